@@ -1,0 +1,180 @@
+/*
+ * What a recording is made of: CAN frames in the kernel's own layout, and the events that stand between
+ * them (gaps, interface definitions, link changes, marks). These structs lie in the segment files as they
+ * are; their sizes and offsets are pinned in engine/rows.c. All integers are little-endian on disk.
+ */
+#ifndef CANP_FRAME_H
+#define CANP_FRAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <canp/export.h>
+
+CANP_BEGIN_DECLS
+
+/* Flags in canp_frame.id (linux/can.h: CAN_EFF_FLAG, CAN_RTR_FLAG, CAN_ERR_FLAG). */
+#define CANP_ID_EFF      0x80000000U
+#define CANP_ID_RTR      0x40000000U
+#define CANP_ID_ERR      0x20000000U
+#define CANP_ID_SFF_MASK 0x000007FFU
+#define CANP_ID_EFF_MASK 0x1FFFFFFFU
+
+/* Flags in canp_frame.flags of an FD frame (linux/can.h: CANFD_BRS, CANFD_ESI, CANFD_FDF). */
+#define CANP_FD_BRS 0x01U
+#define CANP_FD_ESI 0x02U
+#define CANP_FD_FDF 0x04U
+
+/* A classic or FD frame, laid out as struct can_frame and struct canfd_frame; data is cut to len. */
+struct canp_frame {
+    uint32_t id;      /* 11 or 29 bit identifier and CANP_ID_* flags */
+    uint8_t len;      /* payload bytes, 0..8 (classic) or 0..64 (FD) */
+    uint8_t flags;    /* FD: CANP_FD_*; classic: padding as the kernel gave it */
+    uint8_t res0;     /* reserved in linux/can.h */
+    uint8_t len8_dlc; /* classic: raw DLC 9..15 when len is 8, else 0; FD: reserved */
+    uint8_t data[];   /* len bytes, zero-padded to a multiple of 8 */
+};
+
+/* A CAN XL frame, laid out as struct canxl_frame (linux/can.h since 6.2). */
+struct canp_xl_frame {
+    uint32_t prio; /* 11 bit priority, VCID in bits 16..23 */
+    uint8_t flags; /* 0x80 XLF always, 0x01 SEC */
+    uint8_t sdt;   /* SDU type */
+    uint16_t len;  /* payload bytes, 1..2048 */
+    uint32_t af;   /* acceptance field */
+    uint8_t data[];
+};
+
+/* Room for a whole frame, for programs that make one. */
+union canp_frame_store {
+    struct canp_frame frame;
+    uint8_t bytes[8 + 64]; /* as large as struct canfd_frame */
+};
+
+union canp_xl_frame_store {
+    struct canp_xl_frame xl;
+    uint8_t bytes[12 + 2048]; /* as large as struct canxl_frame */
+};
+
+/* Kinds of record. Below CANP_KIND_GAP: frames. */
+enum canp_kind {
+    CANP_KIND_CAN =
+        0, /* classic frame, remote frame (id & RTR) or error frame (id & ERR): struct canp_frame */
+    CANP_KIND_FD = 1,     /* CAN FD frame: struct canp_frame */
+    CANP_KIND_XL = 2,     /* CAN XL frame: struct canp_xl_frame */
+    CANP_KIND_GAP = 8,    /* frames lost here: struct canp_gap */
+    CANP_KIND_IFACE = 9,  /* defines a channel's interface: struct canp_iface */
+    CANP_KIND_LINK = 10,  /* an interface changed: struct canp_link_event */
+    CANP_KIND_MARK = 11,  /* a text set by a user or program: struct canp_event with the text */
+    CANP_KIND_CLOCK = 12, /* clock anchor: struct canp_clock */
+};
+
+/* Which way a frame went, seen from this host (MSG_DONTROUTE and MSG_CONFIRM of recvmsg). */
+enum canp_dir {
+    CANP_DIR_RX = 0,  /* from the bus */
+    CANP_DIR_TX = 1,  /* sent by another socket of this host */
+    CANP_DIR_OWN = 2, /* sent by the recording socket itself */
+};
+
+/* What every record that is no frame begins with. */
+struct canp_event {
+    uint32_t code;  /* meaning depends on the kind */
+    uint16_t bytes; /* whole event, this header included; the row is padded to a multiple of 8 */
+    uint16_t zero;
+    uint8_t payload[];
+};
+
+/* Where frames were lost. */
+enum canp_layer {
+    CANP_LAYER_SOCKET = 1,   /* socket receive buffer full (SO_RXQ_OVFL, SO_MEMINFO) */
+    CANP_LAYER_DEVICE = 2,   /* device or controller (rx_dropped, rx_over_errors) */
+    CANP_LAYER_RECORDER = 3, /* no free slab, disk full, write error */
+    CANP_LAYER_STORE = 4,    /* damage found later (repair) */
+};
+
+/* code = enum canp_layer. The loss happened between from_ns and to_ns (CLOCK_REALTIME, Unix epoch). */
+struct canp_gap {
+    uint32_t layer;
+    uint16_t bytes;
+    uint16_t zero;
+    uint64_t lost; /* frames */
+    int64_t from_ns;
+    int64_t to_ns;
+};
+
+#define CANP_IFACE_NAME_BYTES 16
+
+/* code = enum canp_iface_type (ARPHRD). Bit rates in bit/s, 0 = unknown (vcan has none). */
+struct canp_iface {
+    uint32_t mtu; /* 16 classic, 72 FD, up to 2060 XL */
+    uint16_t bytes;
+    uint16_t zero;
+    char name[CANP_IFACE_NAME_BYTES]; /* zero-terminated */
+    uint32_t ifindex;                 /* of the recording host, information only */
+    uint32_t bitrate;
+    uint32_t dbitrate;
+    uint32_t ctrlmode; /* CAN_CTRLMODE_* of linux/can/netlink.h */
+};
+
+/* code = enum canp_link_code. */
+enum canp_link_code {
+    CANP_LINK_UP = 1,
+    CANP_LINK_DOWN = 2,
+    CANP_LINK_GONE = 3,    /* unregistered */
+    CANP_LINK_BACK = 4,    /* registered again */
+    CANP_LINK_RENAMED = 5, /* name holds the new one */
+    CANP_LINK_STATE = 6,   /* controller state changed (state: linux/can/netlink.h enum can_state) */
+};
+
+struct canp_link_event {
+    uint32_t code;
+    uint16_t bytes;
+    uint16_t zero;
+    char name[CANP_IFACE_NAME_BYTES];
+    uint32_t state; /* controller state, 0xFFFFFFFF = unknown */
+    uint16_t tx_errors;
+    uint16_t rx_errors;
+};
+
+/* Ties the clocks together: read at one moment. A step of CLOCK_REALTIME shows as a change of the difference.
+ */
+struct canp_clock {
+    uint32_t code; /* 0 */
+    uint16_t bytes;
+    uint16_t zero;
+    int64_t realtime_ns;
+    int64_t monotonic_ns;
+    uint8_t boot_id[16];
+};
+
+/*
+ * One record as a reader lends it. The pointers lead into the mapping (or a pooled buffer) and are valid as
+ * long as the lender says.
+ */
+struct canp_record {
+    int64_t time_ns;    /* since the Unix epoch, CLOCK_REALTIME at reception */
+    int64_t hw_time_ns; /* the adapter's own stamp, valid when has_hw_time */
+    uint8_t kind;       /* enum canp_kind */
+    uint8_t channel;    /* index into the recording's interfaces */
+    uint8_t dir;        /* enum canp_dir */
+    bool has_hw_time;
+    uint32_t row_bytes; /* size of the row in the block */
+    union {
+        const struct canp_frame *frame;     /* CANP_KIND_CAN, CANP_KIND_FD */
+        const struct canp_xl_frame *xl;     /* CANP_KIND_XL */
+        const struct canp_event *event;     /* any kind >= CANP_KIND_GAP */
+        const struct canp_gap *gap;         /* CANP_KIND_GAP */
+        const struct canp_iface *iface;     /* CANP_KIND_IFACE */
+        const struct canp_link_event *link; /* CANP_KIND_LINK */
+        const struct canp_clock *clock;     /* CANP_KIND_CLOCK */
+    };
+};
+
+static inline bool canp_kind_is_frame(uint8_t kind)
+{
+    return kind < CANP_KIND_GAP;
+}
+
+CANP_END_DECLS
+
+#endif

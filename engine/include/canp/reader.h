@@ -1,0 +1,110 @@
+/*
+ * Reads a recording: zero-copy, while it grows, after a crash, without repair.
+ *
+ * A reader is a recording (its segments and interfaces); a cursor is a place in it. Records are lent:
+ * struct canp_record points into the mapping of the segment file.
+ *
+ * Threads: a reader may be shared by threads once opened; a cursor belongs to one thread.
+ */
+#ifndef CANP_READER_H
+#define CANP_READER_H
+
+#include <stddef.h>
+
+#include <canp/error.h>
+#include <canp/frame.h>
+
+CANP_BEGIN_DECLS
+
+struct canp_reader;
+struct canp_cursor;
+
+/* Summary of a recording, taken when asked for: a growing one is larger a moment later. */
+struct canp_info {
+    uint64_t frames;
+    uint64_t records; /* frames and events */
+    uint64_t lost;    /* frames accounted as lost by gap records */
+    int64_t first_ns; /* lowest time of any record; 0 when empty */
+    int64_t last_ns;  /* highest */
+    uint64_t segments;
+    uint64_t blocks;
+    uint64_t bytes;        /* of the segment files' used parts */
+    uint64_t packed_bytes; /* the part of it in packed blocks */
+    uint64_t torn_bytes;   /* behind the last valid block of an unsealed segment: a torn write, 0 when none */
+    uint32_t ids;          /* distinct (interface, id, kind) */
+    uint32_t damaged;      /* damaged places skipped: blocks or whole segments */
+    bool live;             /* its last segment is not sealed: still being written, or its writer was killed */
+};
+
+struct canp_iface_info {
+    struct canp_iface iface;
+    uint64_t frames;
+    uint64_t lost;
+};
+
+/*
+ * Opens a directory of segments or one segment file. Owned: *out, freed by canp_reader_close().
+ * Errors: -ENOENT, -EACCES, -CANP_E_EMPTY (no segment in it), -CANP_E_FORMAT (foreign file),
+ * -CANP_E_VERSION; `why` names the path.
+ */
+CANP_API int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why);
+CANP_API void canp_reader_close(struct canp_reader *reader);
+
+/* Looks for what was written since: new blocks, new segments. Returns 1 when there is more than before, else
+ * 0. */
+CANP_API int canp_reader_refresh(struct canp_reader *reader);
+
+/* Number of channels named so far. */
+CANP_API unsigned canp_reader_iface_count(const struct canp_reader *reader);
+
+/* Borrowed until canp_reader_close(). NULL for a channel that no interface record names. */
+CANP_API const struct canp_iface *canp_reader_iface(const struct canp_reader *reader, uint8_t channel);
+
+/* Reads every block's summary, and the rows for ids and per-interface counts. */
+CANP_API int canp_reader_info(struct canp_reader *reader, struct canp_info *out);
+
+/* Per interface, in channel order; fills at most `count` and returns how many there are. After
+ * canp_reader_info(). */
+CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out,
+                                    unsigned count);
+
+struct canp_cursor_opts {
+    int64_t from_ns; /* records before are skipped; INT64_MIN = from the start */
+    int64_t to_ns;   /* records after are skipped; INT64_MAX = to the end */
+    bool frames_only;
+};
+
+#define CANP_CURSOR_OPTS_INIT                                                                                \
+    {                                                                                                        \
+        INT64_MIN, INT64_MAX, false                                                                          \
+    }
+
+/* Owned: *out, freed by canp_cursor_close(). The reader must outlive it. opts may be NULL. */
+CANP_API int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *opts,
+                              struct canp_cursor **out);
+CANP_API void canp_cursor_close(struct canp_cursor *cursor);
+
+/*
+ * The next record in recorded order: 1 and *out, or 0 at the end (of what is there now: after
+ * canp_reader_refresh() there may be more), or a negative error; damaged blocks are skipped and counted.
+ * Borrowed: what *out points to stays valid until the next call on this cursor or canp_cursor_close().
+ */
+CANP_API int canp_cursor_next(struct canp_cursor *cursor, struct canp_record *out);
+
+/* A run of rows as they lie in one block. */
+struct canp_batch {
+    const uint8_t
+        *rows; /* well-formed rows, see canp/rows.h; same lifetime as a record of canp_cursor_next() */
+    size_t bytes;
+    uint32_t records;
+    uint16_t stride; /* size of every row when they are all alike, else 0 */
+    int64_t base_ns;
+};
+
+/* The rest of the current block, or the next one, without time bounds or filters applied to single rows. 1, 0
+ * or error. */
+CANP_API int canp_cursor_next_batch(struct canp_cursor *cursor, struct canp_batch *out);
+
+CANP_END_DECLS
+
+#endif

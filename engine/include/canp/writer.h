@@ -1,0 +1,89 @@
+/*
+ * Writes a recording: a directory of segments 00000001.canp, 00000002.canp, ...
+ *
+ * A segment is really allocated (fallocate), prefaulted and mapped before it is needed; a block is copied
+ * into the mapping and committed by its checksum. After a crash nothing needs repair: blocks whose checksum
+ * validates are the recording.
+ *
+ * Threads: one writer belongs to one thread at a time (in the recorder: the spill thread). The writer keeps
+ * a thread of its own that prepares the next segment; the caller never sees it.
+ */
+#ifndef CANP_WRITER_H
+#define CANP_WRITER_H
+
+#include <canp/error.h>
+#include <canp/rows.h>
+
+CANP_BEGIN_DECLS
+
+struct canp_writer;
+
+struct canp_writer_opts {
+    uint64_t segment_bytes; /* size of a segment file; 0 = 64 MiB; at least 64 KiB */
+    uint64_t sync_ns; /* fdatasync at most this long after a commit; 0 = at the end of each segment only */
+    bool no_sync;     /* never sync */
+    bool create_dir;  /* make the directory (and its parents) when missing */
+};
+
+#define CANP_WRITER_OPTS_INIT                                                                                \
+    {                                                                                                        \
+        0, 0, false, true                                                                                    \
+    }
+
+/* What a writer has done so far. */
+struct canp_writer_stats {
+    uint64_t frames;  /* frames in committed blocks */
+    uint64_t records; /* frames and events in committed blocks */
+    uint64_t lost;    /* frames accounted as lost by gap rows in committed blocks */
+    uint64_t blocks;
+    uint64_t bytes;    /* bytes of committed blocks and segment headers: what the files hold */
+    uint64_t segments; /* segments started */
+};
+
+/*
+ * Starts a new recording in `dir`. Owned: *out, freed by canp_writer_close().
+ * Errors: -CANP_E_EXISTS when dir holds segments already (they are left alone), -ENOSPC, -EACCES, ...;
+ * `why` names the path.
+ */
+CANP_API int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struct canp_writer **out,
+                              struct canp_why *why);
+
+/*
+ * Names a channel. Channels count from 0 without holes; at most 255. The definition is written into the
+ * stream now and into the first block of each later segment. -CANP_E_TOO_MANY, or a write error.
+ */
+CANP_API int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct canp_iface *iface,
+                                   int64_t time_ns);
+
+/*
+ * Commits one block, readable by other processes on return. The rows are copied; the buffer may be reused.
+ * An empty block is a no-op. Errors: -ENOSPC (the file system is full: the block is not stored, all earlier
+ * ones are; the call may be tried again), -EIO, -EFBIG (block larger than a segment).
+ */
+CANP_API int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows);
+
+/*
+ * Convenience for programs that have records, not blocks: gathers rows in an internal buffer of 256 KiB and
+ * commits it when full. canp_writer_flush() commits what is gathered.
+ */
+CANP_API int canp_writer_put(struct canp_writer *w, const struct canp_record *record);
+CANP_API int canp_writer_flush(struct canp_writer *w);
+
+/* Ends the current segment; the next commit starts a new one. */
+CANP_API int canp_writer_rotate(struct canp_writer *w);
+
+/* fdatasync of what is committed. */
+CANP_API int canp_writer_sync(struct canp_writer *w);
+
+CANP_API void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out);
+
+/* Flushes, seals the last segment and syncs. The last error that could still occur is told here. */
+CANP_API int canp_writer_finish(struct canp_writer *w);
+
+/* Frees the writer; without canp_writer_finish() the last segment stays unsealed, as after a crash. NULL is
+ * allowed. */
+CANP_API void canp_writer_close(struct canp_writer *w);
+
+CANP_END_DECLS
+
+#endif

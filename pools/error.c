@@ -1,0 +1,33 @@
+/* Texts of the error language (canp/error.h). Callable from any thread. */
+#include <canp/error.h>
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *canp_strerror(int err)
+{
+#define CANP_ERROR_CASE(name, value, text)                                                                   \
+    case value:                                                                                              \
+        return text;
+    switch (abs(err)) {
+        CANP_ERRORS(CANP_ERROR_CASE)
+    default: {
+        const char *text = strerrordesc_np(abs(err));
+        return text ? text : "unknown error";
+    }
+    }
+#undef CANP_ERROR_CASE
+}
+
+int canp_fail(struct canp_why *why, int err, const char *format, ...)
+{
+    if (why) {
+        va_list args;
+        va_start(args, format);
+        vsnprintf(why->text, sizeof(why->text), format, args);
+        va_end(args);
+    }
+    return err;
+}

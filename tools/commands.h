@@ -1,0 +1,32 @@
+/* The sub-commands of canp: one X-macro list makes the dispatch table, the help and the completions. */
+#ifndef CANP_TOOLS_COMMANDS_H
+#define CANP_TOOLS_COMMANDS_H
+
+/* Exit statuses of every command. */
+enum canp_exit {
+    CANP_EXIT_DONE = 0,
+    CANP_EXIT_FINDING = 1, /* damage found, nothing matched */
+    CANP_EXIT_USAGE = 2,
+    CANP_EXIT_ENVIRONMENT = 3, /* environment or I/O */
+};
+
+/* X(name, summary): commands that every build has. */
+#define CANP_COMMANDS_CORE(X)                                                                                \
+    X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
+    X(info, "summarise a recording: frames, losses, times, interfaces, IDs")
+
+/* Commands that need CAN sockets (CANP_CAPTURE). */
+#define CANP_COMMANDS_CAPTURE(X)
+
+#ifdef CANP_WITH_CAPTURE
+#define CANP_COMMANDS(X) CANP_COMMANDS_CAPTURE(X) CANP_COMMANDS_CORE(X)
+#else
+#define CANP_COMMANDS(X) CANP_COMMANDS_CORE(X)
+#endif
+
+/* argv[0] is the command's name. Returns an exit status. */
+#define CANP_COMMAND_DECLARE(name, summary) int canp_cmd_##name(int argc, char **argv);
+CANP_COMMANDS(CANP_COMMAND_DECLARE)
+#undef CANP_COMMAND_DECLARE
+
+#endif

@@ -1,0 +1,57 @@
+/* canp: finds the sub-command and hands over. Everything a command says about itself is in its own file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+#define CANP_COMMAND_ROW(name, summary) {#name, summary, canp_cmd_##name},
+    CANP_COMMANDS(CANP_COMMAND_ROW)
+#undef CANP_COMMAND_ROW
+};
+
+static void print_help(FILE *to)
+{
+    fputs("usage: canp COMMAND [OPTION]... [ARGUMENT]...\n\nThe SocketCAN flight recorder.\n\n", to);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+    fputs("\n`canp help COMMAND` or `canp COMMAND --help` says more. `canp --version` prints the version.\n",
+          to);
+}
+
+static int run_command(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        if (strcmp(commands[i].name, argv[0]) == 0)
+            return commands[i].run(argc, argv);
+    }
+    fprintf(stderr, "canp: no command '%s'; `canp help` lists them\n", argv[0]);
+    return CANP_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        print_help(stderr);
+        return CANP_EXIT_USAGE;
+    }
+    if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+        puts("canp " CANP_VERSION);
+        return CANP_EXIT_DONE;
+    }
+    int help = strcmp(argv[1], "help") == 0;
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc == 2)) {
+        print_help(stdout);
+        return CANP_EXIT_DONE;
+    }
+    if (help) {
+        char help_option[] = "--help";
+        char *help_argv[] = {argv[2], help_option, NULL};
+        return run_command(2, help_argv);
+    }
+    return run_command(argc - 1, argv + 1);
+}

@@ -1,0 +1,293 @@
+/* The command-line parser (opts.h says how it behaves). Main thread. */
+#include "opts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "commands.h"
+
+int opts_fail(const char *command, int status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "canp %s: ", command);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    return status;
+}
+
+/* A non-negative decimal number with a unit from a table; the whole text must be used up. */
+struct unit {
+    const char *name;
+    double factor;
+};
+
+static int parse_with_unit(const char *text, const struct unit *units, double *out)
+{
+    char *end;
+    if (!isdigit((unsigned char)text[0]) && text[0] != '.')
+        return -EINVAL;
+    errno = 0;
+    double number = strtod(text, &end);
+    if (errno || !isfinite(number) || end == text)
+        return -EINVAL;
+    for (; units->name; units++) {
+        if (strcasecmp(end, units->name) == 0) {
+            *out = number * units->factor;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+int opts_duration(const char *text, uint64_t *ns)
+{
+    static const struct unit units[] = {{"", 1e9},   {"ns", 1},     {"us", 1e3},   {"ms", 1e6},    {"s", 1e9},
+                                        {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {NULL, 0}};
+    double value;
+    if (parse_with_unit(text, units, &value) < 0 || value > 9e18)
+        return -EINVAL;
+    *ns = (uint64_t)(value + 0.5);
+    return 0;
+}
+
+int opts_size(const char *text, uint64_t *bytes)
+{
+    static const struct unit units[] = {{"", 1},        {"B", 1},         {"k", 1024},    {"KiB", 1024},
+                                        {"M", 1 << 20}, {"MiB", 1 << 20}, {"G", 1 << 30}, {"GiB", 1 << 30},
+                                        {"T", 0x1p40},  {"TiB", 0x1p40},  {NULL, 0}};
+    double value;
+    if (parse_with_unit(text, units, &value) < 0 || value > 9e18)
+        return -EINVAL;
+    *bytes = (uint64_t)value;
+    return 0;
+}
+
+/* "1700000000.123456789" -> ns, exact to the nanosecond (a double would not be). */
+static int parse_epoch(const char *text, int64_t *time_ns)
+{
+    char *end;
+    errno = 0;
+    long long seconds = strtoll(text, &end, 10);
+    if (errno || end == text || seconds > 9000000000LL || seconds < -9000000000LL)
+        return -EINVAL;
+    int64_t fraction = 0;
+    if (*end == '.') {
+        int64_t scale = 100000000;
+        for (end++; isdigit((unsigned char)*end); end++, scale /= 10)
+            fraction += (*end - '0') * scale;
+    }
+    if (*end != '\0')
+        return -EINVAL;
+    *time_ns = seconds * 1000000000LL + (text[0] == '-' ? -fraction : fraction);
+    return 0;
+}
+
+/* What follows the seconds of an RFC 3339 time: a fraction and the zone. */
+static int parse_fraction_and_zone(const char *text, int64_t *fraction_ns, int64_t *zone_seconds)
+{
+    *fraction_ns = 0;
+    if (*text == '.') {
+        int64_t scale = 100000000;
+        for (text++; isdigit((unsigned char)*text); text++, scale /= 10)
+            *fraction_ns += (*text - '0') * scale;
+    }
+    *zone_seconds = 0;
+    if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
+        return 0;
+    int hours, minutes, used = 0;
+    char sign;
+    if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || text[used] != '\0' ||
+        (sign != '+' && sign != '-'))
+        return -EINVAL;
+    *zone_seconds = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
+    return 0;
+}
+
+static int parse_rfc3339(const char *text, int64_t *time_ns)
+{
+    struct tm tm = {0};
+    int used = 0;
+    if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
+               &tm.tm_min, &tm.tm_sec, &used) != 6)
+        return -EINVAL;
+    tm.tm_year -= 1900;
+    tm.tm_mon -= 1;
+    int64_t fraction_ns, zone_seconds;
+    if (parse_fraction_and_zone(text + used, &fraction_ns, &zone_seconds) < 0)
+        return -EINVAL;
+    *time_ns = ((int64_t)timegm(&tm) - zone_seconds) * 1000000000LL + fraction_ns;
+    return 0;
+}
+
+int opts_point(const char *text, int64_t start_ns, int64_t *time_ns)
+{
+    uint64_t offset_ns;
+    if (text[0] == '@')
+        return parse_epoch(text + 1, time_ns);
+    if (text[0] != '+')
+        return parse_rfc3339(text, time_ns);
+    if (opts_duration(text + 1, &offset_ns) < 0 ||
+        __builtin_add_overflow(start_ns, (int64_t)offset_ns, time_ns))
+        return -EINVAL;
+    return 0;
+}
+
+static int parse_count(const char *text, uint64_t *count)
+{
+    char *end;
+    errno = 0;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (errno || !isdigit((unsigned char)text[0]) || *end != '\0')
+        return -EINVAL;
+    *count = value;
+    return 0;
+}
+
+static int parse_real(const char *text, double *value)
+{
+    static const struct unit units[] = {{"", 1}, {"x", 1}, {NULL, 0}};
+    return parse_with_unit(text, units, value);
+}
+
+static int store(const struct opt *o, const char *text)
+{
+    switch (o->type) {
+    case OPT_FLAG:
+        *(bool *)o->value = true;
+        return 0;
+    case OPT_TEXT:
+        *(const char **)o->value = text;
+        return 0;
+    case OPT_COUNT:
+        return parse_count(text, o->value);
+    case OPT_SIZE:
+        return opts_size(text, o->value);
+    case OPT_DURATION:
+        return opts_duration(text, o->value);
+    case OPT_REAL:
+        return parse_real(text, o->value);
+    }
+    return -EINVAL;
+}
+
+static void print_help(const struct opt_spec *spec)
+{
+    printf("usage: canp %s [OPTION]... %s\n\n%s\n\n", spec->command, spec->arguments, spec->summary);
+    for (const struct opt *o = spec->options; o->name; o++) {
+        char left[64];
+        snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ',
+                 o->letter ? ", " : "  ", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
+        printf("  %-28s %s\n", left, o->help);
+    }
+    printf("  %-28s %s\n", "-h, --help", "print this");
+    if (spec->epilogue)
+        printf("\n%s", spec->epilogue);
+}
+
+static const struct opt *find_long(const struct opt *options, const char *name, size_t length)
+{
+    for (const struct opt *o = options; o->name; o++) {
+        if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
+            return o;
+    }
+    return NULL;
+}
+
+static const struct opt *find_letter(const struct opt *options, char letter)
+{
+    for (const struct opt *o = options; o->name; o++) {
+        if (o->letter == letter && letter)
+            return o;
+    }
+    return NULL;
+}
+
+struct parse {
+    const struct opt_spec *spec;
+    int argc;
+    char **argv;
+    int at; /* the argument being read */
+};
+
+static int usage_error(const struct opt_spec *spec, const char *format, const char *what)
+{
+    fprintf(stderr, "canp %s: ", spec->command);
+    fprintf(stderr, format, what);
+    fprintf(stderr, "; `canp %s --help` lists the options\n", spec->command);
+    return -CANP_EXIT_USAGE - 1;
+}
+
+/* Gives the option its argument: the rest of its own word, or the next word. */
+static int take(struct parse *p, const struct opt *o, const char *attached)
+{
+    const char *text = attached;
+    if (o->type == OPT_FLAG && attached)
+        return usage_error(p->spec, "option --%s takes no argument", o->name);
+    if (o->type != OPT_FLAG && !text) {
+        if (p->at + 1 >= p->argc)
+            return usage_error(p->spec, "option --%s needs an argument", o->name);
+        text = p->argv[++p->at];
+    }
+    if (store(o, text) == 0)
+        return 0;
+    fprintf(stderr, "canp %s: option --%s: '%s' is no %s\n", p->spec->command, o->name, text, o->argument);
+    return -CANP_EXIT_USAGE - 1;
+}
+
+static int parse_long(struct parse *p, const char *word)
+{
+    size_t length = strcspn(word, "=");
+    const struct opt *o = find_long(p->spec->options, word, length);
+    if (!o)
+        return usage_error(p->spec, "unknown option '--%s'", word);
+    return take(p, o, word[length] == '=' ? word + length + 1 : NULL);
+}
+
+static int parse_letters(struct parse *p, const char *letters)
+{
+    for (; *letters; letters++) {
+        const struct opt *o = find_letter(p->spec->options, *letters);
+        if (!o)
+            return usage_error(p->spec, "unknown option '-%s'", letters);
+        if (o->type != OPT_FLAG)
+            return take(p, o, letters[1] ? letters + 1 : NULL);
+        take(p, o, NULL);
+    }
+    return 0;
+}
+
+int opts_parse(const struct opt_spec *spec, int argc, char **argv)
+{
+    struct parse p = {spec, argc, argv, 1};
+    int arguments = 0;
+    for (; p.at < argc; p.at++) {
+        char *word = argv[p.at];
+        int r = 0;
+        if (strcmp(word, "--") == 0) {
+            for (p.at++; p.at < argc; p.at++)
+                argv[++arguments] = argv[p.at];
+            break;
+        }
+        if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
+            print_help(spec);
+            return -CANP_EXIT_DONE - 1;
+        }
+        if (strncmp(word, "--", 2) == 0)
+            r = parse_long(&p, word + 2);
+        else if (word[0] == '-' && word[1])
+            r = parse_letters(&p, word + 1);
+        else
+            argv[++arguments] = word;
+        if (r < 0)
+            return r;
+    }
+    return arguments;
+}

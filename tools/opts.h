@@ -1,0 +1,62 @@
+/*
+ * Command lines the way every sub-command shares: one table of options per command makes the parser and
+ * the --help text. Long options everywhere, short ones for the usual; `--name value` and `--name=value`.
+ * Errors go to stderr in one line that begins with `canp COMMAND:`. Main thread.
+ */
+#ifndef CANP_TOOLS_OPTS_H
+#define CANP_TOOLS_OPTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* How an option's argument is read, and what `value` points to. */
+enum opt_type {
+    OPT_FLAG,     /* no argument; bool * */
+    OPT_TEXT,     /* const char ** (borrowed from argv) */
+    OPT_COUNT,    /* uint64_t *: a decimal number >= 0 */
+    OPT_SIZE,     /* uint64_t *: bytes, 64M 2G 512k (powers of 1024) */
+    OPT_DURATION, /* uint64_t *: nanoseconds; 10ms 5s 2m 1h, a bare number is seconds */
+    OPT_REAL,     /* double *: a decimal number > 0 */
+};
+
+struct opt {
+    char letter; /* 0 = long only */
+    const char *name;
+    enum opt_type type;
+    void *value;
+    const char *argument; /* shown in the help, e.g. "TIME"; NULL for a flag */
+    const char *help;
+};
+
+struct opt_spec {
+    const char *command;   /* e.g. "dump" */
+    const char *arguments; /* e.g. "RECORDING [FILTER]..." */
+    const char *summary;
+    const struct opt *options; /* ends with a NULL name */
+    const char *epilogue;      /* further help text or NULL */
+};
+
+/*
+ * Parses argv; options and arguments may be mixed, `--` ends the options. The arguments that are no options
+ * are moved to argv[1..] and their number returned. Negative: the command is over, with exit status
+ * -(returned + 1): 0 after --help (printed on stdout), 2 after a usage error (said on stderr).
+ */
+int opts_parse(const struct opt_spec *spec, int argc, char **argv);
+#define OPTS_EXIT(r) (-(r)-1)
+
+/* "10ms", "5s", "2m", "1h", "1.5" (seconds) -> nanoseconds. 0 or -EINVAL. */
+int opts_duration(const char *text, uint64_t *ns);
+/* "64M", "2G", "512k", "4096" -> bytes. 0 or -EINVAL. */
+int opts_size(const char *text, uint64_t *bytes);
+
+/*
+ * A point in time: "@1700000000.5" (Unix epoch), "2026-01-31T12:00:00.25Z" (RFC 3339, with Z or an offset),
+ * "+12.5s" (from start_ns). 0 or -EINVAL.
+ */
+int opts_point(const char *text, int64_t start_ns, int64_t *time_ns);
+
+/* `canp COMMAND: FORMAT` and a newline to stderr; returns status. */
+int opts_fail(const char *command, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif
