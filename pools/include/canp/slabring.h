@@ -1,0 +1,127 @@
+/*
+ * Slab ring: the capture path's memory, taken once at start-up.
+ *
+ * A fixed number of equal slots in one preallocated, prefaulted mapping. One producer fills slabs, one
+ * consumer spills them, in order. The producer never waits and never allocates: where no slot is free
+ * it gets NULL, and the ring accounts for the stall.
+ *
+ * A slot goes  free -> filling -> full -> spilling -> free  and nowhere else.
+ *
+ * Threads: one producer thread (acquire, commit), one consumer thread (take, give_back, wait); stats and
+ * wake from any thread; create and free while nobody else uses the ring.
+ */
+#ifndef CANP_SLABRING_H
+#define CANP_SLABRING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <canp/export.h>
+
+CANP_BEGIN_DECLS
+
+/* Bounds of canp_slabring_create(); outside of them it returns -EINVAL. */
+#define CANP_SLABRING_SLOTS_MAX      65536u
+#define CANP_SLABRING_SLOT_BYTES_MAX ((size_t)1 << 30)
+
+/* Bytes of a slab's user area. */
+#define CANP_SLAB_USER_BYTES 256
+
+struct canp_slabring;
+
+/* What the ring's memory should be. Start from CANP_SLABRING_OPTS_INIT and set the two sizes. */
+struct canp_slabring_opts {
+    size_t slot_bytes;   /* 1 .. CANP_SLABRING_SLOT_BYTES_MAX, rounded up to whole pages */
+    unsigned slot_count; /* 1 .. CANP_SLABRING_SLOTS_MAX */
+    bool lock_memory;    /* mlock(); refusal is no error, see stats.lock_error */
+    bool huge_pages;     /* hugetlb pages, else transparent ones, else plain: see stats.backing */
+};
+#define CANP_SLABRING_OPTS_INIT                                                                              \
+    {                                                                                                        \
+        0, 0, false, false                                                                                   \
+    }
+
+/* One slab, lent by the ring. Its fields belong to the side that holds it: the producer between acquire
+ * and commit, the consumer between take and give_back. */
+struct canp_slab {
+    uint8_t *data;         /* page-aligned; valid until canp_slabring_free() */
+    size_t capacity_bytes; /* the same for every slab of a ring */
+    size_t used_bytes;     /* 0 after acquire; the holder sets it, at most capacity_bytes */
+    unsigned index;        /* 0 .. slot_count - 1, fixed */
+    /* The caller's own header, carried along from producer to consumer. Acquire leaves it as it was;
+     * all zero the first time. */
+    unsigned char user[CANP_SLAB_USER_BYTES] __attribute__((aligned(64)));
+};
+
+enum canp_slabring_backing {
+    CANP_SLABRING_PLAIN_PAGES = 0,
+    CANP_SLABRING_TRANSPARENT_HUGE_PAGES = 1, /* advised; the kernel may still use plain ones */
+    CANP_SLABRING_HUGETLB_PAGES = 2,
+};
+
+/* A snapshot. Counters are each exact; read together while both sides run, they may be one step apart. */
+struct canp_slabring_stats {
+    unsigned slot_count;
+    unsigned free_slots; /* the four states sum up to slot_count */
+    unsigned filling_slots;
+    unsigned full_slots;
+    unsigned spilling_slots;
+    unsigned full_slots_max; /* high-water mark of full slots, as the producer saw it at a commit */
+    size_t slot_bytes;       /* a slab's capacity */
+    size_t mapped_bytes;     /* data of all slots */
+    uint64_t committed;      /* slabs handed to the consumer */
+    uint64_t taken;          /* slabs the consumer took */
+    uint64_t stalls;         /* times the producer ran out of free slots (a run of refusals counts once) */
+    uint64_t refusals;       /* acquires that returned NULL */
+    uint64_t stall_ns;       /* from a stall's first refusal to the next granted acquire; a stall that
+                                lasts counts up to now. Leaves out what passed before that first refusal. */
+    uint64_t stall_ns_max;   /* the longest ended stall */
+    uint64_t wakes;          /* wake system calls made by commits */
+    bool locked;             /* memory is locked */
+    int lock_error;          /* asked for and refused: a negative errno (-EPERM, -ENOMEM), else 0 */
+    enum canp_slabring_backing backing;
+};
+
+/* Maps and prefaults the slots. *out is owned: canp_slabring_free().
+ * 0; -EINVAL (a size out of its bounds); -ENOMEM. */
+CANP_API int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slabring **out);
+
+/* Unmaps everything; slabs held by anyone become invalid. NULL is fine. */
+CANP_API void canp_slabring_free(struct canp_slabring *ring);
+
+/* Producer: the next slot in order, now filling; NULL (and a counted refusal) if that slot is not free.
+ * Several slabs may be held at once. No system call but a clock read during a stall. */
+CANP_API struct canp_slab *canp_slabring_acquire(struct canp_slabring *ring);
+
+/* Producer: hands a filling slab to the consumer. Wakes it by a system call only if it sleeps.
+ * Slabs reach the consumer in the order of their acquire, whatever the order of their commits. */
+CANP_API void canp_slabring_commit(struct canp_slabring *ring, struct canp_slab *slab);
+
+/* Consumer: the oldest full slab, now spilling; NULL if there is none. Never waits.
+ * Several slabs may be held at once. */
+CANP_API struct canp_slab *canp_slabring_take(struct canp_slabring *ring);
+
+/* Consumer: frees a spilling slab. Any order, but the producer gets slots in ring order: a slab that is
+ * held back holds up those behind it. */
+CANP_API void canp_slabring_give_back(struct canp_slabring *ring, struct canp_slab *slab);
+
+/* Consumer: sleeps until a slab can be taken. timeout_ns < 0: no limit; 0: just looks.
+ * 1: canp_slabring_take() will succeed; 0: canp_slabring_wake() was called since the last such return;
+ * -ETIMEDOUT. A slab that can be taken goes before a wake. */
+CANP_API int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns);
+
+/* Any thread, and signal handlers: makes the current or the next canp_slabring_wait() return. Wakes that
+ * nobody waited for collapse into one. */
+CANP_API void canp_slabring_wake(struct canp_slabring *ring);
+
+/* Any thread. */
+CANP_API void canp_slabring_stats(const struct canp_slabring *ring, struct canp_slabring_stats *out);
+
+/* Whether the ring keeps its invariants. For assertions; O(slots). Call it while neither side is inside a
+ * call: the walk sees no consistent picture otherwise. */
+CANP_API bool canp_slabring_is_valid(const struct canp_slabring *ring);
+
+CANP_END_DECLS
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Whole pages from the kernel, for what is allocated once and then stays: slab ring and layered pool.
+ *
+ * Invariant: what canp_pages_map() returned is prefaulted, zeroed and page-aligned, and no later touch of it
+ * can fail for want of memory. Any thread.
+ */
+#ifndef CANP_POOLS_PAGES_H
+#define CANP_POOLS_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum canp_pages_backing {
+    CANP_PAGES_PLAIN = 0,
+    CANP_PAGES_TRANSPARENT_HUGE = 1,
+    CANP_PAGES_HUGETLB = 2,
+};
+
+struct canp_pages {
+    void *base;
+    size_t map_bytes; /* what is mapped; at least what was asked for */
+    enum canp_pages_backing backing;
+    bool locked;
+    int lock_error; /* negative errno of a refused mlock() */
+};
+
+size_t canp_page_bytes(void);
+
+/* Rounds up to whole pages; SIZE_MAX if that overflows. */
+size_t canp_pages_round_up(size_t bytes);
+
+/* 0, or -ENOMEM. A refused lock or huge page is no error: *out says what was got. */
+int canp_pages_map(size_t bytes, bool huge_pages, bool lock_memory, struct canp_pages *out);
+
+/* Zeroed struct is fine. */
+void canp_pages_unmap(struct canp_pages *pages);
+
+#endif
