@@ -1,0 +1,278 @@
+# shellcheck shell=bash
+# One run of COMMAND in a VM: qemu boots the cached kernel, the guest's init runs
+# COMMAND and leaves output and exit status as files in this run's own directory,
+# which is shared with the guest. Whatever happens, qemu and the directory are gone
+# at the end. Uses no root of its own.
+
+readonly BOOT_LIMIT_KVM_S=20 BOOT_LIMIT_TCG_S=${CANP_LAB_BOOT_TIMEOUT:-120}
+readonly SIGNAL_GRACE_S=10 # from a signal to COMMAND until the VM itself is ended
+readonly TIMEOUT_GRACE_S=5
+
+run_dir="" qemu_pid="" signal_fd="" signals=0 ended_by="" deadline=""
+pump_pids=()
+
+# shell_words WORD...: the words, quoted for bash in any locale.
+shell_words() { LC_ALL=C printf '%q ' "$@"; }
+
+# write_command DIR COMMAND...: what the guest's bash runs.
+write_command() {
+    local dir=$1 name names
+    shift
+    mapfile -t names < <(compgen -e)
+    {
+        echo "echo \$\$ >/run/lab/pid"
+        # env -C says clearly where the directory is missing.
+        printf 'exec env -i -C %s ' "$(shell_words "$(pwd -P)")"
+        for name in "${names[@]}"; do
+            case $name in
+            CANP_LAB) ;;
+            PATH | HOME | CANP_* | TERM | COLUMNS | LINES | LANG | LC_* | TZ | LD_LIBRARY_PATH | PYTHONPATH | \
+                ?SAN_OPTIONS | UBSAN_OPTIONS | LLVM_PROFILE_FILE | GCOV_* | CTEST_* | CRITERION_* | CI)
+                shell_words "$name=${!name}"
+                ;;
+            esac
+        done
+        shell_words USER=root LOGNAME=root SHELL=/bin/bash CANP_LAB=vm
+        shell_words "$@"
+        echo
+    } >"$dir/command.sh"
+}
+
+# shared_dirs: prints the directories that the guest may write, outer ones first.
+shared_dirs() {
+    local dir extra
+    {
+        checkout_of "$(pwd -P)"
+        checkout_of "$LAB_TOP"
+        IFS=: read -r -a extra <<<"${CANP_LAB_SHARE:-}"
+        for dir in "${extra[@]}"; do [[ -d $dir ]] && (cd "$dir" && pwd -P); done
+    } | grep -vx / | sort -u
+}
+
+# qemu_arguments KERNEL ACCEL: sets the array `arguments`.
+qemu_arguments() {
+    local dir=$CACHE/$1 version initramfs n=0 share owner=none
+    local append="console=ttyS0 quiet panic=-1 random.trust_cpu=on"
+    version=$(<"$dir/version")
+    initramfs=$(initramfs_ready "$1") || exit
+    ((EUID == 0)) && owner=passthrough
+    # shellcheck disable=SC2054 # qemu's commas
+    arguments=(
+        -nodefaults -no-user-config -display none -no-reboot -net none
+        -smp "${CANP_LAB_CPUS:-2}" -m "${CANP_LAB_MEMORY:-4G}"
+        -kernel "$dir/vmlinuz" -initrd "$initramfs"
+        -chardev "file,id=console,path=${run_dir//,/,,}/console" -serial chardev:console
+        -chardev "pipe,id=signals,path=${run_dir//,/,,}/signals" -serial chardev:signals
+        -object can-bus,id=canbus0
+        -device kvaser_pci,canbus=canbus0 -device kvaser_pci,canbus=canbus0
+        -virtfs "local,path=/,mount_tag=host,security_model=$owner,multidevs=remap,readonly=on"
+        -virtfs "local,path=${run_dir//,/,,}/ctl,mount_tag=ctl,security_model=$owner"
+        -virtfs "local,path=${dir//,/,,}/lib/modules/$version,mount_tag=modules,security_model=none,readonly=on"
+    )
+    if [[ $2 == kvm ]]; then
+        arguments+=(-accel kvm -cpu "host,-arch-capabilities")
+    else
+        # One counter serves all its CPUs; without the hint Linux takes hpet: 3 us a read.
+        append+=" tsc=reliable"
+        arguments+=(-accel "tcg,thread=multi" -cpu max)
+    fi
+    arguments+=(-append "$append ${CANP_LAB_APPEND:-}")
+    while IFS= read -r share; do
+        arguments+=(-virtfs "local,path=${share//,/,,},mount_tag=share$n,security_model=$owner,multidevs=remap")
+        n=$((n + 1))
+    done <"$run_dir/ctl/shares"
+}
+
+vm_prepare() {
+    run_dir=$(mktemp -d "${TMPDIR:-/tmp}/canp-lab.XXXXXX") || die "cannot make a directory in ${TMPDIR:-/tmp}"
+    mkdir "$run_dir/ctl"
+    write_command "$run_dir/ctl" "$@"
+    shared_dirs >"$run_dir/ctl/shares"
+    can_mtu >"$run_dir/ctl/mtu"
+    : >"$run_dir/ctl/stdout"
+    : >"$run_dir/ctl/stderr"
+    # Output that ends in one place is kept in order by being one stream all the way.
+    if [[ /dev/stdout -ef /dev/stderr ]]; then : >"$run_dir/ctl/merge"; fi
+    mkfifo "$run_dir/signals.in" "$run_dir/signals.out"
+    exec {signal_fd}<>"$run_dir/signals.in"
+}
+
+vm_end_qemu() {
+    [[ $qemu_pid ]] || return 0
+    kill -KILL "$qemu_pid" 2>/dev/null
+    wait "$qemu_pid" 2>/dev/null
+    qemu_pid=
+}
+
+vm_clean_up() {
+    vm_end_qemu
+    ((${#pump_pids[@]})) && kill "${pump_pids[@]}" 2>/dev/null
+    if [[ ${CANP_LAB_CONSOLE:-} && -e $run_dir/console ]]; then cp "$run_dir/console" "$CANP_LAB_CONSOLE"; fi
+    [[ $run_dir ]] && rm -rf "$run_dir"
+}
+
+# on_signal NAME NUMBER: the first signal goes to COMMAND, the second ends the VM.
+on_signal() {
+    signals=$((signals + 1))
+    if ((signals > 1)) || [[ ! -e $run_dir/ctl/ready ]]; then
+        exit $((128 + $2))
+    fi
+    ended_by=$1 ended_status=$((128 + $2))
+    echo "$1" >&"$signal_fd"
+    deadline=$((SECONDS + SIGNAL_GRACE_S))
+}
+
+# Own sessions keep a terminal's Ctrl-C from qemu and the pumps: they end by themselves,
+# when the guest does; and with this process, should it be killed outright.
+start() { exec setsid setpriv --pdeathsig KILL -- "$@"; }
+
+vm_start() {
+    local arguments
+    qemu_arguments "$1" "$2"
+    rm -f "$run_dir/console"
+    start qemu-system-x86_64 "${arguments[@]}" </dev/null >"$run_dir/qemu.log" 2>&1 &
+    qemu_pid=$!
+}
+
+# wait_a_moment SECONDS: returns early on a signal or when a child ends.
+wait_a_moment() {
+    sleep "$1" &
+    wait -n "$qemu_pid" $! "${pump_pids[@]}"
+    kill $! 2>/dev/null
+    wait $! 2>/dev/null
+}
+
+# vm_boot KERNEL ACCEL LIMIT: true once COMMAND runs (or has even ended).
+vm_boot() {
+    local limit=$((SECONDS + $3))
+    vm_start "$1" "$2"
+    while [[ ! -e $run_dir/ctl/ready ]]; do
+        if ((SECONDS >= limit)) || ! kill -0 "$qemu_pid" 2>/dev/null; then
+            vm_end_qemu
+            [[ -e $run_dir/ctl/ready ]]
+            return
+        fi
+        wait_a_moment 0.1
+    done 2>/dev/null
+}
+
+# The pumps copy what the guest writes, and end when qemu has.
+start_pumps() {
+    local follow=(tail -c +1 -f -s 0.05 "--pid=$qemu_pid")
+    start "${follow[@]}" "$run_dir/ctl/stdout" 2>/dev/null </dev/null &
+    pump_pids=($!)
+    [[ -e $run_dir/ctl/merge ]] && return
+    start "${follow[@]}" "$run_dir/ctl/stderr" </dev/null >&2 2>/dev/null &
+    pump_pids+=($!)
+}
+
+# pump_ended: true once a pump is gone though the guest is not: its reader closed.
+pump_ended() {
+    local pid
+    for pid in "${pump_pids[@]}"; do
+        if ! kill -0 "$pid" 2>/dev/null && kill -0 "$qemu_pid" 2>/dev/null; then return; fi
+    done
+    return 1
+}
+
+# vm_watch: returns when the guest has ended, or must be ended.
+vm_watch() {
+    local status_seen=
+    while kill -0 "$qemu_pid" 2>/dev/null; do
+        if [[ -e $run_dir/ctl/status && ! $status_seen ]]; then
+            status_seen=1 deadline=$((SECONDS + 3)) # all is written: the VM may just not power off
+        fi
+        if pump_ended; then
+            ended_by="its closed output" ended_status=141
+            return
+        fi
+        if ((SECONDS >= deadline)); then
+            if [[ $ended_by || $status_seen ]]; then return; fi
+            ended_by="the time limit" ended_status=$LAB_TIMED_OUT
+            echo TERM >&"$signal_fd"
+            deadline=$((SECONDS + TIMEOUT_GRACE_S))
+        fi
+        wait_a_moment 1
+    done 2>/dev/null
+}
+
+# console_tail LINES: the end of the guest's console, for an error message.
+console_tail() {
+    tr -d '\r' <"$run_dir/console" 2>/dev/null | grep -v '^$' | tail -n "${1:-12}" | sed 's/^/lab:   /' >&2
+}
+
+# vm_verdict TIME_LIMIT: says what went wrong, if anything did, and sets `verdict`.
+vm_verdict() {
+    if [[ $ended_by == "the time limit" ]]; then
+        say "COMMAND ran into the limit of $1 s and was ended"
+        verdict=$LAB_TIMED_OUT
+    elif [[ -s $run_dir/ctl/status ]]; then
+        verdict=$(<"$run_dir/ctl/status")
+    elif [[ $ended_by ]]; then
+        [[ $ended_by == *output ]] || say "COMMAND did not end within $SIGNAL_GRACE_S s of SIG$ended_by: the guest was ended"
+        verdict=$ended_status
+    else
+        if grep -q 'Kernel panic' "$run_dir/console" 2>/dev/null; then
+            say "the guest's kernel panicked:"
+        else
+            say "the guest ended without COMMAND's exit status; its console's end, and qemu's words:"
+        fi
+        console_tail 12
+        sed 's/^/lab:   /' "$run_dir/qemu.log" >&2
+        verdict=$LAB_FAILED
+    fi
+}
+
+# accelerators: prints what to try, in order. That KVM failed is remembered for a day.
+accelerators() {
+    local failed=$CACHE/kvm-failed
+    case ${CANP_LAB_ACCEL:-auto} in
+    kvm | tcg) echo "$CANP_LAB_ACCEL" ;;
+    auto)
+        if [[ -r /dev/kvm && -w /dev/kvm ]] &&
+            [[ ! $(find "$failed" -mmin -1440 2>/dev/null) || $(<"$failed") != "$(uname -r)" ]]; then
+            echo kvm
+        fi
+        echo tcg
+        ;;
+    *) die "CANP_LAB_ACCEL is kvm, tcg or auto, not '$CANP_LAB_ACCEL'" ;;
+    esac
+}
+
+# vm_boot_somehow KERNEL: boots with the first accelerator that does.
+vm_boot_somehow() {
+    local accel limit tries
+    tries=$(accelerators) || exit
+    for accel in $tries; do
+        limit=$BOOT_LIMIT_TCG_S
+        if [[ $accel == kvm ]]; then limit=$BOOT_LIMIT_KVM_S; fi
+        if vm_boot "$1" "$accel" "$limit"; then return; fi
+        if [[ $accel == kvm && $tries == *tcg* ]]; then uname -r >"$CACHE/kvm-failed"; fi
+    done
+    say "the guest (kernel $1, $accel) did not come up within $limit s; its console's end, and qemu's words:"
+    console_tail 12
+    sed 's/^/lab:   /' "$run_dir/qemu.log" >&2
+    exit "$LAB_FAILED"
+}
+
+# vm_run KERNEL TIME_LIMIT COMMAND...: exits with COMMAND's status.
+vm_run() {
+    local kernel=$1 limit=$2 ended_status verdict
+    shift 2
+    need_packages qemu-system-x86 busybox-static kmod cpio iproute2 xz-utils util-linux
+    kernel_ready "$kernel"
+    trap vm_clean_up EXIT
+    trap 'on_signal INT 2' INT
+    trap 'on_signal TERM 15' TERM
+    trap 'on_signal HUP 1' HUP
+    vm_prepare "$@"
+    vm_boot_somehow "$kernel"
+    start_pumps
+    deadline=$((SECONDS + limit))
+    vm_watch
+    vm_end_qemu
+    wait "${pump_pids[@]}" 2>/dev/null
+    pump_pids=()
+    vm_verdict "$limit"
+    exit "$verdict"
+}
