@@ -1,0 +1,137 @@
+/*
+ * What is no frame, as a comment line that candump's tools skip and our import understands again:
+ *   # GAP vcan0 socket lost 17 from 1700000000.100000000 to 1700000000.200000000
+ *   # LINK vcan0 down at 1700000000.100000000
+ *   # IFACE vcan0 mtu 72 bitrate 500000 dbitrate 2000000
+ *   # MARK text
+ *   # CLOCK realtime 1700000000.100000000 monotonic 0000012345.100000000
+ * and candump's own `DROPCOUNT: dropped 3 CAN frames on 'vcan0' socket (total drops 3)`, which becomes a gap.
+ * Only gaps come back from text. Any thread; no state.
+ */
+#include "candump_text.h"
+
+static const char *const layer_names[] = {"unknown", "socket", "device", "recorder", "store"};
+#define LAYER_COUNT (sizeof(layer_names) / sizeof(layer_names[0]))
+
+static char *put_gap(char *out, const struct canp_gap *gap, const char *iface)
+{
+    out = canp_put_iface(canp_put_text(out, "GAP "), iface);
+    *out++ = ' ';
+    out = canp_put_text(out, layer_names[gap->layer < LAYER_COUNT ? gap->layer : 0]);
+    out = canp_put_decimal(canp_put_text(out, " lost "), gap->lost);
+    out = canp_put_time(canp_put_text(out, " from "), gap->from_ns, 0);
+    return canp_put_time(canp_put_text(out, " to "), gap->to_ns, 0);
+}
+
+static char *put_link(char *out, const struct canp_record *r, const char *iface)
+{
+    static const char *const codes[] = {"?", "up", "down", "gone", "back", "renamed", "state"};
+    const struct canp_link_event *link = r->link;
+    out = canp_put_iface(canp_put_text(out, "LINK "), iface);
+    *out++ = ' ';
+    out = canp_put_text(out, codes[link->code < sizeof(codes) / sizeof(codes[0]) ? link->code : 0]);
+    if (link->code == CANP_LINK_RENAMED)
+        out = canp_put_iface(canp_put_text(out, " to "), link->name);
+    if (link->code == CANP_LINK_STATE) {
+        static const char *const states[] = {"error-active", "error-warning", "error-passive",
+                                             "bus-off",      "stopped",       "sleeping"};
+        bool known = link->state < sizeof(states) / sizeof(states[0]);
+        *out++ = ' ';
+        out = canp_put_text(out, known ? states[link->state] : "unknown");
+        out = canp_put_decimal(canp_put_text(out, " txerr "), link->tx_errors);
+        out = canp_put_decimal(canp_put_text(out, " rxerr "), link->rx_errors);
+    }
+    return canp_put_time(canp_put_text(out, " at "), r->time_ns, 0);
+}
+
+static char *put_iface_definition(char *out, const struct canp_iface *iface)
+{
+    out = canp_put_iface(canp_put_text(out, "IFACE "), iface->name);
+    out = canp_put_decimal(canp_put_text(out, " mtu "), iface->mtu);
+    out = canp_put_decimal(canp_put_text(out, " bitrate "), iface->bitrate);
+    return canp_put_decimal(canp_put_text(out, " dbitrate "), iface->dbitrate);
+}
+
+/* A text with its control bytes, newlines among them, made blanks. */
+static char *put_mark(char *out, const struct canp_event *mark)
+{
+    size_t bytes = mark->bytes > sizeof(*mark) ? mark->bytes - sizeof(*mark) : 0;
+    out = canp_put_text(out, "MARK ");
+    for (size_t i = 0; i < bytes && mark->payload[i] && i < 2048; i++)
+        *out++ = mark->payload[i] < ' ' ? ' ' : (char)mark->payload[i];
+    return out;
+}
+
+char *canp_put_event(char *out, const struct canp_record *record, const char *iface)
+{
+    out = canp_put_text(out, "# ");
+    switch (record->kind) {
+    case CANP_KIND_GAP:
+        return put_gap(out, record->gap, iface);
+    case CANP_KIND_LINK:
+        return put_link(out, record, iface);
+    case CANP_KIND_IFACE:
+        return put_iface_definition(out, record->iface);
+    case CANP_KIND_MARK:
+        return put_mark(out, record->event);
+    case CANP_KIND_CLOCK:
+        out = canp_put_time(canp_put_text(out, "CLOCK realtime "), record->clock->realtime_ns, 0);
+        return canp_put_time(canp_put_text(out, " monotonic "), record->clock->monotonic_ns, 0);
+    default:
+        return canp_put_decimal(canp_put_text(out, "RECORD of kind "), record->kind);
+    }
+}
+
+/* ---- reading ----------------------------------------------------------------------------------- */
+
+static void fill_gap(struct canp_candump_line *out, uint32_t layer, uint64_t lost, int64_t from_ns,
+                     int64_t to_ns)
+{
+    out->kind = CANP_KIND_GAP;
+    out->time_ns = to_ns;
+    out->gap = (struct canp_gap){
+        .layer = layer, .bytes = sizeof(struct canp_gap), .lost = lost, .from_ns = from_ns, .to_ns = to_ns};
+}
+
+static uint32_t take_layer(struct canp_text *t)
+{
+    for (uint32_t layer = 1; layer < LAYER_COUNT; layer++) {
+        if (canp_take_text(t, layer_names[layer]))
+            return layer;
+    }
+    return 0;
+}
+
+int canp_parse_comment(struct canp_text *t, struct canp_candump_line *out)
+{
+    uint64_t lost;
+    int64_t from_ns, to_ns;
+    if (!canp_take_text(t, "# GAP ") || canp_take_iface(t, out->iface) < 0)
+        return 0;
+    canp_skip_blanks(t);
+    uint32_t layer = take_layer(t);
+    if (!layer || !canp_take_text(t, " lost ") || canp_take_decimal(t, &lost) < 0 ||
+        !canp_take_text(t, " from ") || canp_take_time(t, &from_ns) < 0 || !canp_take_text(t, " to ") ||
+        canp_take_time(t, &to_ns) < 0)
+        return 0;
+    fill_gap(out, layer, lost, from_ns, to_ns);
+    return 1;
+}
+
+int canp_parse_dropcount(struct canp_text *t, struct canp_candump_line *out)
+{
+    uint64_t lost;
+    if (!canp_take_text(t, "DROPCOUNT: dropped ") || canp_take_decimal(t, &lost) < 0 ||
+        !canp_take_text(t, " CAN frame"))
+        return -CANP_E_SYNTAX;
+    canp_take_text(t, "s");
+    if (!canp_take_text(t, " on '"))
+        return -CANP_E_SYNTAX;
+    const char *quote = memchr(t->at, '\'', (size_t)(t->end - t->at));
+    if (!quote || quote == t->at || quote - t->at >= CANP_IFACE_NAME_BYTES)
+        return -CANP_E_SYNTAX;
+    memset(out->iface, 0, sizeof(out->iface));
+    memcpy(out->iface, t->at, (size_t)(quote - t->at));
+    fill_gap(out, CANP_LAYER_SOCKET, lost, INT64_MIN, INT64_MIN);
+    return 1;
+}
