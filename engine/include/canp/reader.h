@@ -54,6 +54,10 @@ CANP_API void canp_reader_close(struct canp_reader *reader);
  * 0. */
 CANP_API int canp_reader_refresh(struct canp_reader *reader);
 
+/* True while the last segment is not sealed: it is being written, or its writer was killed. As of open or
+ * refresh. */
+CANP_API bool canp_reader_is_live(const struct canp_reader *reader);
+
 /* Number of channels named so far. */
 CANP_API unsigned canp_reader_iface_count(const struct canp_reader *reader);
 
@@ -90,6 +94,9 @@ CANP_API void canp_cursor_close(struct canp_cursor *cursor);
  * Borrowed: what *out points to stays valid until the next call on this cursor or canp_cursor_close().
  */
 CANP_API int canp_cursor_next(struct canp_cursor *cursor, struct canp_record *out);
+
+/* Damaged places that this cursor has skipped so far: blocks, or whole segments. */
+CANP_API uint32_t canp_cursor_damaged(const struct canp_cursor *cursor);
 
 /* A run of rows as they lie in one block. */
 struct canp_batch {

@@ -49,8 +49,9 @@ CANP_API int canp_writer_open(const char *dir, const struct canp_writer_opts *op
                               struct canp_why *why);
 
 /*
- * Names a channel. Channels count from 0 without holes; at most 255. The definition is written into the
- * stream now and into the first block of each later segment. -CANP_E_TOO_MANY, or a write error.
+ * Names a channel. Channels count from 0 without holes; at most 255. The definition goes into the
+ * stream, stamped time_ns, in front of the next block, and again into each later segment.
+ * -CANP_E_TOO_MANY, -EINVAL for a hole.
  */
 CANP_API int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct canp_iface *iface,
                                    int64_t time_ns);

@@ -1,0 +1,27 @@
+/* The inside of a cursor, for the parts of engine/ that walk blocks. One thread. */
+#ifndef CANP_ENGINE_CURSOR_H
+#define CANP_ENGINE_CURSOR_H
+
+#include "recording.h"
+
+struct canp_cursor {
+    struct canp_reader *reader;
+    struct canp_cursor_opts opts;
+    struct segin segment; /* when segment_open */
+    bool segment_open;
+    bool rechecked;  /* this unsealed segment was looked at once more after its successor was seen */
+    uint64_t number; /* of the segment */
+    uint64_t offset; /* of the next block */
+    uint32_t next_seq;
+    uint32_t damaged;         /* places skipped */
+    struct segin_block block; /* the current one */
+    const uint8_t *rows;
+    size_t rows_bytes;
+    size_t at; /* of the next row */
+    int64_t base_ns;
+};
+
+/* Moves to the next block with rows to lend. 1, 0 at the end of what is there now, or an error. */
+int cursor_next_block(struct canp_cursor *c);
+
+#endif

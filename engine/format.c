@@ -1,0 +1,120 @@
+/* Checks and checksums of the structs in a segment file. Pure functions, any thread. */
+#include "format.h"
+
+#include <canp/error.h>
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "crc32c.h"
+
+#define PIN(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
+_Static_assert(sizeof(struct seg_header) == 512, "seg_header");
+_Static_assert(sizeof(struct seg_seal) == 128, "seg_seal");
+_Static_assert(sizeof(struct block_header) == 80, "block_header");
+PIN(seg_header, crc, 8);
+PIN(seg_header, version, 12);
+PIN(seg_header, header_bytes, 14);
+PIN(seg_header, compat, 16);
+PIN(seg_header, incompat, 20);
+PIN(seg_header, salt, 24);
+PIN(seg_header, number, 32);
+PIN(seg_header, recording, 40);
+PIN(seg_header, created_realtime_ns, 56);
+PIN(seg_header, created_monotonic_ns, 64);
+PIN(seg_header, boot_id, 72);
+PIN(seg_header, writer, 88);
+PIN(seg_seal, crc, 4);
+PIN(seg_seal, blocks_end, 8);
+PIN(seg_seal, index_offset, 16);
+PIN(seg_seal, index_bytes, 24);
+PIN(seg_seal, blocks, 32);
+PIN(seg_seal, records, 40);
+PIN(seg_seal, frames, 48);
+PIN(seg_seal, lost, 56);
+PIN(seg_seal, first_ns, 64);
+PIN(seg_seal, last_ns, 72);
+PIN(seg_seal, packed_bytes, 80);
+PIN(seg_seal, channel_mask, 88);
+PIN(seg_seal, id_filter, 96);
+PIN(block_header, crc, 4);
+PIN(block_header, seq, 8);
+PIN(block_header, flags, 12);
+PIN(block_header, stride, 14);
+PIN(block_header, stored_bytes, 16);
+PIN(block_header, rows_bytes, 20);
+PIN(block_header, records, 24);
+PIN(block_header, frames, 28);
+PIN(block_header, base_ns, 32);
+PIN(block_header, first_ns, 40);
+PIN(block_header, last_ns, 48);
+PIN(block_header, channel_mask, 56);
+PIN(block_header, id_filter, 64);
+PIN(block_header, lost, 72);
+PIN(block_header, summary_bytes, 76);
+
+bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
+{
+    if (h->magic != BLOCK_MAGIC || (h->flags & ~BLOCK_FLAGS_KNOWN) || h->stored_bytes % 8 != 0)
+        return false;
+    if (bytes_left < sizeof(*h) || h->stored_bytes > bytes_left - sizeof(*h))
+        return false;
+    if (h->stored_bytes > BLOCK_BYTES_MAX || h->rows_bytes > BLOCK_BYTES_MAX || h->rows_bytes % 8 != 0)
+        return false;
+    if (h->summary_bytes > h->stored_bytes || h->frames > h->records || h->records == 0)
+        return false;
+    bool packed = h->flags & CANP_BLOCK_PACKED;
+    return packed || (uint64_t)h->rows_bytes + h->summary_bytes <= h->stored_bytes;
+}
+
+uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt)
+{
+    uint32_t crc = crc32c(0, &salt, sizeof(salt));
+    crc = crc32c(crc, &h->seq, sizeof(*h) - offsetof(struct block_header, seq));
+    return crc32c(crc, payload, h->stored_bytes);
+}
+
+uint32_t seg_header_crc(const struct seg_header *h)
+{
+    return crc32c(0, &h->version, sizeof(*h) - offsetof(struct seg_header, version));
+}
+
+uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt)
+{
+    uint32_t crc = crc32c(0, &salt, sizeof(salt));
+    return crc32c(crc, &s->blocks_end, sizeof(*s) - offsetof(struct seg_seal, blocks_end));
+}
+
+int seg_header_check(const struct seg_header *h)
+{
+    if (memcmp(h->magic, SEG_MAGIC, sizeof(h->magic)) != 0)
+        return -CANP_E_FORMAT;
+    if (h->crc != seg_header_crc(h))
+        return -CANP_E_DAMAGED;
+    if (h->version != SEG_VERSION || (h->incompat & ~SEG_INCOMPAT_KNOWN))
+        return -CANP_E_VERSION;
+    return h->header_bytes == SEG_HEADER_BYTES ? 0 : -CANP_E_DAMAGED;
+}
+
+bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt, uint64_t file_bytes)
+{
+    return s->magic == SEAL_MAGIC && s->crc == seg_seal_crc(s, salt) && s->blocks_end >= SEG_HEADER_BYTES &&
+           s->blocks_end <= file_bytes;
+}
+
+void seg_name(char out[SEG_NAME_BYTES], uint64_t number)
+{
+    snprintf(out, SEG_NAME_BYTES, "%08u.canp", (unsigned)number);
+}
+
+uint64_t seg_number(const char *name)
+{
+    uint64_t number = 0;
+    for (unsigned i = 0; i < 8; i++) {
+        if (!isdigit((unsigned char)name[i]))
+            return 0;
+        number = number * 10 + (unsigned)(name[i] - '0');
+    }
+    return strcmp(name + 8, ".canp") == 0 ? number : 0;
+}

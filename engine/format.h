@@ -1,0 +1,108 @@
+/*
+ * The segment file, version 1, as structs (FORMAT.md is the specification). Everything is little-endian; the
+ * build refuses big-endian machines. Pure functions, any thread.
+ *
+ *   0     struct seg_header (the rest of its 512 bytes is zero)
+ *   512   struct seg_seal, all zero until the segment is sealed
+ *   4096  blocks, one after the other, each 8-aligned: struct block_header + payload
+ *   ...   index (struct index_header + entries), when sealed
+ */
+#ifndef CANP_ENGINE_FORMAT_H
+#define CANP_ENGINE_FORMAT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <canp/rows.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "segment files are little-endian");
+
+#define SEG_MAGIC                                                                                            \
+    "\x89"                                                                                                   \
+    "CANP\r\n\x1a"
+#define SEG_VERSION        1
+#define SEG_HEADER_BYTES   4096U
+#define SEG_SEAL_OFFSET    512U
+#define SEG_BYTES_MIN      (64U << 10)
+#define SEG_BYTES_MAX      (UINT64_C(1) << 40)
+#define SEG_INCOMPAT_KNOWN 0U          /* feature bits that a reader must know to read the file at all */
+#define SEAL_MAGIC         0x4C414553U /* "SEAL" */
+#define BLOCK_MAGIC        0x4B4C4243U /* "CBLK" */
+#define BLOCK_BYTES_MAX    (64U << 20)
+#define BLOCK_FLAGS_KNOWN  0x001FU
+
+struct seg_header {
+    uint8_t magic[8];
+    uint32_t crc; /* of bytes 12..511 */
+    uint16_t version;
+    uint16_t header_bytes; /* where the blocks begin */
+    uint32_t compat;       /* features that an older reader may ignore */
+    uint32_t incompat;     /* features that it must not */
+    uint64_t salt;         /* random; every block's checksum begins with it */
+    uint64_t number;       /* of the segment, from 1; the file's name */
+    uint8_t recording[16]; /* random, the same in all segments of a recording */
+    int64_t created_realtime_ns;
+    int64_t created_monotonic_ns;
+    uint8_t boot_id[16]; /* /proc/sys/kernel/random/boot_id */
+    uint8_t writer[32];  /* text, zero-terminated */
+    uint8_t zero[392];
+};
+
+/* Written once, when the segment is complete. */
+struct seg_seal {
+    uint32_t magic;
+    uint32_t crc;        /* over the salt and bytes 8..127 */
+    uint64_t blocks_end; /* offset behind the last block */
+    uint64_t index_offset;
+    uint64_t index_bytes; /* 0 = no index */
+    uint64_t blocks;
+    uint64_t records;
+    uint64_t frames;
+    uint64_t lost;
+    int64_t first_ns;
+    int64_t last_ns;
+    uint64_t packed_bytes; /* of packed blocks, headers included */
+    uint64_t channel_mask;
+    uint64_t id_filter;
+    uint8_t zero[24];
+};
+
+struct block_header {
+    uint32_t magic;
+    uint32_t crc;          /* over the salt, bytes 8..79 and the payload */
+    uint32_t seq;          /* from 0, by one */
+    uint16_t flags;        /* CANP_BLOCK_* */
+    uint16_t stride;       /* size of every row when they are all alike, else 0 */
+    uint32_t stored_bytes; /* payload, padding included: the next block begins there; a multiple of 8 */
+    uint32_t rows_bytes;   /* of the rows, unpacked */
+    uint32_t records;
+    uint32_t frames;
+    int64_t base_ns;
+    int64_t first_ns;
+    int64_t last_ns;
+    uint64_t channel_mask;
+    uint64_t id_filter;
+    uint32_t lost;          /* frames, 0xFFFFFFFF = that many or more */
+    uint32_t summary_bytes; /* at the payload's end, 0 = none */
+};
+
+/* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */
+bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left);
+
+/* The checksum of a header (its own crc field left out) and its payload. */
+uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt);
+
+uint32_t seg_header_crc(const struct seg_header *h);
+uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt);
+
+/* 0, -CANP_E_FORMAT (foreign), -CANP_E_DAMAGED or -CANP_E_VERSION. */
+int seg_header_check(const struct seg_header *h);
+bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt, uint64_t file_bytes);
+
+/* "00000001.canp" <-> 1. 0 for any other name. */
+#define SEG_NAME_BYTES 24
+void seg_name(char out[SEG_NAME_BYTES], uint64_t number);
+uint64_t seg_number(const char *name);
+
+#endif

@@ -1,0 +1,242 @@
+/* The writer's second thread (housekeeper.h). */
+#include "housekeeper.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static void note_error(struct housekeeper *k, int r)
+{
+    if (r < 0 && k->error == 0)
+        k->error = r;
+}
+
+/* Each chore: called with the lock held, releases it while it works, returns true if it did something. */
+
+static bool seal_one(struct housekeeper *k)
+{
+    struct segout *s = k->sealing;
+    if (!s)
+        return false;
+    k->sealing = s->next;
+    k->sealing_now = true;
+    pthread_mutex_unlock(&k->lock);
+    int r = segout_seal(s, k->no_sync);
+    segout_free(s);
+    pthread_mutex_lock(&k->lock);
+    k->sealing_now = false;
+    note_error(k, r);
+    pthread_cond_broadcast(&k->done);
+    return true;
+}
+
+static bool make_ready(struct housekeeper *k)
+{
+    if (!k->want_ready)
+        return false;
+    uint64_t number = k->next_number, least_bytes = k->least_bytes;
+    pthread_mutex_unlock(&k->lock);
+    struct segout *s = NULL;
+    int r = segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
+    pthread_mutex_lock(&k->lock);
+    k->want_ready = false;
+    k->ready = s;
+    k->ready_error = r;
+    pthread_cond_broadcast(&k->done);
+    return true;
+}
+
+static bool populate_current(struct housekeeper *k)
+{
+    struct segout *s = k->current;
+    if (!s)
+        return false;
+    /* s stays ours: only this thread frees segments. */
+    pthread_mutex_unlock(&k->lock);
+    bool worked = segout_populate(s);
+    pthread_mutex_lock(&k->lock);
+    return worked;
+}
+
+static bool sync_current(struct housekeeper *k)
+{
+    struct segout *s = k->current;
+    if (!s || k->sync_due_ns > monotonic_ns())
+        return false;
+    k->sync_due_ns = INT64_MAX;
+    k->syncing = true;
+    pthread_mutex_unlock(&k->lock);
+    int r = segout_sync(s);
+    pthread_mutex_lock(&k->lock);
+    k->syncing = false;
+    note_error(k, r);
+    pthread_cond_broadcast(&k->done);
+    return true;
+}
+
+static void wait_for_work(struct housekeeper *k)
+{
+    if (k->sync_due_ns == INT64_MAX) {
+        pthread_cond_wait(&k->work, &k->lock);
+        return;
+    }
+    struct timespec until = {k->sync_due_ns / 1000000000LL, k->sync_due_ns % 1000000000LL};
+    pthread_cond_timedwait(&k->work, &k->lock, &until);
+}
+
+static void *housekeeper_main(void *arg)
+{
+    struct housekeeper *k = arg;
+    pthread_mutex_lock(&k->lock);
+    for (;;) {
+        /* In order of urgency: the writer may be waiting for the next segment. */
+        if (make_ready(k) || populate_current(k) || sync_current(k) || seal_one(k))
+            continue;
+        if (k->stop)
+            break;
+        wait_for_work(k);
+    }
+    pthread_mutex_unlock(&k->lock);
+    return NULL;
+}
+
+int housekeeper_start(struct housekeeper *k)
+{
+    pthread_condattr_t attr;
+    pthread_mutex_init(&k->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&k->work, &attr);
+    pthread_cond_init(&k->done, NULL);
+    pthread_condattr_destroy(&attr);
+    k->sync_due_ns = INT64_MAX;
+    return -pthread_create(&k->thread, NULL, housekeeper_main, k);
+}
+
+void housekeeper_stop(struct housekeeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    k->stop = true;
+    k->want_ready = false;
+    pthread_cond_signal(&k->work);
+    pthread_mutex_unlock(&k->lock);
+    pthread_join(k->thread, NULL);
+    segout_free(k->current);
+    segout_free(k->ready);
+    pthread_cond_destroy(&k->work);
+    pthread_cond_destroy(&k->done);
+    pthread_mutex_destroy(&k->lock);
+}
+
+static void ask_for_ready(struct housekeeper *k, uint64_t least_bytes)
+{
+    if (k->ready || k->want_ready)
+        return;
+    k->least_bytes = least_bytes;
+    k->ready_error = 0;
+    k->want_ready = true;
+    pthread_cond_signal(&k->work);
+}
+
+void housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes)
+{
+    pthread_mutex_lock(&k->lock);
+    ask_for_ready(k, least_bytes);
+    pthread_mutex_unlock(&k->lock);
+}
+
+/* Waits for k->ready to be large enough; one made earlier, on a filling disk, may be too small. */
+static int wait_for_ready(struct housekeeper *k, uint64_t least_bytes)
+{
+    while (k->want_ready)
+        pthread_cond_wait(&k->done, &k->lock);
+    if (k->ready && k->ready->size_bytes < least_bytes) {
+        segout_free(k->ready);
+        k->ready = NULL;
+    }
+    if (k->ready)
+        return 0;
+    ask_for_ready(k, least_bytes);
+    while (k->want_ready)
+        pthread_cond_wait(&k->done, &k->lock);
+    return k->ready_error;
+}
+
+static void queue_for_sealing(struct housekeeper *k)
+{
+    struct segout **end = &k->sealing;
+    while (*end)
+        end = &(*end)->next;
+    *end = k->current;
+    k->current = NULL;
+    k->sync_due_ns = INT64_MAX; /* sealing syncs */
+    pthread_cond_signal(&k->work);
+}
+
+int housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
+{
+    pthread_mutex_lock(&k->lock);
+    int r = wait_for_ready(k, least_bytes);
+    if (r == 0)
+        r = segout_publish(k->ready);
+    if (r == 0) {
+        if (k->current)
+            queue_for_sealing(k);
+        k->current = k->ready;
+        k->ready = NULL;
+        k->next_number++;
+        /* The directory entry is on disk before anything relies on it. */
+        if (!k->no_sync && fsync(k->dir_fd) < 0 && errno != EINVAL)
+            note_error(k, -errno);
+    }
+    pthread_mutex_unlock(&k->lock);
+    return r;
+}
+
+void housekeeper_retire(struct housekeeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    if (k->current)
+        queue_for_sealing(k);
+    pthread_mutex_unlock(&k->lock);
+}
+
+void housekeeper_note_commit(struct housekeeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    if (k->sync_ns && !k->no_sync && k->sync_due_ns == INT64_MAX)
+        k->sync_due_ns = monotonic_ns() + (int64_t)k->sync_ns;
+    pthread_cond_signal(&k->work);
+    pthread_mutex_unlock(&k->lock);
+}
+
+int housekeeper_sync(struct housekeeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    if (k->current)
+        k->sync_due_ns = 0;
+    pthread_cond_signal(&k->work);
+    while (k->syncing || k->sync_due_ns == 0)
+        pthread_cond_wait(&k->done, &k->lock);
+    int r = k->error;
+    pthread_mutex_unlock(&k->lock);
+    return r;
+}
+
+int housekeeper_drain(struct housekeeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    while (k->sealing || k->sealing_now)
+        pthread_cond_wait(&k->done, &k->lock);
+    int r = k->error;
+    pthread_mutex_unlock(&k->lock);
+    return r;
+}

@@ -1,0 +1,244 @@
+/* A recording: the list of its segments, the channels' names, whether it still grows (canp/reader.h). */
+#include "recording.h"
+
+#include <canp/cleanup.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static int compare_numbers(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int add_number(struct canp_reader *reader, uint64_t number)
+{
+    if (reader->number_count == reader->number_capacity) {
+        size_t capacity = reader->number_capacity ? reader->number_capacity * 2 : 64;
+        uint64_t *numbers = realloc(reader->numbers, capacity * sizeof(*numbers));
+        if (!numbers)
+            return -ENOMEM;
+        reader->numbers = numbers;
+        reader->number_capacity = capacity;
+    }
+    reader->numbers[reader->number_count++] = number;
+    return 0;
+}
+
+/* Lists the directory anew. Called with the lock held. */
+static int list_segments(struct canp_reader *reader)
+{
+    int fd = openat(reader->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return -errno;
+    int r = 0;
+    reader->number_count = 0;
+    for (struct dirent *e; r == 0 && (e = readdir(dir));) {
+        uint64_t number = seg_number(e->d_name);
+        r = number ? add_number(reader, number) : 0;
+    }
+    closedir(dir);
+    if (reader->number_count > 1)
+        qsort(reader->numbers, reader->number_count, sizeof(uint64_t), compare_numbers);
+    return r;
+}
+
+uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
+{
+    uint64_t found = 0;
+    pthread_mutex_lock(&reader->lock);
+    size_t low = 0, high = reader->number_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (reader->numbers[middle] > after)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    if (low < reader->number_count)
+        found = reader->numbers[low];
+    pthread_mutex_unlock(&reader->lock);
+    return found;
+}
+
+int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out)
+{
+    char name[SEG_NAME_BYTES];
+    if (reader->file_path)
+        return segin_open(out, AT_FDCWD, reader->file_path);
+    seg_name(name, number);
+    return segin_open(out, reader->dir_fd, name);
+}
+
+static void learn_iface(struct canp_reader *reader, uint8_t channel, const struct canp_iface *iface)
+{
+    struct canp_iface *mine = &reader->ifaces[channel].iface;
+    memcpy(mine, iface, sizeof(*mine));
+    mine->name[CANP_IFACE_NAME_BYTES - 1] = '\0';
+    reader->iface_known[channel] = true;
+    if (channel >= reader->iface_count)
+        reader->iface_count = channel + 1U;
+}
+
+void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes)
+{
+    pthread_mutex_lock(&reader->lock);
+    for (size_t at = 0; at < bytes; at += canp_row_bytes(rows + at)) {
+        struct canp_record record;
+        canp_row_read(rows + at, 0, &record);
+        if (record.kind == CANP_KIND_IFACE && !reader->iface_known[record.channel])
+            learn_iface(reader, record.channel, record.iface);
+    }
+    pthread_mutex_unlock(&reader->lock);
+}
+
+/* Walks one segment's blocks for the channels' names; returns the end of the last good block. */
+static uint64_t survey_segment(struct canp_reader *reader, struct segin *s, uint64_t from)
+{
+    struct segin_block b;
+    uint64_t at = from;
+    for (; segin_block_at(s, at, &b) == 1; at = b.end) {
+        bool raw_ifaces =
+            (b.header.flags & (CANP_BLOCK_HAS_IFACES | CANP_BLOCK_PACKED)) == CANP_BLOCK_HAS_IFACES;
+        if (raw_ifaces && canp_rows_check(b.payload, b.header.rows_bytes) >= 0)
+            recording_learn_ifaces(reader, b.payload, b.header.rows_bytes);
+        if (s->sealed && raw_ifaces)
+            return s->seal.blocks_end; /* a sealed segment names its channels in its first block */
+    }
+    return at;
+}
+
+/* Looks at the last segment. 1 when it goes farther than before. */
+static int survey_tail(struct canp_reader *reader)
+{
+    uint64_t number = reader->number_count ? reader->numbers[reader->number_count - 1] : 0;
+    struct segin s;
+    if (number == reader->tail_number && reader->tail_sealed)
+        return 0;
+    if (recording_open_segment(reader, number, &s) < 0)
+        return 0;
+    bool same = number == reader->tail_number;
+    uint64_t end = survey_segment(reader, &s, same ? reader->tail_end : SEG_HEADER_BYTES);
+    int more = !same || end != reader->tail_end || s.sealed != reader->tail_sealed;
+    reader->tail_number = number;
+    reader->tail_end = end;
+    reader->tail_sealed = s.sealed;
+    segin_close(&s);
+    return more;
+}
+
+static int open_path(struct canp_reader *reader, const char *path, struct canp_why *why)
+{
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
+    if (!S_ISDIR(st.st_mode)) {
+        reader->file_path = strdup(path);
+        return reader->file_path ? add_number(reader, 1) : -ENOMEM;
+    }
+    reader->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (reader->dir_fd < 0)
+        return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
+    int r = list_segments(reader);
+    if (r < 0)
+        return canp_fail(why, r, "cannot list %s: %s", path, canp_strerror(r));
+    if (reader->number_count == 0)
+        return canp_fail(why, -CANP_E_EMPTY, "%s is no recording: it holds no segment (00000001.canp)", path);
+    return 0;
+}
+
+/* At least one segment must be readable; what is wrong with the first one is what the user is told. */
+static int check_readable(struct canp_reader *reader, const char *path, struct canp_why *why)
+{
+    int first_error = 0;
+    for (uint64_t number = recording_next_segment(reader, 0); number;
+         number = recording_next_segment(reader, number)) {
+        struct segin s;
+        int r = recording_open_segment(reader, number, &s);
+        if (r == 0) {
+            segin_close(&s);
+            return 0;
+        }
+        if (first_error == 0)
+            first_error = r;
+    }
+    return canp_fail(why, first_error, "cannot read %s: %s", path, canp_strerror(first_error));
+}
+
+int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why)
+{
+    struct canp_reader *reader = calloc(1, sizeof(*reader));
+    if (!reader)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    pthread_mutex_init(&reader->lock, NULL);
+    reader->dir_fd = -1;
+    int r = open_path(reader, path, why);
+    if (r == 0)
+        r = check_readable(reader, path, why);
+    if (r < 0) {
+        canp_reader_close(reader);
+        return r;
+    }
+    survey_tail(reader);
+    if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
+        struct segin s;
+        if (recording_open_segment(reader, reader->numbers[0], &s) == 0) {
+            survey_segment(reader, &s, SEG_HEADER_BYTES);
+            segin_close(&s);
+        }
+    }
+    *out = reader;
+    return 0;
+}
+
+void canp_reader_close(struct canp_reader *reader)
+{
+    if (!reader)
+        return;
+    if (reader->dir_fd >= 0)
+        close(reader->dir_fd);
+    pthread_mutex_destroy(&reader->lock);
+    free(reader->file_path);
+    free(reader->numbers);
+    free(reader);
+}
+
+int canp_reader_refresh(struct canp_reader *reader)
+{
+    if (!reader->file_path) {
+        pthread_mutex_lock(&reader->lock);
+        int r = list_segments(reader);
+        pthread_mutex_unlock(&reader->lock);
+        if (r < 0)
+            return r;
+    }
+    return survey_tail(reader);
+}
+
+bool canp_reader_is_live(const struct canp_reader *reader)
+{
+    return !reader->tail_sealed;
+}
+
+unsigned canp_reader_iface_count(const struct canp_reader *reader)
+{
+    return reader->iface_count;
+}
+
+const struct canp_iface *canp_reader_iface(const struct canp_reader *reader, uint8_t channel)
+{
+    return reader->iface_known[channel] ? &reader->ifaces[channel].iface : NULL;
+}
+
+int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out, unsigned count)
+{
+    for (unsigned i = 0; i < count && i < reader->iface_count; i++)
+        out[i] = reader->ifaces[i];
+    return (int)reader->iface_count;
+}

@@ -1,0 +1,40 @@
+/*
+ * What is behind a struct canp_reader: the list of segments and the channels' names. Cursors share it; the
+ * mutex guards both. Private to engine/.
+ */
+#ifndef CANP_ENGINE_RECORDING_H
+#define CANP_ENGINE_RECORDING_H
+
+#include <canp/reader.h>
+
+#include <pthread.h>
+
+#include "segin.h"
+
+#define CHANNELS_MAX 256U
+
+struct canp_reader {
+    pthread_mutex_t lock;
+    int dir_fd;        /* AT_FDCWD for a single file */
+    char *file_path;   /* of a single file, else NULL */
+    uint64_t *numbers; /* of the segments, ascending */
+    size_t number_count;
+    size_t number_capacity;
+    unsigned iface_count;
+    bool iface_known[CHANNELS_MAX];
+    struct canp_iface_info ifaces[CHANNELS_MAX];
+    /* How far the last segment was seen to go: canp_reader_refresh() compares. */
+    uint64_t tail_number;
+    uint64_t tail_end;
+    bool tail_sealed;
+};
+
+/* The first segment with a number above `after`; 0 = none. */
+uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
+
+int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out);
+
+/* Takes the channels' names from IFACE rows that a checksum has vouched for. */
+void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
+
+#endif

@@ -1,0 +1,177 @@
+/* A segment opened for reading (segin.h). */
+#include "segin.h"
+
+#include <canp/error.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Reads up to `bytes`; fewer at the end of the file. */
+static ssize_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
+{
+    size_t done = 0;
+    while (done < bytes) {
+        ssize_t n = pread(fd, (uint8_t *)to + done, bytes - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static int read_file_size(struct segin *s)
+{
+    struct stat st;
+    if (fstat(s->fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode))
+        return -CANP_E_FORMAT;
+    s->file_bytes = (uint64_t)st.st_size;
+    return 0;
+}
+
+static int read_header(struct segin *s)
+{
+    ssize_t n = read_at(s->fd, &s->header, sizeof(s->header), 0);
+    if (n < 0)
+        return (int)n;
+    if ((size_t)n < sizeof(s->header))
+        return n >= 8 && memcmp(s->header.magic, SEG_MAGIC, 8) == 0 ? -CANP_E_DAMAGED : -CANP_E_FORMAT;
+    return seg_header_check(&s->header);
+}
+
+int segin_refresh(struct segin *s)
+{
+    if (s->sealed)
+        return 0;
+    /* The seal first: once it is there, the size that follows is final. */
+    ssize_t n = read_at(s->fd, &s->seal, sizeof(s->seal), SEG_SEAL_OFFSET);
+    int r = n < 0 ? (int)n : read_file_size(s);
+    if (r == 0)
+        s->sealed = n == sizeof(s->seal) && seg_seal_is_valid(&s->seal, s->header.salt, s->file_bytes);
+    return r;
+}
+
+int segin_open(struct segin *s, int dir_fd, const char *name)
+{
+    memset(s, 0, sizeof(*s));
+    s->fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (s->fd < 0)
+        return -errno;
+    int r = read_file_size(s);
+    if (r == 0)
+        r = read_header(s);
+    if (r == 0)
+        r = segin_refresh(s);
+    if (r < 0)
+        segin_close(s);
+    return r;
+}
+
+void segin_close(struct segin *s)
+{
+    if (s->map)
+        munmap(s->map, s->map_bytes);
+    if (s->fd >= 0)
+        close(s->fd);
+    s->map = NULL;
+    s->fd = -1;
+}
+
+/* Where blocks can lie. */
+static uint64_t blocks_limit(const struct segin *s)
+{
+    return s->sealed ? s->seal.blocks_end : s->file_bytes;
+}
+
+static int ensure_mapped(struct segin *s, uint64_t end)
+{
+    if (s->map && end <= s->map_bytes)
+        return 0;
+    if (end > s->file_bytes)
+        return -CANP_E_DAMAGED;
+    /* A segment never grows: its size is allocated before it is published. So one mapping lasts. */
+    if (s->map)
+        return -CANP_E_LOST;
+    void *map = mmap(NULL, s->file_bytes, PROT_READ, MAP_SHARED, s->fd, 0);
+    if (map == MAP_FAILED)
+        return -errno;
+    s->map = map;
+    s->map_bytes = s->file_bytes;
+    return 0;
+}
+
+/* The header at an offset, by a read: a mapping could be cut behind the last block meanwhile. */
+static int header_at(struct segin *s, uint64_t offset, struct block_header *h)
+{
+    if (s->sealed && s->map && offset + sizeof(*h) <= s->map_bytes) {
+        memcpy(h, s->map + offset, sizeof(*h));
+        return 1;
+    }
+    ssize_t n = read_at(s->fd, h, sizeof(*h), offset);
+    if (n < 0)
+        return (int)n;
+    return (size_t)n == sizeof(*h);
+}
+
+static bool is_blank(const struct block_header *h)
+{
+    static const struct block_header blank;
+    return memcmp(h, &blank, sizeof(blank)) == 0;
+}
+
+int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
+{
+    uint64_t limit = blocks_limit(s);
+    struct block_header h;
+    if (offset >= limit)
+        return 0;
+    if (limit - offset < sizeof(h))
+        return s->sealed ? -CANP_E_DAMAGED : 0;
+    int r = header_at(s, offset, &h);
+    if (r <= 0)
+        return r;
+    if (is_blank(&h))
+        return s->sealed ? -CANP_E_DAMAGED : 0;
+    if (!block_header_is_sane(&h, limit - offset))
+        return -CANP_E_DAMAGED;
+    r = ensure_mapped(s, offset + sizeof(h) + h.stored_bytes);
+    if (r < 0)
+        return r;
+    const uint8_t *payload = s->map + offset + sizeof(h);
+    if (block_crc(&h, payload, s->header.salt) != h.crc)
+        return -CANP_E_DAMAGED;
+    *out = (struct segin_block){offset, offset + sizeof(h) + h.stored_bytes, h, payload};
+    return 1;
+}
+
+#define SCAN_CHUNK 65536U
+
+int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out)
+{
+    uint8_t chunk[SCAN_CHUNK];
+    uint64_t at = (offset + 8) & ~UINT64_C(7);
+    if (at < SEG_HEADER_BYTES)
+        at = SEG_HEADER_BYTES;
+    for (uint64_t limit = blocks_limit(s); at < limit;) {
+        ssize_t n = read_at(s->fd, chunk, sizeof(chunk), at);
+        if (n < 8)
+            return n < 0 ? (int)n : 0;
+        for (size_t i = 0; i + 8 <= (size_t)n; i += 8) {
+            uint32_t magic;
+            memcpy(&magic, chunk + i, sizeof(magic));
+            if (magic == BLOCK_MAGIC && segin_block_at(s, at + i, out) == 1 && out->header.seq >= seq_min)
+                return 1;
+        }
+        at += (uint64_t)n & ~UINT64_C(7);
+    }
+    return 0;
+}

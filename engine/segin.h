@@ -1,0 +1,47 @@
+/*
+ * A segment opened for reading: its header, its seal when there is one, and its blocks by offset.
+ *
+ * Invariant: nothing of the mapping is touched but blocks whose header was seen inside the file. The writer
+ * cuts a segment only behind its last block, so a reader never meets the cut. One thread at a time.
+ */
+#ifndef CANP_ENGINE_SEGIN_H
+#define CANP_ENGINE_SEGIN_H
+
+#include "format.h"
+
+struct segin {
+    int fd;
+    bool sealed;
+    uint64_t file_bytes;
+    uint64_t map_bytes;
+    uint8_t *map;
+    struct seg_header header;
+    struct seg_seal seal; /* when sealed */
+};
+
+/* Opens dir_fd/name (or name alone with AT_FDCWD). 0, -errno, -CANP_E_FORMAT, -CANP_E_DAMAGED,
+ * -CANP_E_VERSION. */
+int segin_open(struct segin *s, int dir_fd, const char *name);
+void segin_close(struct segin *s);
+
+/* Looks again at the size and the seal. */
+int segin_refresh(struct segin *s);
+
+struct segin_block {
+    uint64_t offset;
+    uint64_t end; /* where the next block begins */
+    struct block_header header;
+    const uint8_t *payload; /* in the mapping, until segin_close() */
+};
+
+/*
+ * The block at this offset, its checksum tested. 1 and *out; 0 when there is none (the end, or not yet);
+ * -CANP_E_DAMAGED when there is something that is no block.
+ */
+int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out);
+
+/* The first whole block behind a damaged place, with a sequence number of at least seq_min. 1, 0 or an error.
+ */
+int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out);
+
+#endif

@@ -1,0 +1,351 @@
+/* A segment being written (segout.h). */
+#include "segout.h"
+
+#include <canp/cleanup.h>
+#include <canp/error.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#define WINDOW_BYTES    (4ULL << 20) /* prefaulted at a time */
+#define AHEAD_BYTES     (8ULL << 20) /* prefaulted in front of the write position */
+#define ZERO_CHUNK      (1U << 20)
+#define TEMPORARY_BYTES (SEG_NAME_BYTES + 4)
+
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+static void temporary_name(const struct segout *s, char out[TEMPORARY_BYTES])
+{
+    snprintf(out, TEMPORARY_BYTES, "%s.new", s->name);
+}
+
+static int write_all(int fd, const void *data, size_t bytes, uint64_t offset)
+{
+    const uint8_t *p = data;
+    while (bytes > 0) {
+        ssize_t n = pwrite(fd, p, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -EIO;
+        p += n;
+        offset += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* For file systems without fallocate (9p, some FUSE): writing zeros is what really allocates. */
+static int allocate_by_writing(int fd, uint64_t bytes)
+{
+    CANP_CLEANUP(canp_free_ptr) uint8_t *zeros = calloc(1, ZERO_CHUNK);
+    if (!zeros)
+        return -ENOMEM;
+    for (uint64_t at = 0; at < bytes; at += ZERO_CHUNK) {
+        size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
+        int r = write_all(fd, zeros, n, at);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int allocate(int fd, uint64_t bytes)
+{
+    while (fallocate(fd, 0, 0, (off_t)bytes) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno == EOPNOTSUPP || errno == ENOSYS)
+            return allocate_by_writing(fd, bytes);
+        return -errno;
+    }
+    return 0;
+}
+
+static bool is_full(int r)
+{
+    return r == -ENOSPC || r == -EDQUOT;
+}
+
+/* Allocates size_bytes, or what the disk still has, by halves. */
+static int allocate_what_fits(struct segout *s, uint64_t size_bytes, uint64_t least_bytes)
+{
+    int r = allocate(s->fd, size_bytes);
+    while (is_full(r) && size_bytes / 2 >= least_bytes) {
+        size_bytes = (size_bytes / 2) & ~(uint64_t)4095;
+        if (ftruncate(s->fd, 0) < 0)
+            return -errno;
+        r = allocate(s->fd, size_bytes);
+    }
+    s->size_bytes = size_bytes;
+    return r;
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int fill_header(struct segout *s, uint64_t number, const struct segout_identity *identity)
+{
+    struct seg_header *h = &s->header;
+    memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
+    h->version = SEG_VERSION;
+    h->header_bytes = SEG_HEADER_BYTES;
+    if (getrandom(&h->salt, sizeof(h->salt), 0) != sizeof(h->salt))
+        return -errno;
+    h->number = number;
+    memcpy(h->recording, identity->recording, sizeof(h->recording));
+    memcpy(h->boot_id, identity->boot_id, sizeof(h->boot_id));
+    h->created_realtime_ns = now_ns(CLOCK_REALTIME);
+    h->created_monotonic_ns = now_ns(CLOCK_MONOTONIC);
+    strcpy((char *)h->writer, "canp");
+    h->crc = seg_header_crc(h);
+    return 0;
+}
+
+static void map_file(struct segout *s)
+{
+    void *map = mmap(NULL, s->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+    s->map = map == MAP_FAILED ? NULL : map;
+}
+
+static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                       const struct segout_identity *identity)
+{
+    char temporary[TEMPORARY_BYTES];
+    seg_name(s->name, number);
+    temporary_name(s, temporary);
+    s->fd = openat(s->dir_fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (s->fd < 0)
+        return -errno;
+    int r = allocate_what_fits(s, size_bytes, least_bytes);
+    if (r < 0)
+        return r;
+    r = fill_header(s, number, identity);
+    if (r < 0)
+        return r;
+    r = write_all(s->fd, &s->header, sizeof(s->header), 0);
+    if (r < 0)
+        return r;
+    map_file(s);
+    segout_populate(s);
+    return 0;
+}
+
+int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                  const struct segout_identity *identity, struct segout **out)
+{
+    struct segout *s = calloc(1, sizeof(*s));
+    if (!s)
+        return -ENOMEM;
+    s->fd = -1;
+    s->dir_fd = dir_fd;
+    s->seal.first_ns = INT64_MAX;
+    s->seal.last_ns = INT64_MIN;
+    atomic_init(&s->used, SEG_HEADER_BYTES);
+    int r = create_file(s, number, size_bytes, least_bytes, identity);
+    if (r < 0) {
+        segout_free(s);
+        return r;
+    }
+    *out = s;
+    return 0;
+}
+
+int segout_publish(struct segout *s)
+{
+    char temporary[TEMPORARY_BYTES];
+    temporary_name(s, temporary);
+    /* Never over an existing file: a segment that this writer did not open is not its own. */
+    if (renameat2(s->dir_fd, temporary, s->dir_fd, s->name, RENAME_NOREPLACE) < 0) {
+        if (errno != EINVAL && errno != ENOSYS)
+            return errno == EEXIST ? -CANP_E_EXISTS : -errno;
+        if (faccessat(s->dir_fd, s->name, F_OK, 0) == 0)
+            return -CANP_E_EXISTS;
+        if (renameat(s->dir_fd, temporary, s->dir_fd, s->name) < 0)
+            return -errno;
+    }
+    s->published = true;
+    return 0;
+}
+
+bool segout_fits(const struct segout *s, size_t payload_bytes)
+{
+    uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
+    return payload_bytes <= BLOCK_BYTES_MAX &&
+           used + sizeof(struct block_header) + payload_bytes <= s->size_bytes;
+}
+
+static void fill_block_header(struct block_header *h, const struct canp_rowbuf *rows, uint32_t seq)
+{
+    memset(h, 0, sizeof(*h));
+    h->magic = BLOCK_MAGIC;
+    h->seq = seq;
+    h->flags = rows->flags;
+    h->stride = rows->stride;
+    h->stored_bytes = h->rows_bytes = (uint32_t)rows->used_bytes;
+    h->records = rows->records;
+    h->frames = rows->frames;
+    h->base_ns = rows->base_ns;
+    h->first_ns = rows->first_ns;
+    h->last_ns = rows->last_ns;
+    h->channel_mask = rows->channel_mask;
+    h->id_filter = rows->id_filter;
+    h->lost = rows->lost > UINT32_MAX ? UINT32_MAX : (uint32_t)rows->lost;
+}
+
+/* The magic comes last, so that a reader who sees it mostly sees a whole block; the checksum decides. */
+static int store_block(struct segout *s, uint64_t at, const struct block_header *h, const void *payload)
+{
+    if (!s->map) {
+        int r = write_all(s->fd, payload, h->stored_bytes, at + sizeof(*h));
+        return r < 0 ? r : write_all(s->fd, h, sizeof(*h), at);
+    }
+    uint8_t *to = s->map + at;
+    memcpy(to + sizeof(*h), payload, h->stored_bytes);
+    memcpy(to + 4, (const uint8_t *)h + 4, sizeof(*h) - 4);
+    /* release: pairs with the acquire load of the magic in a reader of the same mapping */
+    __atomic_store_n((uint32_t *)to, h->magic, __ATOMIC_RELEASE);
+    return 0;
+}
+
+static void sum_up(struct seg_seal *seal, const struct canp_rowbuf *rows)
+{
+    seal->blocks++;
+    seal->records += rows->records;
+    seal->frames += rows->frames;
+    seal->lost += rows->lost;
+    seal->channel_mask |= rows->channel_mask;
+    seal->id_filter |= rows->id_filter;
+    if (rows->first_ns < seal->first_ns)
+        seal->first_ns = rows->first_ns;
+    if (rows->last_ns > seal->last_ns)
+        seal->last_ns = rows->last_ns;
+}
+
+int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
+{
+    int poison = atomic_load_explicit(&s->failed, memory_order_relaxed);
+    if (poison < 0)
+        return poison;
+    if (!segout_fits(s, rows->used_bytes))
+        return -EFBIG;
+    uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
+    struct block_header h;
+    fill_block_header(&h, rows, s->next_seq);
+    h.crc = block_crc(&h, rows->data, s->header.salt);
+    int r = store_block(s, at, &h, rows->data);
+    if (r < 0) {
+        atomic_store(&s->failed, r);
+        return r;
+    }
+    s->next_seq++;
+    sum_up(&s->seal, rows);
+    /* release: pairs with the acquire loads in segout_populate() and segout_sync() */
+    atomic_store_explicit(&s->used, at + sizeof(h) + rows->used_bytes, memory_order_release);
+    return 0;
+}
+
+static void populate_window(struct segout *s, uint64_t bytes)
+{
+    uint8_t *from = s->map + s->populated;
+    if (madvise(from, bytes, MADV_POPULATE_WRITE) < 0 && errno == EINVAL) {
+        for (uint64_t i = 0; i < bytes; i += 4096)
+            __atomic_fetch_or(from + i, 0, __ATOMIC_RELAXED);
+    }
+    s->populated += bytes;
+}
+
+bool segout_populate(struct segout *s)
+{
+    if (!s->map)
+        return false;
+    uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
+    bool worked = false;
+    if (s->populated < s->size_bytes && s->populated < used + AHEAD_BYTES) {
+        uint64_t left = s->size_bytes - s->populated;
+        populate_window(s, left < WINDOW_BYTES ? left : WINDOW_BYTES);
+        worked = true;
+    }
+    uint64_t behind = used & ~(WINDOW_BYTES - 1);
+    if (behind > s->dropped) {
+        /* The pages stay in the page cache; only this process's resident set shrinks. */
+        madvise(s->map + s->dropped, behind - s->dropped, MADV_DONTNEED);
+        s->dropped = behind;
+        worked = true;
+    }
+    return worked;
+}
+
+int segout_sync(struct segout *s)
+{
+    uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
+    int poison = atomic_load(&s->failed);
+    if (poison < 0 || used == s->synced)
+        return poison;
+    /* An error is final: the kernel forgets which pages were dirty, so a second call would lie. */
+    if (fdatasync(s->fd) < 0 && errno != EINVAL && errno != EROFS) {
+        int r = -errno;
+        atomic_store(&s->failed, r);
+        return r;
+    }
+    s->synced = used;
+    return 0;
+}
+
+int segout_seal(struct segout *s, bool no_sync)
+{
+    int poison = atomic_load(&s->failed);
+    if (poison < 0)
+        return poison;
+    struct seg_seal *seal = &s->seal;
+    seal->blocks_end = atomic_load_explicit(&s->used, memory_order_acquire);
+    if (seal->blocks == 0)
+        seal->first_ns = seal->last_ns = 0;
+    seal->magic = SEAL_MAGIC;
+    seal->crc = seg_seal_crc(seal, s->header.salt);
+    int r = no_sync ? 0 : segout_sync(s); /* the blocks are on disk before the seal says so */
+    if (r < 0)
+        return r;
+    if (s->map)
+        munmap(s->map, s->size_bytes);
+    s->map = NULL;
+    r = write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
+    if (r < 0)
+        return r;
+    /* Only what was never committed is cut off, and readers touch nothing else (reader.c). */
+    if (ftruncate(s->fd, (off_t)seal->blocks_end) < 0)
+        return -errno;
+    return no_sync || fsync(s->fd) == 0 || errno == EINVAL ? 0 : -errno;
+}
+
+void segout_free(struct segout *s)
+{
+    if (!s)
+        return;
+    if (s->map)
+        munmap(s->map, s->size_bytes);
+    if (s->fd >= 0) {
+        char temporary[TEMPORARY_BYTES];
+        temporary_name(s, temporary);
+        if (!s->published)
+            unlinkat(s->dir_fd, temporary, 0);
+        close(s->fd);
+    }
+    free(s);
+}

@@ -1,0 +1,70 @@
+/*
+ * A segment being written: allocated, prefaulted, mapped, filled block by block, sealed.
+ *
+ * Invariant: the bytes in front of `used` are committed blocks; nothing in front of it is ever changed, but
+ * for the seal. Threads: commit belongs to the writer's thread; create, populate, sync, seal and free to the
+ * housekeeper's (or to the same thread where there is none). `used` and `failed` are shared.
+ */
+#ifndef CANP_ENGINE_SEGOUT_H
+#define CANP_ENGINE_SEGOUT_H
+
+#include <stdatomic.h>
+
+#include <canp/rows.h>
+
+#include "format.h"
+
+struct segout {
+    int fd;
+    int dir_fd;   /* borrowed */
+    uint8_t *map; /* NULL where the file system cannot map: blocks go by pwrite */
+    uint64_t size_bytes;
+    _Atomic uint64_t used; /* release in commit, acquire in populate and sync */
+    _Atomic int failed;    /* first negative errno of a sync or write: the segment is poisoned */
+    uint64_t populated;    /* housekeeper: prefaulted up to here */
+    uint64_t dropped;      /* housekeeper: page table entries given back up to here */
+    uint64_t synced;       /* housekeeper: on disk up to here */
+    uint32_t next_seq;
+    struct seg_header header;
+    struct seg_seal seal; /* sums up while writing */
+    char name[SEG_NAME_BYTES];
+    bool published;
+    struct segout *next; /* in the housekeeper's queue of segments to seal */
+};
+
+/* What all segments of a recording share. */
+struct segout_identity {
+    uint8_t recording[16];
+    uint8_t boot_id[16];
+};
+
+/*
+ * Makes the file under a temporary name, really allocated. Tries smaller sizes down to least_bytes when the
+ * disk is too full for size_bytes. 0, -ENOSPC, or what open, fallocate or mmap said.
+ */
+int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                  const struct segout_identity *identity, struct segout **out);
+
+/* Gives the file its name. From now on readers see it. */
+int segout_publish(struct segout *s);
+
+/* Does a block of so many payload bytes fit? */
+bool segout_fits(const struct segout *s, size_t payload_bytes);
+
+/* Commits one block: readable by others on return. 0, -EFBIG when it does not fit, or the poison's error. */
+int segout_commit(struct segout *s, const struct canp_rowbuf *rows);
+
+/* Prefaults a window ahead of `used`, gives back page table entries far behind it. True when it did
+ * something. */
+bool segout_populate(struct segout *s);
+
+/* fdatasync, when there is something new. 0 or the error, which also poisons the segment. */
+int segout_sync(struct segout *s);
+
+/* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
+int segout_seal(struct segout *s, bool no_sync);
+
+/* Closes; removes the file if it was never published. NULL is allowed. */
+void segout_free(struct segout *s);
+
+#endif

@@ -1,0 +1,334 @@
+/*
+ * The writer of a recording: channels' names, blocks into the current segment, the next segment when it is
+ * full (canp/writer.h). One thread at a time; what takes long is the housekeeper's.
+ */
+#include <canp/writer.h>
+
+#include <canp/cleanup.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+
+#include "housekeeper.h"
+
+#define SEGMENT_BYTES_DEFAULT (64ULL << 20)
+#define GATHER_BYTES          (256U << 10)
+#define IFACE_ROW_BYTES       (8 + sizeof(struct canp_iface))
+#define IFACES_MAX            255
+
+struct canp_writer {
+    int dir_fd;
+    struct housekeeper keeper;
+    struct canp_writer_stats stats;
+    bool prepared; /* the next segment has been asked for */
+    bool finished;
+    bool ifaces_pending; /* defined, but not yet in the current segment */
+    unsigned iface_count;
+    struct canp_iface ifaces[IFACES_MAX];
+    int64_t iface_time_ns;
+    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES];
+    struct canp_rowbuf gather; /* canp_writer_put(); its data is allocated on first use */
+};
+
+/* ---- opening --------------------------------------------------------------------------------------- */
+
+/* mkdir -p. */
+static int make_dirs(const char *dir)
+{
+    CANP_CLEANUP(canp_free_ptr) char *path = strdup(dir);
+    if (!path)
+        return -ENOMEM;
+    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = '\0';
+        if (mkdir(path, 0777) < 0 && errno != EEXIST)
+            return -errno;
+        *slash = '/';
+    }
+    return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+static int holds_segments(int dir_fd)
+{
+    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return -errno;
+    int found = 0;
+    for (struct dirent *e; !found && (e = readdir(dir));)
+        found = seg_number(e->d_name) != 0;
+    closedir(dir);
+    return found;
+}
+
+static int open_dir(const char *dir, bool create, int *out, struct canp_why *why)
+{
+    int r = create ? make_dirs(dir) : 0;
+    if (r < 0)
+        return canp_fail(why, r, "cannot create directory %s: %s", dir, canp_strerror(r));
+    CANP_CLEANUP(canp_fd_close) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return canp_fail(why, -errno, "cannot open directory %s: %s", dir, canp_strerror(errno));
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return canp_fail(why, -EBUSY, "another recorder is writing to %s; choose another directory", dir);
+    r = holds_segments(fd);
+    if (r < 0)
+        return canp_fail(why, r, "cannot read directory %s: %s", dir, canp_strerror(r));
+    if (r > 0)
+        return canp_fail(why, -CANP_E_EXISTS,
+                         "%s already holds a recording; choose another directory or move it away", dir);
+    if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
+        return canp_fail(why, -errno, "cannot write to directory %s: %s", dir, canp_strerror(errno));
+    *out = canp_take_fd(&fd);
+    return 0;
+}
+
+static void read_boot_id(uint8_t out[16])
+{
+    char text[40] = "";
+    CANP_CLEANUP(canp_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, 36) != 36)
+        return;
+    unsigned n = 0;
+    for (const char *p = text; *p && n < 32; p++) {
+        if (*p == '-')
+            continue;
+        unsigned digit = (unsigned)(*p <= '9' ? *p - '0' : (*p | 0x20) - 'a' + 10) & 0x0F;
+        out[n / 2] = (uint8_t)(out[n / 2] << 4 | digit);
+        n++;
+    }
+}
+
+static void configure(struct canp_writer *w, const struct canp_writer_opts *opts)
+{
+    struct housekeeper *k = &w->keeper;
+    uint64_t bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
+    k->dir_fd = w->dir_fd;
+    k->segment_bytes = (bytes + 4095) & ~UINT64_C(4095);
+    k->sync_ns = opts->sync_ns;
+    k->no_sync = opts->no_sync;
+    k->next_number = 1;
+    read_boot_id(k->identity.boot_id);
+}
+
+int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struct canp_writer **out,
+                     struct canp_why *why)
+{
+    static const struct canp_writer_opts defaults = CANP_WRITER_OPTS_INIT;
+    opts = opts ? opts : &defaults;
+    if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
+        return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
+    CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
+    int r = open_dir(dir, opts->create_dir, &dir_fd, why);
+    if (r < 0)
+        return r;
+    struct canp_writer *w = calloc(1, sizeof(*w));
+    if (!w)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    w->dir_fd = dir_fd;
+    configure(w, opts);
+    if (getrandom(w->keeper.identity.recording, 16, 0) != 16 || (r = housekeeper_start(&w->keeper)) < 0) {
+        free(w);
+        return canp_fail(why, r < 0 ? r : -EIO, "cannot start the writer's thread");
+    }
+    r = housekeeper_next(&w->keeper, SEG_BYTES_MIN);
+    w->dir_fd = canp_take_fd(&dir_fd); /* from here on closed by canp_writer_close() */
+    if (r < 0) {
+        canp_fail(why, r, "cannot make a segment of %llu bytes in %s: %s",
+                  (unsigned long long)w->keeper.segment_bytes, dir, canp_strerror(r));
+        canp_writer_close(w);
+        return r;
+    }
+    w->stats.segments = 1;
+    w->stats.bytes = SEG_HEADER_BYTES;
+    *out = w;
+    return 0;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------------- */
+
+int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct canp_iface *iface,
+                          int64_t time_ns)
+{
+    if (channel >= IFACES_MAX)
+        return -CANP_E_TOO_MANY;
+    if (channel > w->iface_count)
+        return -EINVAL;
+    if (channel == w->iface_count)
+        w->iface_count++;
+    w->ifaces[channel] = *iface;
+    w->ifaces[channel].bytes = sizeof(*iface);
+    w->ifaces[channel].zero = 0;
+    w->ifaces[channel].name[CANP_IFACE_NAME_BYTES - 1] = '\0';
+    w->iface_time_ns = time_ns;
+    w->ifaces_pending = true;
+    return 0;
+}
+
+static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
+{
+    int r = segout_commit(w->keeper.current, rows);
+    if (r < 0)
+        return r;
+    w->stats.frames += rows->frames;
+    w->stats.records += rows->records;
+    w->stats.lost += rows->lost;
+    w->stats.blocks++;
+    w->stats.bytes += sizeof(struct block_header) + rows->used_bytes;
+    housekeeper_note_commit(&w->keeper);
+    return 0;
+}
+
+/* The channels' names, as a block of their own, stamped time_ns. */
+static int commit_ifaces(struct canp_writer *w, int64_t time_ns)
+{
+    struct canp_rowbuf rows;
+    canp_rowbuf_init(&rows, w->iface_rows, sizeof(w->iface_rows));
+    for (unsigned i = 0; i < w->iface_count; i++)
+        canp_rowbuf_put_event(&rows, time_ns, (uint8_t)i, CANP_KIND_IFACE, &w->ifaces[i]);
+    int r = commit_block(w, &rows);
+    if (r == 0)
+        w->ifaces_pending = false;
+    return r;
+}
+
+static size_t iface_block_bytes(const struct canp_writer *w)
+{
+    return w->iface_count ? sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES : 0;
+}
+
+/* What a fresh segment must hold for this block to fit. */
+static uint64_t least_segment_bytes(const struct canp_writer *w, size_t payload_bytes)
+{
+    uint64_t need = SEG_HEADER_BYTES + iface_block_bytes(w) + sizeof(struct block_header) + payload_bytes;
+    return need < SEG_BYTES_MIN ? SEG_BYTES_MIN : (need + 4095) & ~UINT64_C(4095);
+}
+
+static int next_segment(struct canp_writer *w, size_t payload_bytes)
+{
+    uint64_t need = least_segment_bytes(w, payload_bytes);
+    if (need > w->keeper.segment_bytes)
+        return -EFBIG;
+    int r = housekeeper_next(&w->keeper, need);
+    if (r < 0)
+        return r;
+    w->prepared = false;
+    w->ifaces_pending = w->iface_count > 0;
+    w->stats.segments++;
+    w->stats.bytes += SEG_HEADER_BYTES;
+    return 0;
+}
+
+/* Has the segment a successor in the making before it is full? */
+static void prepare_next(struct canp_writer *w)
+{
+    struct segout *s = w->keeper.current;
+    if (w->prepared || atomic_load_explicit(&s->used, memory_order_relaxed) < s->size_bytes / 2)
+        return;
+    w->prepared = true;
+    housekeeper_prepare(&w->keeper, SEG_BYTES_MIN);
+}
+
+static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
+{
+    const struct segout *s = w->keeper.current;
+    size_t extra = w->ifaces_pending ? iface_block_bytes(w) : 0;
+    return !s || atomic_load(&s->failed) < 0 || !segout_fits(s, payload_bytes + extra);
+}
+
+int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
+{
+    if (rows->records == 0)
+        return 0;
+    int r = must_rotate(w, rows->used_bytes) ? next_segment(w, rows->used_bytes) : 0;
+    if (r == 0 && w->ifaces_pending)
+        r = commit_ifaces(w, rows->first_ns);
+    if (r == 0)
+        r = commit_block(w, rows);
+    if (r == 0)
+        prepare_next(w);
+    return r;
+}
+
+/* ---- records --------------------------------------------------------------------------------------- */
+
+int canp_writer_flush(struct canp_writer *w)
+{
+    if (!w->gather.records)
+        return 0;
+    int r = canp_writer_commit(w, &w->gather);
+    if (r == 0)
+        canp_rowbuf_init(&w->gather, w->gather.data, w->gather.capacity_bytes);
+    return r;
+}
+
+/* A block must fit a fresh segment, however small. */
+static size_t gather_bytes(const struct canp_writer *w)
+{
+    uint64_t room = w->keeper.segment_bytes - SEG_HEADER_BYTES - sizeof(struct block_header) -
+                    sizeof(w->iface_rows) - sizeof(struct block_header);
+    return room < GATHER_BYTES ? (size_t)room & ~(size_t)7 : GATHER_BYTES;
+}
+
+int canp_writer_put(struct canp_writer *w, const struct canp_record *record)
+{
+    if (!w->gather.data) {
+        void *data = aligned_alloc(64, GATHER_BYTES);
+        if (!data)
+            return -ENOMEM;
+        canp_rowbuf_init(&w->gather, data, gather_bytes(w));
+    }
+    int r = canp_rowbuf_put_record(&w->gather, record);
+    if (r != -ENOSPC)
+        return r;
+    r = canp_writer_flush(w);
+    return r < 0 ? r : canp_rowbuf_put_record(&w->gather, record);
+}
+
+/* ---- the end --------------------------------------------------------------------------------------- */
+
+int canp_writer_rotate(struct canp_writer *w)
+{
+    int r = canp_writer_flush(w);
+    return r < 0 ? r : next_segment(w, 0);
+}
+
+int canp_writer_sync(struct canp_writer *w)
+{
+    int r = canp_writer_flush(w);
+    return r < 0 ? r : housekeeper_sync(&w->keeper);
+}
+
+void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out)
+{
+    *out = w->stats;
+}
+
+int canp_writer_finish(struct canp_writer *w)
+{
+    if (w->finished)
+        return 0;
+    int r = canp_writer_flush(w);
+    if (r == 0 && w->ifaces_pending && w->keeper.current)
+        r = commit_ifaces(w, w->iface_time_ns);
+    housekeeper_retire(&w->keeper);
+    int sealed = housekeeper_drain(&w->keeper);
+    w->finished = true;
+    return r < 0 ? r : sealed;
+}
+
+void canp_writer_close(struct canp_writer *w)
+{
+    if (!w)
+        return;
+    housekeeper_stop(&w->keeper);
+    if (w->dir_fd >= 0)
+        close(w->dir_fd);
+    free(w->gather.data);
+    free(w);
+}
