@@ -1,11 +1,129 @@
-/* canp info: not yet. */
-#include <canp/error.h>
+/* canp info: what a recording holds, for people or as one JSON object. */
+#include <canp/reader.h>
+
+#include <stdio.h>
 
 #include "commands.h"
 #include "opts.h"
+#include "text.h"
+
+#define CHANNELS_MAX 256
+
+struct summary {
+    const char *path;
+    struct canp_info info;
+    struct canp_iface_info ifaces[CHANNELS_MAX];
+    unsigned iface_count;
+};
+
+static double seconds(const struct canp_info *info)
+{
+    return (double)(info->last_ns - info->first_ns) / 1e9;
+}
+
+static void print_iface_json(const struct canp_iface_info *i)
+{
+    fputs("{\"name\":", stdout);
+    text_json_string(stdout, i->iface.name);
+    printf(",\"frames\":%llu,\"lost\":%llu,\"bitrate\":%u,\"dbitrate\":%u,\"mtu\":%u}",
+           (unsigned long long)i->frames, (unsigned long long)i->lost, i->iface.bitrate, i->iface.dbitrate,
+           i->iface.mtu);
+}
+
+static void print_json(const struct summary *s)
+{
+    const struct canp_info *i = &s->info;
+    fputs("{\"recording\":", stdout);
+    text_json_string(stdout, s->path);
+    printf(",\"frames\":%llu,\"lost\":%llu,\"first_ns\":%lld,\"last_ns\":%lld,\"duration_ns\":%lld",
+           (unsigned long long)i->frames, (unsigned long long)i->lost, (long long)i->first_ns,
+           (long long)i->last_ns, (long long)(i->last_ns - i->first_ns));
+    printf(",\"segments\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"packed_bytes\":%llu",
+           (unsigned long long)i->segments, (unsigned long long)i->blocks, (unsigned long long)i->bytes,
+           (unsigned long long)i->packed_bytes);
+    printf(",\"ids\":%u,\"records\":%llu,\"damaged\":%u,\"torn_bytes\":%llu,\"sealed\":%s,\"interfaces\":[",
+           i->ids, (unsigned long long)i->records, i->damaged, (unsigned long long)i->torn_bytes,
+           i->live ? "false" : "true");
+    for (unsigned n = 0; n < s->iface_count; n++) {
+        if (n)
+            putchar(',');
+        print_iface_json(&s->ifaces[n]);
+    }
+    puts("]}");
+}
+
+static void print_iface_text(const struct canp_iface_info *i, double duration)
+{
+    char count[TEXT_BYTES], lost[TEXT_BYTES];
+    printf("  %-12s %14s frames", i->iface.name[0] ? i->iface.name : "?", text_count(count, i->frames));
+    if (duration > 0)
+        printf("  %10.1f/s", (double)i->frames / duration);
+    printf("  %s lost", text_count(lost, i->lost));
+    if (i->iface.bitrate)
+        printf("  %u bit/s", i->iface.bitrate);
+    if (i->iface.dbitrate)
+        printf(" (data %u bit/s)", i->iface.dbitrate);
+    putchar('\n');
+}
+
+static void print_text(const struct summary *s)
+{
+    const struct canp_info *i = &s->info;
+    char a[TEXT_BYTES], b[TEXT_BYTES];
+    printf("recording    %s\n", s->path);
+    printf("frames       %s, %u IDs\n", text_count(a, i->frames), i->ids);
+    printf("lost         %s\n", text_count(a, i->lost));
+    if (i->frames) {
+        printf("first        %s\n", text_time(a, i->first_ns));
+        printf("last         %s (%s)\n", text_time(a, i->last_ns),
+               text_duration(b, i->last_ns - i->first_ns));
+    }
+    printf("segments     %s, %s", text_count(a, i->segments), text_bytes(b, i->bytes));
+    if (i->frames)
+        printf(", %.2f bytes/frame", (double)i->bytes / (double)i->frames);
+    puts(i->live ? ", the last one not sealed (being written, or its recorder was killed)" : ", sealed");
+    if (i->torn_bytes)
+        printf("torn         %s of an unfinished block at the end, not part of the recording\n",
+               text_bytes(a, i->torn_bytes));
+    if (i->damaged)
+        printf("damaged      %u places skipped\n", i->damaged);
+    puts("interfaces");
+    for (unsigned n = 0; n < s->iface_count; n++)
+        print_iface_text(&s->ifaces[n], seconds(i));
+}
+
+static int summarise(struct summary *s)
+{
+    struct canp_reader *reader;
+    struct canp_why why;
+    int r = canp_reader_open(s->path, &reader, &why);
+    if (r < 0)
+        return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    r = canp_reader_info(reader, &s->info);
+    if (r == 0)
+        s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
+    canp_reader_close(reader);
+    return r < 0 ? opts_fail("info", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", s->path, canp_strerror(r))
+                 : 0;
+}
 
 int canp_cmd_info(int argc, char **argv)
 {
-    (void)argc;
-    return opts_fail(argv[0], CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(38));
+    static struct summary s;
+    bool json = false;
+    const struct opt options[] = {{0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"}, {0}};
+    const struct opt_spec spec = {"info", "RECORDING",
+                                  "Summarises a recording: a directory of segments, or one segment file.",
+                                  options, NULL};
+    int n = opts_parse(&spec, argc, argv);
+    if (n < 0)
+        return OPTS_EXIT(n);
+    if (n != 1)
+        return opts_fail("info", CANP_EXIT_USAGE, "expected one RECORDING; `canp info --help` says more");
+    s.path = argv[1];
+    int status = summarise(&s);
+    if (status != 0)
+        return status;
+    json ? print_json(&s) : print_text(&s);
+    return s.info.damaged ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
 }

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Installs the build into an empty prefix and builds a project outside of the tree against it: by
+# find_package, by pkg-config (shared and static), and every public header alone as C11 and C++17.
+# usage: install_test.sh SOURCE_DIR BUILD_DIR
+set -euo pipefail
+source_dir=$1 build_dir=$2
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+
+cmake --install "$build_dir" --prefix "$prefix" >/dev/null
+test -x "$prefix/bin/canp"
+"$prefix/bin/canp" --version
+libdir=$(dirname "$(find "$prefix" -name libcanp.so)")
+
+for header in "$prefix"/include/canp/*.h; do
+    name=canp/$(basename "$header")
+    echo "#include <$name>" | cc -std=c11 -Wall -Wextra -Werror -I"$prefix/include" -x c -fsyntax-only -
+    echo "#include <$name>" | c++ -std=c++17 -Wall -Wextra -Werror -I"$prefix/include" -x c++ -fsyntax-only -
+    echo "#include <$name>" >>"$work/headers.cpp"
+done
+echo 'int main() { return canp_strerror(0) == nullptr; }' >>"$work/headers.cpp"
+cp "$source_dir"/tests/consumer/{CMakeLists.txt,main.c} "$work/"
+
+cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake --build "$work/build" >/dev/null
+export PKG_CONFIG_PATH=$libdir/pkgconfig LD_LIBRARY_PATH=$libdir
+cc -Wall -Werror "$work/main.c" -o "$work/by_pkg_config" $(pkg-config --cflags --libs canp)
+cc -Wall -Werror "$work/main.c" -o "$work/by_pkg_config_static" -I"$prefix/include" "$libdir/libcanp.a" \
+    $(pkg-config --static --libs-only-l canp | sed 's/-lcanp//')
+for program in build/consumer by_pkg_config by_pkg_config_static; do
+    "$work/$program" /nonexistent 2>"$work/err" && exit 1
+    grep -q 'cannot open /nonexistent: No such file' "$work/err"
+done
+"$work/build/consumer_cpp"
+readelf -d "$libdir/libcanp.so" | grep -q 'SONAME.*libcanp.so.0'
+echo "installed package: consumers build and run"
