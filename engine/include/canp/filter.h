@@ -1,0 +1,60 @@
+/*
+ * Candump's filters, with the semantics of CAN_RAW sockets (linux/net/can/af_can.c):
+ *   123:7FF               (id & mask) == (123 & mask)
+ *   123~7FF               (id & mask) != (123 & mask)
+ *   12345678:1FFFFFFF     8 digits before the sign: extended frames only, if the mask has bit 31
+ *   #FFFFFFFF             error frames: (id & mask) != 0
+ *   j                     all filters must match, not any of them
+ * Several may stand in one text, separated by commas. Without an id filter every data frame passes; error
+ * frames pass only by an error mask, as on a socket. `0~0` matches no data frame.
+ *
+ * Note what the kernel does with a mask: in `123:7FF` bit 31 is not in the mask, so an extended id whose low
+ * 11 bits are 123 passes as well. `123:C00007FF` is for 123 alone.
+ *
+ * One difference: with `j` and several id filters the kernel drops error frames; here the error mask still
+ * decides. XL frames are matched by their priority word, as the kernel does.
+ *
+ * No state, nothing allocated; a set may be used by any number of threads once parsed.
+ */
+#ifndef CANP_FILTER_H
+#define CANP_FILTER_H
+
+#include <canp/error.h>
+#include <canp/frame.h>
+
+CANP_BEGIN_DECLS
+
+#define CANP_FILTERS_MAX 512 /* CAN_RAW_FILTER_MAX of linux/can/raw.h */
+
+/* In canp_filter.id: matches what does not match (CAN_INV_FILTER of linux/can.h). */
+#define CANP_FILTER_INVERSE 0x20000000U
+
+/* Laid out as struct can_filter, so that an array of them is what setsockopt(CAN_RAW_FILTER) takes. */
+struct canp_filter {
+    uint32_t id;   /* with CANP_ID_EFF and CANP_FILTER_INVERSE */
+    uint32_t mask; /* CANP_ID_ERR is never set */
+};
+
+/* Zero it before the first canp_filter_parse(). */
+struct canp_filter_set {
+    unsigned count;
+    bool join;
+    uint32_t error_mask; /* 0: no error frames */
+    struct canp_filter filters[CANP_FILTERS_MAX];
+};
+
+/*
+ * Adds what `text` says to the set. 0; -CANP_E_SYNTAX or -CANP_E_TOO_MANY, the set unchanged, `why` names the
+ * part that failed.
+ */
+CANP_API int canp_filter_parse(struct canp_filter_set *set, const char *text, struct canp_why *why);
+
+/* Does a frame with this can_id (flags included) pass? */
+CANP_API bool canp_filter_match_id(const struct canp_filter_set *set, uint32_t can_id);
+
+/* Does the record pass? What is no frame always does. */
+CANP_API bool canp_filter_match(const struct canp_filter_set *set, const struct canp_record *record);
+
+CANP_END_DECLS
+
+#endif
