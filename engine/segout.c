@@ -1,7 +1,6 @@
 /* A segment being written (segout.h). */
 #include "segout.h"
 
-#include <canp/cleanup.h>
 #include <canp/error.h>
 
 #include <assert.h>
@@ -14,10 +13,11 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define WINDOW_BYTES    (4ULL << 20) /* prefaulted at a time */
 #define AHEAD_BYTES     (8ULL << 20) /* prefaulted in front of the write position */
-#define ZERO_CHUNK      (1U << 20)
+#define ZERO_CHUNK      (256U << 10)
 #define TEMPORARY_BYTES (SEG_NAME_BYTES + 4)
 
 #ifndef MADV_POPULATE_WRITE
@@ -50,16 +50,13 @@ static int write_all(int fd, const void *data, size_t bytes, uint64_t offset)
 /* For file systems without fallocate (9p, some FUSE): writing zeros is what really allocates. */
 static int allocate_by_writing(int fd, uint64_t bytes)
 {
-    CANP_CLEANUP(canp_free_ptr) uint8_t *zeros = calloc(1, ZERO_CHUNK);
-    if (!zeros)
-        return -ENOMEM;
-    for (uint64_t at = 0; at < bytes; at += ZERO_CHUNK) {
+    static const uint8_t zeros[ZERO_CHUNK];
+    int r = 0;
+    for (uint64_t at = 0; r == 0 && at < bytes; at += ZERO_CHUNK) {
         size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
-        int r = write_all(fd, zeros, n, at);
-        if (r < 0)
-            return r;
+        r = write_all(fd, zeros, n, at);
     }
-    return 0;
+    return r;
 }
 
 static int allocate(int fd, uint64_t bytes)
@@ -113,7 +110,7 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     memcpy(h->boot_id, identity->boot_id, sizeof(h->boot_id));
     h->created_realtime_ns = now_ns(CLOCK_REALTIME);
     h->created_monotonic_ns = now_ns(CLOCK_MONOTONIC);
-    strcpy((char *)h->writer, "canp");
+    memcpy(h->writer, "canp", 5);
     h->crc = seg_header_crc(h);
     return 0;
 }

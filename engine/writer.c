@@ -9,6 +9,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -41,9 +43,9 @@ struct canp_writer {
 /* mkdir -p. */
 static int make_dirs(const char *dir)
 {
-    CANP_CLEANUP(canp_free_ptr) char *path = strdup(dir);
-    if (!path)
-        return -ENOMEM;
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
+        return -ENAMETOOLONG;
     for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
         if (mkdir(path, 0777) < 0 && errno != EEXIST)

@@ -25,9 +25,11 @@ cp "$source_dir"/tests/consumer/{CMakeLists.txt,main.c} "$work/"
 cmake -S "$work" -B "$work/build" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
 cmake --build "$work/build" >/dev/null
 export PKG_CONFIG_PATH=$libdir/pkgconfig LD_LIBRARY_PATH=$libdir
-cc -Wall -Werror "$work/main.c" -o "$work/by_pkg_config" $(pkg-config --cflags --libs canp)
+read -ra shared_flags <<<"$(pkg-config --cflags --libs canp)"
+read -ra static_flags <<<"$(pkg-config --static --libs-only-l canp | sed 's/-lcanp//')"
+cc -Wall -Werror "$work/main.c" -o "$work/by_pkg_config" "${shared_flags[@]}"
 cc -Wall -Werror "$work/main.c" -o "$work/by_pkg_config_static" -I"$prefix/include" "$libdir/libcanp.a" \
-    $(pkg-config --static --libs-only-l canp | sed 's/-lcanp//')
+    "${static_flags[@]}"
 for program in build/consumer by_pkg_config by_pkg_config_static; do
     "$work/$program" /nonexistent 2>"$work/err" && exit 1
     grep -q 'cannot open /nonexistent: No such file' "$work/err"

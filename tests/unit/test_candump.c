@@ -241,10 +241,11 @@ Test(candump, events_are_comments)
     size_t bytes = canp_candump_format(&record, vcan0, 0, out);
     out[bytes] = '\0';
     cr_assert_str_eq(out, "# LINK vcan0 state bus-off txerr 255 rxerr 0 at 0000000001.500000000\n");
-    struct {
+    union {
         struct canp_event event;
-        char text[16];
-    } mark = {.event = {.bytes = sizeof(mark)}, .text = "two\nlines"};
+        char bytes[24];
+    } mark = {.event = {.bytes = sizeof(mark)}};
+    strcpy(mark.bytes + sizeof(struct canp_event), "two\nlines");
     record = (struct canp_record){.kind = CANP_KIND_MARK, .event = &mark.event};
     bytes = canp_candump_format(&record, vcan0, 0, out);
     out[bytes] = '\0';

@@ -3,7 +3,6 @@
 #ifndef CANP_CLEANUP_H
 #define CANP_CLEANUP_H
 
-#include <stdlib.h>
 #include <unistd.h>
 
 #define CANP_CLEANUP(function) __attribute__((cleanup(function)))
@@ -19,12 +18,6 @@ static inline int canp_take_fd(int *fd)
     int taken = *fd;
     *fd = -1;
     return taken;
-}
-
-/* For CANP_CLEANUP(canp_free_ptr) char *text = malloc(...); takes a pointer to the pointer. */
-static inline void canp_free_ptr(void *pointer_to_pointer)
-{
-    free(*(void **)pointer_to_pointer);
 }
 
 #endif
