@@ -1,0 +1,296 @@
+/*
+ * Packing: the whole of it (canp/pack.h). pack_gather.c finds the lanes, pack_order.c stores the order,
+ * pack_times.c the times; here the payload becomes byte planes, groups of lanes become LZ4 blocks, and the
+ * sections are put together.
+ *
+ * Invariant: every section grows in scratch of its worst case, so that only the output's size is ever
+ * checked. One thread per packer.
+ */
+#include "pack_encode.h"
+
+#include <assert.h>
+#include <lz4.h>
+#include <lz4hc.h>
+#include <stdlib.h>
+
+#include "pack_planes.h"
+
+/* Lanes share an LZ4 block until it holds this much: smaller ones cost size, larger ones cost who reads one
+ * id. */
+#define GROUP_PLAIN_BYTES 8192U
+#define HC_LEVEL          9
+#define CHANNELS_MAX      256U
+
+/* Worst case of a lane's directory entry, but for its plane masks. */
+#define ENTRY_BYTES_MAX (1 + 2 + 4 + 5 + 3 + 2 * CANP_VARINT_BYTES_MAX + 5 + 8 + 1)
+
+uint32_t canp_pack_lz4(struct canp_packer *p, const uint8_t *from, size_t bytes, uint8_t *to, size_t capacity)
+{
+    if (capacity == 0 || bytes == 0)
+        return 0;
+    int cap = capacity < INT32_MAX ? (int)capacity : INT32_MAX;
+    int r = p->level == CANP_PACK_ARCHIVE ? LZ4_compress_HC_extStateHC(p->lz4_state, (const char *)from,
+                                                                       (char *)to, (int)bytes, cap, HC_LEVEL)
+                                          : LZ4_compress_fast_extState(p->lz4_state, (const char *)from,
+                                                                       (char *)to, (int)bytes, cap, 1);
+    return r > 0 ? (uint32_t)r : 0;
+}
+
+/* ---- a block in the making --------------------------------------------------------------------- */
+
+/* Where the sections end, and the group that is being filled. */
+struct sections {
+    uint8_t *directory;
+    uint8_t *times;
+    uint8_t *group_table;
+    uint8_t *groups;
+    uint8_t *groups_end; /* of the room for them */
+    uint8_t *plain;
+    uint32_t group_lanes;
+    uint32_t group_count;
+};
+
+/* Compresses the lanes gathered since the last group. False when the groups outgrow the rows: no gain. */
+static bool group_close(struct canp_packer *p, struct sections *s)
+{
+    size_t bytes = (size_t)(s->plain - p->plain), room = (size_t)(s->groups_end - s->groups);
+    uint32_t packed = canp_pack_lz4(p, p->plain, bytes, s->groups, bytes < room ? bytes : room);
+    if (packed == 0 || packed == bytes) { /* stored as it is: the decoder knows by the size */
+        if (bytes > room)
+            return false;
+        memcpy(s->groups, p->plain, bytes);
+        packed = (uint32_t)bytes;
+    }
+    s->groups += packed;
+    s->group_table = canp_varint_put(s->group_table, s->group_lanes);
+    s->group_table = canp_varint_put(s->group_table, packed);
+    s->group_count++;
+    s->group_lanes = 0;
+    s->plain = p->plain;
+    return true;
+}
+
+/* Appends the payload of a lane to the group: the first row's, then the planes that change. Fills the masks;
+ * returns whether any is set. */
+static bool put_payload(struct canp_packer *p, const uint8_t *rows, const struct canp_pack_lane *lane,
+                        struct sections *s, uint8_t *masks)
+{
+    const uint32_t *source = p->source + lane->start;
+    uint8_t any = 0;
+    memcpy(s->plain, rows + source[0] + 16, 8U * lane->words);
+    s->plain += 8U * lane->words;
+    for (uint32_t w = 0; w < lane->words; w++) {
+        const uint8_t *column = rows + 16 + 8 * w;
+        for (uint32_t i = 0; i < lane->rows; i++)
+            p->words[i] = canp_load_u64(column + source[i]);
+        masks[w] = canp_planes_difference(p->words, lane->rows - 1);
+        if (masks[w])
+            s->plain = canp_planes_split(p->words, lane->rows - 1, masks[w], s->plain);
+        any |= masks[w];
+    }
+    return any != 0;
+}
+
+/* A lane's directory entry; `before` is the lane's before it, NULL for the first. */
+static uint8_t *put_entry(uint8_t *at, const struct canp_pack_lane *lane, const struct canp_pack_lane *before,
+                          const struct canp_pack_times *times, const uint8_t *masks, bool planes)
+{
+    bool new_tag = !before || before->tag != lane->tag;
+    bool new_head = !before || before->head >> 32 != lane->head >> 32;
+    uint32_t id = (uint32_t)lane->head, id_before = new_tag ? 0 : (uint32_t)before->head;
+    *at++ = (uint8_t)((new_tag ? CANP_FORM_TAG : 0) | (new_head ? CANP_FORM_HEAD : 0) |
+                      (planes ? CANP_FORM_PLANES : 0) | (times->k << CANP_FORM_K_SHIFT));
+    if (new_tag) {
+        memcpy(at, &lane->tag, 2);
+        at += 2;
+    }
+    if (new_head) {
+        uint32_t head_high = (uint32_t)(lane->head >> 32);
+        memcpy(at, &head_high, 4);
+        at += 4;
+    }
+    at = canp_varint_put(at, id - id_before);
+    at = canp_varint_put(at, lane->rows - 1);
+    at = canp_varint_put(at, canp_zigzag(times->first_ns));
+    if (lane->rows > 1) {
+        at = canp_varint_put(at, canp_zigzag(times->period_ns));
+        at = canp_varint_put(at, times->stream_bytes);
+    }
+    if (lane->tag & CANP_TAG_HW_TIME) {
+        canp_store_u64(at, times->hw_first);
+        at[8] = times->hw_k;
+        at += 9;
+    }
+    if (planes) {
+        memcpy(at, masks, lane->words);
+        at += lane->words;
+    }
+    return at;
+}
+
+/* All lanes into directory, times and groups; false when it does not gain. */
+static bool put_lanes(struct canp_packer *p, const uint8_t *rows, struct sections *s)
+{
+    uint8_t masks[CANP_PACK_WORDS_MAX];
+    for (uint32_t l = 0; l < p->lane_count; l++) {
+        const struct canp_pack_lane *lane = &p->sorted[l];
+        struct canp_pack_times times = {0};
+        canp_pack_lane_times(p, rows, lane, s->times, &times);
+        s->times += times.stream_bytes;
+        bool planes = put_payload(p, rows, lane, s, masks);
+        s->directory = put_entry(s->directory, lane, l ? lane - 1 : NULL, &times, masks, planes);
+        s->group_lanes++;
+        if ((size_t)(s->plain - p->plain) >= GROUP_PLAIN_BYTES && !group_close(p, s))
+            return false;
+    }
+    return s->plain == p->plain || group_close(p, s);
+}
+
+/* ---- putting it together ----------------------------------------------------------------------- */
+
+static uint8_t *put_section(uint8_t *out, const uint8_t *from, size_t bytes)
+{
+    memcpy(out, from, bytes);
+    return out + bytes;
+}
+
+static int64_t assemble(const struct canp_packer *p, const struct sections *s,
+                        const struct canp_pack_order_plan *plan, size_t rows_bytes, uint8_t *out,
+                        size_t limit)
+{
+    size_t lane_bytes = (size_t)(s->directory - p->directory);
+    size_t table_bytes = (size_t)(s->group_table - p->group_table);
+    size_t times_bytes = (size_t)(s->times - p->times), groups_bytes = (size_t)(s->groups - p->groups);
+    struct canp_pack_header header = {
+        .rows_bytes = (uint32_t)rows_bytes,
+        .row_count = p->row_count,
+        .lane_count = p->lane_count,
+        .version = CANP_PACK_VERSION,
+        .order = (uint8_t)plan->order,
+        .column_bits = plan->column_bits,
+        .directory_bytes = (uint32_t)(lane_bytes + table_bytes),
+        .exception_bytes = plan->exception_bytes,
+        .column_bytes = plan->column_bytes,
+        .times_bytes = (uint32_t)times_bytes,
+        .group_count = s->group_count,
+    };
+    size_t total = sizeof(header) + lane_bytes + table_bytes + plan->exception_bytes + plan->column_bytes +
+                   times_bytes + groups_bytes + CANP_PACK_TRAILER_BYTES;
+    if (total > limit)
+        return 0;
+    uint8_t *at = put_section(out, (const uint8_t *)&header, sizeof(header));
+    at = put_section(at, p->directory, lane_bytes);
+    at = put_section(at, p->group_table, table_bytes);
+    at = put_section(at, p->exceptions, plan->exception_bytes);
+    if (plan->column_bytes)
+        at = put_section(at, plan->column, plan->column_bytes);
+    at = put_section(at, p->times, times_bytes);
+    at = put_section(at, p->groups, groups_bytes);
+    memset(at, 0, CANP_PACK_TRAILER_BYTES);
+    return (int64_t)total;
+}
+
+int64_t canp_pack(struct canp_packer *p, const uint8_t *rows, size_t rows_bytes, uint8_t *out,
+                  size_t out_capacity)
+{
+    if (rows_bytes > p->max_bytes)
+        return -EINVAL;
+    if (rows_bytes == 0)
+        return 0;
+    int r = canp_pack_gather(p, rows, rows_bytes);
+    if (r != 0)
+        return r < 0 ? r : 0;
+    struct canp_pack_order_plan plan;
+    canp_pack_order(p, rows, &plan);
+    struct sections s = {
+        .directory = p->directory,
+        .times = p->times,
+        .group_table = p->group_table,
+        .groups = p->groups,
+        .groups_end = p->groups + rows_bytes,
+        .plain = p->plain,
+    };
+    if (!put_lanes(p, rows, &s))
+        return 0;
+    size_t limit = rows_bytes - 1 < out_capacity ? rows_bytes - 1 : out_capacity;
+    return assemble(p, &s, &plan, rows_bytes, out, limit);
+}
+
+/* ---- scratch memory ---------------------------------------------------------------------------- */
+
+/* Hands out parts of one allocation: with memory == NULL it only counts. */
+struct carver {
+    uint8_t *memory;
+    size_t used_bytes;
+};
+
+static void *carve(struct carver *c, size_t count, size_t each)
+{
+    void *part = c->memory ? c->memory + c->used_bytes : NULL;
+    c->used_bytes += (count * each + 63) & ~(size_t)63;
+    return part;
+}
+
+static void carve_packer(struct canp_packer *p, struct carver *c)
+{
+    size_t bytes = p->max_bytes, rows = bytes / 16 + 1;
+    if (rows > CANP_PACK_ROWS_MAX)
+        rows = CANP_PACK_ROWS_MAX;
+    p->table = carve(c, (size_t)1 << p->table_bits, sizeof(*p->table));
+    p->lanes = carve(c, rows, sizeof(*p->lanes));
+    p->sorted = carve(c, rows, sizeof(*p->sorted));
+    p->lane_of_row = carve(c, rows, sizeof(*p->lane_of_row));
+    p->rank = carve(c, rows, sizeof(*p->rank));
+    p->rank2 = carve(c, rows, sizeof(*p->rank2));
+    p->source = carve(c, rows, sizeof(*p->source));
+    p->by_time.list = carve(c, rows / 8 + 1, sizeof(*p->by_time.list));
+    p->by_channel.list = carve(c, rows / 8 + 1, sizeof(*p->by_channel.list));
+    p->latest = carve(c, 1 + CHANNELS_MAX, sizeof(*p->latest));
+    p->words = carve(c, rows + CANP_PLANES_SLACK, sizeof(*p->words));
+    p->steps = carve(c, rows, sizeof(*p->steps));
+    p->directory = carve(c, rows * ENTRY_BYTES_MAX + bytes, 1);
+    p->exceptions = carve(c, (rows / 8 + 2) * 6, 1);
+    p->column = carve(c, rows + 1, 2);
+    p->column_packed = carve(c, rows + 1, 2);
+    p->times = carve(c, bytes + 64, 1); /* a time is 10 bytes at most, as is a hardware stamp */
+    p->group_table = carve(c, bytes / GROUP_PLAIN_BYTES + 2, 8);
+    p->groups = carve(c, bytes, 1);
+    p->plain = carve(c, bytes + 64, 1);
+    p->lz4_state =
+        carve(c, 1, (size_t)(p->level == CANP_PACK_ARCHIVE ? LZ4_sizeofStateHC() : LZ4_sizeofState()));
+}
+
+int canp_packer_open(size_t max_rows_bytes, enum canp_pack_level level, struct canp_packer **out)
+{
+    if (max_rows_bytes == 0 || max_rows_bytes > CANP_PACK_BYTES_MAX || (unsigned)level > CANP_PACK_ARCHIVE)
+        return -EINVAL;
+    struct canp_packer *p = calloc(1, sizeof(*p));
+    if (!p)
+        return -ENOMEM;
+    p->max_bytes = max_rows_bytes;
+    p->level = level;
+    for (p->table_bits = 10; p->table_bits < 17 && (1U << p->table_bits) < max_rows_bytes / 8;
+         p->table_bits++)
+        ;
+    struct carver c = {0};
+    carve_packer(p, &c);
+    c.memory = aligned_alloc(64, c.used_bytes);
+    if (!c.memory) {
+        free(p);
+        return -ENOMEM;
+    }
+    p->memory = c.memory;
+    c.used_bytes = 0;
+    carve_packer(p, &c);
+    memset(p->table, 0, sizeof(*p->table) << p->table_bits);
+    *out = p;
+    return 0;
+}
+
+void canp_packer_close(struct canp_packer *p)
+{
+    if (!p)
+        return;
+    free(p->memory);
+    free(p);
+}

@@ -1,0 +1,328 @@
+/*
+ * Unpacking, second part: times, and from them the recorded order.
+ *
+ * Invariant: whatever the times are, every wanted row gets a place of its own in the output, and the sorting
+ * is bounded: a bucket sort whose insertion phase has a budget, then a radix sort. One thread per unpacker.
+ */
+#include "pack_decode.h"
+
+#include <lz4.h>
+
+#include "pack_bits.h"
+
+#define TIME_BIAS (UINT64_C(1) << 47)
+
+/* ---- times ------------------------------------------------------------------------------------- */
+
+int canp_unpack_times(struct canp_unpacker *u, const struct canp_unpack_lane *lane)
+{
+    struct canp_bits_in bits = {.base = lane->stream, .end = (size_t)lane->stream_bytes * 8};
+    uint64_t *times = u->times + lane->start, time = lane->first, range = (time + TIME_BIAS) >> 48;
+    uint32_t rows = lane->rows;
+    times[0] = time;
+    for (uint32_t i = 1; i < rows; i++) {
+        time += lane->period + (uint64_t)canp_unzigzag(canp_bits_get(&bits, lane->k));
+        range |= (time + TIME_BIAS) >> 48; /* rows hold 48 bits of it */
+        times[i] = time;
+    }
+    if (lane->tag & CANP_TAG_HW_TIME) {
+        uint64_t *hw = u->hw_times + lane->start, distance = lane->hw_first;
+        hw[0] = distance + times[0];
+        for (uint32_t i = 1; i < rows; i++) {
+            distance += (uint64_t)canp_unzigzag(canp_bits_get(&bits, lane->hw_k));
+            hw[i] = distance + times[i];
+        }
+    }
+    return range || bits.at > bits.end ? -CANP_E_DAMAGED : 0;
+}
+
+/* ---- sorting ----------------------------------------------------------------------------------- */
+
+/* Keys hold a time in the upper 48 bits and a row index in the lower 16. */
+static inline uint64_t key_time(uint64_t key)
+{
+    return key >> 16;
+}
+
+static void radix_sort(struct canp_unpacker *u, uint32_t n)
+{
+    uint64_t *from = u->keys, *to = u->keys2;
+    for (unsigned shift = 16; shift < 64; shift += 8) {
+        uint32_t start[256] = {0}, sum = 0;
+        for (uint32_t i = 0; i < n; i++)
+            start[(from[i] >> shift) & 0xFF]++;
+        for (unsigned b = 0; b < 256; b++) {
+            uint32_t count = start[b];
+            start[b] = sum;
+            sum += count;
+        }
+        for (uint32_t i = 0; i < n; i++)
+            to[start[(from[i] >> shift) & 0xFF]++] = from[i];
+        uint64_t *swap = from;
+        from = to;
+        to = swap;
+    } /* six rounds: the result is back in keys */
+}
+
+/* Spreads the keys by time into as many buckets as there are keys, about; keys2 -> keys in nearly sorted
+ * order. */
+static void spread(struct canp_unpacker *u, uint32_t n, uint64_t low, uint64_t high)
+{
+    uint32_t count = 64;
+    while (count < n && count < CANP_UNPACK_BUCKETS_MAX)
+        count *= 2;
+    unsigned shift = 0;
+    while ((key_time(high) - key_time(low)) >> shift >= count)
+        shift++;
+    memset(u->buckets, 0, count * sizeof(*u->buckets));
+    uint64_t base = key_time(low);
+    for (uint32_t i = 0; i < n; i++)
+        u->buckets[(key_time(u->keys2[i]) - base) >> shift]++;
+    uint16_t sum = 0;
+    for (uint32_t b = 0; b < count; b++) {
+        uint16_t in_bucket = u->buckets[b];
+        u->buckets[b] = sum;
+        sum = (uint16_t)(sum + in_bucket);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        u->keys[u->buckets[(key_time(u->keys2[i]) - base) >> shift]++] = u->keys2[i];
+}
+
+/* Puts nearly sorted keys in order; false when it would take too long. */
+static bool insertion_sort(uint64_t *keys, uint32_t n)
+{
+    uint64_t budget = 8 * (uint64_t)n;
+    for (uint32_t i = 1; i < n; i++) {
+        uint64_t key = keys[i];
+        if (keys[i - 1] <= key)
+            continue;
+        uint32_t at = i;
+        for (; at > 0 && keys[at - 1] > key; at--)
+            keys[at] = keys[at - 1];
+        keys[at] = key;
+        if (i - at > budget)
+            return false;
+        budget -= i - at;
+    }
+    return true;
+}
+
+/* Row indexes of the wanted lanes of [first, end) that are no exceptions, in order of (time, index). */
+static uint32_t sort_rows(struct canp_unpacker *u, uint32_t first, uint32_t end,
+                          const struct canp_unpack_choice *choice, uint32_t *out)
+{
+    uint64_t low = UINT64_MAX, high = 0, before = 0;
+    uint32_t n = 0;
+    bool sorted = true;
+    for (uint32_t l = first; l < end; l++) {
+        const struct canp_unpack_lane *lane = &u->lanes[l];
+        if (choice->chosen && !choice->chosen[l])
+            continue;
+        for (uint32_t i = lane->start; i < lane->start + lane->rows; i++) {
+            if (u->exception_count && (u->excepted[i / 64] >> (i & 63)) & 1)
+                continue;
+            uint64_t key = ((u->times[i] + TIME_BIAS) << 16) | i;
+            u->keys2[n++] = key;
+            low = key < low ? key : low;
+            high = key > high ? key : high;
+            sorted &= key >= before;
+            before = key;
+        }
+    }
+    const uint64_t *keys = u->keys2;
+    if (!sorted) {
+        spread(u, n, low, high);
+        if (!insertion_sort(u->keys, n)) {
+            memcpy(u->keys, u->keys2, n * sizeof(*u->keys));
+            radix_sort(u, n);
+        }
+        keys = u->keys;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        out[i] = keys[i] & 0xFFFF;
+    return n;
+}
+
+/* ---- the order of all rows --------------------------------------------------------------------- */
+
+static int decode_times(struct canp_unpacker *u, const struct canp_unpack_choice *choice)
+{
+    for (uint32_t l = choice->first; l < choice->end; l++) {
+        if (!canp_unpack_wants(choice, l))
+            continue;
+        int r = canp_unpack_times(u, &u->lanes[l]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* The order column, plain; NULL when it cannot be decompressed. */
+static const uint8_t *plain_column(struct canp_unpacker *u)
+{
+    const struct canp_pack_header *h = &u->header;
+    uint32_t bytes = canp_column_plain_bytes(h->row_count, h->column_bits);
+    if (h->column_bytes == bytes)
+        return u->column;
+    int r = LZ4_decompress_safe((const char *)u->column, (char *)u->plain_column, (int)h->column_bytes,
+                                (int)bytes);
+    return r == (int)bytes ? u->plain_column : NULL;
+}
+
+static inline uint32_t column_get(const uint8_t *column, uint32_t row, uint8_t bits)
+{
+    size_t bit = (size_t)row * bits;
+    if (bits == 16)
+        return canp_load_u16(column + bit / 8);
+    return ((uint32_t)column[bit / 8] >> (bit & 7)) & ((1U << bits) - 1);
+}
+
+/* Rows with explicit places come between the others, which are taken by turns of the column. */
+static int take_turns(struct canp_unpacker *u, const uint8_t *column, uint32_t classes)
+{
+    const struct canp_unpack_exception *e = u->exceptions, *last = e + u->exception_count;
+    for (uint32_t i = 0; i < u->header.row_count; i++) {
+        if (e < last && e->position == i) {
+            u->sequence[i] = (e++)->index;
+            continue;
+        }
+        uint32_t turn = column ? column_get(column, i, u->header.column_bits) : 0;
+        if (turn >= classes || u->next[2 * turn] == u->next[2 * turn + 1])
+            return -CANP_E_DAMAGED;
+        u->sequence[i] = u->sorted[u->next[2 * turn]++];
+    }
+    return 0;
+}
+
+/* Fills sorted[] channel by channel, next[] with where each channel's rows begin and end. */
+static uint32_t sort_channels(struct canp_unpacker *u, const struct canp_unpack_choice *all)
+{
+    uint32_t classes = 0, filled = 0;
+    for (uint32_t first = 0; first < u->header.lane_count;) {
+        uint32_t end = first + 1;
+        while (end < u->header.lane_count && (u->header.order == CANP_ORDER_TIME ||
+                                              (uint8_t)u->lanes[end].tag == (uint8_t)u->lanes[first].tag))
+            end++;
+        u->next[2 * classes] = filled;
+        filled += sort_rows(u, first, end, all, u->sorted + filled);
+        u->next[2 * classes++ + 1] = filled;
+        first = end;
+    }
+    return classes;
+}
+
+static uint32_t list_lanes(struct canp_unpacker *u)
+{
+    for (uint32_t l = 0; l < u->header.lane_count; l++) {
+        u->next[2 * l] = u->lanes[l].start;
+        u->next[2 * l + 1] = u->lanes[l].start + u->lanes[l].rows;
+    }
+    for (uint32_t i = 0; i < u->header.row_count; i++)
+        u->sorted[i] = i;
+    return u->header.lane_count;
+}
+
+/* Fills sequence[] for the whole block. */
+static int order_all(struct canp_unpacker *u)
+{
+    struct canp_unpack_choice all = {0, u->header.lane_count, NULL};
+    int r = decode_times(u, &all);
+    if (r < 0)
+        return r;
+    const uint8_t *column = NULL;
+    if (u->header.column_bits && !(column = plain_column(u)))
+        return -CANP_E_DAMAGED;
+    uint32_t classes = u->header.order == CANP_ORDER_LANE ? list_lanes(u) : sort_channels(u, &all);
+    return take_turns(u, column, classes);
+}
+
+/* ---- places ------------------------------------------------------------------------------------ */
+
+static void place_uniform(struct canp_unpacker *u)
+{
+    for (uint32_t i = 0; i < u->header.row_count; i++)
+        u->place[u->sequence[i]] = i * u->uniform_bytes;
+}
+
+/* Places of the wanted rows, and their positions, from the sequence of the first `count` rows in it. */
+static void place_chosen(struct canp_unpacker *u, const struct canp_unpack_choice *choice, uint32_t count,
+                         uint32_t *positions)
+{
+    for (uint32_t l = 0; l < u->header.lane_count; l++) {
+        for (uint32_t i = 0; i < u->lanes[l].rows; i++)
+            u->lane_of[u->lanes[l].start + i] = (uint16_t)l;
+    }
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t index = u->sequence[i], lane = u->lane_of[index];
+        if (!canp_unpack_wants(choice, lane))
+            continue;
+        u->place[index] = at;
+        at += u->lanes[lane].row_bytes;
+        if (positions)
+            *positions++ = i;
+    }
+}
+
+/* A lane's rows follow each other in the order they have. */
+static int place_lane(struct canp_unpacker *u, const struct canp_unpack_lane *lane)
+{
+    for (uint32_t i = 0; i < lane->rows; i++)
+        u->place[lane->start + i] = i * lane->row_bytes;
+    return canp_unpack_times(u, lane);
+}
+
+/* The lane that a row belongs to. */
+static uint32_t lane_of_index(const struct canp_unpacker *u, uint32_t index)
+{
+    uint32_t low = 0, high = u->header.lane_count; /* in [low, high) */
+    while (high - low > 1) {
+        uint32_t middle = (low + high) / 2;
+        if (u->lanes[middle].start <= index)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* Can the order be told from the times of the chosen lanes alone? They are in one class and no exceptions. */
+static bool times_suffice(const struct canp_unpacker *u, const struct canp_unpack_choice *choice)
+{
+    uint32_t first = choice->first, last = choice->end - 1;
+    while (first < last && !canp_unpack_wants(choice, first))
+        first++;
+    while (last > first && !canp_unpack_wants(choice, last))
+        last--;
+    if (u->header.order == CANP_ORDER_LANE || (u->header.order == CANP_ORDER_CHANNEL &&
+                                               (uint8_t)u->lanes[first].tag != (uint8_t)u->lanes[last].tag))
+        return false;
+    for (uint32_t e = 0; e < u->exception_count; e++) {
+        if (canp_unpack_wants(choice, lane_of_index(u, u->exceptions[e].index)))
+            return false;
+    }
+    return true;
+}
+
+int canp_unpack_place(struct canp_unpacker *u, const struct canp_unpack_choice *choice, uint32_t *positions)
+{
+    if (!positions && choice->end - choice->first == 1)
+        return place_lane(u, &u->lanes[choice->first]);
+    if (!positions && choice->chosen && times_suffice(u, choice)) {
+        int r = decode_times(u, choice);
+        if (r < 0)
+            return r;
+        uint32_t count = sort_rows(u, choice->first, choice->end, choice, u->sequence);
+        place_chosen(u, choice, count, NULL);
+        return 0;
+    }
+    int r = order_all(u);
+    if (r < 0)
+        return r;
+    if (!choice->chosen && choice->end - choice->first == u->header.lane_count && u->uniform_bytes &&
+        !positions)
+        place_uniform(u);
+    else
+        place_chosen(u, choice, u->header.row_count, positions);
+    return 0;
+}
