@@ -17,21 +17,80 @@ static void leave_segment(struct canp_cursor *c)
     c->segment_open = false;
 }
 
+/* ---- damage: told once the first whole block behind it is known ---------------------------------- */
+
+static void tell_damage(struct canp_cursor *c, int64_t to_ns)
+{
+    if (!c->damage_open)
+        return;
+    c->damage_open = false;
+    c->damage.to_ns = to_ns;
+    if (c->opts.on_damage)
+        c->opts.on_damage(c->opts.user, &c->damage);
+}
+
+static void note_damage(struct canp_cursor *c, struct canp_damage damage)
+{
+    tell_damage(c, INT64_MAX);
+    c->damaged++;
+    if (!damage.segment)
+        damage.segment = c->number;
+
+    damage.from_ns = c->last_ns;
+    c->damage = damage;
+    c->damage_open = true;
+}
+
+/* Frames in the blocks from `offset` up to `end`, as far as their headers lead there: 0 when they do not. */
+static bool sum_by_headers(const struct segin *s, uint64_t offset, uint64_t end, struct canp_damage *damage)
+{
+    while (offset < end) {
+        struct block_header h;
+        if (segin_header_at(s, offset, &h) != 1 || !block_header_is_sane(&h, end - offset))
+            return false;
+        damage->frames += h.frames;
+        damage->blocks++;
+        offset += sizeof(h) + h.stored_bytes;
+    }
+    return offset == end;
+}
+
+/* The place from the cursor's offset up to `end`, with `next_seq` the number of the block there (0 =
+ * unknown). */
+static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t next_seq)
+{
+    struct canp_damage d = {
+        .block = c->next_seq, .offset = c->offset, .bytes = end - c->offset, .error = -CANP_E_DAMAGED};
+    d.frames_known = sum_by_headers(&c->segment, c->offset, end, &d);
+    if (!d.frames_known) {
+        d.frames = 0;
+        d.blocks = next_seq > c->next_seq ? next_seq - c->next_seq : 0;
+    }
+    note_damage(c, d);
+}
+
+/* ---- walking ------------------------------------------------------------------------------------- */
+
 /* Opens the next segment that can be read; unreadable ones count as damaged. 1, or 0 when there is none. */
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number;
     while ((number = recording_next_segment(c->reader, number)) != 0) {
         struct segin next;
-        if (recording_open_segment(c->reader, number, &next) < 0) {
-            c->damaged++;
-            c->number = number;
+        int r = recording_open_segment(c->reader, number, &next);
+        if (r == -ENOENT && !c->reader->file_path)
+            continue; /* removed by retention since the directory was listed */
+        if (c->number && number > c->number + 1)
+            note_damage(
+                c, (struct canp_damage){.segment = c->number + 1, .block = UINT32_MAX, .error = -ENOENT});
+        c->number = number;
+        if (r < 0) {
+            note_damage(c, (struct canp_damage){.block = UINT32_MAX, .error = r});
             continue;
         }
         leave_segment(c);
         c->segment = next;
         c->segment_open = true;
-        c->number = number;
         c->offset = SEG_HEADER_BYTES;
         c->next_seq = 0;
         return 1;
@@ -45,16 +104,15 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     int r = segin_block_at(&c->segment, c->offset, b);
     if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq))
         return r;
-    uint64_t from = c->offset;
-    r = segin_block_after(&c->segment, from, c->next_seq, b);
+    r = segin_block_after(&c->segment, c->offset, c->next_seq, b);
     if (r == 1) {
-        c->damaged++;
+        note_damaged_blocks(c, b->offset, b->header.seq);
         return 1;
     }
     /* Nothing whole behind it: the torn end of a segment whose writer was killed, or a block being written.
      */
-    if (r == 0 && c->segment.sealed) {
-        c->damaged++;
+    if (r == 0 && c->segment.sealed && c->offset < c->segment.seal.blocks_end) {
+        note_damaged_blocks(c, c->segment.seal.blocks_end, (uint32_t)c->segment.seal.blocks);
         c->offset = c->segment.seal.blocks_end;
     }
     return r;
@@ -69,14 +127,23 @@ static bool block_is_wanted(const struct canp_cursor *c, const struct block_head
 static int enter_block(struct canp_cursor *c, const struct segin_block *b)
 {
     const struct block_header *h = &b->header;
+    tell_damage(c, h->first_ns);
     c->offset = b->end;
     c->next_seq = h->seq + 1;
+    c->last_ns = h->last_ns;
     c->block = *b;
     if (!block_is_wanted(c, h) && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
     int64_t rows = canp_rows_check(b->payload, h->rows_bytes);
     if ((h->flags & CANP_BLOCK_PACKED) || rows != h->records) {
-        c->damaged++;
+        /* The checksum is right, yet it is no block of ours: a hostile file. */
+        note_damage(c, (struct canp_damage){.block = h->seq,
+                                            .blocks = 1,
+                                            .offset = b->offset,
+                                            .bytes = b->end - b->offset,
+                                            .frames = h->frames,
+                                            .frames_known = true,
+                                            .error = -CANP_E_DAMAGED});
         return 0;
     }
     if (h->flags & CANP_BLOCK_HAS_IFACES)
@@ -113,8 +180,10 @@ int cursor_next_block(struct canp_cursor *c)
             return 0;
         }
         c->rechecked = false;
-        if (!enter_next_segment(c))
+        if (!enter_next_segment(c)) {
+            tell_damage(c, INT64_MAX);
             return 0;
+        }
     }
 }
 
@@ -126,6 +195,7 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
     if (!c)
         return -ENOMEM;
     c->reader = reader;
+    c->last_ns = INT64_MIN;
     c->opts = opts ? *opts : defaults;
     *out = c;
     return 0;

@@ -13,7 +13,11 @@ struct canp_cursor {
     uint64_t number; /* of the segment */
     uint64_t offset; /* of the next block */
     uint32_t next_seq;
-    uint32_t damaged;         /* places skipped */
+    uint32_t damaged; /* places skipped */
+    int64_t last_ns;  /* highest time of the last whole block; INT64_MIN = none yet */
+    bool damage_open; /* a damaged place whose end in time is not known yet: */
+    struct canp_damage damage;
+
     struct segin_block block; /* the current one */
     const uint8_t *rows;
     size_t rows_bytes;

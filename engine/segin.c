@@ -110,7 +110,7 @@ static int ensure_mapped(struct segin *s, uint64_t end)
 }
 
 /* The header at an offset, by a read: a mapping could be cut behind the last block meanwhile. */
-static int header_at(struct segin *s, uint64_t offset, struct block_header *h)
+int segin_header_at(const struct segin *s, uint64_t offset, struct block_header *h)
 {
     if (s->sealed && s->map && offset + sizeof(*h) <= s->map_bytes) {
         memcpy(h, s->map + offset, sizeof(*h));
@@ -136,7 +136,7 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
         return 0;
     if (limit - offset < sizeof(h))
         return s->sealed ? -CANP_E_DAMAGED : 0;
-    int r = header_at(s, offset, &h);
+    int r = segin_header_at(s, offset, &h);
     if (r <= 0)
         return r;
     if (is_blank(&h))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
@@ -108,8 +109,12 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     h->number = number;
     memcpy(h->recording, identity->recording, sizeof(h->recording));
     memcpy(h->boot_id, identity->boot_id, sizeof(h->boot_id));
-    h->created_realtime_ns = now_ns(CLOCK_REALTIME);
-    h->created_monotonic_ns = now_ns(CLOCK_MONOTONIC);
+    h->created_realtime_ns = identity->created_realtime_ns;
+    h->created_monotonic_ns = identity->created_monotonic_ns;
+    if (h->created_realtime_ns == 0) {
+        h->created_realtime_ns = now_ns(CLOCK_REALTIME);
+        h->created_monotonic_ns = now_ns(CLOCK_MONOTONIC);
+    }
     memcpy(h->writer, "canp", 5);
     h->crc = seg_header_crc(h);
     return 0;
@@ -127,8 +132,12 @@ static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, u
     char temporary[TEMPORARY_BYTES];
     seg_name(s->name, number);
     temporary_name(s, temporary);
-    s->fd = openat(s->dir_fd, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    s->fd = openat(s->dir_fd, temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     if (s->fd < 0)
+        return -errno;
+    if (flock(s->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -EBUSY; /* another process packs this very segment */
+    if (ftruncate(s->fd, 0) < 0)
         return -errno;
     int r = allocate_what_fits(s, size_bytes, least_bytes);
     if (r < 0)
@@ -177,6 +186,16 @@ int segout_publish(struct segout *s)
         if (renameat(s->dir_fd, temporary, s->dir_fd, s->name) < 0)
             return -errno;
     }
+    s->published = true;
+    return 0;
+}
+
+int segout_replace(struct segout *s)
+{
+    char temporary[TEMPORARY_BYTES];
+    temporary_name(s, temporary);
+    if (renameat(s->dir_fd, temporary, s->dir_fd, s->name) < 0)
+        return -errno;
     s->published = true;
     return 0;
 }
@@ -235,27 +254,45 @@ static void sum_up(struct seg_seal *seal, const struct canp_rowbuf *rows)
         seal->last_ns = rows->last_ns;
 }
 
-int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
+static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct block_header *h,
+                        const uint8_t *payload)
 {
     int poison = atomic_load_explicit(&s->failed, memory_order_relaxed);
     if (poison < 0)
         return poison;
-    if (!segout_fits(s, rows->used_bytes))
+    if (!segout_fits(s, h->stored_bytes))
         return -EFBIG;
     uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
-    struct block_header h;
-    fill_block_header(&h, rows, s->next_seq);
-    h.crc = block_crc(&h, rows->data, s->header.salt);
-    int r = store_block(s, at, &h, rows->data);
+    h->crc = block_crc(h, payload, s->header.salt);
+    int r = store_block(s, at, h, payload);
     if (r < 0) {
         atomic_store(&s->failed, r);
         return r;
     }
     s->next_seq++;
     sum_up(&s->seal, rows);
+    if (h->flags & CANP_BLOCK_PACKED)
+        s->seal.packed_bytes += sizeof(*h) + h->stored_bytes;
     /* release: pairs with the acquire loads in segout_populate() and segout_sync() */
-    atomic_store_explicit(&s->used, at + sizeof(h) + rows->used_bytes, memory_order_release);
+    atomic_store_explicit(&s->used, at + sizeof(*h) + h->stored_bytes, memory_order_release);
     return 0;
+}
+
+int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
+{
+    struct block_header h;
+    fill_block_header(&h, rows, s->next_seq);
+    return commit_block(s, rows, &h, rows->data);
+}
+
+int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *payload,
+                         uint32_t stored_bytes)
+{
+    struct block_header h;
+    fill_block_header(&h, rows, s->next_seq);
+    h.flags |= CANP_BLOCK_PACKED;
+    h.stored_bytes = stored_bytes;
+    return commit_block(s, rows, &h, payload);
 }
 
 static void populate_window(struct segout *s, uint64_t bytes)

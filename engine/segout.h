@@ -32,10 +32,12 @@ struct segout {
     struct segout *next; /* in the housekeeper's queue of segments to seal */
 };
 
-/* What all segments of a recording share. */
+/* What a segment's header takes over from its recording, or from the segment that it replaces. */
 struct segout_identity {
     uint8_t recording[16];
     uint8_t boot_id[16];
+    int64_t created_realtime_ns; /* 0 = now */
+    int64_t created_monotonic_ns;
 };
 
 /*
@@ -45,14 +47,23 @@ struct segout_identity {
 int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
                   const struct segout_identity *identity, struct segout **out);
 
-/* Gives the file its name. From now on readers see it. */
+/* Gives the file its name, which must be free. From now on readers see it. -CANP_E_EXISTS or what rename
+ * said. */
 int segout_publish(struct segout *s);
+
+/* Gives the file its name in place of the segment that has it: for a sealed file with the same records. */
+int segout_replace(struct segout *s);
 
 /* Does a block of so many payload bytes fit? */
 bool segout_fits(const struct segout *s, size_t payload_bytes);
 
-/* Commits one block: readable by others on return. 0, -EFBIG when it does not fit, or the poison's error. */
+/* Commits one block of rows: readable by others on return. 0, -EFBIG when it does not fit, or the poison's
+ * error. */
 int segout_commit(struct segout *s, const struct canp_rowbuf *rows);
+
+/* The same for rows that were packed into `payload`; stored_bytes is a multiple of 8. */
+int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *payload,
+                         uint32_t stored_bytes);
 
 /* Prefaults a window ahead of `used`, gives back page table entries far behind it. True when it did
  * something. */

@@ -13,7 +13,9 @@ enum canp_exit {
 /* X(name, summary): commands that every build has. */
 #define CANP_COMMANDS_CORE(X)                                                                                \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
-    X(info, "summarise a recording: frames, losses, times, interfaces, IDs")
+    X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \
+    X(verify, "read and check everything, name each damaged place")                                          \
+    X(repair, "copy all that is intact into a new recording, gaps marked")
 
 /* Commands that need CAN sockets (CANP_CAPTURE). */
 #define CANP_COMMANDS_CAPTURE(X)

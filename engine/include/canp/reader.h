@@ -72,15 +72,32 @@ CANP_API int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
 CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out,
                                     unsigned count);
 
+/* A place where the recording is damaged, as a cursor meets it. */
+struct canp_damage {
+    uint64_t segment; /* number of the segment; 1 for a single file */
+    uint32_t block;   /* sequence number of the first block affected; UINT32_MAX: the whole segment */
+    uint32_t blocks;  /* how many; 0 = not known */
+    uint64_t offset;  /* in the segment file */
+    uint64_t bytes;
+    uint64_t frames; /* affected, when frames_known */
+    bool frames_known;
+    int error;       /* negative: what reading it said */
+    int64_t from_ns; /* between the last time read before, INT64_MIN when there is none, */
+    int64_t to_ns;   /* and the first one behind; INT64_MAX when there is none */
+};
+
 struct canp_cursor_opts {
     int64_t from_ns; /* records before are skipped; INT64_MIN = from the start */
     int64_t to_ns;   /* records after are skipped; INT64_MAX = to the end */
     bool frames_only;
+    void (*on_damage)(void *user,
+                      const struct canp_damage *damage); /* or NULL; called by canp_cursor_next*() */
+    void *user;
 };
 
 #define CANP_CURSOR_OPTS_INIT                                                                                \
     {                                                                                                        \
-        INT64_MIN, INT64_MAX, false                                                                          \
+        INT64_MIN, INT64_MAX, false, NULL, NULL                                                              \
     }
 
 /* Owned: *out, freed by canp_cursor_close(). The reader must outlive it. opts may be NULL. */

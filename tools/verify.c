@@ -1,0 +1,94 @@
+/* canp verify: reads every block, tests every checksum, names each damaged place. */
+#include <canp/reader.h>
+
+#include <stdio.h>
+
+#include "commands.h"
+#include "damage.h"
+#include "opts.h"
+#include "text.h"
+
+struct verify {
+    bool json;
+    unsigned places;
+    uint64_t frames_damaged;
+};
+
+static void on_damage(void *user, const struct canp_damage *damage)
+{
+    struct verify *v = user;
+    if (v->json && v->places)
+        putchar(',');
+    v->json ? damage_print_json(stdout, damage) : damage_print(stdout, damage);
+    v->places++;
+    v->frames_damaged += damage->frames;
+}
+
+static int read_all(struct canp_reader *reader, struct verify *v)
+{
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
+    struct canp_cursor *cursor;
+    struct canp_batch batch;
+    opts.on_damage = on_damage;
+    opts.user = v;
+    int r = canp_cursor_open(reader, &opts, &cursor);
+    if (r < 0)
+        return r;
+    while ((r = canp_cursor_next_batch(cursor, &batch)) == 1)
+        continue;
+    canp_cursor_close(cursor);
+    return r;
+}
+
+static void print_result(const struct verify *v, const struct canp_info *info)
+{
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    if (v->json) {
+        printf("],\"frames\":%llu,\"lost\":%llu,\"segments\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"torn_"
+               "bytes\":%llu,"
+               "\"sealed\":%s}\n",
+               (unsigned long long)info->frames, (unsigned long long)info->lost,
+               (unsigned long long)info->segments, (unsigned long long)info->blocks,
+               (unsigned long long)info->bytes, (unsigned long long)info->torn_bytes,
+               info->live ? "false" : "true");
+        return;
+    }
+    if (info->torn_bytes)
+        printf("torn end: %s of an unfinished block, not part of the recording\n",
+               text_bytes(a, info->torn_bytes));
+    printf("%s frames in %s blocks of %llu segments intact; %u damaged places\n", text_count(a, info->frames),
+           text_count(b, info->blocks), (unsigned long long)info->segments, v->places);
+    if (info->lost)
+        printf("%s frames were lost while recording, as its gaps say\n", text_count(c, info->lost));
+}
+
+int canp_cmd_verify(int argc, char **argv)
+{
+    struct verify v = {0};
+    const struct opt options[] = {{0, "json", OPT_FLAG, &v.json, NULL, "one JSON object instead of text"},
+                                  {0}};
+    const struct opt_spec spec = {
+        "verify", "RECORDING",
+        "Reads and checks everything; names each damaged place. Status 1 if there is any.", options, NULL};
+    struct canp_reader *reader;
+    struct canp_info info;
+    struct canp_why why;
+    int n = opts_parse(&spec, argc, argv);
+    if (n < 0)
+        return OPTS_EXIT(n);
+    if (n != 1)
+        return opts_fail("verify", CANP_EXIT_USAGE, "expected one RECORDING; `canp verify --help` says more");
+    int r = canp_reader_open(argv[1], &reader, &why);
+    if (r < 0)
+        return opts_fail("verify", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    if (v.json)
+        fputs("{\"damage\":[", stdout);
+    r = read_all(reader, &v);
+    if (r == 0)
+        r = canp_reader_info(reader, &info);
+    canp_reader_close(reader);
+    if (r < 0)
+        return opts_fail("verify", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", argv[1], canp_strerror(r));
+    print_result(&v, &info);
+    return v.places ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
+}
