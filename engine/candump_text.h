@@ -32,9 +32,9 @@ static inline char *canp_put_hex_u32(char *out, uint32_t value)
 /* A zero-terminated text. */
 static inline char *canp_put_text(char *out, const char *text)
 {
-    size_t bytes = strlen(text);
-    memcpy(out, text, bytes);
-    return out + bytes;
+    while (*text)
+        *out++ = *text++;
+    return out;
 }
 
 /* An interface's name: at most 15 bytes, read as 16 at once. */

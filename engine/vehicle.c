@@ -212,7 +212,7 @@ static double natural_rate(struct canp_vehicle *v, double *load)
     union canp_frame_store store;
     for (unsigned i = 0; i < canp_message_count; i++) {
         uint32_t period_ms = canp_messages[i].period_ms;
-        double quiet_s = (QUIET_NS_MIN + QUIET_NS_SPAN / 2 + (BURST_FRAMES - 1.0) * BURST_PERIOD_NS) / 1e9;
+        double quiet_s = (QUIET_NS_MIN + QUIET_NS_SPAN / 2.0 + (BURST_FRAMES - 1.0) * BURST_PERIOD_NS) / 1e9;
         double per_second = period_ms ? 1e3 / period_ms : BURST_FRAMES / quiet_s;
         memset(&store, 0, sizeof(store));
         uint8_t kind = fill_message(v, i, &store.frame);

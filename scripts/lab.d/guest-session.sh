@@ -68,8 +68,9 @@ ulimit -S -n 1024
 ulimit -H -n 524288
 ulimit -c 0
 : >$ctl/ready
-# In the foreground, so that the shell does not make it ignore SIGINT.
-$bb setsid bash $ctl/command.sh </dev/null >/run/lab/out 2>/run/lab/err
+# In the foreground, so that the shell does not make it ignore SIGINT; in a subshell, so
+# that the shell's own word on a signal that ended it does not go to COMMAND's stderr.
+(exec $bb setsid bash $ctl/command.sh </dev/null >/run/lab/out 2>/run/lab/err)
 status=$?
 
 kill_leftovers 2>/dev/null

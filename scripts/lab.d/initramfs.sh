@@ -54,8 +54,10 @@ initramfs_ready() {
     sum=$(cat "$LAB_D"/guest-*.sh "$LAB_D/initramfs.sh" "$busybox" | sha256sum)
     image=$dir/initramfs-${sum:0:16}
     if [[ ! -s $image ]]; then
-        rm -f "$dir"/initramfs-*
+        # Others may be about to boot a recent one: another checkout's has another name.
+        find "$dir" -maxdepth 1 -name 'initramfs-*' -mtime +3 -delete
         build_initramfs "$dir" "$version" "$busybox" "$image" || die "could not build the initramfs of $version in $dir"
     fi
+    touch "$image"
     printf '%s\n' "$image"
 }

@@ -4,7 +4,10 @@
 # which is shared with the guest. Whatever happens, qemu and the directory are gone
 # at the end. Uses no root of its own.
 
-readonly BOOT_LIMIT_KVM_S=20 BOOT_LIMIT_TCG_S=${CANP_LAB_BOOT_TIMEOUT:-120}
+# Until COMMAND runs. A boot is repeated once, as nothing has happened yet: qemu's tcg
+# with several threads has been seen to hang early, about once in a hundred boots.
+readonly BOOT_LIMIT_KVM_S=15
+readonly BOOT_LIMITS_TCG_S=${CANP_LAB_BOOT_TIMEOUT:-45 120}
 readonly SIGNAL_GRACE_S=10 # from a signal to COMMAND until the VM itself is ended
 readonly TIMEOUT_GRACE_S=5
 
@@ -83,8 +86,18 @@ qemu_arguments() {
     done <"$run_dir/ctl/shares"
 }
 
+# sweep_stale: removes what a run left that was killed outright.
+sweep_stale() {
+    local dir pid
+    for dir in "${TMPDIR:-/tmp}"/canp-lab.*; do
+        if [[ -O $dir && -s $dir/pid ]] && read -r pid <"$dir/pid" && [[ ! -e /proc/$pid ]]; then rm -rf "$dir"; fi
+    done
+}
+
 vm_prepare() {
+    sweep_stale
     run_dir=$(mktemp -d "${TMPDIR:-/tmp}/canp-lab.XXXXXX") || die "cannot make a directory in ${TMPDIR:-/tmp}"
+    echo $$ >"$run_dir/pid"
     mkdir "$run_dir/ctl"
     write_command "$run_dir/ctl" "$@"
     shared_dirs >"$run_dir/ctl/shares"
@@ -196,9 +209,12 @@ vm_watch() {
     done 2>/dev/null
 }
 
-# console_tail LINES: the end of the guest's console, for an error message.
-console_tail() {
-    tr -d '\r' <"$run_dir/console" 2>/dev/null | grep -v '^$' | tail -n "${1:-12}" | sed 's/^/lab:   /' >&2
+# guest_words: the end of the guest's console and what qemu said, for an error message.
+guest_words() {
+    {
+        if [[ -e $run_dir/console ]]; then tr -d '\r' <"$run_dir/console" | grep -v '^$' | tail -n 12; fi
+        cat "$run_dir/qemu.log"
+    } | sed 's/^/lab:   /' >&2
 }
 
 # vm_verdict TIME_LIMIT: says what went wrong, if anything did, and sets `verdict`.
@@ -213,45 +229,48 @@ vm_verdict() {
         verdict=$ended_status
     else
         if grep -q 'Kernel panic' "$run_dir/console" 2>/dev/null; then
-            say "the guest's kernel panicked:"
+            say "the guest's kernel panicked: $(grep -o 'not syncing.*' "$run_dir/console" | tail -n 1 | tr -d '\r')" \
+                "(CANP_LAB_CONSOLE=FILE keeps the trace)"
         else
-            say "the guest ended without COMMAND's exit status; its console's end, and qemu's words:"
+            say "the guest ended without COMMAND's exit status:"
+            guest_words
         fi
-        console_tail 12
-        sed 's/^/lab:   /' "$run_dir/qemu.log" >&2
         verdict=$LAB_FAILED
     fi
 }
 
-# accelerators: prints what to try, in order. That KVM failed is remembered for a day.
-accelerators() {
+# kvm_promising: true where KVM may work: /dev/kvm is permitted, the CPU can virtualise
+# (some clouds offer a /dev/kvm that runs their own kernels only), and no boot failed on
+# this kernel within a week.
+kvm_promising() {
     local failed=$CACHE/kvm-failed
-    case ${CANP_LAB_ACCEL:-auto} in
-    kvm | tcg) echo "$CANP_LAB_ACCEL" ;;
-    auto)
-        if [[ -r /dev/kvm && -w /dev/kvm ]] &&
-            [[ ! $(find "$failed" -mmin -1440 2>/dev/null) || $(<"$failed") != "$(uname -r)" ]]; then
-            echo kvm
-        fi
-        echo tcg
-        ;;
-    *) die "CANP_LAB_ACCEL is kvm, tcg or auto, not '$CANP_LAB_ACCEL'" ;;
+    [[ -r /dev/kvm && -w /dev/kvm ]] && grep -q -m 1 -w -E 'vmx|svm' /proc/cpuinfo || return 1
+    [[ ! $(find "$failed" -mtime -7 2>/dev/null) || $(<"$failed") != "$(uname -r)" ]]
+}
+
+# boot_attempts: prints what to try, in order, as accelerator:limit in seconds.
+boot_attempts() {
+    local limit accel=${CANP_LAB_ACCEL:-auto}
+    case $accel in
+    auto) if kvm_promising; then echo "kvm:$BOOT_LIMIT_KVM_S"; fi ;;
+    kvm) echo "kvm:${CANP_LAB_BOOT_TIMEOUT:-$BOOT_LIMIT_KVM_S}" && return ;;
+    tcg) ;;
+    *) die "CANP_LAB_ACCEL is kvm, tcg or auto, not '$accel'" ;;
     esac
+    for limit in $BOOT_LIMITS_TCG_S; do echo "tcg:$limit"; done
 }
 
 # vm_boot_somehow KERNEL: boots with the first accelerator that does.
 vm_boot_somehow() {
-    local accel limit tries
-    tries=$(accelerators) || exit
-    for accel in $tries; do
-        limit=$BOOT_LIMIT_TCG_S
-        if [[ $accel == kvm ]]; then limit=$BOOT_LIMIT_KVM_S; fi
+    local attempt attempts accel limit
+    attempts=$(boot_attempts) || exit
+    for attempt in $attempts; do
+        accel=${attempt%:*} limit=${attempt#*:}
         if vm_boot "$1" "$accel" "$limit"; then return; fi
-        if [[ $accel == kvm && $tries == *tcg* ]]; then uname -r >"$CACHE/kvm-failed"; fi
+        if [[ $attempts == kvm*tcg* && $accel == kvm ]]; then uname -r >"$CACHE/kvm-failed"; fi
     done
-    say "the guest (kernel $1, $accel) did not come up within $limit s; its console's end, and qemu's words:"
-    console_tail 12
-    sed 's/^/lab:   /' "$run_dir/qemu.log" >&2
+    say "the guest (kernel $1, $accel) did not come up within $limit s:"
+    guest_words
     exit "$LAB_FAILED"
 }
 

@@ -1,0 +1,72 @@
+/*
+ * Plays a recording in its own time into a sink: a bus, or a function of the program.
+ *
+ * Every frame has an absolute deadline that follows from the first frame sent, so lateness does not add up.
+ * Frames that are due at once are given to the sink together and then flushed; at full speed whole blocks
+ * are. They are lent from the mapping of the recording: nothing is copied here.
+ *
+ * One thread runs a replay; the sink is called on it.
+ */
+#ifndef CANP_REPLAY_H
+#define CANP_REPLAY_H
+
+#include <signal.h>
+
+#include <canp/filter.h>
+#include <canp/pace.h>
+#include <canp/reader.h>
+
+CANP_BEGIN_DECLS
+
+struct canp_replay_sink {
+    void *self;
+    /*
+     * A frame that is due. *record itself is valid during the call, what it points to (the frame) until the
+     * next flush() has returned. 0; -EINTR: not taken, it is put again unless *stop is set; another
+     * negative error ends the replay.
+     */
+    int (*put)(void *self, const struct canp_record *record);
+    /* Nothing more is due now: send what was put. 0, or a negative error; -EINTR is tried again unless
+     * *stop is set. May be NULL. */
+    int (*flush)(void *self);
+};
+
+struct canp_replay_opts {
+    double speed;    /* 2 = twice as fast; 0 = as fast as the sink takes it */
+    uint64_t loops;  /* how often; 0 = until stopped */
+    int64_t from_ns; /* frames outside are left out: INT64_MIN .. INT64_MAX = all */
+    int64_t to_ns;
+    uint64_t max_gap_ns; /* longer silences are cut to this, before the speed applies; 0 = keep them */
+    uint64_t spin_ns;    /* see canp_pace */
+    const struct canp_filter_set *filters; /* borrowed, or NULL */
+    const volatile sig_atomic_t *stop;     /* ends the replay soon after it is set, by a signal handler;
+                                              or NULL */
+};
+
+#define CANP_REPLAY_OPTS_INIT                                                                                \
+    {                                                                                                        \
+        1, 1, INT64_MIN, INT64_MAX, 0, 0, NULL, NULL                                                         \
+    }
+
+struct canp_replay_stats {
+    uint64_t frames;       /* given to the sink */
+    uint64_t loops;        /* runs through the recording, the last one perhaps incomplete */
+    uint64_t lost;         /* frames that the recording's gaps say are missing */
+    uint32_t damaged;      /* damaged places skipped */
+    uint64_t scheduled_ns; /* from the first to the last frame, as they were due */
+    uint64_t elapsed_ns;   /* the same as it was */
+    int64_t drift_ns;      /* mean lateness of the last frames minus that of the first (some 256 each) */
+    bool stopped;          /* by *stop */
+    struct canp_histogram late_ns; /* each frame against its deadline, when it was put; empty at full speed */
+};
+
+/*
+ * Runs until the end, *stop, or an error (of the recording or the sink); *stats is filled in every case.
+ * 0, or the error.
+ */
+CANP_API int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
+                             const struct canp_replay_sink *sink, struct canp_replay_stats *stats);
+
+CANP_END_DECLS
+
+#endif

@@ -1,0 +1,181 @@
+/*
+ * Replay: deadlines from a recording's times (canp/replay.h).
+ *
+ * Invariants: a frame is never put before its deadline; deadlines never run backwards, even where the
+ * recording does; rows are flushed before the cursor leaves their block. One thread.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <canp/replay.h>
+#include <canp/rows.h>
+
+#define DRIFT_FRAMES 256
+
+struct run {
+    const struct canp_replay_opts *opts;
+    const struct canp_replay_sink *sink;
+    struct canp_replay_stats *stats;
+    struct canp_pace pace;
+    bool started;           /* the first frame of all was put */
+    bool anchored;          /* the first frame of this loop was met */
+    bool pending;           /* frames were put since the last flush */
+    int64_t first_due_ns;   /* of all loops */
+    int64_t anchor_due_ns;  /* when this loop's first frame is due */
+    int64_t anchor_time_ns; /* its recorded time, moved on by gaps that were cut */
+    int64_t last_time_ns;   /* recorded time of the frame before */
+    int64_t due_ns;         /* deadline of the frame before */
+    double early_mean_ns;   /* mean lateness of the first DRIFT_FRAMES frames */
+    double recent_mean_ns;  /* moving mean */
+};
+
+static bool must_stop(const struct run *run)
+{
+    return run->opts->stop && *run->opts->stop;
+}
+
+static int flush(struct run *run)
+{
+    int r = 0;
+    if (!run->pending || !run->sink->flush)
+        return 0;
+    while ((r = run->sink->flush(run->sink->self)) == -EINTR && !must_stop(run))
+        ;
+    run->pending = false;
+    run->pace.now_ns = 0; /* flushing took its time */
+    return r;
+}
+
+/* The deadline of a frame with this recorded time. */
+static int64_t deadline(struct run *run, int64_t time_ns)
+{
+    uint64_t max_gap_ns = run->opts->max_gap_ns;
+    if (!run->anchored) {
+        run->anchored = true;
+        run->anchor_time_ns = run->last_time_ns = time_ns;
+        run->anchor_due_ns = run->started ? run->due_ns : canp_pace_now(&run->pace);
+    }
+    if (max_gap_ns && time_ns > run->last_time_ns && (uint64_t)(time_ns - run->last_time_ns) > max_gap_ns)
+        run->anchor_time_ns += time_ns - run->last_time_ns - (int64_t)max_gap_ns;
+    run->last_time_ns = time_ns;
+    int64_t offset_ns = time_ns - run->anchor_time_ns;
+    if (run->opts->speed != 1)
+        offset_ns = (int64_t)((double)offset_ns / run->opts->speed);
+    int64_t due_ns = run->anchor_due_ns + offset_ns;
+    if (run->started && due_ns < run->due_ns)
+        due_ns = run->due_ns;
+    return due_ns;
+}
+
+static void note_drift(struct run *run, uint64_t late_ns)
+{
+    uint64_t n = run->stats->frames < DRIFT_FRAMES ? run->stats->frames + 1 : DRIFT_FRAMES;
+    run->recent_mean_ns += ((double)late_ns - run->recent_mean_ns) / (double)n;
+    if (run->stats->frames < DRIFT_FRAMES)
+        run->early_mean_ns = run->recent_mean_ns;
+}
+
+/* Waits until the frame is due; what is pending goes out first. */
+static int await(struct run *run, int64_t time_ns)
+{
+    int64_t due_ns = deadline(run, time_ns);
+    int r;
+    if (run->pace.now_ns < due_ns && canp_pace_now(&run->pace) < due_ns && (r = flush(run)) < 0)
+        return r;
+    while ((r = canp_pace_wait(&run->pace, due_ns)) == -EINTR) {
+        if (must_stop(run))
+            return -EINTR;
+    }
+    if (!run->started) {
+        run->started = true;
+        run->first_due_ns = due_ns;
+    }
+    run->due_ns = due_ns;
+    note_drift(run, canp_pace_count(&run->pace, due_ns));
+    return r;
+}
+
+static int play_frame(struct run *run, const struct canp_record *record)
+{
+    int r = run->opts->speed > 0 ? await(run, record->time_ns) : 0;
+    if (r < 0)
+        return r;
+    run->pending = true;
+    r = run->sink->put(run->sink->self, record);
+    while (r == -EINTR && !must_stop(run))
+        r = run->sink->put(run->sink->self, record);
+    if (r < 0)
+        return r;
+    run->stats->frames++;
+    return 0;
+}
+
+static bool is_wanted(const struct run *run, const struct canp_record *record)
+{
+    const struct canp_replay_opts *opts = run->opts;
+    return canp_kind_is_frame(record->kind) && record->time_ns >= opts->from_ns &&
+           record->time_ns <= opts->to_ns && (!opts->filters || canp_filter_match(opts->filters, record));
+}
+
+static int play_batch(struct run *run, const struct canp_batch *batch)
+{
+    struct canp_record record;
+    for (size_t at = 0; at < batch->bytes; at += record.row_bytes) {
+        canp_row_read(batch->rows + at, batch->base_ns, &record);
+        if (record.kind == CANP_KIND_GAP)
+            run->stats->lost += record.gap->lost;
+        if (!is_wanted(run, &record))
+            continue;
+        if (must_stop(run))
+            return -EINTR;
+        int r = play_frame(run, &record);
+        if (r < 0)
+            return r;
+    }
+    return flush(run);
+}
+
+static int play_once(struct run *run, struct canp_reader *reader)
+{
+    struct canp_cursor_opts where = CANP_CURSOR_OPTS_INIT;
+    struct canp_cursor *cursor;
+    struct canp_batch batch;
+    where.from_ns = run->opts->from_ns;
+    where.to_ns = run->opts->to_ns;
+    int r = canp_cursor_open(reader, &where, &cursor);
+    if (r < 0)
+        return r;
+    run->anchored = false;
+    while (!must_stop(run) && (r = canp_cursor_next_batch(cursor, &batch)) == 1) {
+        r = play_batch(run, &batch);
+        if (r < 0)
+            break;
+    }
+    run->stats->damaged = canp_cursor_damaged(cursor);
+    canp_cursor_close(cursor);
+    return r < 0 ? r : 0;
+}
+
+int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
+                    const struct canp_replay_sink *sink, struct canp_replay_stats *stats)
+{
+    struct run run = {.opts = opts, .sink = sink, .stats = stats};
+    int r = 0;
+    memset(stats, 0, sizeof(*stats));
+    canp_pace_init(&run.pace, opts->spin_ns);
+    int64_t start_ns = run.pace.now_ns;
+    do {
+        uint64_t before = stats->frames;
+        stats->lost = 0;
+        r = play_once(&run, reader);
+        stats->loops++;
+        if (stats->frames == before)
+            break; /* nothing to play: no endless loop */
+    } while (r == 0 && !must_stop(&run) && (opts->loops == 0 || stats->loops < opts->loops));
+    stats->stopped = must_stop(&run);
+    stats->elapsed_ns = (uint64_t)(canp_pace_now(&run.pace) - (run.started ? run.first_due_ns : start_ns));
+    stats->scheduled_ns = run.started ? (uint64_t)(run.due_ns - run.first_due_ns) : 0;
+    stats->drift_ns = (int64_t)(run.recent_mean_ns - run.early_mean_ns);
+    stats->late_ns = run.pace.late_ns;
+    return stats->stopped && r == -EINTR ? 0 : r;
+}

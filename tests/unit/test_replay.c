@@ -1,0 +1,286 @@
+/* Pace and replay: never early, in order, and no more than was asked for. How late is measured elsewhere. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <time.h>
+
+#include <canp/replay.h>
+#include <canp/writer.h>
+
+#define START_NS INT64_C(1700000000000000000)
+#define MS       INT64_C(1000000)
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+Test(histogram, quantiles_are_within_a_bucket)
+{
+    static struct canp_histogram h;
+    cr_assert_eq(canp_histogram_quantile(&h, 0.5), 0);
+    for (uint64_t i = 1; i <= 1000000; i++)
+        canp_histogram_add(&h, i);
+    for (double q = 0.01; q < 1; q += 0.01) {
+        double got = (double)canp_histogram_quantile(&h, q);
+        cr_assert(got >= q * 1e6 - 1 && got <= q * 1e6 * 1.04, "%f: %f", q, got);
+    }
+    cr_assert_eq(canp_histogram_quantile(&h, 1), 1000000);
+    cr_assert_eq(h.max, 1000000);
+    canp_histogram_add(&h, UINT64_MAX);
+    cr_assert_eq(canp_histogram_quantile(&h, 1), UINT64_MAX);
+    memset(&h, 0, sizeof(h));
+    canp_histogram_add(&h, 7);
+    cr_assert_eq(canp_histogram_quantile(&h, 0.5), 7);
+    for (unsigned bit = 0; bit < 64; bit++)
+        canp_histogram_add(&h, UINT64_C(1) << bit);
+    cr_assert_eq(h.count, 65);
+}
+
+Test(pace, is_never_early)
+{
+    for (uint64_t spin_ns = 0; spin_ns <= 100000; spin_ns += 100000) {
+        struct canp_pace pace;
+        canp_pace_init(&pace, spin_ns);
+        int64_t due_ns = pace.now_ns;
+        for (unsigned i = 0; i < 100; i++) {
+            due_ns += MS / 2;
+            cr_assert_eq(canp_pace_wait(&pace, due_ns), 0);
+            cr_assert_geq(monotonic_ns(), due_ns);
+            cr_assert_geq(pace.now_ns, due_ns);
+            canp_pace_count(&pace, due_ns);
+        }
+        cr_assert_eq(pace.late_ns.count, 100);
+        cr_assert_eq(canp_pace_wait(&pace, due_ns - 1000 * MS), 0);
+    }
+}
+
+static volatile sig_atomic_t stop;
+
+static void on_alarm(int signal)
+{
+    (void)signal;
+    stop = 1;
+}
+
+static void alarm_in_ms(unsigned ms)
+{
+    struct sigaction action = {.sa_handler = on_alarm};
+    struct itimerval timer = {.it_value = {.tv_usec = ms * 1000}};
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+Test(pace, a_signal_ends_the_wait)
+{
+    struct canp_pace pace;
+    canp_pace_init(&pace, 0);
+    int64_t due_ns = pace.now_ns + 20000 * MS;
+    alarm_in_ms(30);
+    cr_assert_eq(canp_pace_wait(&pace, due_ns), -EINTR);
+    cr_assert_lt(monotonic_ns(), due_ns);
+}
+
+/* ---- replay ------------------------------------------------------------------------------------ */
+
+static char dir[64];
+static struct canp_reader *reader;
+static struct canp_replay_stats stats;
+static struct canp_replay_opts opts;
+
+struct seen {
+    uint64_t count;
+    uint64_t unflushed, flushes;
+    int64_t put_ns[1000];
+    uint8_t number[1000];
+    unsigned interrupt_every; /* puts that fail with -EINTR first */
+    unsigned calls;
+    int fail_at; /* the put that fails with -EIO, 0 = none */
+};
+static struct seen seen;
+
+static int put(void *self, const struct canp_record *record)
+{
+    struct seen *s = self;
+    s->calls++;
+    if (s->interrupt_every && s->calls % s->interrupt_every == 0)
+        return -EINTR;
+    if (s->fail_at && s->count + 1 == (uint64_t)s->fail_at)
+        return -EIO;
+    s->put_ns[s->count % 1000] = monotonic_ns();
+    s->number[s->count % 1000] = record->frame->data[0];
+    s->count++;
+    s->unflushed++;
+    return 0;
+}
+
+static int flush(void *self)
+{
+    struct seen *s = self;
+    s->unflushed = 0;
+    s->flushes++;
+    return 0;
+}
+
+static int run(void)
+{
+    static const struct canp_replay_sink sink = {&seen, put, flush};
+    return canp_replay_run(reader, &opts, &sink, &stats);
+}
+
+/* A recording of frames numbered in data[0], id 0x100 + number, at the given offsets; -1 stands for a gap. */
+static void record(const int64_t *offsets_ns, unsigned count)
+{
+    struct canp_writer *w;
+    struct canp_iface iface = {.bytes = sizeof(iface), .mtu = 16, .name = "vcan0"};
+    strcpy(dir, "/tmp/canp-replay-XXXXXX");
+    cr_assert(mkdtemp(dir));
+    cr_assert_eq(canp_writer_open(dir, NULL, &w, NULL), 0);
+    cr_assert_eq(canp_writer_add_iface(w, 0, &iface, START_NS), 0);
+    for (unsigned i = 0; i < count; i++) {
+        union canp_frame_store f = {.frame = {.id = 0x100 + i, .len = 1}};
+        f.frame.data[0] = (uint8_t)i;
+        struct canp_gap gap = {.layer = 1, .bytes = sizeof(gap), .lost = 5};
+        struct canp_record r = {.time_ns = START_NS + offsets_ns[i], .frame = &f.frame};
+        if (offsets_ns[i] == -1) {
+            r.kind = CANP_KIND_GAP;
+            r.gap = &gap;
+        }
+        cr_assert_eq(canp_writer_put(w, &r), 0);
+    }
+    cr_assert_eq(canp_writer_finish(w), 0);
+    canp_writer_close(w);
+    struct canp_why why;
+    cr_assert_eq(canp_reader_open(dir, &reader, &why), 0);
+    opts = (struct canp_replay_opts)CANP_REPLAY_OPTS_INIT;
+}
+
+static void remove_recording(void)
+{
+    char command[100];
+    canp_reader_close(reader);
+    if (dir[0]) {
+        snprintf(command, sizeof(command), "rm -r %s", dir);
+        cr_assert_eq(system(command), 0);
+    }
+}
+
+TestSuite(replay, .fini = remove_recording);
+
+static const int64_t steady[] = {0, 5 * MS, 10 * MS, 15 * MS, 20 * MS, 25 * MS};
+
+Test(replay, keeps_the_recorded_distances)
+{
+    static const int64_t offsets[] = {0, 5 * MS, -1, 5 * MS, 20 * MS, 18 * MS, 30 * MS};
+    record(offsets, 7);
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(seen.count, 6);
+    cr_assert_eq(seen.unflushed, 0);
+    static const int64_t due[] = {0, 5, 5, 20, 20, 30}; /* a step back is due at once */
+    static const uint8_t number[] = {0, 1, 3, 4, 5, 6};
+    for (unsigned i = 0; i < 6; i++) {
+        cr_assert_eq(seen.number[i], number[i]);
+        cr_assert_geq(seen.put_ns[i] - seen.put_ns[0], due[i] * MS - MS, "early"); /* the first may be late */
+    }
+    cr_assert_eq(stats.frames, 6);
+    cr_assert_eq(stats.lost, 5);
+    cr_assert_eq(stats.late_ns.count, 6);
+    cr_assert_eq(stats.scheduled_ns, 30 * MS);
+    cr_assert_geq(stats.elapsed_ns, 30 * MS);
+    cr_assert_eq(stats.loops, 1);
+}
+
+Test(replay, speed_and_gaps)
+{
+    static const int64_t offsets[] = {0, 10 * MS, 3600000 * MS, 3600010 * MS};
+    record(offsets, 4);
+    opts.max_gap_ns = 20 * MS;
+    opts.speed = 2;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(seen.count, 4);
+    cr_assert_eq(stats.scheduled_ns, 20 * MS);
+    opts.speed = 0.5;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.scheduled_ns, 80 * MS);
+}
+
+Test(replay, loops_windows_and_filters)
+{
+    record(steady, 6);
+    opts.loops = 3;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 18);
+    cr_assert_eq(stats.scheduled_ns, 75 * MS);
+    opts.loops = 1;
+    opts.from_ns = START_NS + 5 * MS;
+    opts.to_ns = START_NS + 20 * MS;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 4);
+    static struct canp_filter_set filters;
+    cr_assert_eq(canp_filter_parse(&filters, "103:7FF", NULL), 0);
+    opts.filters = &filters;
+    seen.count = 0;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(seen.count, 1);
+    cr_assert_eq(seen.number[0], 3);
+    opts.to_ns = START_NS + 10 * MS;
+    opts.loops = 0; /* for ever, of nothing */
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 0);
+}
+
+Test(replay, full_speed_does_not_wait)
+{
+    static const int64_t offsets[] = {0, 3600000 * MS, 7200000 * MS};
+    record(offsets, 3);
+    opts.speed = 0;
+    opts.loops = 1000;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 3000);
+    cr_assert_eq(stats.late_ns.count, 0);
+    cr_assert_eq(seen.unflushed, 0);
+}
+
+Test(replay, a_signal_stops_it)
+{
+    static const int64_t offsets[] = {0, 3600000 * MS};
+    record(offsets, 2);
+    opts.stop = &stop;
+    alarm_in_ms(50);
+    cr_assert_eq(run(), 0);
+    cr_assert(stats.stopped);
+    cr_assert_eq(stats.frames, 1);
+    stop = 0;
+    opts.speed = 0;
+    opts.loops = 0;
+    alarm_in_ms(50);
+    cr_assert_eq(run(), 0);
+    cr_assert(stats.stopped);
+}
+
+Test(replay, interrupted_puts_are_repeated_and_errors_end_it)
+{
+    record(steady, 6);
+    seen.interrupt_every = 2;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(seen.count, 6);
+    for (unsigned i = 0; i < 6; i++)
+        cr_assert_eq(seen.number[i], i);
+    seen = (struct seen){.fail_at = 3};
+    cr_assert_eq(run(), -EIO);
+    cr_assert_eq(stats.frames, 2);
+}
+
+Test(replay, an_empty_recording)
+{
+    record(steady, 0);
+    opts.loops = 0;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 0);
+}
