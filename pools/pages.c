@@ -52,7 +52,7 @@ static void *map_aligned_huge(size_t bytes)
     return base;
 }
 
-static bool map_huge(size_t bytes, struct canp_pages *pages)
+static bool map_huge(size_t bytes, bool hugetlb, struct canp_pages *pages)
 {
     size_t huge_bytes = round_up(bytes, HUGE_PAGE_BYTES);
 
@@ -60,7 +60,7 @@ static bool map_huge(size_t bytes, struct canp_pages *pages)
         return false;
     pages->map_bytes = huge_bytes;
     pages->backing = CANP_PAGES_HUGETLB;
-    pages->base = map_anonymous(huge_bytes, MAP_HUGETLB);
+    pages->base = hugetlb ? map_anonymous(huge_bytes, MAP_HUGETLB) : MAP_FAILED;
     if (pages->base != MAP_FAILED)
         return true;
     pages->backing = CANP_PAGES_TRANSPARENT_HUGE;
@@ -74,34 +74,41 @@ static bool map_huge(size_t bytes, struct canp_pages *pages)
 }
 
 /* 0, or -ENOMEM: with memory short, better now than by the OOM killer in the middle of a recording. */
-static int prefault(const struct canp_pages *pages)
+static int prefault(const struct canp_pages *pages, size_t ready_bytes)
 {
-    if (madvise(pages->base, pages->map_bytes, MADV_POPULATE_WRITE) == 0)
+    if (ready_bytes == 0 || madvise(pages->base, ready_bytes, MADV_POPULATE_WRITE) == 0)
         return 0;
     if (errno != EINVAL)
         return -ENOMEM;
-    for (size_t at = 0; at < pages->map_bytes; at += canp_page_bytes())
+    for (size_t at = 0; at < ready_bytes; at += canp_page_bytes())
         ((volatile char *)pages->base)[at] = 0;
     return 0;
 }
 
-int canp_pages_map(size_t bytes, bool huge_pages, bool lock_memory, struct canp_pages *out)
+static bool map(size_t bytes, size_t ready_bytes, bool huge_pages, struct canp_pages *pages)
 {
-    struct canp_pages pages = {.base = MAP_FAILED};
+    if (huge_pages && map_huge(bytes, ready_bytes >= bytes, pages))
+        return true;
+    pages->backing = CANP_PAGES_PLAIN;
+    pages->map_bytes = canp_pages_round_up(bytes);
+    pages->base = map_anonymous(pages->map_bytes, ready_bytes < bytes ? MAP_NORESERVE : 0);
+    return pages->base != MAP_FAILED;
+}
 
-    if (!huge_pages || !map_huge(bytes, &pages)) {
-        pages.backing = CANP_PAGES_PLAIN;
-        pages.map_bytes = canp_pages_round_up(bytes);
-        pages.base = map_anonymous(pages.map_bytes, 0);
-    }
-    if (pages.base == MAP_FAILED)
+int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_memory,
+                   struct canp_pages *out)
+{
+    struct canp_pages pages = {.base = NULL};
+
+    if (!map(bytes, ready_bytes, huge_pages, &pages))
         return -ENOMEM;
-    if (prefault(&pages) < 0) {
+    ready_bytes = ready_bytes >= bytes ? pages.map_bytes : canp_pages_round_up(ready_bytes);
+    if (prefault(&pages, ready_bytes) < 0) {
         munmap(pages.base, pages.map_bytes);
         return -ENOMEM;
     }
-    if (lock_memory) {
-        pages.locked = mlock(pages.base, pages.map_bytes) == 0;
+    if (lock_memory && ready_bytes > 0) {
+        pages.locked = mlock(pages.base, ready_bytes) == 0;
         pages.lock_error = pages.locked ? 0 : -errno;
     }
     *out = pages;

@@ -1,8 +1,8 @@
 /*
  * Whole pages from the kernel, for what is allocated once and then stays: slab ring and layered pool.
  *
- * Invariant: what canp_pages_map() returned is prefaulted, zeroed and page-aligned, and no later touch of it
- * can fail for want of memory. Any thread.
+ * Invariant: what canp_pages_map() returned is zeroed and page-aligned, and no later touch of the part that
+ * was asked to be ready can fail for want of memory. Any thread.
  */
 #ifndef CANP_POOLS_PAGES_H
 #define CANP_POOLS_PAGES_H
@@ -29,8 +29,11 @@ size_t canp_page_bytes(void);
 /* Rounds up to whole pages; SIZE_MAX if that overflows. */
 size_t canp_pages_round_up(size_t bytes);
 
-/* 0, or -ENOMEM. A refused lock or huge page is no error: *out says what was got. */
-int canp_pages_map(size_t bytes, bool huge_pages, bool lock_memory, struct canp_pages *out);
+/* Maps `bytes` and prefaults (and locks) the first ready_bytes of them; the rest is address space, filled by
+ * page faults, and then hugetlb pages, whose faults may fail, are not used. A refused lock or huge page is no
+ * error: *out says what was got. 0, or -ENOMEM. */
+int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_memory,
+                   struct canp_pages *out);
 
 /* Zeroed struct is fine. */
 void canp_pages_unmap(struct canp_pages *pages);

@@ -9,6 +9,7 @@
  * and so has every slot's state. Once per slab (not per frame) a commit reads the consumer's line for the
  * high-water mark and the sleep word's line.
  */
+#include <canp/memstats.h>
 #include <canp/slabring.h>
 
 #include "clock.h"
@@ -38,6 +39,7 @@ struct slot {
     struct canp_slab slab;
 };
 
+/* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): a line for each side is the point */
 struct canp_slabring {
     /* Constant after creation. */
     struct slot *slots;
@@ -108,6 +110,13 @@ static void *alloc_lines(size_t bytes)
     return lines;
 }
 
+static int map_slots(struct canp_slabring *ring, const struct canp_slabring_opts *opts)
+{
+    size_t bytes = ring->slot_count * ring->slot_bytes;
+
+    return canp_pages_map(bytes, bytes, opts->huge_pages, opts->lock_memory, &ring->data);
+}
+
 int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slabring **out)
 {
     if (opts->slot_count < 1 || opts->slot_count > CANP_SLABRING_SLOTS_MAX)
@@ -121,12 +130,12 @@ int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slab
     ring->slot_count = opts->slot_count;
     ring->slot_bytes = canp_pages_round_up(opts->slot_bytes);
     ring->slots = alloc_lines(ring->slot_count * sizeof(*ring->slots));
-    if (ring->slots == NULL || canp_pages_map(ring->slot_count * ring->slot_bytes, opts->huge_pages,
-                                              opts->lock_memory, &ring->data) < 0) {
+    if (ring->slots == NULL || map_slots(ring, opts) < 0) {
         canp_slabring_free(ring);
         return -ENOMEM;
     }
     init_slots(ring);
+    canp_memstats_alloc(CANP_MEMTAG_SLABS, ring->data.map_bytes);
     *out = ring;
     return 0;
 }
@@ -135,6 +144,8 @@ void canp_slabring_free(struct canp_slabring *ring)
 {
     if (ring == NULL)
         return;
+    if (ring->data.base != NULL)
+        canp_memstats_free(CANP_MEMTAG_SLABS, ring->data.map_bytes);
     canp_pages_unmap(&ring->data);
     free(ring->slots);
     free(ring);

@@ -1,0 +1,17 @@
+/*
+ * Guarded allocations, for debugging: pages of their own, the last byte right before a page that must not be
+ * touched. What was freed stays unmapped-in-place for a while, so that a use after free faults as well.
+ * Slow by design (system calls). Any thread.
+ */
+#ifndef CANP_POOLS_GUARD_H
+#define CANP_POOLS_GUARD_H
+
+#include <stddef.h>
+
+/* Zeroed. NULL: no memory. align_bytes is a power of two; bytes between the object's end and the guard, which
+ * alignment leaves, are filled and checked at the free. */
+void *canp_guard_alloc(size_t bytes, size_t align_bytes);
+/* Aborts if the bytes behind the object were written to. */
+void canp_guard_free(void *object, size_t bytes);
+
+#endif

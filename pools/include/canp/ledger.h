@@ -1,0 +1,93 @@
+/*
+ * Leak ledger: who holds what since when.
+ *
+ * Pools, direct blocks and mapped files enter themselves, with the call site that acquired them. For a pooled
+ * object this costs two stores and no clock: it is stamped with the ledger's current generation, and every
+ * tick begins a new one. So its age is a lower bound: the time since the first tick after its acquire.
+ *
+ * Debug modes cost more and tell more: stack traces with exact times, and a guarded allocation of its own
+ * for each object, where an overrun or a use after release faults at once. Builds without NDEBUG start with
+ * stack traces on.
+ *
+ * Any thread may call anything here.
+ */
+#ifndef CANP_LEDGER_H
+#define CANP_LEDGER_H
+
+#include <canp/export.h>
+#include <canp/memstats.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+CANP_BEGIN_DECLS
+
+/* A place in the source. Static, never freed. */
+struct canp_site {
+    const char *file;
+    const char *function;
+    int line;
+};
+
+/* The place where this is written. */
+#define CANP_SITE_HERE                                                                                       \
+    (__extension__({                                                                                         \
+        static const struct canp_site canp_site_here_ = {__FILE__, __func__, __LINE__};                      \
+        &canp_site_here_;                                                                                    \
+    }))
+
+/* Modes, to be or-ed. They hold for what is created afterwards: set them before the first pool. */
+#define CANP_LEDGER_STACKS 1u /* a stack trace and an exact time for each object */
+#define CANP_LEDGER_GUARDS 2u /* each pooled object gets pages of its own, ending at a guard page */
+
+#define CANP_LEDGER_FRAMES_MAX 16
+
+struct canp_ledger_item {
+    const void *object;
+    size_t bytes;
+    enum canp_memtag tag;
+    const struct canp_site *site;
+    uint64_t age_ns;      /* at least; exact for what is no pooled object and in the stacks mode */
+    unsigned frame_count; /* 0 without CANP_LEDGER_STACKS */
+    void *const *frames;  /* borrowed until the visitor returns; for backtrace_symbols_fd() or addr2line */
+};
+
+typedef void canp_ledger_visit(void *user, const struct canp_ledger_item *item);
+
+/* Sets the modes for what is created from now on; returns the previous ones. */
+CANP_API unsigned canp_ledger_set_modes(unsigned modes);
+CANP_API unsigned canp_ledger_modes(void);
+
+/* Begins a new generation. The monitor does it with each report; canp_ledger_each() does it too. The last
+ * 1024 ticks are remembered each, 1024 times as many at a 1024th of the resolution: ages stay lower bounds.
+ */
+CANP_API void canp_ledger_tick(void);
+
+/* Calls visit (NULL: just counts) for all that is held since min_age_ns or longer; returns how many.
+ * 0 as the age lists all. The visitor runs under the ledger's lock: it must not create, free, map or list. */
+CANP_API size_t canp_ledger_each(uint64_t min_age_ns, canp_ledger_visit *visit, void *user);
+
+/* The same as a JSON array of {"site","function","tag","bytes","age_ns"}. Like snprintf: returns the length
+ * needed, cut (and terminated) if that is text_bytes or more. */
+CANP_API size_t canp_ledger_json(uint64_t min_age_ns, char *text, size_t text_bytes);
+
+/* For what the library does not hand out itself: a node in the holder's own struct, its content private. */
+struct canp_ledger_node {
+    struct canp_ledger_node *next, *prev;
+    const void *object;
+    size_t bytes;
+    const struct canp_site *site;
+    uint64_t since_ns;
+    struct canp_ledger_trace *trace;
+    enum canp_memtag tag;
+};
+
+/* The node stays where it is until canp_ledger_leave(). Takes a lock: for the slow path. */
+CANP_API void canp_ledger_enter(struct canp_ledger_node *node, enum canp_memtag tag, const void *object,
+                                size_t bytes, const struct canp_site *site);
+/* A zeroed node, or one that has left, is fine. */
+CANP_API void canp_ledger_leave(struct canp_ledger_node *node);
+
+CANP_END_DECLS
+
+#endif

@@ -1,0 +1,148 @@
+/*
+ * Object pool: equal objects, made once and handed out again and again.
+ *
+ * Objects keep their content between uses; `create` runs once per object, not once per acquire. Each thread
+ * keeps a few in a cache of its own (no lock, no atomic read-modify-write); the rest lies in a lock-free
+ * stack that whole batches move through. The pool's address space is reserved at creation and returned by
+ * canp_objpool_free(); nothing calls malloc in between.
+ *
+ * Threads: acquire, try_acquire, release and stats from any thread, an object may be released by another
+ * thread than acquired it; create and free while nobody else uses the pool. From a signal handler: nothing.
+ */
+#ifndef CANP_OBJPOOL_H
+#define CANP_OBJPOOL_H
+
+#include <canp/export.h>
+#include <canp/ledger.h>
+#include <canp/memstats.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+CANP_BEGIN_DECLS
+
+/* Bounds of canp_objpool_create(); outside of them it returns -EINVAL. */
+#define CANP_OBJPOOL_OBJECTS_MAX      16777216u
+#define CANP_OBJPOOL_OBJECT_BYTES_MAX ((size_t)1 << 30)
+#define CANP_OBJPOOL_ALIGN_MAX        4096u
+#define CANP_OBJPOOL_BATCH_MAX        256u
+
+struct canp_objpool;
+
+struct canp_objpool_opts {
+    const char *name;     /* borrowed for the pool's life; for reports */
+    size_t object_bytes;  /* 1 .. CANP_OBJPOOL_OBJECT_BYTES_MAX */
+    size_t align_bytes;   /* 0: 16; else a power of two up to CANP_OBJPOOL_ALIGN_MAX */
+    unsigned ready_count; /* created, and their memory prefaulted, at the start; at most object_count_max */
+    unsigned object_count_max; /* 1 .. CANP_OBJPOOL_OBJECTS_MAX: never more than these exist */
+    /* A thread's cache holds up to 2 * batch_count + 1 objects, which no other thread gets at until they are
+     * flushed (at the thread's end, or by canp_objpool_flush()). 0: no caches. Up to CANP_OBJPOOL_BATCH_MAX.
+     */
+    unsigned batch_count;
+    enum canp_memtag tag;
+    bool lock_memory; /* mlock() of the ready objects; refusal is no error, see stats.lock_error */
+    bool huge_pages;  /* asks for transparent huge pages */
+    /* Once per object, before its first use: 0, or a negative errno, at which the object is kept for a later
+     * try. NULL: objects begin zeroed. In the ledger's guards mode: once per acquire, as destroy per release.
+     */
+    int (*create)(void *object, void *user);
+    void (*destroy)(void *object,
+                    void *user); /* by canp_objpool_free(), for each created object; may be NULL */
+    void *user;
+};
+#define CANP_OBJPOOL_OPTS_INIT                                                                               \
+    {                                                                                                        \
+        "objects", 0, 0, 0, 0, 16, CANP_MEMTAG_OBJECTS, false, false, NULL, NULL, NULL                       \
+    }
+
+struct canp_objpool_stats {
+    const char *name;
+    size_t object_bytes;
+    unsigned object_count_max;
+    unsigned created;  /* objects that exist; also a high-water mark of those in use */
+    uint64_t in_use;   /* acquires - releases */
+    uint64_t acquires; /* granted */
+    uint64_t releases;
+    uint64_t misses;   /* granted by creating an object */
+    uint64_t refusals; /* acquires that returned NULL */
+    uint64_t
+        batches; /* moves between a thread's cache and the shared stack; leaves out threads without one */
+    size_t reserved_bytes; /* address space */
+    bool locked;
+    int lock_error; /* asked for and refused: a negative errno, else 0 */
+};
+
+/* *out is owned: canp_objpool_free(). 0; -EINVAL; -ENOMEM; what `create` returned for a ready object. */
+CANP_API int canp_objpool_create(const struct canp_objpool_opts *opts, struct canp_objpool **out);
+
+/* Destroys and unmaps all objects; those still held become invalid. NULL is fine. */
+CANP_API void canp_objpool_free(struct canp_objpool *pool);
+
+/* An object that is there already; NULL (a counted refusal) when there is none. Never creates.
+ * Lent until canp_objpool_release(). */
+#define canp_objpool_try_acquire(pool) canp_objpool_try_acquire_at((pool), CANP_SITE_HERE)
+
+/* The same, but creates one if there is none and the bound allows. Then a call of `create` and page faults
+ * are its price. NULL: the bound is met, or `create` failed. With thread caches the bound may be met while
+ * other threads' caches still hold free objects. */
+#define canp_objpool_acquire(pool) canp_objpool_acquire_at((pool), CANP_SITE_HERE)
+
+/* Gives an object back. Its content stays as it is. NULL is fine. */
+CANP_API void canp_objpool_release(struct canp_objpool *pool, void *object);
+
+/* The same for a call site that is not the place of the call (static, or as long-lived as the pool). */
+CANP_API void *canp_objpool_try_acquire_at(struct canp_objpool *pool, const struct canp_site *site);
+CANP_API void *canp_objpool_acquire_at(struct canp_objpool *pool, const struct canp_site *site);
+
+/* Moves what the calling thread's cache holds to where all threads get at it. */
+CANP_API void canp_objpool_flush(struct canp_objpool *pool);
+
+CANP_API void canp_objpool_stats(const struct canp_objpool *pool, struct canp_objpool_stats *out);
+
+/* Whether each object is exactly once free, cached or held. For assertions; O(objects). Call it while no
+ * other thread uses the pool. */
+CANP_API bool canp_objpool_is_valid(const struct canp_objpool *pool);
+
+CANP_END_DECLS
+
+#include <canp/objpool_inline.h>
+
+#ifndef CANP_OBJPOOL_BY_CALLS
+#ifdef __SANITIZE_ADDRESS__
+#define CANP_OBJPOOL_BY_CALLS 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define CANP_OBJPOOL_BY_CALLS 1
+#endif
+#endif
+#endif
+
+#ifndef CANP_OBJPOOL_BY_CALLS
+static inline void *canp_objpool_try_acquire_inline_(struct canp_objpool *pool, const struct canp_site *site)
+{
+    void *object = canp_objpool_take_hot_(pool, site);
+
+    return object != NULL ? object : canp_objpool_try_acquire_at(pool, site);
+}
+
+static inline void *canp_objpool_acquire_inline_(struct canp_objpool *pool, const struct canp_site *site)
+{
+    void *object = canp_objpool_take_hot_(pool, site);
+
+    return object != NULL ? object : canp_objpool_acquire_at(pool, site);
+}
+
+static inline void canp_objpool_release_inline_(struct canp_objpool *pool, void *object)
+{
+    if (!canp_objpool_keep_hot_(pool, object))
+        canp_objpool_release(pool, object);
+}
+
+#undef canp_objpool_try_acquire
+#undef canp_objpool_acquire
+#define canp_objpool_try_acquire(pool)     canp_objpool_try_acquire_inline_((pool), CANP_SITE_HERE)
+#define canp_objpool_acquire(pool)         canp_objpool_acquire_inline_((pool), CANP_SITE_HERE)
+#define canp_objpool_release(pool, object) canp_objpool_release_inline_((pool), (object))
+#endif
+
+#endif

@@ -1,0 +1,18 @@
+/* What the pools tell the statistics besides single allocations (canp/memstats.h). Any thread. */
+#ifndef CANP_POOLS_MEMSTATS_PRIVATE_H
+#define CANP_POOLS_MEMSTATS_PRIVATE_H
+
+#include <canp/memstats.h>
+
+#include "json.h"
+
+/* Moves the tag's level, which only the peak is taken from. For pools, which count each acquire themselves
+ * (canp_objpools_add_counts()) but report the level a batch at a time. */
+void canp_memstats_move_level(enum canp_memtag tag, int64_t bytes);
+
+/* Counts that a pool had when it was freed; the level is not touched. */
+void canp_memstats_retire(enum canp_memtag tag, const struct canp_memcount *count);
+
+void canp_memstats_write(struct canp_json *json, const char *key, const struct canp_memstats *stats);
+
+#endif
