@@ -71,13 +71,22 @@ static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t ne
 
 /* ---- walking ------------------------------------------------------------------------------------- */
 
-/* Opens the next segment that can be read; unreadable ones count as damaged. 1, or 0 when there is none. */
+/* What this process lacks for now; the segment itself may be whole. */
+static bool is_passing(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EINTR || r == -EAGAIN;
+}
+
+/* Opens the next segment that can be read; unreadable ones count as damaged, ones that retention has removed
+ * do not. 1, 0 when there is none, or an error after which one may try again. */
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number;
     while ((number = recording_next_segment(c->reader, number)) != 0) {
         struct segin next;
         int r = recording_open_segment(c->reader, number, &next);
+        if (is_passing(r))
+            return r;
         if (r == -ENOENT && !c->reader->file_path)
             continue; /* removed by retention since the directory was listed */
         if (c->number && number > c->number + 1)
@@ -102,11 +111,19 @@ static int enter_next_segment(struct canp_cursor *c)
 static int next_block_here(struct canp_cursor *c, struct segin_block *b)
 {
     int r = segin_block_at(&c->segment, c->offset, b);
+    if (r == 1 && b->header.seq > c->next_seq)
+        note_damaged_blocks(c, b->offset, b->header.seq); /* blocks are missing in front of it */
     if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq))
         return r;
     r = segin_block_after(&c->segment, c->offset, c->next_seq, b);
     if (r == 1) {
-        note_damaged_blocks(c, b->offset, b->header.seq);
+        /* It was committed after the one in front of it, which may just have been torn by our own haste. */
+        struct segin_block here;
+        if (!c->segment.sealed && segin_block_at(&c->segment, c->offset, &here) == 1 &&
+            here.header.seq == c->next_seq)
+            *b = here;
+        else
+            note_damaged_blocks(c, b->offset, b->header.seq);
         return 1;
     }
     /* Nothing whole behind it: the torn end of a segment whose writer was killed, or a block being written.
@@ -134,8 +151,7 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
     c->block = *b;
     if (!block_is_wanted(c, h) && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
-    int64_t rows = canp_rows_check(b->payload, h->rows_bytes);
-    if ((h->flags & CANP_BLOCK_PACKED) || rows != h->records) {
+    if ((h->flags & CANP_BLOCK_PACKED) || !block_rows_are_sound(h, b->payload)) {
         /* The checksum is right, yet it is no block of ours: a hostile file. */
         note_damage(c, (struct canp_damage){.block = h->seq,
                                             .blocks = 1,
@@ -179,11 +195,12 @@ int cursor_next_block(struct canp_cursor *c)
                 continue;
             return 0;
         }
-        c->rechecked = false;
-        if (!enter_next_segment(c)) {
+        r = enter_next_segment(c);
+        if (r == 0)
             tell_damage(c, INT64_MAX);
-            return 0;
-        }
+        if (r <= 0)
+            return r;
+        c->rechecked = false;
     }
 }
 

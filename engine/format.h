@@ -90,6 +90,9 @@ struct block_header {
 /* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */
 bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left);
 
+/* Are these (unpacked) rows well-formed, as many as the header says, and of its stride? In rows.c. */
+bool block_rows_are_sound(const struct block_header *h, const uint8_t *rows);
+
 /* The checksum of a header (its own crc field left out) and its payload. */
 uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt);
 

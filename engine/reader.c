@@ -30,23 +30,53 @@ static int add_number(struct canp_reader *reader, uint64_t number)
     return 0;
 }
 
-/* Lists the directory anew. Called with the lock held. */
-static int list_segments(struct canp_reader *reader)
+/* The directory, opened anew: a DIR of its own, so that dir_fd's place in it stays. */
+static DIR *open_listing(int dir_fd)
 {
-    int fd = openat(reader->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return -errno;
+    if (dir)
+        canp_take_fd(&fd);
+    return dir;
+}
+
+static int add_numbers(struct canp_reader *reader, DIR *dir)
+{
     int r = 0;
-    reader->number_count = 0;
-    for (struct dirent *e; r == 0 && (e = readdir(dir));) {
+    while (r == 0) {
+        errno = 0; /* only this tells readdir()'s errors from the end */
+        struct dirent *e = readdir(dir);
+        if (!e)
+            return -errno;
         uint64_t number = seg_number(e->d_name);
         r = number ? add_number(reader, number) : 0;
     }
+    return r;
+}
+
+/* Lists the directory anew; on an error the list stays as it was. Called with the lock held. */
+static int list_segments(struct canp_reader *reader)
+{
+    uint64_t *numbers = reader->numbers;
+    size_t count = reader->number_count, capacity = reader->number_capacity;
+    DIR *dir = open_listing(reader->dir_fd);
+    if (!dir)
+        return -errno;
+    reader->numbers = NULL;
+    reader->number_count = reader->number_capacity = 0;
+    int r = add_numbers(reader, dir);
     closedir(dir);
+    if (r < 0) {
+        free(reader->numbers);
+        reader->numbers = numbers;
+        reader->number_count = count;
+        reader->number_capacity = capacity;
+        return r;
+    }
+    free(numbers);
     if (reader->number_count > 1)
         qsort(reader->numbers, reader->number_count, sizeof(uint64_t), compare_numbers);
-    return r;
+    return 0;
 }
 
 uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)

@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <canp/error.h>
 
+#include "format.h"
+
 #define PIN(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 _Static_assert(sizeof(struct canp_frame) == 8 && sizeof(struct canp_event) == 8, "row headers");
 _Static_assert(sizeof(struct canp_xl_frame) == 12, "XL header");
@@ -108,6 +110,19 @@ int64_t canp_rows_check(const uint8_t *rows, size_t bytes)
         at += row_bytes;
     }
     return count;
+}
+
+bool block_rows_are_sound(const struct block_header *h, const uint8_t *rows)
+{
+    if (h->stride == 0)
+        return canp_rows_check(rows, h->rows_bytes) == h->records;
+    if (h->stride < 16 || (uint64_t)h->stride * h->records != h->rows_bytes)
+        return false;
+    for (const uint8_t *row = rows; row < rows + h->rows_bytes; row += h->stride) {
+        if (!row_is_valid(row) || canp_row_bytes(row) != h->stride)
+            return false;
+    }
+    return true;
 }
 
 /* ---- building ---------------------------------------------------------------------------------- */

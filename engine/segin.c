@@ -155,21 +155,61 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
 
 #define SCAN_CHUNK 65536U
 
+/*
+ * Can what begins here be a block behind a damaged place? Tested before its checksum is computed: a hostile
+ * file could hold a magic every 8 bytes, each in front of megabytes. Blocks are at least 88 bytes long, hence
+ * the bound of the sequence number.
+ */
+static int block_is_likely(struct segin *s, uint64_t at, uint64_t from, uint32_t seq_min, uint64_t *budget)
+{
+    struct block_header h;
+    int r = segin_header_at(s, at, &h);
+    if (r <= 0)
+        return r;
+    uint64_t seq_max = seq_min + (at - from) / 88 + 1;
+    if (!block_header_is_sane(&h, blocks_limit(s) - at) || h.seq < seq_min || h.seq > seq_max)
+        return 0;
+    if (h.stored_bytes > *budget)
+        return 0;
+    *budget -= h.stored_bytes;
+    return 1;
+}
+
+/* The checksums of a search cover at most this: twice what is left, and some. */
+static uint64_t search_budget(const struct segin *s, uint64_t at)
+{
+    return 2 * (blocks_limit(s) - at) + BLOCK_BYTES_MAX;
+}
+
+/* The first magic in this chunk from i on, or n. */
+static size_t find_magic(const uint8_t *chunk, size_t i, size_t n)
+{
+    for (; i + 8 <= n; i += 8) {
+        uint32_t magic;
+        memcpy(&magic, chunk + i, sizeof(magic));
+        if (magic == BLOCK_MAGIC)
+            return i;
+    }
+    return n;
+}
+
 int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out)
 {
     uint8_t chunk[SCAN_CHUNK];
     uint64_t at = (offset + 8) & ~UINT64_C(7);
     if (at < SEG_HEADER_BYTES)
         at = SEG_HEADER_BYTES;
-    for (uint64_t limit = blocks_limit(s); at < limit;) {
+    uint64_t limit = blocks_limit(s), budget = at < limit ? search_budget(s, at) : 0;
+    while (at < limit) {
         ssize_t n = read_at(s->fd, chunk, sizeof(chunk), at);
         if (n < 8)
             return n < 0 ? (int)n : 0;
-        for (size_t i = 0; i + 8 <= (size_t)n; i += 8) {
-            uint32_t magic;
-            memcpy(&magic, chunk + i, sizeof(magic));
-            if (magic == BLOCK_MAGIC && segin_block_at(s, at + i, out) == 1 && out->header.seq >= seq_min)
-                return 1;
+        for (size_t i = 0; (i = find_magic(chunk, i, (size_t)n)) < (size_t)n; i += 8) {
+            int r = block_is_likely(s, at + i, offset, seq_min, &budget);
+            if (r == 1)
+                r = segin_block_at(s, at + i, out);
+            if (r == 1 || (r < 0 && r != -CANP_E_DAMAGED))
+                return r;
         }
         at += (uint64_t)n & ~UINT64_C(7);
     }

@@ -57,7 +57,8 @@ static inline uint16_t canp_load_u16(const void *p)
 
 static inline int64_t canp_row_time_ns(int64_t base_ns, const uint8_t *row)
 {
-    return base_ns + ((int64_t)canp_load_u64(row) >> CANP_ROW_TIME_SHIFT);
+    int64_t distance_ns = (int64_t)canp_load_u64(row) >> CANP_ROW_TIME_SHIFT;
+    return (int64_t)((uint64_t)base_ns + (uint64_t)distance_ns); /* wraps: a hostile base must not trap */
 }
 
 static inline uint8_t canp_row_kind(const uint8_t *row)
