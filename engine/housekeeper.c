@@ -46,6 +46,11 @@ static bool make_ready(struct housekeeper *k)
     pthread_mutex_unlock(&k->lock);
     struct segout *s = NULL;
     int r = segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
+    /* The header is on disk before the file has its name: no power cut leaves a segment without one. */
+    if (r == 0 && !k->no_sync && (r = segout_sync(s)) < 0) {
+        segout_free(s);
+        s = NULL;
+    }
     pthread_mutex_lock(&k->lock);
     k->want_ready = false;
     k->ready = s;
@@ -224,7 +229,8 @@ int housekeeper_sync(struct housekeeper *k)
     if (k->current)
         k->sync_due_ns = 0;
     pthread_cond_signal(&k->work);
-    while (k->syncing || k->sync_due_ns == 0)
+    /* Segments that still wait to be sealed hold committed blocks, too. */
+    while (k->syncing || k->sync_due_ns == 0 || k->sealing || k->sealing_now)
         pthread_cond_wait(&k->done, &k->lock);
     int r = k->error;
     pthread_mutex_unlock(&k->lock);

@@ -54,7 +54,7 @@ void housekeeper_retire(struct housekeeper *k);
 /* Something was committed: sync and prefault in time. */
 void housekeeper_note_commit(struct housekeeper *k);
 
-/* Syncs the current segment now and waits for it. */
+/* Syncs the current segment now, and waits for it and for those that are being sealed. */
 int housekeeper_sync(struct housekeeper *k);
 
 /* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */

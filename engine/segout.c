@@ -104,7 +104,7 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
     h->version = SEG_VERSION;
     h->header_bytes = SEG_HEADER_BYTES;
-    if (getrandom(&h->salt, sizeof(h->salt), 0) != sizeof(h->salt))
+    if (getentropy(&h->salt, sizeof(h->salt)) < 0)
         return -errno;
     h->number = number;
     memcpy(h->recording, identity->recording, sizeof(h->recording));

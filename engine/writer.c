@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,7 @@ struct canp_writer {
     int dir_fd;
     struct housekeeper keeper;
     struct canp_writer_stats stats;
-    bool prepared; /* the next segment has been asked for */
-    bool finished;
+    bool prepared;       /* the next segment has been asked for */
     bool ifaces_pending; /* defined, but not yet in the current segment */
     unsigned iface_count;
     struct canp_iface ifaces[IFACES_MAX];
@@ -40,37 +40,63 @@ struct canp_writer {
 
 /* ---- opening --------------------------------------------------------------------------------------- */
 
+/* The entry of a new directory is on disk before a recording relies on it. */
+static int sync_parent(const char *path)
+{
+    char parent[PATH_MAX];
+    snprintf(parent, sizeof(parent), "%s", path);
+    CANP_CLEANUP(canp_fd_close) int fd = open(dirname(parent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES ? 0 : -errno; /* not readable for us: nothing that we could do */
+    return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
+}
+
+static int make_dir(const char *path, bool no_sync)
+{
+    if (mkdir(path, 0777) < 0)
+        return errno == EEXIST ? 0 : -errno;
+    return no_sync ? 0 : sync_parent(path);
+}
+
 /* mkdir -p. */
-static int make_dirs(const char *dir)
+static int make_dirs(const char *dir, bool no_sync)
 {
     char path[PATH_MAX];
+    int r = 0;
     if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
         return -ENAMETOOLONG;
-    for (char *slash = path + 1; (slash = strchr(slash, '/')); slash++) {
+    for (char *slash = path + 1; r == 0 && (slash = strchr(slash, '/')); slash++) {
         *slash = '\0';
-        if (mkdir(path, 0777) < 0 && errno != EEXIST)
-            return -errno;
+        r = make_dir(path, no_sync);
         *slash = '/';
     }
-    return mkdir(path, 0777) < 0 && errno != EEXIST ? -errno : 0;
+    return r < 0 ? r : make_dir(path, no_sync);
 }
 
 static int holds_segments(int dir_fd)
 {
-    int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir)
         return -errno;
+    canp_take_fd(&fd);
     int found = 0;
-    for (struct dirent *e; !found && (e = readdir(dir));)
+    while (!found) {
+        errno = 0; /* only this tells readdir()'s errors from the end */
+        struct dirent *e = readdir(dir);
+        if (!e) {
+            found = -errno;
+            break;
+        }
         found = seg_number(e->d_name) != 0;
+    }
     closedir(dir);
     return found;
 }
 
-static int open_dir(const char *dir, bool create, int *out, struct canp_why *why)
+static int open_dir(const char *dir, const struct canp_writer_opts *opts, int *out, struct canp_why *why)
 {
-    int r = create ? make_dirs(dir) : 0;
+    int r = opts->create_dir ? make_dirs(dir, opts->no_sync) : 0;
     if (r < 0)
         return canp_fail(why, r, "cannot create directory %s: %s", dir, canp_strerror(r));
     CANP_CLEANUP(canp_fd_close) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -126,7 +152,7 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
     if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
         return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
     CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
-    int r = open_dir(dir, opts->create_dir, &dir_fd, why);
+    int r = open_dir(dir, opts, &dir_fd, why);
     if (r < 0)
         return r;
     struct canp_writer *w = calloc(1, sizeof(*w));
@@ -313,14 +339,11 @@ void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *ou
 
 int canp_writer_finish(struct canp_writer *w)
 {
-    if (w->finished)
-        return 0;
     int r = canp_writer_flush(w);
     if (r == 0 && w->ifaces_pending && w->keeper.current)
         r = commit_ifaces(w, w->iface_time_ns);
     housekeeper_retire(&w->keeper);
     int sealed = housekeeper_drain(&w->keeper);
-    w->finished = true;
     return r < 0 ? r : sealed;
 }
 
