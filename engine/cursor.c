@@ -61,7 +61,7 @@ static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t ne
 {
     struct canp_damage d = {
         .block = c->next_seq, .offset = c->offset, .bytes = end - c->offset, .error = -CANP_E_DAMAGED};
-    d.frames_known = sum_by_headers(&c->segment, c->offset, end, &d);
+    d.frames_known = end > c->offset && sum_by_headers(&c->segment, c->offset, end, &d);
     if (!d.frames_known) {
         d.frames = 0;
         d.blocks = next_seq > c->next_seq ? next_seq - c->next_seq : 0;
