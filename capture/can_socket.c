@@ -1,0 +1,118 @@
+/*
+ * CAN_RAW sockets for recording: one per interface, so that filters, drop counters and buffers stay apart.
+ * Any thread; no state.
+ */
+#include "can_socket.h"
+
+#include <errno.h>
+#include <linux/can.h>
+#include <linux/can/error.h>
+#include <linux/can/raw.h>
+#include <linux/net_tstamp.h>
+#include <linux/sock_diag.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <canp/cleanup.h>
+
+/* Newer than some headers; the values are the kernel's. */
+#define RAW_XL_FRAMES 7  /* CAN_RAW_XL_FRAMES, kernel 6.2 */
+#define XL_MTU_MIN    76 /* CANXL_MIN_MTU */
+#ifndef SO_MEMINFO
+#define SO_MEMINFO 55
+#endif
+
+static int no_can(int error, struct canp_why *why)
+{
+    if (error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT || error == -ESOCKTNOSUPPORT)
+        return canp_fail(why, -EAFNOSUPPORT,
+                         "this kernel has no CAN sockets (try `modprobe can_raw`, or a kernel that has it: "
+                         "scripts/lab runs a command on one)");
+    return canp_fail(why, error, "cannot open a CAN socket: %s", canp_strerror(error));
+}
+
+static int raw_socket(void)
+{
+    int fd = socket(PF_CAN, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, CAN_RAW);
+    return fd < 0 ? -errno : fd;
+}
+
+int can_socket_possible(struct canp_why *why)
+{
+    CANP_CLEANUP(canp_fd_close) int fd = raw_socket();
+    return fd < 0 ? no_can(fd, why) : 0;
+}
+
+static int set(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+/* What the kernel granted, in the units in which it was asked. */
+static uint64_t rcvbuf_granted(int fd)
+{
+    int value = 0;
+    socklen_t size = sizeof(value);
+    getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &value, &size);
+    return (uint64_t)value / 2; /* socket(7): the kernel doubles it for its bookkeeping */
+}
+
+static uint64_t set_rcvbuf(int fd, uint64_t bytes)
+{
+    int value = bytes > INT32_MAX / 2 ? INT32_MAX / 2 : (int)bytes;
+    if (set(fd, SOL_SOCKET, SO_RCVBUFFORCE, value) < 0)
+        set(fd, SOL_SOCKET, SO_RCVBUF, value); /* cut at net.core.rmem_max */
+    return rcvbuf_granted(fd);
+}
+
+static int set_stamps(int fd, bool hardware)
+{
+    if (!hardware)
+        return set(fd, SOL_SOCKET, SO_TIMESTAMPNS, 1);
+    return set(fd, SOL_SOCKET, SO_TIMESTAMPING,
+               SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE | SOF_TIMESTAMPING_RX_HARDWARE |
+                   SOF_TIMESTAMPING_RAW_HARDWARE);
+}
+
+static int set_options(int fd, const struct can_socket_opts *opts)
+{
+    can_err_mask_t errors = opts->error_frames ? CAN_ERR_MASK : 0;
+    int r = setsockopt(fd, SOL_CAN_RAW, CAN_RAW_ERR_FILTER, &errors, sizeof(errors)) < 0 ? -errno : 0;
+    if (r == 0)
+        r = set(fd, SOL_CAN_RAW, CAN_RAW_FD_FRAMES, 1);
+    if (r == 0)
+        r = set(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+    if (r == 0)
+        r = set_stamps(fd, opts->hw_timestamps);
+    if (r == 0 && opts->mtu >= XL_MTU_MIN)
+        r = set(fd, SOL_CAN_RAW, RAW_XL_FRAMES, 1);
+    return r;
+}
+
+int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why)
+{
+    CANP_CLEANUP(canp_fd_close) int fd = raw_socket();
+    if (fd < 0)
+        return no_can(fd, why);
+    int r = set_options(fd, opts);
+    if (r < 0)
+        return canp_fail(why, r, "cannot set up a CAN socket: %s", canp_strerror(r));
+    *rcvbuf_got_bytes = set_rcvbuf(fd, opts->rcvbuf_bytes);
+    return canp_take_fd(&fd);
+}
+
+int can_socket_bind(int fd, int ifindex)
+{
+    struct sockaddr_can address = {.can_family = AF_CAN, .can_ifindex = ifindex};
+    return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+int can_socket_drops(int fd, uint32_t *drops)
+{
+    uint32_t info[SK_MEMINFO_VARS] = {0};
+    socklen_t size = sizeof(info);
+    if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0)
+        return -errno;
+    *drops = info[SK_MEMINFO_DROPS];
+    return 0;
+}

@@ -1,0 +1,31 @@
+/* CAN_RAW sockets for recording. Any thread; no state. */
+#ifndef CANP_CAPTURE_CAN_SOCKET_H
+#define CANP_CAPTURE_CAN_SOCKET_H
+
+#include <canp/error.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct can_socket_opts {
+    uint32_t mtu; /* of the interface: XL frames are asked for where it takes them */
+    uint64_t rcvbuf_bytes;
+    bool error_frames;
+    bool hw_timestamps;
+};
+
+/* 0 when this kernel has CAN_RAW, else an error with what to do. */
+int can_socket_possible(struct canp_why *why);
+
+/*
+ * A non-blocking, unbound CAN_RAW socket: FD and XL frames, error frames, kernel stamps, drop counts.
+ * Returns the fd; *rcvbuf_got_bytes is what of opts->rcvbuf_bytes was granted.
+ */
+int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why);
+
+/* From here on it receives. 0 or a negative errno. */
+int can_socket_bind(int fd, int ifindex);
+
+/* Frames dropped so far because the receive buffer was full (cumulative, wraps). 0 or a negative errno. */
+int can_socket_drops(int fd, uint32_t *drops);
+
+#endif

@@ -1,0 +1,122 @@
+/*
+ * Records CAN interfaces into a directory of segments: one CAN_RAW socket per interface, io_uring (or
+ * recvmmsg) into preallocated slabs, a spill thread from there into the segment files.
+ *
+ * What was received at most `flush_ns` ago can be read by another process. Frames that could not be stored
+ * are counted, and stand in the stream as gaps: frames on the bus = frames stored + frames lost.
+ *
+ * Threads: open and close by the owner; run by one thread, which becomes the capture thread (it allocates
+ * nothing, takes no lock and touches no file); stop and stats by any.
+ */
+#ifndef CANP_RECORDER_H
+#define CANP_RECORDER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <canp/error.h>
+#include <canp/frame.h>
+
+CANP_BEGIN_DECLS
+
+/* Bound of interfaces in one recording; more: -CANP_E_TOO_MANY. */
+#define CANP_RECORDER_IFACES_MAX 64U
+
+struct canp_recorder;
+
+/* How frames are received. */
+enum canp_recorder_io {
+    CANP_RECORDER_IO_AUTO = 0,  /* io_uring, else recvmmsg and a notice that says why */
+    CANP_RECORDER_IO_URING = 1, /* io_uring or an error */
+    CANP_RECORDER_IO_MMSG = 2,  /* recvmmsg */
+};
+
+struct canp_recorder_opts {
+    const char *const *ifaces; /* names; `any` = every CAN interface that is up now. Borrowed for open. */
+    unsigned iface_count;
+    const char *dir;        /* of the recording; made when missing, refused when it holds one. Borrowed. */
+    uint64_t duration_ns;   /* 0 = until stopped */
+    uint64_t frames_max;    /* stop when so many frames are stored; 0 = no limit */
+    uint64_t segment_bytes; /* 0 = the writer's default; at least 64 KiB */
+    uint64_t flush_ns;      /* 0 = 100 ms: from reception until another process can read it */
+    uint64_t latency_ns;    /* 0 = 20 ms: longest sleep between harvests of a busy bus; at most flush / 4 */
+    uint64_t rcvbuf_bytes;  /* 0 = 16 MiB asked per socket (the kernel books about 0.8 KiB per frame, and
+                               doubles what is asked) */
+    bool no_error_frames;
+    bool hw_timestamps;  /* keep the adapter's own stamps beside the kernel's, where the driver has them */
+    size_t slab_bytes;   /* 0 = 256 KiB; 4 KiB .. 16 MiB */
+    unsigned slab_count; /* 0 = 192: with 256 KiB, 10 s of 170,000 classic frames/s in 48 MiB */
+    enum canp_recorder_io io;
+    /* What a user should know: one sentence without newline. Called by the thread in open, then by the spill
+     * thread; never by the capture thread. NULL allowed. */
+    void (*notice)(void *user, const char *text);
+    /* Called once by the capture thread, as soon as frames are really received. NULL allowed. */
+    void (*ready)(void *user, const struct canp_recorder *rec);
+    void *user;
+};
+
+#define CANP_RECORDER_OPTS_INIT                                                                              \
+    {                                                                                                        \
+        .ifaces = NULL                                                                                       \
+    }
+
+/* Frames lost, by where. */
+struct canp_recorder_lost {
+    uint64_t socket;   /* receive buffer full */
+    uint64_t device;   /* controller or driver */
+    uint64_t recorder; /* no free slab, or not storable */
+};
+
+struct canp_recorder_iface_stats {
+    char name[CANP_IFACE_NAME_BYTES]; /* as it was when recording began */
+    uint64_t frames;                  /* received and not lost since; the newest may still lie in slabs */
+    struct canp_recorder_lost lost;
+};
+
+/* A snapshot: each counter is exact, read together they may be a harvest apart. */
+struct canp_recorder_stats {
+    uint64_t frames;      /* sum over the interfaces */
+    uint64_t lost;        /* sum over interfaces and layers */
+    uint64_t duration_ns; /* since frames were really received; stands still at the end */
+    uint64_t segments;    /* started */
+    uint64_t bytes;       /* committed to segment files */
+    uint64_t blocks;
+    uint64_t harvests;       /* rounds of the capture thread */
+    uint64_t slabs_full_max; /* most slabs that ever waited for the disk */
+    uint64_t slab_stalls;    /* times that no slab was free */
+    unsigned slab_count;
+    const char *io; /* "io_uring" or "recvmmsg"; static text */
+    unsigned iface_count;
+    struct canp_recorder_iface_stats ifaces[CANP_RECORDER_IFACES_MAX];
+};
+
+/*
+ * Checks the interfaces, opens their sockets, starts the recording in opts->dir and the spill thread.
+ * Reception begins here: what arrives until canp_recorder_run() waits in the socket buffers.
+ * Owned: *out, freed by canp_recorder_close(). `why` says what failed and what to do about it. Errors:
+ * -EINVAL (option out of bounds, interface named twice), -ENODEV (no such interface), -EPROTOTYPE (not a CAN
+ * interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without CAN), and those of
+ * canp_writer_open().
+ */
+CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
+                                struct canp_why *why);
+
+/*
+ * Receives until stopped, or until duration_ns or frames_max is reached; then stores everything and ends the
+ * recording. 0; or a negative error (disk full, I/O error: all that was stored before stays readable, frames
+ * not stored are counted as lost) with `why` filled. Once per recorder.
+ */
+CANP_API int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why);
+
+/* Ends canp_recorder_run() soon, also one that has not begun yet. Any thread; async-signal-safe. */
+CANP_API void canp_recorder_stop(struct canp_recorder *rec);
+
+/* Any thread, while running and after. */
+CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);
+
+/* Ends the spill thread if canp_recorder_run() never ran, and frees all. NULL is allowed. */
+CANP_API void canp_recorder_close(struct canp_recorder *rec);
+
+CANP_END_DECLS
+
+#endif

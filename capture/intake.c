@@ -1,0 +1,174 @@
+/*
+ * Rows, slabs and gaps (intake.h). Invariant: every frame handed to intake_frame() is counted once, as taken
+ * (it is in a slab) or as lost (it is in a gap, pending or written). Capture thread only.
+ */
+#include "intake.h"
+
+#include <errno.h>
+#include <time.h>
+
+static struct canp_rowbuf *rows_of(struct canp_slab *slab)
+{
+    return &((struct slab_head *)slab->user)->rows;
+}
+
+static int xl_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, const uint8_t *frame,
+                  uint32_t bytes)
+{
+    struct canp_record record = {.time_ns = time_ns,
+                                 .kind = CANP_KIND_XL,
+                                 .channel = (uint8_t)tag,
+                                 .dir = (tag >> CANP_TAG_DIR_SHIFT) & 3,
+                                 .xl = (const struct canp_xl_frame *)frame};
+    if (bytes < sizeof(struct canp_xl_frame) || bytes < sizeof(struct canp_xl_frame) + record.xl->len)
+        return -EINVAL;
+    return canp_rowbuf_put_record(rows, &record);
+}
+
+int intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t hw_ns, const uint8_t *frame,
+               uint32_t bytes)
+{
+    if (((tag >> CANP_TAG_KIND_SHIFT) & 15) == CANP_KIND_XL)
+        return xl_row(rows, time_ns, tag & (uint16_t)~CANP_TAG_HW_TIME, frame, bytes);
+    int r = canp_rowbuf_put_frame(rows, time_ns, tag, (const struct canp_frame *)frame);
+    if (r == 0 && (tag & CANP_TAG_HW_TIME))
+        memcpy(rows->data + rows->used_bytes - 8, &hw_ns, 8);
+    return r;
+}
+
+/* ---- slabs --------------------------------------------------------------------------------------- */
+
+static bool slab_begin(struct canp_recorder *rec)
+{
+    if (rec->slab)
+        return true;
+    struct canp_slab *slab = canp_slabring_acquire(rec->ring);
+    if (!slab)
+        return false;
+    canp_rowbuf_init(rows_of(slab), slab->data, rec->block_bytes);
+    rec->slab = slab;
+    rec->slab_deadline_ns = rec->now_ns + rec->commit_after_ns;
+    return true;
+}
+
+void intake_commit(struct canp_recorder *rec)
+{
+    struct canp_slab *slab = rec->slab;
+    if (!slab || rows_of(slab)->records == 0)
+        return;
+    slab->used_bytes = rows_of(slab)->used_bytes;
+    rec->slab = NULL;
+    rec->slab_deadline_ns = 0;
+    rec->slabs_committed++;
+    canp_slabring_commit(rec->ring, slab);
+}
+
+void intake_flush_if_due(struct canp_recorder *rec)
+{
+    if (!rec->slab || rec->now_ns < rec->slab_deadline_ns)
+        return;
+    /* A stalled disk must not use slabs up half empty. acquire: pairs with the release in spill.c */
+    if (atomic_load_explicit(&rec->slabs_spilled, memory_order_acquire) == rec->slabs_committed)
+        intake_commit(rec);
+}
+
+/* ---- gaps ---------------------------------------------------------------------------------------- */
+
+static _Atomic uint64_t *lost_counter(struct chan *ch, enum canp_layer layer)
+{
+    if (layer == CANP_LAYER_SOCKET)
+        return &ch->lost_socket;
+    return layer == CANP_LAYER_DEVICE ? &ch->lost_device : &ch->lost_unslabbed;
+}
+
+void intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
+                int64_t to_ns)
+{
+    struct gap_pending *gap = &ch->gaps[layer];
+    if (gap->lost == 0)
+        gap->from_ns = ch->prev_ns < to_ns ? ch->prev_ns : to_ns;
+    gap->lost += lost;
+    gap->to_ns = to_ns;
+    rec->gaps_pending = true;
+    counter_add(lost_counter(ch, layer), lost);
+}
+
+void intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns)
+{
+    uint32_t lost = drops - ch->drops_seen; /* the counter wraps */
+    ch->drops_seen = drops;
+    intake_gap(rec, ch, CANP_LAYER_SOCKET, lost, time_ns);
+}
+
+/* False: the slab is full (and committed by the caller) before all gaps of this channel were told. */
+static bool put_gaps_of(struct canp_recorder *rec, struct chan *ch)
+{
+    for (unsigned layer = CANP_LAYER_SOCKET; layer < GAP_LAYERS; layer++) {
+        struct gap_pending *gap = &ch->gaps[layer];
+        if (gap->lost == 0)
+            continue;
+        if (canp_rowbuf_put_gap(rows_of(rec->slab), ch->index, (enum canp_layer)layer, gap->lost,
+                                gap->from_ns, gap->to_ns) < 0)
+            return false;
+        *gap = (struct gap_pending){0};
+    }
+    return true;
+}
+
+bool intake_gaps(struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) { /* a slab holds at least one gap row: this ends */
+        while (rec->gaps_pending) {
+            if (!slab_begin(rec))
+                return false;
+            if (put_gaps_of(rec, &rec->chans[i]))
+                break;
+            intake_commit(rec);
+        }
+    }
+    rec->gaps_pending = false;
+    return true;
+}
+
+void intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
+                 const uint8_t *frame, uint32_t bytes)
+{
+    int r = -EINVAL;
+    for (int tries = 0; tries < 3; tries++) { /* a full slab, then a slab that gaps had filled, then room */
+        if (!slab_begin(rec) || !intake_gaps(rec))
+            break;
+        if (!slab_begin(rec))
+            break;
+        r = intake_row(rows_of(rec->slab), m->time_ns, tag, m->hw_ns, frame, bytes);
+        if (r != -ENOSPC)
+            break;
+        intake_commit(rec);
+    }
+    if (r == 0)
+        ch->taken++;
+    else
+        intake_gap(rec, ch, CANP_LAYER_RECORDER, 1, m->time_ns);
+}
+
+bool intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
+                  const void *event)
+{
+    for (int tries = 0; tries < 2; tries++) {
+        if (!slab_begin(rec))
+            return false;
+        if (canp_rowbuf_put_event(rows_of(rec->slab), time_ns, channel, kind, event) == 0)
+            return true;
+        intake_commit(rec);
+    }
+    return false;
+}
+
+void intake_finish(struct canp_recorder *rec)
+{
+    /* Nothing is received any more, so waiting is allowed; spill frees slabs even after an error. */
+    while (!intake_gaps(rec)) {
+        struct timespec pause = {.tv_nsec = 5000000};
+        clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
+    }
+    intake_commit(rec);
+}

@@ -1,0 +1,41 @@
+/*
+ * When the capture thread looks into the sockets: at once on a quiet bus, on a pace on a busy one. Being
+ * woken for each frame is what capture costs; a frame's stamp is the kernel's, so a sleep costs no accuracy.
+ * Pure arithmetic, no clock, no system call. One thread.
+ */
+#ifndef CANP_CAPTURE_PACE_H
+#define CANP_CAPTURE_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PACE_WINDOW_NS    20000000U /* the quiet bus's rate is taken over this */
+#define PACE_BUSY_FRAMES  10U       /* so many frames within a window (500/s): busy */
+#define PACE_QUIET_HZ     250U      /* below, for PACE_QUIET_ROUNDS harvests in a row: quiet again */
+#define PACE_QUIET_ROUNDS 5U
+#define PACE_FLOOR_NS     250000U /* shortest sleep; below it the thread goes on without one */
+#define PACE_FILL_HIGH    500U    /* permille of a socket buffer: far too late */
+#define PACE_FILL_ENOUGH  200U    /* a sleep may double below this, so that it ends below twice of it */
+
+struct pace {
+    uint64_t latency_ns; /* longest sleep */
+    uint64_t sleep_ns;   /* the next one; 0 = none: the sockets fill too fast */
+    uint64_t window_ns;  /* quiet: start of the window */
+    uint64_t last_ns;    /* busy: the previous harvest */
+    uint32_t window_frames;
+    uint32_t slow_rounds;
+    bool busy;
+};
+
+void pace_init(struct pace *p, uint64_t latency_ns, uint64_t now_ns);
+
+/* After each harvest: frames it brought, and the highest share (permille) of a socket buffer they held. */
+void pace_note(struct pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille);
+
+/* True: sleep p->sleep_ns, then harvest. False: wait for the next frame. */
+static inline bool pace_is_busy(const struct pace *p)
+{
+    return p->busy;
+}
+
+#endif

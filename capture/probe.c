@@ -1,5 +1,0 @@
-int canp_capture_probe(void);
-int canp_capture_probe(void)
-{
-    return 0;
-}

@@ -1,0 +1,308 @@
+/*
+ * The recorder: open puts the parts together, run is the capture thread's loop, close takes them apart.
+ *
+ * Invariant: sockets are bound only after everything else stands, so a failed open has received nothing;
+ * what run has taken in is stored or counted as lost before it returns.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <canp/cleanup.h>
+
+#include "can_socket.h"
+#include "intake.h"
+
+#define DEFAULT_FLUSH_NS   100000000U
+#define DEFAULT_LATENCY_NS 20000000U
+#define DEFAULT_RCVBUF     (16U << 20)
+#define DEFAULT_SLAB_BYTES (256U << 10)
+#define DEFAULT_SLAB_COUNT 192U
+#define SLAB_BYTES_MIN     4096U
+#define SLAB_BYTES_MAX     (16U << 20)
+#define LATENCY_MIN_NS     100000U
+#define SYNC_NS            1000000000U
+
+/* Upper estimates of what the kernel books for one frame (skb and its data), measured 768 and about 4352. */
+#define FRAME_COST_BYTES    1280U
+#define XL_FRAME_COST_BYTES 4608U
+#define XL_MTU_MIN          76U
+
+uint64_t clock_monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+int64_t clock_realtime_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+void recorder_notice(struct canp_recorder *rec, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    notices_put(&rec->notices, format, args);
+    va_end(args);
+    canp_slabring_wake(rec->ring);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------- */
+
+static void say(const struct canp_recorder *rec, const char *text)
+{
+    if (rec->opts.notice)
+        rec->opts.notice(rec->opts.user, text);
+}
+
+static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    struct canp_recorder_opts *o = &rec->opts;
+    *o = *opts;
+    o->flush_ns = o->flush_ns ? o->flush_ns : DEFAULT_FLUSH_NS;
+    o->latency_ns = o->latency_ns ? o->latency_ns : DEFAULT_LATENCY_NS;
+    o->rcvbuf_bytes = o->rcvbuf_bytes ? o->rcvbuf_bytes : DEFAULT_RCVBUF;
+    o->slab_bytes = o->slab_bytes ? o->slab_bytes : DEFAULT_SLAB_BYTES;
+    o->slab_count = o->slab_count ? o->slab_count : DEFAULT_SLAB_COUNT;
+    if (!opts->dir || !opts->dir[0])
+        return canp_fail(why, -EINVAL, "no directory to record into");
+    if (opts->iface_count == 0)
+        return canp_fail(why, -EINVAL, "no interface to record");
+    if (o->slab_bytes < SLAB_BYTES_MIN || o->slab_bytes > SLAB_BYTES_MAX || o->slab_count < 2)
+        return canp_fail(why, -EINVAL, "slabs: %u to %u bytes, at least 2", SLAB_BYTES_MIN, SLAB_BYTES_MAX);
+    /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */
+    if (o->latency_ns > o->flush_ns / 4)
+        o->latency_ns = o->flush_ns / 4;
+    if (o->latency_ns < LATENCY_MIN_NS)
+        o->latency_ns = LATENCY_MIN_NS;
+    rec->commit_after_ns = o->flush_ns / 2;
+    rec->frames_left = o->frames_max ? o->frames_max : UINT64_MAX;
+    /* A block must fit the smallest segment, and not waste much of it. */
+    rec->block_bytes = o->slab_bytes;
+    if (o->segment_bytes && rec->block_bytes > o->segment_bytes / 4)
+        rec->block_bytes = o->segment_bytes / 4 & ~(size_t)7;
+    return 0;
+}
+
+static void set_up_chan(struct chan *ch, const struct iface_link *link, unsigned index)
+{
+    ch->fd = -1;
+    ch->index = (uint8_t)index;
+    ch->link = *link;
+    ch->ifindex = link->ifindex;
+    ch->up = true;
+    ch->state = link->state;
+    ch->xl = link->mtu >= XL_MTU_MIN;
+    ch->frame_cost_bytes = ch->xl ? XL_FRAME_COST_BYTES : FRAME_COST_BYTES;
+    memcpy(ch->name, link->name, sizeof(ch->name));
+    memcpy(ch->first_name, link->name, sizeof(ch->first_name));
+}
+
+/* Watching begins before the interfaces are looked at, so that no change falls in between. */
+static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    rec->watch_fd = ifaces_watch();
+    if (rec->watch_fd < 0)
+        return canp_fail(why, rec->watch_fd, "cannot watch the interfaces (rtnetlink): %s",
+                         canp_strerror(rec->watch_fd));
+    struct iface_link *links = calloc(CANP_RECORDER_IFACES_MAX, sizeof(*links));
+    if (!links)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    int r = ifaces_resolve(opts->ifaces, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
+    for (int i = 0; i < r; i++)
+        set_up_chan(&rec->chans[i], &links[i], (unsigned)i);
+    rec->chan_count = r < 0 ? 0 : (unsigned)r;
+    free(links);
+    return r < 0 ? r : 0;
+}
+
+static void say_rcvbuf(const struct canp_recorder *rec, uint64_t got)
+{
+    char text[240];
+    snprintf(
+        text, sizeof(text),
+        "receive buffer: %llu KiB instead of %llu (net.core.rmem_max, no CAP_NET_ADMIN): holds about %llu "
+        "frames per interface",
+        (unsigned long long)got >> 10, (unsigned long long)rec->opts.rcvbuf_bytes >> 10,
+        (unsigned long long)(got * 2 / 832));
+    say(rec, text);
+}
+
+static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        struct can_socket_opts opts = {.mtu = ch->link.mtu,
+                                       .rcvbuf_bytes = rec->opts.rcvbuf_bytes,
+                                       .error_frames = !rec->opts.no_error_frames,
+                                       .hw_timestamps = rec->opts.hw_timestamps};
+        uint64_t got;
+        ch->fd = can_socket_open(&opts, &got, why);
+        if (ch->fd < 0)
+            return ch->fd;
+        ch->rcvbuf_bytes = got * 2;
+        least = got < least ? got : least;
+    }
+    if (least < rec->opts.rcvbuf_bytes)
+        say_rcvbuf(rec, least);
+    return 0;
+}
+
+static int define_ifaces(struct canp_recorder *rec)
+{
+    int64_t now_ns = clock_realtime_ns();
+    int r = 0;
+    for (unsigned i = 0; i < rec->chan_count && r == 0; i++) {
+        const struct iface_link *link = &rec->chans[i].link;
+        struct canp_iface iface = {.mtu = link->mtu,
+                                   .bytes = sizeof(iface),
+                                   .ifindex = (uint32_t)link->ifindex,
+                                   .bitrate = link->bitrate,
+                                   .dbitrate = link->dbitrate,
+                                   .ctrlmode = link->ctrlmode};
+        memcpy(iface.name, link->name, sizeof(iface.name));
+        r = canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, now_ns);
+    }
+    return r;
+}
+
+static int open_writer(struct canp_recorder *rec, struct canp_why *why)
+{
+    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
+    opts.segment_bytes = rec->opts.segment_bytes;
+    opts.sync_ns = SYNC_NS;
+    int r = canp_writer_open(rec->dir, &opts, &rec->writer, why);
+    if (r < 0)
+        return r;
+    r = define_ifaces(rec);
+    return r < 0 ? canp_fail(why, r, "%s: %s", rec->dir, canp_strerror(r)) : 0;
+}
+
+static int open_memory(struct canp_recorder *rec, struct canp_why *why)
+{
+    struct canp_slabring_opts opts = CANP_SLABRING_OPTS_INIT;
+    opts.slot_bytes = rec->opts.slab_bytes;
+    opts.slot_count = rec->opts.slab_count;
+    int r = canp_slabring_create(&opts, &rec->ring);
+    if (r < 0)
+        return canp_fail(why, r, "slabs: %s", canp_strerror(r));
+    rec->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return rec->stop_fd < 0 ? canp_fail(why, -errno, "eventfd: %s", canp_strerror(errno)) : 0;
+}
+
+static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        int r = can_socket_bind(ch->fd, ch->ifindex);
+        if (r < 0)
+            return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
+        ch->prev_ns = clock_realtime_ns();
+    }
+    return 0;
+}
+
+/* "1b4e28ba-2fa1-11d2-883f-0016d3cca427" -> 16 bytes; zero when the kernel tells none. */
+static void read_boot_id(uint8_t id[16])
+{
+    char text[40] = "";
+    CANP_CLEANUP(canp_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 36)
+        return;
+    const char *at = text;
+    for (int i = 0; i < 16; i++, at += 2) {
+        if (*at == '-')
+            at++;
+        unsigned byte;
+        if (sscanf(at, "%2x", &byte) != 1)
+            return;
+        id[i] = (uint8_t)byte;
+    }
+}
+
+/* Signals are the caller's: our threads, and the writer's, take none. */
+static int start_storing(struct canp_recorder *rec, struct canp_why *why)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = open_writer(rec, why);
+    if (r == 0) {
+        r = spill_start(rec);
+        if (r < 0)
+            canp_fail(why, r, "cannot start a thread: %s", canp_strerror(r));
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    int r = take_opts(rec, opts, why);
+    if (r == 0)
+        r = can_socket_possible(why);
+    if (r == 0)
+        r = find_ifaces(rec, opts, why);
+    if (r == 0)
+        r = open_sockets(rec, why);
+    if (r == 0)
+        r = open_memory(rec, why);
+    if (r == 0)
+        r = start_storing(rec, why);
+    return r == 0 ? bind_sockets(rec, why) : r;
+}
+
+int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
+                       struct canp_why *why)
+{
+    struct canp_recorder *rec = aligned_alloc(64, (sizeof(*rec) + 63) & ~(size_t)63);
+    if (!rec)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    memset(rec, 0, sizeof(*rec));
+    rec->stop_fd = rec->watch_fd = -1;
+    rec->io = "none";
+    read_boot_id(rec->boot_id);
+    rec->dir = opts->dir ? strdup(opts->dir) : NULL;
+    int r = open_all(rec, opts, why);
+    if (r < 0) {
+        canp_recorder_close(rec);
+        return r;
+    }
+    *out = rec;
+    return 0;
+}
+
+void canp_recorder_close(struct canp_recorder *rec)
+{
+    if (!rec)
+        return;
+    spill_join(rec);
+    canp_writer_close(rec->writer);
+    for (unsigned i = 0; i < rec->chan_count; i++)
+        canp_fd_close(&rec->chans[i].fd);
+    canp_fd_close(&rec->stop_fd);
+    canp_fd_close(&rec->watch_fd);
+    canp_slabring_free(rec->ring);
+    free(rec->dir);
+    free(rec);
+}
+
+void canp_recorder_stop(struct canp_recorder *rec)
+{
+    int saved = errno;
+    atomic_store_explicit(&rec->stop, true, memory_order_relaxed);
+    eventfd_write(rec->stop_fd, 1); /* fails only when the counter is full: then it is readable anyway */
+    errno = saved;
+}

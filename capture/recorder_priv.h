@@ -1,0 +1,167 @@
+/*
+ * The recorder's inside, shared by the files of this room. Who may touch a field is said beside it:
+ * "capture" is the thread in canp_recorder_run(), "spill" the thread that stores slabs.
+ */
+#ifndef CANP_CAPTURE_RECORDER_PRIV_H
+#define CANP_CAPTURE_RECORDER_PRIV_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <canp/recorder.h>
+#include <canp/rows.h>
+#include <canp/slabring.h>
+#include <canp/writer.h>
+
+#include "ifaces.h"
+#include "notices.h"
+#include "pace.h"
+
+/* Frames lost that no gap row tells of yet. */
+struct gap_pending {
+    uint64_t lost;
+    int64_t from_ns;
+    int64_t to_ns;
+};
+
+enum { GAP_LAYERS = CANP_LAYER_RECORDER + 1 };
+
+/* One interface. Capture's, but where said otherwise. */
+struct chan {
+    _Alignas(64) int fd;
+    uint8_t index;
+    bool xl;   /* mtu is XL: large buffers */
+    bool gone; /* unregistered; bound again when the name is back */
+    bool up;
+    uint32_t drops_seen; /* of SO_RXQ_OVFL, cumulative */
+    int64_t prev_ns;     /* time of the frame before, or of the start */
+    uint64_t taken;      /* frames put into slabs */
+    uint64_t harvested;  /* frames of the running harvest */
+    struct gap_pending gaps[GAP_LAYERS];
+    uint32_t frame_cost_bytes; /* what one frame takes of the socket buffer, upper estimate */
+    uint64_t rcvbuf_bytes;     /* as the kernel counts: with its bookkeeping */
+    uint32_t state;            /* controller state told last */
+    int ifindex;
+    char name[CANP_IFACE_NAME_BYTES];       /* now */
+    char first_name[CANP_IFACE_NAME_BYTES]; /* constant after open */
+    struct iface_link link;                 /* as found at open; constant */
+
+    /* Published by capture once per harvest, read by anyone; each a lone relaxed counter. */
+    _Atomic uint64_t frames_seen;
+    _Atomic uint64_t lost_socket;
+    _Atomic uint64_t lost_device;
+    _Atomic uint64_t lost_unslabbed; /* no free slab */
+    /* Written by spill. */
+    _Atomic uint64_t lost_unstored; /* was in a slab that could not be stored */
+};
+
+/* A slab's header, in its user area: travels with it from capture to spill. */
+struct slab_head {
+    struct canp_rowbuf rows;
+};
+_Static_assert(sizeof(struct slab_head) <= CANP_SLAB_USER_BYTES, "the slab's user area holds its header");
+
+struct rx; /* a backend's own state */
+
+/* A way to receive. All but open run in the capture thread, and so does open. */
+struct rx_ops {
+    const char *name;
+    int (*open)(struct canp_recorder *rec, struct canp_why *why); /* and arms all sockets */
+    /* Returns when a frame, a link change, a stop or (>= 0) the timeout came. Spurious returns are fine. */
+    void (*wait)(struct canp_recorder *rec, int64_t timeout_ns);
+    /* Takes in what is there; bounded by RX_HARVEST_MAX frames, more stay for the next call. */
+    void (*harvest)(struct canp_recorder *rec);
+    void (*close)(struct canp_recorder *rec);
+};
+
+#define RX_HARVEST_MAX 65536U
+
+extern const struct rx_ops rx_uring_ops;
+extern const struct rx_ops rx_mmsg_ops;
+
+struct canp_recorder {
+    /* Constant after open. */
+    struct canp_recorder_opts opts; /* defaults filled in; dir, ifaces not valid */
+    char *dir;
+    struct canp_slabring *ring;
+    size_t block_bytes; /* of a slab that are used, so that a block fits a segment */
+    uint64_t commit_after_ns;
+    unsigned chan_count;
+    int stop_fd;         /* eventfd: readable once stopped */
+    int watch_fd;        /* rtnetlink */
+    uint8_t boot_id[16]; /* zero = unknown */
+    pthread_t spill_thread;
+    bool spill_running; /* owner: the thread is to be joined */
+
+    /* Capture. */
+    _Alignas(64) struct canp_slab *slab; /* being filled, or NULL */
+    uint64_t frames_left;                /* until opts.frames_max */
+    uint64_t slab_deadline_ns;           /* commit what the slab holds; 0 = holds nothing */
+    uint64_t now_ns;                     /* CLOCK_MONOTONIC of this round */
+    uint64_t end_ns;                     /* by opts.duration_ns; UINT64_MAX = none */
+    uint64_t slabs_committed;
+    bool gaps_pending;  /* some chan has one */
+    bool links_changed; /* the netlink socket is readable */
+    bool rx_retry;      /* a socket failed oddly and is to be armed again soon */
+    struct pace pace;
+    const struct rx_ops *rx_ops;
+    struct rx *rx;
+    char netlink_buffer[IFACES_NETLINK_MAX];
+    struct chan chans[CANP_RECORDER_IFACES_MAX];
+
+    /* Spill. */
+    _Alignas(64) struct canp_writer *writer; /* owner's until the thread starts */
+    int store_error;                         /* the first one; read by others after the join */
+    int64_t store_failed_ns;                 /* time of the first frame that was not stored */
+    struct canp_why store_why;
+    bool unsynced;
+
+    /* Shared. */
+    _Alignas(64) _Atomic bool stop;
+    _Atomic bool capture_done; /* release by capture after its last commit; acquire by spill */
+    _Atomic uint64_t slabs_spilled;
+    _Atomic uint64_t started_ns;
+    _Atomic uint64_t ended_ns; /* 0 while running */
+    _Atomic uint64_t harvests;
+    _Atomic uint64_t bytes; /* the writer's statistics, published by spill */
+    _Atomic uint64_t blocks;
+    _Atomic uint64_t segments;
+    _Atomic(const char *) io;
+    struct notices notices;
+};
+
+/* For counters with one writer. */
+static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
+{
+    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
+                          memory_order_relaxed);
+}
+
+static inline uint64_t counter_get(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static inline bool recorder_stopped(const struct canp_recorder *rec)
+{
+    return atomic_load_explicit(&rec->stop, memory_order_relaxed);
+}
+
+/* A sentence for the user, from the capture thread: spill hands it on. */
+void recorder_notice(struct canp_recorder *rec, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+uint64_t clock_monotonic_ns(void);
+int64_t clock_realtime_ns(void);
+
+/* links.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
+void links_read(struct canp_recorder *rec);
+
+/* spill.c */
+int spill_start(struct canp_recorder *rec);
+/* After the last commit: everything is stored and the recording ended when it returns. */
+void spill_join(struct canp_recorder *rec);
+
+#endif

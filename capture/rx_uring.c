@@ -1,0 +1,345 @@
+/*
+ * Receiving with io_uring: one armed multishot recvmsg per socket, buffers provided by ring.
+ *
+ * Invariants: buffers + requests in flight <= completion queue entries, so the queue cannot overflow; a
+ * socket's request is either armed or marked to be armed in this harvest (or, after an odd error, the next).
+ * The request stays armed while the thread sleeps; the kernel then keeps the frames in the socket until
+ * the thread asks for events. No MSG_DONTWAIT: with it newer kernels end the request after 32 frames.
+ * Capture thread only, open included (IORING_SETUP_SINGLE_ISSUER).
+ */
+#include <assert.h>
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "intake.h"
+
+enum {
+    GROUP_FRAMES = 0, /* classic and FD */
+    GROUP_XL = 1,     /* only when an interface's mtu is XL */
+    GROUP_COUNT = 2,
+    FRAME_BUFFERS = 1024, /* power of two */
+    XL_BUFFERS = 256,
+    CQ_ENTRIES = 2048, /* >= all buffers + requests */
+    SQ_ENTRIES = 128,  /* >= all requests */
+};
+_Static_assert(FRAME_BUFFERS + XL_BUFFERS + CANP_RECORDER_IFACES_MAX + 2 <= CQ_ENTRIES,
+               "the CQ cannot overflow");
+_Static_assert(CANP_RECORDER_IFACES_MAX + 2 <= SQ_ENTRIES, "all requests fit the SQ");
+
+/* user_data of a request: the channel, or one of these. */
+enum { TOKEN_STOP = 256, TOKEN_WATCH = 257 };
+
+struct group {
+    struct io_uring_buf_ring *ring; /* NULL: not used */
+    uint8_t *buffers;
+    uint32_t buffer_bytes;
+    uint32_t count;
+    uint32_t mask;
+    int returned; /* buffers put back but not yet shown to the kernel */
+};
+
+struct rx {
+    struct io_uring uring;
+    bool uring_open;
+    struct msghdr message; /* only the lengths of name and control count */
+    struct group groups[GROUP_COUNT];
+    bool rearm[CANP_RECORDER_IFACES_MAX];
+    bool rearm_watch;
+    bool rearm_any;
+    unsigned odd_errors;
+};
+
+/* ---- set-up -------------------------------------------------------------------------------------- */
+
+static void *map_zeroed(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+static void unmap(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, bytes);
+}
+
+static void put_back(struct group *g, uint32_t id)
+{
+    io_uring_buf_ring_add(g->ring, g->buffers + (size_t)id * g->buffer_bytes, g->buffer_bytes,
+                          (unsigned short)id, (int)g->mask, g->returned++);
+}
+
+static void show_returned(struct group *g)
+{
+    if (g->returned == 0)
+        return;
+    io_uring_buf_ring_advance(g->ring, g->returned);
+    g->returned = 0;
+}
+
+static int group_open(struct rx *rx, int id, uint32_t count, uint32_t buffer_bytes)
+{
+    struct group *g = &rx->groups[id];
+    g->count = count;
+    g->mask = (uint32_t)io_uring_buf_ring_mask(count);
+    g->buffer_bytes = buffer_bytes;
+    g->ring = map_zeroed(count * sizeof(struct io_uring_buf));
+    g->buffers = map_zeroed((size_t)count * buffer_bytes);
+    if (!g->ring || !g->buffers)
+        return -ENOMEM;
+    struct io_uring_buf_reg reg = {
+        .ring_addr = (uint64_t)(uintptr_t)g->ring, .ring_entries = count, .bgid = (uint16_t)id};
+    int r = io_uring_register_buf_ring(&rx->uring, &reg, 0);
+    if (r < 0)
+        return r;
+    io_uring_buf_ring_init(g->ring);
+    for (uint32_t i = 0; i < count; i++)
+        put_back(g, i);
+    show_returned(g);
+    return 0;
+}
+
+static void group_close(struct group *g)
+{
+    unmap(g->ring, g->count * sizeof(struct io_uring_buf));
+    unmap(g->buffers, (size_t)g->count * g->buffer_bytes);
+}
+
+static void rx_uring_close(struct canp_recorder *rec)
+{
+    struct rx *rx = rec->rx;
+    if (!rx)
+        return;
+    if (rx->uring_open)
+        io_uring_queue_exit(&rx->uring); /* before the buffers: ends what could still write to them */
+    for (int i = 0; i < GROUP_COUNT; i++)
+        group_close(&rx->groups[i]);
+    free(rx);
+    rec->rx = NULL;
+}
+
+/* The best set-up that this kernel takes. */
+static int ring_open(struct rx *rx)
+{
+    static const unsigned flags[] = {
+        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG, /* 6.1 */
+        IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,                               /* 5.19 */
+        0,
+    };
+    int r = -EINVAL;
+    for (unsigned i = 0; i < sizeof(flags) / sizeof(flags[0]) && r == -EINVAL; i++) {
+        struct io_uring_params params = {.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+                                         .cq_entries = CQ_ENTRIES};
+        r = io_uring_queue_init_params(SQ_ENTRIES, &rx->uring, &params);
+        if (r == 0 && params.cq_entries < CQ_ENTRIES) {
+            io_uring_queue_exit(&rx->uring);
+            return -ENOMEM;
+        }
+    }
+    rx->uring_open = r == 0;
+    return r;
+}
+
+static void arm_socket(struct rx *rx, const struct chan *ch)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&rx->uring);
+    assert(sqe); /* SQ_ENTRIES: each request is armed at most once between two submissions */
+    io_uring_prep_recvmsg_multishot(sqe, ch->fd, &rx->message, 0);
+    sqe->flags |= IOSQE_BUFFER_SELECT;
+    sqe->buf_group = ch->xl ? GROUP_XL : GROUP_FRAMES;
+    io_uring_sqe_set_data64(sqe, ch->index);
+}
+
+static void arm_poll(struct rx *rx, int fd, uint64_t token)
+{
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&rx->uring);
+    assert(sqe);
+    io_uring_prep_poll_multishot(sqe, fd, POLLIN);
+    io_uring_sqe_set_data64(sqe, token);
+}
+
+static void arm_all(struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++)
+        arm_socket(rec->rx, &rec->chans[i]);
+    arm_poll(rec->rx, rec->stop_fd, TOKEN_STOP);
+    arm_poll(rec->rx, rec->watch_fd, TOKEN_WATCH);
+}
+
+static bool any_xl(const struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        if (rec->chans[i].xl)
+            return true;
+    }
+    return false;
+}
+
+static uint32_t buffer_bytes(const struct canp_recorder *rec, uint32_t frame_bytes)
+{
+    return canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(rec) + frame_bytes);
+}
+
+static int set_up(struct canp_recorder *rec)
+{
+    struct rx *rx = rec->rx;
+    int r = ring_open(rx);
+    if (r == 0)
+        r = group_open(rx, GROUP_FRAMES, FRAME_BUFFERS, buffer_bytes(rec, RX_FRAME_BYTES));
+    if (r == 0 && any_xl(rec))
+        r = group_open(rx, GROUP_XL, XL_BUFFERS, buffer_bytes(rec, RX_XL_FRAME_BYTES));
+    if (r < 0)
+        return r;
+    rx->message.msg_controllen = rx_control_bytes(rec);
+    arm_all(rec);
+    r = io_uring_submit(&rx->uring);
+    return r < 0 ? r : 0;
+}
+
+static void rearm_later(struct canp_recorder *rec, unsigned channel)
+{
+    rec->rx->rearm[channel] = true;
+    rec->rx->rearm_any = true;
+}
+
+/* A kernel without multishot recvmsg answers at once with -EINVAL. */
+static int first_answers(struct canp_recorder *rec)
+{
+    struct io_uring_cqe *cqe;
+    io_uring_get_events(&rec->rx->uring);
+    if (io_uring_peek_cqe(&rec->rx->uring, &cqe) == 0 && cqe->res == -EINVAL)
+        return -EOPNOTSUPP;
+    return 0;
+}
+
+static int rx_uring_open(struct canp_recorder *rec, struct canp_why *why)
+{
+    rec->rx = calloc(1, sizeof(*rec->rx));
+    int r = rec->rx ? set_up(rec) : -ENOMEM;
+    if (r == 0)
+        r = first_answers(rec);
+    if (r == 0)
+        return 0;
+    rx_uring_close(rec);
+    const char *text = r == -EPERM
+                           ? "switched off here (sysctl kernel.io_uring_disabled, or a seccomp filter)"
+                       : r == -ENOSYS ? "not in this kernel, or a seccomp filter refuses it"
+                                      : canp_strerror(r);
+    return canp_fail(why, r, "io_uring: %s", text);
+}
+
+/* ---- receiving ----------------------------------------------------------------------------------- */
+
+static void take_message(struct canp_recorder *rec, struct chan *ch, const struct io_uring_cqe *cqe)
+{
+    struct rx *rx = rec->rx;
+    struct group *g = &rx->groups[ch->xl ? GROUP_XL : GROUP_FRAMES];
+    uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
+    uint8_t *buffer = g->buffers + (size_t)id * g->buffer_bytes;
+    struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(buffer, cqe->res, &rx->message);
+    if (out) {
+        const uint8_t *control = (const uint8_t *)(out + 1);
+        const uint8_t *frame = control + rx->message.msg_controllen;
+        uint32_t room = (uint32_t)cqe->res - (uint32_t)(frame - buffer);
+        uint32_t bytes = out->payloadlen < room ? out->payloadlen : room;
+        intake_frame(rec, ch, frame, bytes, out->flags, control, out->controllen);
+    }
+    put_back(g, id);
+}
+
+/* The request ended. Out of buffers, interface down or gone: armed again at once (the kernel tells down and
+ * gone once). Anything else: armed again, but a little later, so that a lasting error makes no spinning. */
+static void socket_ended(struct canp_recorder *rec, struct chan *ch, int error)
+{
+    rearm_later(rec, ch->index);
+    if (error >= 0 || error == -ENOBUFS || error == -ENETDOWN || error == -ENODEV || error == -EINTR)
+        return;
+    rec->rx_retry = true;
+    if (rec->rx->odd_errors++ < 4)
+        recorder_notice(rec, "%s: receiving: %s; trying again", ch->name, canp_strerror(error));
+}
+
+static void take_cqe(struct canp_recorder *rec, const struct io_uring_cqe *cqe)
+{
+    if (cqe->user_data >= TOKEN_STOP) {
+        if (cqe->user_data == TOKEN_WATCH) {
+            rec->links_changed = true;
+            if (!(cqe->flags & IORING_CQE_F_MORE))
+                rec->rx->rearm_watch = rec->rx->rearm_any = true;
+        }
+        return;
+    }
+    struct chan *ch = &rec->chans[cqe->user_data];
+    if (__builtin_expect(cqe->res >= 0 && (cqe->flags & IORING_CQE_F_BUFFER), 1))
+        take_message(rec, ch, cqe);
+    if (__builtin_expect(!(cqe->flags & IORING_CQE_F_MORE), 0))
+        socket_ended(rec, ch, cqe->res);
+}
+
+static unsigned take_cqes(struct canp_recorder *rec)
+{
+    struct rx *rx = rec->rx;
+    struct io_uring_cqe *cqe;
+    unsigned head, n = 0;
+    io_uring_for_each_cqe(&rx->uring, head, cqe)
+    {
+        take_cqe(rec, cqe);
+        n++;
+    }
+    io_uring_cq_advance(&rx->uring, n);
+    for (int i = 0; i < GROUP_COUNT; i++)
+        show_returned(&rx->groups[i]);
+    return n;
+}
+
+static void rearm(struct canp_recorder *rec)
+{
+    struct rx *rx = rec->rx;
+    if (!rx->rearm_any || rec->rx_retry)
+        return;
+    rx->rearm_any = false;
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        if (rx->rearm[i])
+            arm_socket(rx, &rec->chans[i]);
+        rx->rearm[i] = false;
+    }
+    if (rx->rearm_watch)
+        arm_poll(rx, rec->watch_fd, TOKEN_WATCH);
+    rx->rearm_watch = false;
+}
+
+static bool kernel_has_more(struct rx *rx)
+{
+    return IO_URING_READ_ONCE(*rx->uring.sq.kflags) & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+}
+
+static void rx_uring_harvest(struct canp_recorder *rec)
+{
+    struct rx *rx = rec->rx;
+    unsigned sum = 0;
+    rec->rx_retry = false;
+    do { /* bounded by RX_HARVEST_MAX; newer kernels hand over 32 frames per socket and round */
+        rearm(rec);
+        if (io_uring_sq_ready(&rx->uring))
+            io_uring_submit_and_get_events(&rx->uring);
+        else if (kernel_has_more(rx))
+            io_uring_get_events(&rx->uring);
+        unsigned n = take_cqes(rec);
+        if (n == 0 && !kernel_has_more(rx))
+            break;
+        sum += n;
+    } while (sum < RX_HARVEST_MAX);
+}
+
+static void rx_uring_wait(struct canp_recorder *rec, int64_t timeout_ns)
+{
+    struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
+    struct io_uring_cqe *cqe;
+    io_uring_wait_cqes(&rec->rx->uring, &cqe, 1, timeout_ns < 0 ? NULL : &limit, NULL);
+}
+
+const struct rx_ops rx_uring_ops = {"io_uring", rx_uring_open, rx_uring_wait, rx_uring_harvest,
+                                    rx_uring_close};
