@@ -18,7 +18,7 @@ enum canp_exit {
     X(repair, "copy all that is intact into a new recording, gaps marked")
 
 /* Commands that need CAN sockets (CANP_CAPTURE). */
-#define CANP_COMMANDS_CAPTURE(X)
+#define CANP_COMMANDS_CAPTURE(X) X(record, "record CAN interfaces")
 
 #ifdef CANP_WITH_CAPTURE
 #define CANP_COMMANDS(X) CANP_COMMANDS_CAPTURE(X) CANP_COMMANDS_CORE(X)

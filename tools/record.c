@@ -1,0 +1,185 @@
+/* canp record: CAN interfaces into a recording. The recorder does it all (canp/recorder.h); here is its face.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <canp/recorder.h>
+
+#include "commands.h"
+#include "opts.h"
+#include "text.h"
+
+static struct canp_recorder *running; /* for the signal handler; set before the signals are caught */
+
+static void on_signal(int number)
+{
+    (void)number;
+    canp_recorder_stop(running);
+}
+
+/* SIGINT and SIGTERM end the recording, also in a script's background job, which has SIGINT ignored. SIGHUP
+ * does when the terminal goes, but not under nohup. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = on_signal}, before;
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
+}
+
+struct face {
+    const char *dir;
+};
+
+static void say_notice(void *user, const char *text)
+{
+    (void)user;
+    fprintf(stderr, "canp record: %s\n", text);
+}
+
+static void say_ready(void *user, const struct canp_recorder *rec)
+{
+    const struct face *face = user;
+    struct canp_recorder_stats stats;
+    canp_recorder_stats(rec, &stats);
+    fputs("canp record: recording", stderr);
+    for (unsigned i = 0; i < stats.iface_count; i++)
+        fprintf(stderr, " %s", stats.ifaces[i].name);
+    fprintf(stderr, " -> %s\n", face->dir);
+}
+
+static double rate(uint64_t frames, uint64_t duration_ns)
+{
+    return duration_ns ? (double)frames * 1e9 / (double)duration_ns : 0;
+}
+
+static void print_summary(const struct canp_recorder_stats *s, const char *dir)
+{
+    char frames[TEXT_BYTES], lost[TEXT_BYTES], bytes[TEXT_BYTES];
+    printf("%-16s %12s %10s %10s %10s %12s\n", "interface", "frames", "lost:sock", "device", "recorder",
+           "frames/s");
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        const struct canp_recorder_iface_stats *f = &s->ifaces[i];
+        printf("%-16s %12llu %10llu %10llu %10llu %12.1f\n", f->name, (unsigned long long)f->frames,
+               (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
+               (unsigned long long)f->lost.recorder, rate(f->frames, s->duration_ns));
+    }
+    printf("%s frames, %s lost in %.3f s; %s in %llu segment%s of %s (%s)\n", text_count(frames, s->frames),
+           text_count(lost, s->lost), (double)s->duration_ns / 1e9, text_bytes(bytes, s->bytes),
+           (unsigned long long)s->segments, s->segments == 1 ? "" : "s", dir, s->io);
+}
+
+static void print_json(const struct canp_recorder_stats *s, const char *dir)
+{
+    printf(
+        "{\"frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,\"bytes\":%llu,\"directory\":",
+        (unsigned long long)s->frames, (unsigned long long)s->lost, (unsigned long long)s->duration_ns,
+        (unsigned long long)s->segments, (unsigned long long)s->bytes);
+    text_json_string(stdout, dir);
+    fputs(",\"interfaces\":[", stdout);
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        const struct canp_recorder_iface_stats *f = &s->ifaces[i];
+        fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
+        text_json_string(stdout, f->name);
+        printf(",\"frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,\"recorder\":%llu},\"rate\":%.3f}",
+               (unsigned long long)f->frames, (unsigned long long)f->lost.socket,
+               (unsigned long long)f->lost.device, (unsigned long long)f->lost.recorder,
+               rate(f->frames, s->duration_ns));
+    }
+    printf("],\"io\":\"%s\",\"harvests\":%llu,\"blocks\":%llu,\"slabs\":%u,\"slabs_full_max\":%llu,"
+           "\"slab_stalls\":%llu}\n",
+           s->io, (unsigned long long)s->harvests, (unsigned long long)s->blocks, s->slab_count,
+           (unsigned long long)s->slabs_full_max, (unsigned long long)s->slab_stalls);
+}
+
+/* What is wrong with the request itself is usage, everything else the environment. */
+static int status_of(int error)
+{
+    return error == -EINVAL || error == -CANP_E_TOO_MANY ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT;
+}
+
+static int record(struct canp_recorder_opts *opts, bool json)
+{
+    struct canp_why why = {""};
+    struct face face = {opts->dir};
+    opts->notice = say_notice;
+    opts->ready = say_ready;
+    opts->user = &face;
+    int r = canp_recorder_open(opts, &running, &why);
+    if (r < 0)
+        return opts_fail("record", status_of(r), "%s", why.text);
+    catch_signals();
+    r = canp_recorder_run(running, &why);
+    struct canp_recorder_stats stats;
+    canp_recorder_stats(running, &stats);
+    if (json)
+        print_json(&stats, opts->dir);
+    else
+        print_summary(&stats, opts->dir);
+    int status = fflush(stdout) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
+    if (r < 0)
+        status = opts_fail("record", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    /* running stays: a signal may still come */
+    return status;
+}
+
+/* canp-YYYYMMDD-HHMMSS in local time. */
+static void name_after_now(char *name, size_t size)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    localtime_r(&now, &tm);
+    strftime(name, size, "canp-%Y%m%d-%H%M%S", &tm);
+}
+
+/* For tests and for comparison: CANP_IO=mmsg or uring in the environment. */
+static enum canp_recorder_io io_of_environment(void)
+{
+    const char *text = getenv("CANP_IO");
+    if (text && strcmp(text, "mmsg") == 0)
+        return CANP_RECORDER_IO_MMSG;
+    return text && strcmp(text, "uring") == 0 ? CANP_RECORDER_IO_URING : CANP_RECORDER_IO_AUTO;
+}
+
+int canp_cmd_record(int argc, char **argv)
+{
+    struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
+    bool json = false;
+    char name[64];
+    const struct opt options[] = {
+        {'o', "output", OPT_TEXT, &o.dir, "DIR", "directory of the recording (canp-YYYYMMDD-HHMMSS)"},
+        {'d', "duration", OPT_DURATION, &o.duration_ns, "TIME", "end after this time"},
+        {'n', "frames", OPT_COUNT, &o.frames_max, "FRAMES", "end after so many frames"},
+        {0, "segment-size", OPT_SIZE, &o.segment_bytes, "SIZE", "size of a segment file (64M)"},
+        {0, "flush", OPT_DURATION, &o.flush_ns, "TIME",
+         "readable by others at most so long after reception (100ms)"},
+        {0, "latency", OPT_DURATION, &o.latency_ns, "TIME", "longest sleep on a busy bus (20ms)"},
+        {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
+        {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
+        {0, "json", OPT_FLAG, &json, NULL, "print the summary as one JSON object"},
+        {0, NULL, OPT_FLAG, NULL, NULL, NULL},
+    };
+    const struct opt_spec spec = {"record", "IFACE...",
+                                  "Record CAN interfaces; `any` is every CAN interface that is up.", options,
+                                  "Ends on SIGINT or SIGTERM, or by -d or -n, and prints a summary: frames, "
+                                  "frames lost by layer, rate.\n"
+                                  "A line on stderr says when frames are really being received.\n"};
+    int count = opts_parse(&spec, argc, argv);
+    if (count < 0)
+        return OPTS_EXIT(count);
+    if (count == 0)
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "name an interface, or `any`; `canp record --help` says more");
+    name_after_now(name, sizeof(name));
+    o.dir = o.dir ? o.dir : name;
+    o.ifaces = (const char *const *)argv + 1;
+    o.iface_count = (unsigned)count;
+    o.io = io_of_environment();
+    return record(&o, json);
+}
