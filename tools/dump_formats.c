@@ -1,0 +1,263 @@
+/*
+ * Records as text: candump's log lines, candump's screen, JSON lines, CSV (dump_formats.h).
+ *
+ * JSON keys and CSV columns are stable: scripts depend on them. Main thread; no state.
+ */
+#include "dump_formats.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+struct text {
+    char *at;
+    char *end;
+};
+
+static void __attribute__((format(printf, 2, 3))) put(struct text *t, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(t->at, (size_t)(t->end - t->at), format, args);
+    va_end(args);
+    if (n > 0)
+        t->at += n < t->end - t->at ? n : t->end - t->at;
+}
+
+static void put_bytes(struct text *t, const uint8_t *data, unsigned bytes, const char *before_each)
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t gap = strlen(before_each);
+    for (unsigned i = 0; i < bytes && (size_t)(t->end - t->at) > gap + 2; i++) {
+        memcpy(t->at, before_each, gap);
+        t->at += gap;
+        *t->at++ = hex[data[i] >> 4];
+        *t->at++ = hex[data[i] & 15];
+    }
+}
+
+static void put_time(struct text *t, int64_t ns)
+{
+    uint64_t magnitude = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
+    put(t, "%s%llu.%09llu", ns < 0 ? "-" : "", (unsigned long long)(magnitude / 1000000000U),
+        (unsigned long long)(magnitude % 1000000000U));
+}
+
+static const char *kind_name(uint8_t kind)
+{
+    static const char *const names[] = {"can", "fd",  "xl",    "?",    "?",    "?",    "?",
+                                        "?",   "gap", "iface", "link", "mark", "clock"};
+    return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
+}
+
+static const char *dir_name(uint8_t dir)
+{
+    static const char *const names[] = {"rx", "tx", "own", "?"};
+    return names[dir & 3];
+}
+
+static const char *layer_name(uint32_t layer)
+{
+    static const char *const names[] = {"unknown", "socket", "device", "recorder", "store"};
+    return names[layer < sizeof(names) / sizeof(names[0]) ? layer : 0];
+}
+
+/* What the formats show of a frame, whatever its kind. */
+struct view {
+    uint32_t id; /* without flags */
+    bool extended, remote, error, brs, esi;
+    unsigned len;
+    const uint8_t *data;
+    unsigned data_bytes; /* 0 for a remote frame */
+};
+
+static struct view view_of(const struct canp_record *r)
+{
+    if (r->kind == CANP_KIND_XL)
+        return (struct view){.id = r->xl->prio & CANP_ID_SFF_MASK,
+                             .len = r->xl->len,
+                             .data = r->xl->data,
+                             .data_bytes = r->xl->len};
+    const struct canp_frame *f = r->frame;
+    bool error = (f->id & CANP_ID_ERR) != 0;
+    bool extended = !error && (f->id & CANP_ID_EFF);
+    bool remote = !error && r->kind == CANP_KIND_CAN && (f->id & CANP_ID_RTR);
+    return (struct view){.id = f->id & (error || extended ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK),
+                         .extended = extended,
+                         .remote = remote,
+                         .error = error,
+                         .brs = r->kind == CANP_KIND_FD && (f->flags & CANP_FD_BRS),
+                         .esi = r->kind == CANP_KIND_FD && (f->flags & CANP_FD_ESI),
+                         .len = f->len,
+                         .data = f->data,
+                         .data_bytes = remote ? 0 : f->len};
+}
+
+/* ---- log --------------------------------------------------------------------------------------- */
+
+/* Definitions and clock anchors belong to the recording, not to the bus. */
+static bool is_bookkeeping(const struct canp_record *r)
+{
+    return r->kind == CANP_KIND_IFACE || r->kind == CANP_KIND_CLOCK;
+}
+
+static size_t write_log(const struct canp_record *r, const char *iface, unsigned style, char *out)
+{
+    return is_bookkeeping(r) ? 0 : canp_candump_format(r, iface, style, out);
+}
+
+/* ---- candump's screen -------------------------------------------------------------------------- */
+
+static void put_screen_frame(struct text *t, const struct canp_record *r)
+{
+    struct view v = view_of(r);
+    if (r->kind == CANP_KIND_XL)
+        put(t, "%03X.%02X  [%04u] (%02X|%02X:%08X) ", v.id, r->xl->prio >> 16 & 0xFF, v.len, r->xl->flags,
+            r->xl->sdt, r->xl->af);
+    else if (v.error)
+        put(t, "%08X   [%u] ", v.id | CANP_ID_ERR, v.len);
+    else if (r->kind == CANP_KIND_FD)
+        put(t, v.extended ? "%08X  [%02u] " : "%03X  [%02u] ", v.id, v.len);
+    else
+        put(t, v.extended ? "%08X   [%u] " : "%03X   [%u] ", v.id, v.len);
+    put_bytes(t, v.data, v.data_bytes, " ");
+    if (v.remote)
+        put(t, " remote request");
+    if (v.error)
+        put(t, "%*s", (int)(3 * (8 - v.len) + 13), "ERRORFRAME");
+}
+
+/* As `candump -t a`. */
+static size_t write_screen(const struct canp_record *r, const char *iface, unsigned style, char *out)
+{
+    struct text t = {out, out + DUMP_LINE_BYTES};
+    if (!canp_kind_is_frame(r->kind))
+        return write_log(r, iface, style, out);
+    put(&t, style & CANP_CANDUMP_MICROS ? " (%010lld.%06lld)" : " (%010lld.%09lld)",
+        (long long)(r->time_ns / 1000000000),
+        (long long)(r->time_ns % 1000000000 / (style & CANP_CANDUMP_MICROS ? 1000 : 1)));
+    put(&t, "  %s", iface);
+    if (style & CANP_CANDUMP_DIRECTION)
+        put(&t, "  %s", r->dir == CANP_DIR_RX ? "RX -" : "TX -");
+    put(&t, "  ");
+    put_screen_frame(&t, r);
+    put(&t, "\n");
+    return (size_t)(t.at - out);
+}
+
+/* ---- JSON -------------------------------------------------------------------------------------- */
+
+static void put_json_text(struct text *t, const char *key, const char *value, size_t bytes)
+{
+    put(t, ",\"%s\":\"", key);
+    for (size_t i = 0; i < bytes && value[i]; i++) {
+        unsigned char c = (unsigned char)value[i];
+        if (c == '"' || c == '\\')
+            put(t, "\\%c", c);
+        else if (c < 0x20)
+            put(t, "\\u%04x", c);
+        else
+            put(t, "%c", c);
+    }
+    put(t, "\"");
+}
+
+static const char *boolean(bool value)
+{
+    return value ? "true" : "false";
+}
+
+static void put_json_frame(struct text *t, const struct canp_record *r)
+{
+    struct view v = view_of(r);
+    put(t, ",\"dir\":\"%s\",\"id\":%u,\"extended\":%s,\"remote\":%s,\"error\":%s,\"len\":%u",
+        dir_name(r->dir), v.id, boolean(v.extended), boolean(v.remote), boolean(v.error), v.len);
+    if (r->kind == CANP_KIND_CAN && v.len == 8 && r->frame->len8_dlc)
+        put(t, ",\"dlc\":%u", r->frame->len8_dlc);
+    if (r->kind == CANP_KIND_FD)
+        put(t, ",\"brs\":%s,\"esi\":%s", boolean(v.brs), boolean(v.esi));
+    if (r->kind == CANP_KIND_XL)
+        put(t, ",\"vcid\":%u,\"flags\":%u,\"sdt\":%u,\"af\":%u", r->xl->prio >> 16 & 0xFF, r->xl->flags,
+            r->xl->sdt, r->xl->af);
+    put(t, ",\"data\":\"");
+    put_bytes(t, v.data, v.data_bytes, "");
+    put(t, "\"");
+}
+
+static void put_json_event(struct text *t, const struct canp_record *r)
+{
+    if (r->kind == CANP_KIND_GAP)
+        put(t, ",\"layer\":\"%s\",\"lost\":%llu,\"from_ns\":%lld,\"to_ns\":%lld", layer_name(r->gap->layer),
+            (unsigned long long)r->gap->lost, (long long)r->gap->from_ns, (long long)r->gap->to_ns);
+    if (r->kind == CANP_KIND_IFACE)
+        put(t, ",\"mtu\":%u,\"bitrate\":%u,\"dbitrate\":%u", r->iface->mtu, r->iface->bitrate,
+            r->iface->dbitrate);
+    if (r->kind == CANP_KIND_LINK) {
+        put(t, ",\"code\":%u,\"state\":%lld,\"tx_errors\":%u,\"rx_errors\":%u", r->link->code,
+            r->link->state == UINT32_MAX ? -1LL : (long long)r->link->state, r->link->tx_errors,
+            r->link->rx_errors);
+        put_json_text(t, "name", r->link->name, CANP_IFACE_NAME_BYTES);
+    }
+    if (r->kind == CANP_KIND_MARK && r->event->bytes > sizeof(*r->event))
+        put_json_text(t, "text", (const char *)r->event->payload, r->event->bytes - sizeof(*r->event));
+    if (r->kind == CANP_KIND_CLOCK)
+        put(t, ",\"realtime_ns\":%lld,\"monotonic_ns\":%lld", (long long)r->clock->realtime_ns,
+            (long long)r->clock->monotonic_ns);
+}
+
+static size_t write_json(const struct canp_record *r, const char *iface, unsigned style, char *out)
+{
+    struct text t = {out, out + DUMP_LINE_BYTES};
+    (void)style;
+    put(&t, "{\"time_ns\":%lld", (long long)r->time_ns);
+    put_json_text(&t, "iface", iface, CANP_IFACE_NAME_BYTES);
+    put(&t, ",\"kind\":\"%s\"", kind_name(r->kind));
+    if (r->has_hw_time)
+        put(&t, ",\"hw_time_ns\":%lld", (long long)r->hw_time_ns);
+    if (canp_kind_is_frame(r->kind))
+        put_json_frame(&t, r);
+    else
+        put_json_event(&t, r);
+    put(&t, "}\n");
+    return (size_t)(t.at - out);
+}
+
+/* ---- CSV --------------------------------------------------------------------------------------- */
+
+static const char csv_header[] = "time,iface,kind,dir,id,extended,remote,error,brs,esi,len,data,lost,layer\n";
+
+static size_t write_csv(const struct canp_record *r, const char *iface, unsigned style, char *out)
+{
+    struct text t = {out, out + DUMP_LINE_BYTES};
+    (void)style;
+    if (!canp_kind_is_frame(r->kind) && r->kind != CANP_KIND_GAP)
+        return 0;
+    put_time(&t, r->time_ns);
+    put(&t, ",%s,%s,", iface, kind_name(r->kind));
+    if (r->kind == CANP_KIND_GAP) {
+        put(&t, ",,,,,,,,,%llu,%s\n", (unsigned long long)r->gap->lost, layer_name(r->gap->layer));
+        return (size_t)(t.at - out);
+    }
+    struct view v = view_of(r);
+    put(&t, "%s,%X,%d,%d,%d,%d,%d,%u,", dir_name(r->dir), v.id, v.extended, v.remote, v.error, v.brs, v.esi,
+        v.len);
+    put_bytes(&t, v.data, v.data_bytes, "");
+    put(&t, ",,\n");
+    return (size_t)(t.at - out);
+}
+
+static const struct dump_format formats[] = {
+    {"log", NULL, write_log},
+    {"candump", NULL, write_screen},
+    {"json", NULL, write_json},
+    {"csv", csv_header, write_csv},
+};
+
+const struct dump_format *dump_format_find(const char *name)
+{
+    for (unsigned i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
+        if (strcmp(formats[i].name, name) == 0)
+            return &formats[i];
+    }
+    return NULL;
+}

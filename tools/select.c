@@ -1,0 +1,91 @@
+/* Parts of a recording (select.h). Main thread. */
+#include "select.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+#include "opts.h"
+
+/* candump's filters have a sign in them, or are a j; names of interfaces do not. */
+static bool is_iface_name(const char *text)
+{
+    return !strpbrk(text, ":~#,") && strcmp(text, "j") != 0 && strcmp(text, "J") != 0 && text[0] != '\0' &&
+           strlen(text) < CANP_IFACE_NAME_BYTES;
+}
+
+int select_add(struct selection *s, const char *command, const char *argument)
+{
+    struct canp_why why;
+    if (is_iface_name(argument)) {
+        if (s->iface_count == SELECT_IFACES_MAX)
+            return opts_fail(command, CANP_EXIT_USAGE, "more than %d interfaces", SELECT_IFACES_MAX);
+        s->ifaces[s->iface_count++] = argument;
+        return 0;
+    }
+    if (canp_filter_parse(&s->filters, argument, &why) < 0)
+        return opts_fail(command, CANP_EXIT_USAGE, "%s", why.text);
+    s->has_filters = true;
+    return 0;
+}
+
+/* The recording's first record says when it starts. */
+static int64_t start_of(struct canp_reader *reader)
+{
+    struct canp_cursor *cursor;
+    struct canp_record first = {.time_ns = 0};
+    if (canp_cursor_open(reader, NULL, &cursor) == 0) {
+        if (canp_cursor_next(cursor, &first) != 1)
+            first.time_ns = 0;
+        canp_cursor_close(cursor);
+    }
+    return first.time_ns;
+}
+
+static int point(const char *command, const char *option, const char *text, int64_t start_ns, int64_t *ns)
+{
+    if (!text || opts_point(text, start_ns, ns) == 0)
+        return 0;
+    return opts_fail(command, CANP_EXIT_USAGE,
+                     "option --%s: '%s' is no point in time: @SECONDS, RFC 3339 or +DURATION", option, text);
+}
+
+int select_window(struct selection *s, const char *command, struct canp_reader *reader)
+{
+    int64_t start_ns = s->from || s->to ? start_of(reader) : 0;
+    s->from_ns = INT64_MIN;
+    s->to_ns = INT64_MAX;
+    int r = point(command, "from", s->from, start_ns, &s->from_ns);
+    return r ? r : point(command, "to", s->to, start_ns, &s->to_ns);
+}
+
+bool select_is_narrow(const struct selection *s)
+{
+    return s->has_filters || s->iface_count || s->from || s->to;
+}
+
+static bool has_iface(const struct selection *s, const char *iface)
+{
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        if (strcmp(s->ifaces[i], iface) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool select_match(const struct selection *s, const struct canp_record *record, const char *iface)
+{
+    if (s->has_filters && !canp_filter_match(&s->filters, record))
+        return false;
+    return s->iface_count == 0 || has_iface(s, iface);
+}
+
+const char *select_iface_name(const struct canp_reader *reader, uint8_t channel)
+{
+    static char unnamed[CANP_IFACE_NAME_BYTES];
+    const struct canp_iface *iface = canp_reader_iface(reader, channel);
+    if (iface && iface->name[0])
+        return iface->name;
+    snprintf(unnamed, sizeof(unnamed), "if%u", channel);
+    return unnamed;
+}

@@ -1,0 +1,40 @@
+/*
+ * Which part of a recording a command works on: --from, --to, candump filters and interface names. Shared by
+ * dump and replay. Main thread.
+ */
+#ifndef CANP_TOOLS_SELECT_H
+#define CANP_TOOLS_SELECT_H
+
+#include <canp/filter.h>
+#include <canp/reader.h>
+
+#define SELECT_IFACES_MAX 32
+
+struct selection {
+    const char *from, *to; /* as typed, NULL = open */
+    int64_t from_ns, to_ns;
+    struct canp_filter_set filters;
+    const char *ifaces[SELECT_IFACES_MAX];
+    unsigned iface_count; /* 0 = all */
+    bool has_filters;
+};
+
+/*
+ * Takes one argument: a filter, or an interface's name. 0, or an exit status after saying what is wrong.
+ */
+int select_add(struct selection *s, const char *command, const char *argument);
+
+/* Resolves --from and --to against the recording's first record. 0 or an exit status. */
+int select_window(struct selection *s, const char *command, struct canp_reader *reader);
+
+/* Anything asked for that a record might not match? */
+bool select_is_narrow(const struct selection *s);
+
+/* Does the record pass, times aside? `iface` is its interface's name. */
+bool select_match(const struct selection *s, const struct canp_record *record, const char *iface);
+
+/* The name of the record's interface; `if` and the channel's number where the recording has none. Lent until
+ * the next call; readable for CANP_IFACE_NAME_BYTES. */
+const char *select_iface_name(const struct canp_reader *reader, uint8_t channel);
+
+#endif
