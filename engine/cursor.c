@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNPACKED_BYTES_MIN (256U << 10) /* what a full block has */
+
 static void leave_segment(struct canp_cursor *c)
 {
     if (c->segment_open)
@@ -135,12 +137,62 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     return r;
 }
 
+/* Room for a packed block's rows. The rows of a block are bounded by CANP_PACK_BYTES_MAX. */
+static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
+{
+    if (rows_bytes <= c->unpacked_capacity)
+        return 0;
+    if (rows_bytes > CANP_PACK_BYTES_MAX)
+        return -CANP_E_DAMAGED;
+    size_t capacity =
+        rows_bytes < UNPACKED_BYTES_MIN ? UNPACKED_BYTES_MIN : (rows_bytes + 4095) & ~(size_t)4095;
+    canp_unpacker_close(c->unpacker);
+    free(c->unpacked);
+    c->unpacker = NULL;
+    c->unpacked_capacity = 0;
+    c->unpacked = aligned_alloc(64, capacity);
+    if (!c->unpacked || canp_unpacker_open(capacity, &c->unpacker) < 0)
+        return -ENOMEM;
+    c->unpacked_capacity = capacity;
+    return 0;
+}
+
+/* Makes the block's rows ready to lend. 0, -CANP_E_DAMAGED or -ENOMEM. */
+static int load_rows(struct canp_cursor *c, const struct segin_block *b)
+{
+    const struct block_header *h = &b->header;
+    c->rows = b->payload;
+    if (h->flags & CANP_BLOCK_PACKED) {
+        int r = ensure_unpacker(c, h->rows_bytes);
+        if (r < 0)
+            return r;
+        int64_t bytes = canp_unpack(c->unpacker, b->payload, h->stored_bytes - h->tail_bytes, c->unpacked,
+                                    c->unpacked_capacity);
+        if (bytes != h->rows_bytes)
+            return -CANP_E_DAMAGED;
+        c->rows = c->unpacked;
+    }
+    return block_rows_are_sound(h, c->rows) ? 0 : -CANP_E_DAMAGED;
+}
+
+static void note_hostile_block(struct canp_cursor *c, const struct segin_block *b)
+{
+    /* The checksum is right, yet it is no block of ours. */
+    note_damage(c, (struct canp_damage){.block = b->header.seq,
+                                        .blocks = 1,
+                                        .offset = b->offset,
+                                        .bytes = b->end - b->offset,
+                                        .frames = b->header.frames,
+                                        .frames_known = true,
+                                        .error = -CANP_E_DAMAGED});
+}
+
 static bool block_is_wanted(const struct canp_cursor *c, const struct block_header *h)
 {
     return h->last_ns >= c->opts.from_ns && h->first_ns <= c->opts.to_ns;
 }
 
-/* 1 when its rows can be lent. */
+/* 1 when its rows can be lent, 0 when the block is passed over. */
 static int enter_block(struct canp_cursor *c, const struct segin_block *b)
 {
     const struct block_header *h = &b->header;
@@ -151,22 +203,15 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
     c->block = *b;
     if (!block_is_wanted(c, h) && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
-    if ((h->flags & CANP_BLOCK_PACKED) || !block_rows_are_sound(h, b->payload)) {
-        /* The checksum is right, yet it is no block of ours: a hostile file. */
-        note_damage(c, (struct canp_damage){.block = h->seq,
-                                            .blocks = 1,
-                                            .offset = b->offset,
-                                            .bytes = b->end - b->offset,
-                                            .frames = h->frames,
-                                            .frames_known = true,
-                                            .error = -CANP_E_DAMAGED});
-        return 0;
-    }
+    int r = load_rows(c, b);
+    if (r == -CANP_E_DAMAGED)
+        note_hostile_block(c, b);
+    if (r < 0)
+        return r == -CANP_E_DAMAGED ? 0 : r;
     if (h->flags & CANP_BLOCK_HAS_IFACES)
-        recording_learn_ifaces(c->reader, b->payload, h->rows_bytes);
+        recording_learn_ifaces(c->reader, c->rows, h->rows_bytes);
     if (!block_is_wanted(c, h))
         return 0;
-    c->rows = b->payload;
     c->rows_bytes = h->rows_bytes;
     c->base_ns = h->base_ns;
     c->at = 0;
@@ -183,8 +228,9 @@ int cursor_next_block(struct canp_cursor *c)
         if (r < 0)
             return r;
         if (r == 1) {
-            if (enter_block(c, &b) == 1)
-                return 1;
+            r = enter_block(c, &b);
+            if (r != 0)
+                return r;
             continue;
         }
         if (c->segment_open && !c->segment.sealed && !c->rechecked) {
@@ -223,6 +269,8 @@ void canp_cursor_close(struct canp_cursor *c)
     if (!c)
         return;
     leave_segment(c);
+    canp_unpacker_close(c->unpacker);
+    free(c->unpacked);
     free(c);
 }
 

@@ -2,6 +2,8 @@
 #ifndef CANP_ENGINE_CURSOR_H
 #define CANP_ENGINE_CURSOR_H
 
+#include <canp/pack.h>
+
 #include "recording.h"
 
 struct canp_cursor {
@@ -18,7 +20,11 @@ struct canp_cursor {
     bool damage_open; /* a damaged place whose end in time is not known yet: */
     struct canp_damage damage;
 
-    struct segin_block block; /* the current one */
+    struct segin_block block;       /* the current one */
+    struct canp_unpacker *unpacker; /* made for the first packed block, and again for a larger one */
+    uint8_t *unpacked;
+    size_t unpacked_capacity;
+
     const uint8_t *rows;
     size_t rows_bytes;
     size_t at; /* of the next row */

@@ -52,7 +52,7 @@ PIN(block_header, last_ns, 48);
 PIN(block_header, channel_mask, 56);
 PIN(block_header, id_filter, 64);
 PIN(block_header, lost, 72);
-PIN(block_header, summary_bytes, 76);
+PIN(block_header, tail_bytes, 76);
 
 bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
 {
@@ -62,10 +62,10 @@ bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
         return false;
     if (h->stored_bytes > BLOCK_BYTES_MAX || h->rows_bytes > BLOCK_BYTES_MAX || h->rows_bytes % 8 != 0)
         return false;
-    if (h->summary_bytes > h->stored_bytes || h->frames > h->records || h->records == 0)
+    if (h->tail_bytes > h->stored_bytes || h->frames > h->records || h->records == 0)
         return false;
     bool packed = h->flags & CANP_BLOCK_PACKED;
-    return packed || (uint64_t)h->rows_bytes + h->summary_bytes <= h->stored_bytes;
+    return packed || (uint64_t)h->rows_bytes + h->tail_bytes == h->stored_bytes;
 }
 
 uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt)

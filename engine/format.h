@@ -83,8 +83,8 @@ struct block_header {
     int64_t last_ns;
     uint64_t channel_mask;
     uint64_t id_filter;
-    uint32_t lost;          /* frames, 0xFFFFFFFF = that many or more */
-    uint32_t summary_bytes; /* at the payload's end, 0 = none */
+    uint32_t lost;       /* frames, 0xFFFFFFFF = that many or more */
+    uint32_t tail_bytes; /* at the payload's end, neither rows nor packed form: padding */
 };
 
 /* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */

@@ -201,13 +201,35 @@ static int check_readable(struct canp_reader *reader, const char *path, struct c
     return canp_fail(why, first_error, "cannot read %s: %s", path, canp_strerror(first_error));
 }
 
-int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why)
+static struct canp_reader *new_reader(void)
 {
     struct canp_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
-        return canp_fail(why, -ENOMEM, "out of memory");
+        return NULL;
     pthread_mutex_init(&reader->lock, NULL);
     reader->dir_fd = -1;
+    return reader;
+}
+
+int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
+{
+    struct canp_reader *reader = new_reader();
+    if (!reader)
+        return -ENOMEM;
+    reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+    int r = reader->dir_fd < 0 ? -errno : add_number(reader, number);
+    if (r < 0)
+        canp_reader_close(reader);
+    else
+        *out = reader;
+    return r;
+}
+
+int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why)
+{
+    struct canp_reader *reader = new_reader();
+    if (!reader)
+        return canp_fail(why, -ENOMEM, "out of memory");
     int r = open_path(reader, path, why);
     if (r == 0)
         r = check_readable(reader, path, why);

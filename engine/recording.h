@@ -34,6 +34,9 @@ uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
 
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out);
 
+/* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
+int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
+
 /* Takes the channels' names from IFACE rows that a checksum has vouched for. */
 void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
 

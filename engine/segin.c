@@ -215,3 +215,17 @@ int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct
     }
     return 0;
 }
+
+int segin_rows_bytes(const struct segin *s, uint64_t *out)
+{
+    uint64_t sum = 0, at = SEG_HEADER_BYTES;
+    struct block_header h;
+    while (at < s->seal.blocks_end) {
+        if (segin_header_at(s, at, &h) != 1 || !block_header_is_sane(&h, s->seal.blocks_end - at))
+            return -CANP_E_DAMAGED;
+        sum += h.rows_bytes;
+        at += sizeof(h) + h.stored_bytes;
+    }
+    *out = sum;
+    return 0;
+}

@@ -43,6 +43,9 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out);
 /* The header at an offset, unchecked. 1, 0 when the file ends before, or an error. */
 int segin_header_at(const struct segin *s, uint64_t offset, struct block_header *h);
 
+/* The rows' bytes of all blocks, by their headers. 0, or -CANP_E_DAMAGED when they do not lead to the end. */
+int segin_rows_bytes(const struct segin *s, uint64_t *out);
+
 /* The first whole block behind a damaged place, with a sequence number of at least seq_min. 1, 0 or an error.
  */
 int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out);

@@ -285,13 +285,15 @@ int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
     return commit_block(s, rows, &h, rows->data);
 }
 
-int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *payload,
-                         uint32_t stored_bytes)
+int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, uint8_t *payload,
+                         uint32_t packed_bytes)
 {
     struct block_header h;
     fill_block_header(&h, rows, s->next_seq);
     h.flags |= CANP_BLOCK_PACKED;
-    h.stored_bytes = stored_bytes;
+    h.stored_bytes = canp_align8(packed_bytes);
+    h.tail_bytes = h.stored_bytes - packed_bytes;
+    memset(payload + packed_bytes, 0, h.tail_bytes);
     return commit_block(s, rows, &h, payload);
 }
 

@@ -61,9 +61,9 @@ bool segout_fits(const struct segout *s, size_t payload_bytes);
  * error. */
 int segout_commit(struct segout *s, const struct canp_rowbuf *rows);
 
-/* The same for rows that were packed into `payload`; stored_bytes is a multiple of 8. */
-int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *payload,
-                         uint32_t stored_bytes);
+/* The same for rows that were packed into `payload`, which has room for padding to a multiple of 8. */
+int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, uint8_t *payload,
+                         uint32_t packed_bytes);
 
 /* Prefaults a window ahead of `used`, gives back page table entries far behind it. True when it did
  * something. */

@@ -71,7 +71,7 @@ int canp_cmd_verify(int argc, char **argv)
         "verify", "RECORDING",
         "Reads and checks everything; names each damaged place. Status 1 if there is any.", options, NULL};
     struct canp_reader *reader;
-    struct canp_info info;
+    struct canp_info info = {0};
     struct canp_why why;
     int n = opts_parse(&spec, argc, argv);
     if (n < 0)

@@ -104,14 +104,14 @@ class Block:
     def __init__(self, header):
         (self.magic, self.crc, self.seq, self.flags, self.stride, self.stored_bytes, self.row_bytes,
          self.records, self.frames, self.base, self.low, self.high, self.channels, self.ids, self.lost,
-         self.summary_bytes) = struct.unpack("<4sIIHHIIIIqqqQQII", header)
+         self.tail_bytes) = struct.unpack("<4sIIHHIIIIqqqQQII", header)
 
     def is_sane(self):
         if self.magic != b"CBLK" or self.flags & ~31 or self.stored_bytes % 8 or self.row_bytes % 8:
             return False
         if self.records == 0 or self.frames > self.records:
             return False
-        return bool(self.flags & PACKED) or self.row_bytes + self.summary_bytes <= self.stored_bytes
+        return bool(self.flags & PACKED) or self.row_bytes + self.tail_bytes == self.stored_bytes
 
 
 def pad8(n):

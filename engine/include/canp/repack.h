@@ -1,0 +1,44 @@
+/*
+ * Packs the sealed segments of a recording, or unpacks them: the same records in the same order, smaller or
+ * in plain rows. Each segment is written beside, synced and renamed over, so that the recording is whole at
+ * every moment; a reader that has the old file open finishes undisturbed. Unsealed and damaged segments are
+ * left alone.
+ */
+#ifndef CANP_REPACK_H
+#define CANP_REPACK_H
+
+#include <canp/pack.h>
+
+CANP_BEGIN_DECLS
+
+struct canp_repack_opts {
+    bool unpack; /* store plain rows instead */
+    enum canp_pack_level level;
+};
+
+#define CANP_REPACK_OPTS_INIT                                                                                \
+    {                                                                                                        \
+        false, CANP_PACK_FAST                                                                                \
+    }
+
+struct canp_repack_stats {
+    uint64_t segments; /* looked at */
+    uint64_t changed;  /* written anew */
+    uint64_t unsealed; /* left alone: being written, or the writer was killed */
+    uint64_t damaged;  /* left alone: verify names the places */
+    uint64_t frames;   /* in the segments written anew */
+    uint64_t bytes_before;
+    uint64_t bytes_after;
+};
+
+/*
+ * A directory of segments, or one segment file. Segments that are as wanted already are not written again.
+ * 0, or the first error that stopped it (-ENOSPC, -EIO, ...; segments done before stay done); `why` names the
+ * file.
+ */
+CANP_API int canp_repack(const char *path, const struct canp_repack_opts *opts,
+                         struct canp_repack_stats *stats, struct canp_why *why);
+
+CANP_END_DECLS
+
+#endif

@@ -1,0 +1,173 @@
+/* Packing whole recordings: the records stay the same, whatever happens in between. */
+#include <criterion/criterion.h>
+
+#include <canp/reader.h>
+#include <canp/repack.h>
+#include <canp/writer.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static char dir[64];
+
+static void setup(void)
+{
+    strcpy(dir, "/tmp/canp-repack-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+}
+
+static void teardown(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+TestSuite(repack, .init = setup, .fini = teardown);
+
+static void put_event(struct canp_writer *w, int64_t time_ns)
+{
+    struct canp_gap gap = {
+        .layer = CANP_LAYER_SOCKET, .bytes = sizeof(gap), .lost = 3, .from_ns = 1, .to_ns = time_ns};
+    struct canp_record r = {.time_ns = time_ns, .kind = CANP_KIND_GAP, .gap = &gap};
+    cr_assert_eq(canp_writer_put(w, &r), 0);
+}
+
+/* A recording of small blocks, as a quiet bus makes them. */
+static void record(unsigned frames, bool seal)
+{
+    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
+    struct canp_writer *w;
+    struct canp_iface iface = {.name = "can0"};
+    opts.segment_bytes = 256 << 10;
+    opts.no_sync = true;
+    cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
+    cr_assert_eq(canp_writer_add_iface(w, 0, &iface, 1), 0);
+    for (unsigned i = 0; i < frames; i++) {
+        union canp_frame_store f = {.frame = {.id = 0x100 + i % 40, .len = 8}};
+        struct canp_record r = {.time_ns = 1700000000000000000 + i * INT64_C(1000000) + i * 7 % 1000,
+                                .frame = &f.frame};
+        f.frame.data[0] = (uint8_t)(i / 40);
+        cr_assert_eq(canp_writer_put(w, &r), 0);
+        if (i % 1000 == 999)
+            put_event(w, r.time_ns);
+        if (i % 100 == 99)
+            cr_assert_eq(canp_writer_flush(w), 0);
+    }
+    if (seal)
+        cr_assert_eq(canp_writer_finish(w), 0);
+    canp_writer_close(w);
+}
+
+/* All records as one checksum, and their number. */
+struct digest {
+    uint64_t hash;
+    uint64_t records;
+};
+
+static struct digest digest_of(void)
+{
+    struct canp_reader *reader;
+    struct canp_cursor *c;
+    struct canp_record r;
+    struct digest d = {1469598103934665603U, 0};
+    cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
+    cr_assert_eq(canp_cursor_open(reader, NULL, &c), 0);
+    while (canp_cursor_next(c, &r) == 1) {
+        if (r.kind == CANP_KIND_IFACE)
+            continue;
+        const uint8_t *body = (const uint8_t *)r.event;
+        d.hash = (d.hash ^ (uint64_t)r.time_ns ^ (uint64_t)r.kind << 60) * 1099511628211U;
+        for (uint32_t i = 0; i < r.row_bytes - 8; i++)
+            d.hash = (d.hash ^ body[i]) * 1099511628211U;
+        d.records++;
+    }
+    cr_assert_eq(canp_cursor_damaged(c), 0);
+    canp_cursor_close(c);
+    canp_reader_close(reader);
+    return d;
+}
+
+static struct canp_repack_stats repack(bool unpack)
+{
+    struct canp_repack_opts opts = {unpack, CANP_PACK_FAST};
+    struct canp_repack_stats stats;
+    struct canp_why why = {""};
+    cr_assert_eq(canp_repack(dir, &opts, &stats, &why), 0, "%s", why.text);
+    return stats;
+}
+
+Test(repack, there_and_back_again)
+{
+    record(50000, true);
+    struct digest before = digest_of();
+    struct canp_repack_stats stats = repack(false);
+    cr_assert_gt(stats.changed, 3);
+    cr_assert_eq(stats.changed, stats.segments);
+    cr_assert_eq(stats.frames, 50000);
+    cr_assert_lt(stats.bytes_after * 3, stats.bytes_before);
+    struct digest packed = digest_of();
+    cr_assert_eq(packed.records, before.records);
+    cr_assert_eq(packed.hash, before.hash);
+    cr_assert_eq(repack(false).changed, 0, "what is packed is not packed again");
+
+    struct canp_reader *reader;
+    struct canp_info info;
+    cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
+    cr_assert_str_eq(canp_reader_iface(reader, 0)->name, "can0");
+    cr_assert_eq(canp_reader_info(reader, &info), 0);
+    cr_assert_eq(info.frames, 50000);
+    cr_assert_eq(info.lost, 150);
+    cr_assert_gt(info.packed_bytes, 0);
+    canp_reader_close(reader);
+
+    cr_assert_eq(repack(true).changed, stats.changed);
+    struct digest after = digest_of();
+    cr_assert_eq(after.records, before.records);
+    cr_assert_eq(after.hash, before.hash);
+}
+
+Test(repack, an_unsealed_segment_is_left_alone)
+{
+    record(5000, false);
+    struct digest before = digest_of();
+    struct canp_repack_stats stats = repack(false);
+    cr_assert_eq(stats.unsealed, 1);
+    cr_assert_eq(digest_of().hash, before.hash);
+}
+
+Test(repack, a_damaged_segment_is_left_alone)
+{
+    char path[96];
+    record(2000, true);
+    snprintf(path, sizeof(path), "%s/00000001.canp", dir);
+    FILE *f = fopen(path, "r+b");
+    fseek(f, 10000, SEEK_SET);
+    fputc(0xFF, f);
+    fputc(0x55, f);
+    fclose(f);
+    struct canp_repack_stats stats = repack(false);
+    cr_assert_eq(stats.damaged, 1);
+    cr_assert_eq(stats.changed, stats.segments - 1);
+}
+
+Test(repack, a_reader_of_the_old_file_finishes_undisturbed)
+{
+    record(20000, true);
+    struct canp_reader *reader;
+    struct canp_cursor *c;
+    struct canp_record r;
+    unsigned frames = 0;
+    cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
+    cr_assert_eq(canp_cursor_open(reader, NULL, &c), 0);
+    while (canp_cursor_next(c, &r) == 1) {
+        frames += canp_kind_is_frame(r.kind);
+        if (frames == 1000)
+            repack(false);
+    }
+    cr_assert_eq(frames, 20000);
+    cr_assert_eq(canp_cursor_damaged(c), 0);
+    canp_cursor_close(c);
+    canp_reader_close(reader);
+}
