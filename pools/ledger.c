@@ -121,14 +121,14 @@ void canp_ledger_enter(struct canp_ledger_node *node, enum canp_memtag tag, cons
 
 void canp_ledger_leave(struct canp_ledger_node *node)
 {
-    if (node->next == NULL)
+    if (node->site == NULL) /* the holder's own field; the links belong to the lock */
         return;
     pthread_mutex_lock(&lock);
     node->prev->next = node->next;
     node->next->prev = node->prev;
     pthread_mutex_unlock(&lock);
     free(node->trace);
-    *node = (struct canp_ledger_node){.next = NULL};
+    *node = (struct canp_ledger_node){.site = NULL};
 }
 
 /* ------------------------------------------------------------------ listing */

@@ -1,0 +1,143 @@
+/*
+ * Buffers (canp/buf.h): reference counts beside blocks of the layered pool, or beside whatever else is
+ * shared.
+ *
+ * Invariant: refs is the number of canp_buf and canp_mbuf that point to the store. It only rises while the
+ * caller holds one of them, so the last release is seen by exactly one thread, after all others' uses.
+ */
+#include <assert.h>
+#include <canp/buf.h>
+
+#include "mempool_private.h"
+
+/* ------------------------------------------------------------------ references */
+
+static inline void take(struct canp_bufstore *store)
+{
+    if (store->flags & CANP_BUF_PLAIN) {
+        store->refs++;
+        return;
+    }
+    /* relaxed: the caller holds a reference, so nothing is handed over here */
+    __atomic_fetch_add(&store->refs, 1, __ATOMIC_RELAXED);
+}
+
+/* True for the last one. */
+static inline bool drop(struct canp_bufstore *store)
+{
+    if (store->flags & CANP_BUF_PLAIN)
+        return --store->refs == 0;
+    /* release: our uses of the memory before; acquire: all others' uses before the memory goes back */
+    return __atomic_fetch_sub(&store->refs, 1, __ATOMIC_ACQ_REL) == 1;
+}
+
+void canp_bufstore_take(struct canp_bufstore *store)
+{
+    take(store);
+}
+
+void canp_bufstore_drop(struct canp_bufstore *store)
+{
+    if (store != NULL && drop(store))
+        store->last(store);
+}
+
+/* ------------------------------------------------------------------ mutable */
+
+static void release_block(struct canp_bufstore *store)
+{
+    struct canp_block *block = (struct canp_block *)(void *)store;
+
+    canp_mempool_release(block->pool, canp_block_data(block));
+}
+
+int canp_mbuf_create_at(struct canp_mempool *pool, size_t bytes, unsigned flags, struct canp_mbuf *out,
+                        const struct canp_site *site)
+{
+    bool pooled = flags & CANP_BUF_POOLED;
+    void *data =
+        pooled ? canp_mempool_try_alloc_at(pool, bytes, site) : canp_mempool_alloc_at(pool, bytes, site);
+
+    if (data == NULL)
+        return pooled ? -ENOBUFS : -ENOMEM;
+    struct canp_block *block = canp_block_of(data);
+    canp_bufstore_init(&block->store, flags, release_block);
+    *out = (struct canp_mbuf){data, 0, canp_mempool_block_bytes(pool, data), &block->store};
+    return 0;
+}
+
+int canp_mbuf_reserve(struct canp_mbuf *mbuf, size_t more_bytes)
+{
+    if (more_bytes <= mbuf->capacity_bytes - mbuf->used_bytes)
+        return 0;
+    if (mbuf->store == NULL || more_bytes > SIZE_MAX - mbuf->used_bytes)
+        return -ENOMEM;
+    struct canp_block *block = (struct canp_block *)(void *)mbuf->store;
+    struct canp_mbuf larger;
+    /* The holder is still the one that made the buffer. */
+    int r = canp_mbuf_create_at(block->pool, mbuf->used_bytes + more_bytes, mbuf->store->flags, &larger,
+                                canp_obj_before(mbuf->data)->mark.site);
+    if (r < 0)
+        return r;
+    canp_mbuf_put(&larger, mbuf->data, mbuf->used_bytes);
+    canp_mbuf_release(mbuf);
+    *mbuf = larger;
+    return 0;
+}
+
+void canp_mbuf_freeze(struct canp_mbuf *mbuf, struct canp_buf *out)
+{
+    struct canp_buf frozen = {mbuf->data, mbuf->used_bytes, mbuf->store};
+
+    *mbuf = (struct canp_mbuf)CANP_MBUF_INIT;
+    *out = frozen;
+}
+
+void canp_mbuf_release(struct canp_mbuf *mbuf)
+{
+    struct canp_bufstore *store = mbuf->store;
+
+    *mbuf = (struct canp_mbuf)CANP_MBUF_INIT;
+    canp_bufstore_drop(store);
+}
+
+/* ------------------------------------------------------------------ frozen */
+
+struct canp_buf canp_buf_share(const struct canp_buf *buf)
+{
+    if (buf->store != NULL)
+        take(buf->store);
+    return *buf;
+}
+
+int canp_buf_slice(const struct canp_buf *buf, size_t offset, size_t bytes, struct canp_buf *out)
+{
+    if (offset > buf->bytes || bytes > buf->bytes - offset)
+        return -ERANGE;
+    if (buf->store != NULL)
+        take(buf->store);
+    *out = (struct canp_buf){buf->data + offset, bytes, buf->store};
+    return 0;
+}
+
+int canp_buf_split(struct canp_buf *buf, size_t at, struct canp_buf *tail)
+{
+    if (at > buf->bytes)
+        return -ERANGE;
+    int r = canp_buf_slice(buf, at, buf->bytes - at, tail);
+    buf->bytes = at;
+    return r;
+}
+
+void canp_buf_release(struct canp_buf *buf)
+{
+    struct canp_bufstore *store = buf->store;
+
+    *buf = (struct canp_buf)CANP_BUF_INIT;
+    canp_bufstore_drop(store);
+}
+
+unsigned canp_buf_refs(const struct canp_buf *buf)
+{
+    return buf->store != NULL ? __atomic_load_n(&buf->store->refs, __ATOMIC_RELAXED) : 0;
+}

@@ -1,0 +1,100 @@
+/*
+ * Layered pool: blocks of memory in classes by size, each class an object pool (canp/objpool.h); beyond the
+ * largest class, direct allocations under a bound.
+ *
+ * A request gets a block of the smallest class that fits. Where that class is exhausted, canp_mempool_alloc()
+ * makes a direct one and counts a miss; canp_mempool_try_alloc(), for those who must not call malloc,
+ * refuses. Whatever happens, a block goes back to where it came from.
+ *
+ * Threads: everything from any thread, a block may be released by another thread than allocated it; create
+ * and free while nobody else uses the pool.
+ */
+#ifndef CANP_MEMPOOL_H
+#define CANP_MEMPOOL_H
+
+#include <canp/export.h>
+#include <canp/ledger.h>
+#include <canp/memstats.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+CANP_BEGIN_DECLS
+
+#define CANP_MEMPOOL_CLASSES_MAX 6
+
+struct canp_mempool;
+
+struct canp_mempool_class_opts {
+    size_t block_bytes;   /* ascending from class to class; 0 ends the list */
+    unsigned ready_count; /* prefaulted at the start */
+    unsigned count_max;   /* never more than these exist */
+    unsigned batch_count; /* a thread's cache holds up to 2 * this + 1; 0: none */
+};
+
+struct canp_mempool_opts {
+    struct canp_mempool_class_opts classes[CANP_MEMPOOL_CLASSES_MAX];
+    size_t direct_bytes_max; /* of all direct blocks at once; 0: there are none */
+    size_t align_bytes;      /* of blocks of classes: see canp/objpool.h; direct ones are aligned to 64 */
+    enum canp_memtag tag;
+    bool lock_memory; /* of the ready blocks */
+    bool huge_pages;
+};
+/* The four classes that suit most: 1, 4, 16 and 64 KiB; 256 MiB of direct blocks. */
+#define CANP_MEMPOOL_OPTS_INIT                                                                               \
+    {                                                                                                        \
+        {{1024, 16, 4096, 16}, {4096, 8, 2048, 8}, {16384, 4, 1024, 4},                                      \
+         {65536, 4, 512, 1},   {0, 0, 0, 0},       {0, 0, 0, 0}},                                            \
+            (size_t)256 << 20, 64, CANP_MEMTAG_BUFFERS, false, false                                         \
+    }
+
+struct canp_mempool_class_stats {
+    size_t block_bytes;
+    unsigned count_max;
+    unsigned created;
+    uint64_t in_use;
+    uint64_t acquires;
+    uint64_t misses; /* requests for this class that found it exhausted, and so went direct or were refused */
+};
+
+struct canp_mempool_stats {
+    unsigned class_count;
+    struct canp_mempool_class_stats classes[CANP_MEMPOOL_CLASSES_MAX];
+    uint64_t direct_allocs; /* blocks ever made outside of the classes, misses included */
+    uint64_t direct_in_use; /* blocks */
+    uint64_t direct_bytes;  /* in use */
+    uint64_t refusals;      /* requests that got NULL */
+};
+
+/* *out is owned: canp_mempool_free(). 0; -EINVAL (classes not ascending or out of the bounds of
+ * canp/objpool.h); -ENOMEM. */
+CANP_API int canp_mempool_create(const struct canp_mempool_opts *opts, struct canp_mempool **out);
+
+/* Blocks of classes that are still held become invalid; direct ones must have been released. NULL is fine. */
+CANP_API void canp_mempool_free(struct canp_mempool *pool);
+
+/* At least `bytes` (0 is taken for 1) of memory, not cleared; NULL at the bounds. Released by
+ * canp_mempool_release(). */
+#define canp_mempool_alloc(pool, bytes) canp_mempool_alloc_at((pool), (bytes), CANP_SITE_HERE)
+
+/* The same from the classes alone: never calls malloc; NULL where the class is exhausted or none fits. */
+#define canp_mempool_try_alloc(pool, bytes) canp_mempool_try_alloc_at((pool), (bytes), CANP_SITE_HERE)
+
+CANP_API void *canp_mempool_alloc_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site);
+CANP_API void *canp_mempool_try_alloc_at(struct canp_mempool *pool, size_t bytes,
+                                         const struct canp_site *site);
+
+/* NULL is fine. */
+CANP_API void canp_mempool_release(struct canp_mempool *pool, void *block);
+
+/* How large the block really is: its class, or what was asked for. */
+CANP_API size_t canp_mempool_block_bytes(const struct canp_mempool *pool, const void *block);
+
+/* Hands the calling thread's cached blocks to all threads. */
+CANP_API void canp_mempool_flush(struct canp_mempool *pool);
+
+CANP_API void canp_mempool_stats(const struct canp_mempool *pool, struct canp_mempool_stats *out);
+
+CANP_END_DECLS
+
+#endif

@@ -1,0 +1,27 @@
+/* What buffers need of a block of a layered pool: a place for their reference count beside it. */
+#ifndef CANP_POOLS_MEMPOOL_PRIVATE_H
+#define CANP_POOLS_MEMPOOL_PRIVATE_H
+
+#include <canp/buf.h>
+#include <canp/mempool.h>
+
+#include "objpool_private.h"
+
+/* In the sidecar of each block's header, written when the block is handed out. */
+struct canp_block {
+    struct canp_bufstore store; /* the buffers' */
+    struct canp_mempool *pool;  /* its class is in the header, as batch_count */
+};
+_Static_assert(sizeof(struct canp_block) <= CANP_OBJ_SIDECAR_BYTES, "fits beside the block");
+
+static inline struct canp_block *canp_block_of(const void *data)
+{
+    return (struct canp_block *)(void *)canp_obj_before(data)->sidecar;
+}
+
+static inline void *canp_block_data(struct canp_block *block)
+{
+    return (unsigned char *)block - offsetof(struct canp_obj, sidecar) + sizeof(struct canp_obj);
+}
+
+#endif
