@@ -8,7 +8,6 @@
  */
 #include "pack_encode.h"
 
-#include <assert.h>
 #include <lz4.h>
 #include <lz4hc.h>
 #include <stdlib.h>
@@ -91,13 +90,13 @@ static bool put_payload(struct canp_packer *p, const uint8_t *rows, const struct
     return any != 0;
 }
 
-/* A lane's directory entry; `before` is the lane's before it, NULL for the first. */
-static uint8_t *put_entry(uint8_t *at, const struct canp_pack_lane *lane, const struct canp_pack_lane *before,
+/* A lane's directory entry: what is as in the lane before it, which lies before it in memory, is left out. */
+static uint8_t *put_entry(uint8_t *at, const struct canp_pack_lane *lane, bool first,
                           const struct canp_pack_times *times, const uint8_t *masks, bool planes)
 {
-    bool new_tag = !before || before->tag != lane->tag;
-    bool new_head = !before || before->head >> 32 != lane->head >> 32;
-    uint32_t id = (uint32_t)lane->head, id_before = new_tag ? 0 : (uint32_t)before->head;
+    bool new_tag = first || lane[-1].tag != lane->tag;
+    bool new_head = first || lane[-1].head >> 32 != lane->head >> 32;
+    uint32_t id = (uint32_t)lane->head, id_before = new_tag ? 0 : (uint32_t)lane[-1].head;
     *at++ = (uint8_t)((new_tag ? CANP_FORM_TAG : 0) | (new_head ? CANP_FORM_HEAD : 0) |
                       (planes ? CANP_FORM_PLANES : 0) | (times->k << CANP_FORM_K_SHIFT));
     if (new_tag) {
@@ -138,7 +137,7 @@ static bool put_lanes(struct canp_packer *p, const uint8_t *rows, struct section
         canp_pack_lane_times(p, rows, lane, s->times, &times);
         s->times += times.stream_bytes;
         bool planes = put_payload(p, rows, lane, s, masks);
-        s->directory = put_entry(s->directory, lane, l ? lane - 1 : NULL, &times, masks, planes);
+        s->directory = put_entry(s->directory, lane, l == 0, &times, masks, planes);
         s->group_lanes++;
         if ((size_t)(s->plain - p->plain) >= GROUP_PLAIN_BYTES && !group_close(p, s))
             return false;
@@ -174,8 +173,9 @@ static int64_t assemble(const struct canp_packer *p, const struct sections *s,
         .times_bytes = (uint32_t)times_bytes,
         .group_count = s->group_count,
     };
-    size_t total = sizeof(header) + lane_bytes + table_bytes + plan->exception_bytes + plan->column_bytes +
-                   times_bytes + groups_bytes + CANP_PACK_TRAILER_BYTES;
+    size_t used = sizeof(header) + lane_bytes + table_bytes + plan->exception_bytes + plan->column_bytes +
+                  times_bytes + groups_bytes;
+    size_t total = ((used + 7) & ~(size_t)7) + CANP_PACK_TRAILER_BYTES;
     if (total > limit)
         return 0;
     uint8_t *at = put_section(out, (const uint8_t *)&header, sizeof(header));
@@ -186,7 +186,7 @@ static int64_t assemble(const struct canp_packer *p, const struct sections *s,
         at = put_section(at, plan->column, plan->column_bytes);
     at = put_section(at, p->times, times_bytes);
     at = put_section(at, p->groups, groups_bytes);
-    memset(at, 0, CANP_PACK_TRAILER_BYTES);
+    memset(at, 0, total - used);
     return (int64_t)total;
 }
 

@@ -42,7 +42,8 @@ _Static_assert(offsetof(struct canp_pack_header, version) == 12, "packed header"
 _Static_assert(offsetof(struct canp_pack_header, directory_bytes) == 16, "packed header");
 _Static_assert(offsetof(struct canp_pack_header, group_count) == 32, "packed header");
 
-#define CANP_PACK_TRAILER_BYTES 8U /* zero; lets a decoder load 8 bytes anywhere in the times */
+#define CANP_PACK_TRAILER_BYTES                                                                              \
+    8U /* zeros behind the padded rest: 8 bytes can be loaded anywhere in the times */
 
 /* A lane's entry in the directory starts with a form byte. */
 #define CANP_FORM_TAG       0x01U /* a tag follows, else the lane before's */

@@ -16,9 +16,16 @@ static bool header_is_valid(const struct canp_unpacker *u, const struct canp_pac
            h->lane_count <= h->row_count && h->group_count <= h->lane_count;
 }
 
-/* Sizes of a lane's rows, once its tag and head are known to be well-formed. */
-static bool set_row_size(struct canp_unpacker *u, struct canp_unpack_lane *lane)
+/* Sizes of a lane's rows, once its tag and head are known to be well-formed. The id says nothing about
+ * either: what was true of the lane before need not be found out again. */
+static bool set_row_size(struct canp_unpacker *u, const struct canp_unpack_lane *before,
+                         struct canp_unpack_lane *lane)
 {
+    if (before->row_bytes && lane->tag == before->tag && lane->head >> 32 == before->head >> 32) {
+        lane->row_bytes = before->row_bytes;
+        lane->words = before->words;
+        return true;
+    }
     canp_store_u64(u->row, lane->tag);
     canp_store_u64(u->row + 8, lane->head);
     uint32_t row_bytes = canp_row_bytes(u->row);
@@ -100,7 +107,7 @@ static bool read_lane(struct canp_unpacker *u, struct canp_input *in, struct can
     if (lane->k > CANP_PACK_K_MAX)
         return false;
     read_head(in, *form, before, lane);
-    return in->ok && set_row_size(u, lane) && read_counts(in, lane, rows_left, times) &&
+    return in->ok && set_row_size(u, before, lane) && read_counts(in, lane, rows_left, times) &&
            read_rest(in, *form, lane);
 }
 
@@ -153,7 +160,7 @@ static bool read_groups(struct canp_unpacker *u, struct canp_input *table, struc
         if (u->lanes[lane].plain_bytes != 0)
             return false;
     }
-    return table->at == table->end && groups->at == groups->end;
+    return table->at == table->end;
 }
 
 static bool read_exceptions(struct canp_unpacker *u, struct canp_input *in)
@@ -193,6 +200,19 @@ static bool column_is_valid(const struct canp_unpacker *u)
            (h->column_bytes > 0) == (h->column_bits > 0);
 }
 
+/* Zeros up to a multiple of 8, and 8 more. */
+static bool trailer_is_valid(const struct canp_input *in)
+{
+    size_t bytes = (size_t)(in->end - in->at);
+    if (bytes < CANP_PACK_TRAILER_BYTES || bytes >= CANP_PACK_TRAILER_BYTES + 8)
+        return false;
+    for (const uint8_t *p = in->at; p < in->end; p++) {
+        if (*p != 0)
+            return false;
+    }
+    return true;
+}
+
 static struct canp_input section(struct canp_input *packed, uint32_t bytes)
 {
     const uint8_t *p = canp_input_take(packed, bytes);
@@ -206,14 +226,14 @@ int canp_unpack_load(struct canp_unpacker *u, const uint8_t *packed, size_t pack
     if (packed_bytes < sizeof(*h) + CANP_PACK_TRAILER_BYTES)
         return -CANP_E_DAMAGED;
     memcpy(h, packed, sizeof(*h));
-    struct canp_input in = {packed + sizeof(*h), packed + packed_bytes - CANP_PACK_TRAILER_BYTES, true};
-    if (!header_is_valid(u, h) || canp_load_u64(in.end) != 0)
+    struct canp_input in = {packed + sizeof(*h), packed + packed_bytes, true};
+    if (!header_is_valid(u, h) || packed_bytes % 8 != 0)
         return -CANP_E_DAMAGED;
     struct canp_input directory = section(&in, h->directory_bytes),
                       exceptions = section(&in, h->exception_bytes);
     struct canp_input column = section(&in, h->column_bytes), times = section(&in, h->times_bytes);
     if (!in.ok || !read_lanes(u, &directory, &times) || !read_groups(u, &directory, &in) ||
-        !read_exceptions(u, &exceptions) || !column_is_valid(u))
+        !read_exceptions(u, &exceptions) || !column_is_valid(u) || !trailer_is_valid(&in))
         return -CANP_E_DAMAGED;
     u->column = column.at;
     u->loaded = true;

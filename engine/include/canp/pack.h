@@ -43,8 +43,8 @@ CANP_API int canp_packer_open(size_t max_rows_bytes, enum canp_pack_level level,
 CANP_API void canp_packer_close(struct canp_packer *packer); /* NULL is allowed */
 
 /*
- * Packs `rows_bytes` bytes of rows into `out`. Returns the packed size, which is below rows_bytes and within
- * out_capacity; 0 when packing does not gain (then keep the rows); -CANP_E_DAMAGED when the rows are
+ * Packs `rows_bytes` bytes of rows into `out`. Returns the packed size, a multiple of 8, below rows_bytes and
+ * within out_capacity; 0 when packing does not gain (then keep the rows); -CANP_E_DAMAGED when the rows are
  * malformed; -EINVAL when there are more bytes than the packer was opened for. After anything but a size,
  * what `out` holds is unspecified.
  */
