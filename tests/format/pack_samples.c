@@ -21,7 +21,8 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    struct test_random r = argc > 4 ? (struct test_random){strtoull(argv[4], NULL, 0)} : test_random_start(argv[0]);
+    struct test_random r =
+        argc > 4 ? (struct test_random){strtoull(argv[4], NULL, 0)} : test_random_start(argv[0]);
     FILE *out = fopen(argv[1], "wb");
     struct canp_packer *packer;
     uint8_t *rows = malloc(BLOCK_BYTES), *packed = malloc(BLOCK_BYTES);

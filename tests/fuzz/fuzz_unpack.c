@@ -1,6 +1,6 @@
 /*
- * Fuzz target: anything as a packed payload. What is accepted has to be well-formed rows, each lane alone has to
- * be what it is in the whole, and packing the rows again has to bring them back.
+ * Fuzz target: anything as a packed payload. What is accepted has to be well-formed rows, each lane alone has
+ * to be what it is in the whole, and packing the rows again has to bring them back.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -38,7 +38,8 @@ static void open_once(void)
     must(rows && again && packed, "memory");
 }
 
-/* Rows of several lanes can look alike only when lanes repeat, which no packer writes: so only one is compared. */
+/* Rows of several lanes can look alike only when lanes repeat, which no packer writes: so only one is
+ * compared. */
 static void try_lanes(const uint8_t *data, size_t size, int64_t whole)
 {
     const struct canp_lane *lanes;
@@ -46,7 +47,8 @@ static void try_lanes(const uint8_t *data, size_t size, int64_t whole)
     must(count > 0, "a payload that unpacks has lanes");
     static uint8_t chosen[BLOCK_BYTES / 16];
     memset(chosen, 1, (size_t)count);
-    must(canp_unpack_lanes(unpacker, chosen, again, BLOCK_BYTES, positions) == whole, "all lanes are the whole");
+    must(canp_unpack_lanes(unpacker, chosen, again, BLOCK_BYTES, positions) == whole,
+         "all lanes are the whole");
     must(memcmp(rows, again, (size_t)whole) == 0, "all lanes are the whole, byte for byte");
     for (int64_t l = 0; l < count; l += 1 + count / 8) {
         int64_t n = canp_unpack_lane(unpacker, (size_t)l, again, BLOCK_BYTES, NULL);

@@ -1,6 +1,6 @@
 /*
- * Runs a fuzz target over files, where there is no libFuzzer: every file named, and every file in the directories
- * named. The corpus is replayed so in every build, as an ordinary test.
+ * Runs a fuzz target over files, where there is no libFuzzer: every file named, and every file in the
+ * directories named. The corpus is replayed so in every build, as an ordinary test.
  */
 #include <dirent.h>
 #include <stdint.h>

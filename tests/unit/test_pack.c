@@ -351,6 +351,38 @@ Test(pack, random_blocks_come_back)
     cr_assert_gt(gained, steps / 4, "only %llu blocks were packed at all", (unsigned long long)gained);
 }
 
+/* Reads a size and so many bytes; false at the end of the file. */
+static bool read_part(FILE *in, uint8_t *bytes, size_t *count)
+{
+    uint32_t size;
+    if (fread(&size, sizeof(size), 1, in) != 1)
+        return false;
+    cr_assert_leq(size, BLOCK_BYTES);
+    cr_assert_eq(fread(bytes, 1, size, in), size);
+    *count = size;
+    return true;
+}
+
+/* Version 1 as it was when it was fixed: these files are never made anew. */
+Test(pack, golden_blocks_unpack_to_their_rows)
+{
+    static const char *const names[] = {CANP_GOLDEN_PACKED "/small-blocks",
+                                        CANP_GOLDEN_PACKED "/large-blocks"};
+    unsigned blocks = 0;
+    for (size_t i = 0; i < 2; i++) {
+        FILE *in = fopen(names[i], "rb");
+        cr_assert_not_null(in, "%s", names[i]);
+        size_t packed_bytes, rows_bytes;
+        for (; read_part(in, packed, &packed_bytes); blocks++) {
+            cr_assert(read_part(in, rows, &rows_bytes));
+            cr_assert_eq(canp_unpack(unpacker, packed, packed_bytes, back, BLOCK_BYTES), (int64_t)rows_bytes);
+            cr_assert_eq(memcmp(rows, back, rows_bytes), 0);
+        }
+        fclose(in);
+    }
+    cr_assert_eq(blocks, 43);
+}
+
 /* ---- damage ------------------------------------------------------------------------------------ */
 
 /* Unpacks from memory of the exact size, so that a sanitizer sees any step outside. */
