@@ -114,7 +114,8 @@ static bool is_wanted(const struct run *run, const struct canp_record *record)
 {
     const struct canp_replay_opts *opts = run->opts;
     return canp_kind_is_frame(record->kind) && record->time_ns >= opts->from_ns &&
-           record->time_ns <= opts->to_ns && (!opts->filters || canp_filter_match(opts->filters, record));
+           record->time_ns <= opts->to_ns && (!opts->filters || canp_filter_match(opts->filters, record)) &&
+           (!run->sink->want || run->sink->want(run->sink->self, record));
 }
 
 static int play_batch(struct run *run, const struct canp_batch *batch)

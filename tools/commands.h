@@ -20,7 +20,10 @@ enum canp_exit {
     X(repair, "copy all that is intact into a new recording, gaps marked")
 
 /* Commands that need CAN sockets (CANP_CAPTURE). */
-#define CANP_COMMANDS_CAPTURE(X) X(record, "record CAN interfaces")
+#define CANP_COMMANDS_CAPTURE(X)                                                                             \
+    X(gen, "make CAN traffic: a simulated vehicle, or a flood")                                              \
+    X(record, "record CAN interfaces")                                                                       \
+    X(replay, "send a recording, in its own time")
 
 #ifdef CANP_WITH_CAPTURE
 #define CANP_COMMANDS(X) CANP_COMMANDS_CAPTURE(X) CANP_COMMANDS_CORE(X)

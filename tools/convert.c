@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -207,9 +208,7 @@ static const struct convert_format *format_of(const char *path)
         return &formats[0];
     if (!dot || strchr(dot, '/') || strlen(dot + 1) > sizeof(suffix) - 3)
         return NULL;
-    suffix[0] = ' ';
-    strcpy(suffix + 1, dot + 1);
-    strcat(suffix, " ");
+    snprintf(suffix, sizeof(suffix), " %s ", dot + 1);
     for (unsigned i = 0; i < FORMAT_COUNT; i++) {
         if (strcasestr(formats[i].suffixes, suffix))
             return &formats[i];

@@ -4,7 +4,6 @@
  * Main thread. A closed pipe ends it quietly; a recording that grows is polled, which costs its writer
  * nothing.
  */
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -15,6 +14,7 @@
 #include "opts.h"
 #include "outbuf.h"
 #include "select.h"
+#include "stop.h"
 
 #define POLL_NS 20000000 /* --follow looks for more so often */
 
@@ -29,21 +29,6 @@ struct dump {
     struct outbuf out;
     uint64_t printed;
 };
-
-static volatile sig_atomic_t stopped;
-
-static void on_signal(int signal)
-{
-    (void)signal;
-    stopped = 1;
-}
-
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = on_signal};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 /* What an event says about an interface is shown with it; filters by id are about frames. */
 static void print_record(struct dump *d, const struct canp_record *record)
@@ -61,18 +46,18 @@ static int print_all(struct dump *d, struct canp_cursor *cursor)
 {
     struct canp_record record;
     int r;
-    while (!stopped && (r = canp_cursor_next(cursor, &record)) == 1) {
+    while (!stop_requested && (r = canp_cursor_next(cursor, &record)) == 1) {
         print_record(d, &record);
         if (d->out.error)
             return d->out.error;
     }
-    return stopped ? 0 : r;
+    return stop_requested ? 0 : r;
 }
 
 static int follow(struct dump *d, struct canp_cursor *cursor)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
-    while (!stopped) {
+    while (!stop_requested) {
         bool live = canp_reader_is_live(d->reader); /* before the last look, so that nothing is missed */
         int r = print_all(d, cursor);
         if (r == 0)
@@ -111,7 +96,8 @@ static int print_recording(struct dump *d)
         return opts_fail(d->command, CANP_EXIT_FINDING,
                          "%u damaged place%s skipped; `canp verify` names them", damaged,
                          damaged == 1 ? "" : "s");
-    return select_is_narrow(&d->selection) && !d->printed && !stopped ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
+    return select_is_narrow(&d->selection) && !d->printed && !stop_requested ? CANP_EXIT_FINDING
+                                                                             : CANP_EXIT_DONE;
 }
 
 static int open_and_print(struct dump *d, const char *path)
@@ -171,7 +157,7 @@ int canp_cmd_dump(int argc, char **argv)
     d.all = !d.selection.has_filters && !d.selection.iface_count;
     if (outbuf_init(&d.out, STDOUT_FILENO) < 0)
         return opts_fail(d.command, CANP_EXIT_ENVIRONMENT, "out of memory");
-    catch_signals();
+    stop_catch_signals();
     int r = open_and_print(&d, argv[1]);
     outbuf_free(&d.out);
     return r;

@@ -130,7 +130,7 @@ static int flush(void *self)
 
 static int run(void)
 {
-    static const struct canp_replay_sink sink = {&seen, put, flush};
+    static const struct canp_replay_sink sink = {.self = &seen, .put = put, .flush = flush};
     return canp_replay_run(reader, &opts, &sink, &stats);
 }
 

@@ -20,6 +20,8 @@ CANP_BEGIN_DECLS
 
 struct canp_replay_sink {
     void *self;
+    /* Whether this frame is wanted at all; nothing waits for others. NULL: all are. Called before put(). */
+    bool (*want)(void *self, const struct canp_record *record);
     /*
      * A frame that is due. *record itself is valid during the call, what it points to (the frame) until the
      * next flush() has returned. 0; -EINTR: not taken, it is put again unless *stop is set; another

@@ -1,0 +1,351 @@
+/*
+ * canp replay: a recording back onto buses, in its own time or as fast as they take it.
+ *
+ * The engine's replay says when (canp/replay.h), a sender per interface sends (canp/sender.h), a table of
+ * routes says whose frames go where. Main thread.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <canp/replay.h>
+#include <canp/sender.h>
+
+#include "commands.h"
+#include "opts.h"
+#include "select.h"
+#include "stop.h"
+#include "text.h"
+
+#define TARGETS_MAX  64 /* interfaces replayed onto: bits of a route */
+#define MAPPINGS_MAX 64
+#define CHANNELS_MAX 256
+
+struct mapping {
+    char from[CANP_IFACE_NAME_BYTES]; /* "*" = any */
+    const char *to;                   /* within argv */
+};
+
+struct replay {
+    const char *command;
+    bool json;
+    struct canp_reader *reader;
+    struct selection selection;
+    struct canp_replay_opts opts;
+    unsigned mapping_count;
+    struct mapping mappings[MAPPINGS_MAX];
+    unsigned target_count;
+    struct canp_sender *targets[TARGETS_MAX];
+    bool known[CHANNELS_MAX];      /* routes[channel] is worked out */
+    uint64_t routes[CHANNELS_MAX]; /* bit t: to targets[t] */
+    uint64_t unmapped;             /* frames of interfaces that go nowhere */
+    uint64_t put_done;             /* bits of the frame being put that are done, after -EINTR */
+    struct canp_why why;           /* of a target that cannot be opened */
+    int failed;                    /* the error that goes with it */
+};
+
+/* ---- routes ------------------------------------------------------------------------------------ */
+
+/* FROM=TO. 0 or an exit status. */
+static int add_mapping(struct replay *p, const char *text)
+{
+    const char *sign = strchr(text, '=');
+    size_t bytes = (size_t)(sign - text);
+    if (bytes == 0 || bytes >= CANP_IFACE_NAME_BYTES || sign[1] == '\0')
+        return opts_fail(p->command, CANP_EXIT_USAGE, "'%s' is no mapping: FROM=TO", text);
+    if (p->mapping_count == MAPPINGS_MAX)
+        return opts_fail(p->command, CANP_EXIT_USAGE, "more than %d mappings", MAPPINGS_MAX);
+    struct mapping *m = &p->mappings[p->mapping_count++];
+    memcpy(m->from, text, bytes);
+    m->to = sign + 1;
+    return 0;
+}
+
+/* The index of the sender for an interface, opened if need be; or a negative error, and p->why says it. */
+static int target_of(struct replay *p, const char *name)
+{
+    for (unsigned i = 0; i < p->target_count; i++) {
+        if (strcmp(canp_sender_iface(p->targets[i])->name, name) == 0)
+            return (int)i;
+    }
+    if (p->target_count == TARGETS_MAX)
+        return canp_fail(&p->why, -CANP_E_TOO_MANY, "more than %d interfaces", TARGETS_MAX);
+    int r = canp_sender_open(name, &p->targets[p->target_count], &p->why);
+    return r < 0 ? r : (int)p->target_count++;
+}
+
+static int add_route(struct replay *p, uint8_t channel, const char *to)
+{
+    int target = target_of(p, to);
+    if (target < 0)
+        return p->failed = target;
+    p->routes[channel] |= UINT64_C(1) << target;
+    return 0;
+}
+
+/* Where a channel's frames go: as the mappings say, or to the interface of the same name. */
+static int find_routes(struct replay *p, uint8_t channel)
+{
+    const char *from = select_iface_name(p->reader, channel);
+    int r = 0;
+    p->known[channel] = true;
+    if (p->mapping_count == 0)
+        return add_route(p, channel, from);
+    for (unsigned i = 0; i < p->mapping_count && r == 0; i++) {
+        if (strcmp(p->mappings[i].from, from) == 0 || strcmp(p->mappings[i].from, "*") == 0)
+            r = add_route(p, channel, p->mappings[i].to);
+    }
+    return r;
+}
+
+/* Opens what is known to be needed before the first frame is sent. */
+static int open_targets(struct replay *p)
+{
+    int r = 0;
+    for (unsigned i = 0; i < p->mapping_count && r == 0; i++)
+        r = target_of(p, p->mappings[i].to);
+    for (unsigned i = 0; i < canp_reader_iface_count(p->reader) && i < CHANNELS_MAX && r >= 0; i++) {
+        struct canp_record any = {.kind = CANP_KIND_GAP}; /* passes every filter but the interface's */
+        if (select_match(&p->selection, &any, select_iface_name(p->reader, (uint8_t)i)))
+            r = find_routes(p, (uint8_t)i);
+    }
+    return r < 0 ? r : 0;
+}
+
+/* ---- the sink ---------------------------------------------------------------------------------- */
+
+static bool want(void *self, const struct canp_record *record)
+{
+    struct replay *p = self;
+    if (!select_match(&p->selection, record, select_iface_name(p->reader, record->channel)))
+        return false;
+    if (!p->known[record->channel])
+        find_routes(p, record->channel); /* an error is told by put() */
+    p->unmapped += p->routes[record->channel] == 0 && !p->failed;
+    return p->routes[record->channel] != 0 || p->failed;
+}
+
+static int put(void *self, const struct canp_record *record)
+{
+    struct replay *p = self;
+    if (p->failed)
+        return p->failed;
+    uint64_t route = p->routes[record->channel];
+    for (unsigned i = 0; i < p->target_count; i++) {
+        uint64_t bit = UINT64_C(1) << i;
+        if (!(route & bit) || (p->put_done & bit))
+            continue;
+        int r = canp_sender_put(p->targets[i], record);
+        if (r < 0)
+            return r;
+        p->put_done |= bit;
+    }
+    p->put_done = 0;
+    return 0;
+}
+
+static int flush(void *self)
+{
+    struct replay *p = self;
+    for (unsigned i = 0; i < p->target_count; i++) {
+        int r = canp_sender_flush(p->targets[i]);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- the summary ------------------------------------------------------------------------------- */
+
+static struct canp_sender_stats sum_targets(const struct replay *p)
+{
+    struct canp_sender_stats sum = {0}, s;
+    for (unsigned i = 0; i < p->target_count; i++) {
+        canp_sender_stats(p->targets[i], &s);
+        sum.frames += s.frames;
+        sum.calls += s.calls;
+        sum.waits += s.waits;
+        sum.wait_ns += s.wait_ns;
+        sum.refused_fd += s.refused_fd;
+        sum.refused_xl += s.refused_xl;
+        sum.refused_error += s.refused_error;
+    }
+    return sum;
+}
+
+static void print_json(const struct replay *p, const struct canp_replay_stats *stats)
+{
+    struct canp_sender_stats sum = sum_targets(p), s;
+    const struct canp_histogram *late = &stats->late_ns;
+    printf("{\"frames\":%llu,\"loops\":%llu,\"duration_ns\":%llu,\"scheduled_ns\":%llu",
+           (unsigned long long)sum.frames, (unsigned long long)stats->loops,
+           (unsigned long long)stats->elapsed_ns, (unsigned long long)stats->scheduled_ns);
+    printf(",\"late_p50_ns\":%llu,\"late_p99_ns\":%llu,\"late_max_ns\":%llu,\"drift_ns\":%lld",
+           (unsigned long long)canp_histogram_quantile(late, 0.5),
+           (unsigned long long)canp_histogram_quantile(late, 0.99), (unsigned long long)late->max,
+           (long long)stats->drift_ns);
+    printf(
+        ",\"refused\":{\"fd\":%llu,\"xl\":%llu,\"error\":%llu},\"unmapped\":%llu,\"lost_in_recording\":%llu",
+        (unsigned long long)sum.refused_fd, (unsigned long long)sum.refused_xl,
+        (unsigned long long)sum.refused_error, (unsigned long long)p->unmapped,
+        (unsigned long long)stats->lost);
+    printf(",\"waits\":%llu,\"wait_ns\":%llu,\"calls\":%llu,\"interfaces\":[", (unsigned long long)sum.waits,
+           (unsigned long long)sum.wait_ns, (unsigned long long)sum.calls);
+    for (unsigned i = 0; i < p->target_count; i++) {
+        canp_sender_stats(p->targets[i], &s);
+        fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
+        text_json_string(stdout, canp_sender_iface(p->targets[i])->name);
+        printf(",\"frames\":%llu}", (unsigned long long)s.frames);
+    }
+    puts("]}");
+}
+
+/* "12.3 us", "4.56 ms" */
+static const char *short_time(char out[TEXT_BYTES], double ns)
+{
+    double size = ns < 0 ? -ns : ns;
+    if (size < 1e6)
+        snprintf(out, TEXT_BYTES, "%.1f us", ns / 1e3);
+    else if (size < 1e9)
+        snprintf(out, TEXT_BYTES, "%.2f ms", ns / 1e6);
+    else
+        snprintf(out, TEXT_BYTES, "%.3f s", ns / 1e9);
+    return out;
+}
+
+static void print_text(const struct replay *p, const struct canp_replay_stats *stats)
+{
+    struct canp_sender_stats sum = sum_targets(p), s;
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES], d[TEXT_BYTES];
+    for (unsigned i = 0; i < p->target_count; i++) {
+        canp_sender_stats(p->targets[i], &s);
+        printf("%-16s %14s frames\n", canp_sender_iface(p->targets[i])->name, text_count(a, s.frames));
+    }
+    double seconds = (double)stats->elapsed_ns / 1e9;
+    printf("sent %s frames in %.3f s, %.1f/s\n", text_count(a, sum.frames), seconds,
+           seconds > 0 ? (double)sum.frames / seconds : 0);
+    if (stats->late_ns.count)
+        printf("lateness p50 %s, p99 %s, max %s; drift %s\n",
+               short_time(a, (double)canp_histogram_quantile(&stats->late_ns, 0.5)),
+               short_time(b, (double)canp_histogram_quantile(&stats->late_ns, 0.99)),
+               short_time(c, (double)stats->late_ns.max), short_time(d, (double)stats->drift_ns));
+    if (sum.waits)
+        printf("waited %s times, %s, for a full queue\n", text_count(a, sum.waits),
+               short_time(b, (double)sum.wait_ns));
+    if (sum.refused_fd || sum.refused_xl || sum.refused_error)
+        printf("not sent, as the interface cannot take them: %s FD, %s XL, %s error frames\n",
+               text_count(a, sum.refused_fd), text_count(b, sum.refused_xl),
+               text_count(c, sum.refused_error));
+    if (p->unmapped)
+        printf("not sent, as their interface is not mapped: %s frames\n", text_count(a, p->unmapped));
+    if (stats->lost)
+        printf("missing in the recording: %s frames\n", text_count(a, stats->lost));
+}
+
+/* ---- the command ------------------------------------------------------------------------------- */
+
+static int finish(struct replay *p, int r, const struct canp_replay_stats *stats)
+{
+    (p->json ? print_json : print_text)(p, stats);
+    if (p->failed)
+        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
+    if (r < 0)
+        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "ended early: %s", canp_strerror(r));
+    if (stats->damaged)
+        return opts_fail(p->command, CANP_EXIT_FINDING, "%u damaged places skipped; `canp verify` names them",
+                         stats->damaged);
+    if (stats->frames == 0 && !stats->stopped)
+        return opts_fail(p->command, CANP_EXIT_FINDING, "no frame to send");
+    return CANP_EXIT_DONE;
+}
+
+static int open_and_run(struct replay *p, const char *path)
+{
+    static struct canp_replay_stats stats; /* large: the histogram */
+    const struct canp_replay_sink sink = {.self = p, .want = want, .put = put, .flush = flush};
+    int r = canp_reader_open(path, &p->reader, &p->why);
+    if (r < 0)
+        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
+    r = select_window(&p->selection, p->command, p->reader);
+    if (r)
+        return r;
+    if (open_targets(p) < 0)
+        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
+    p->opts.from_ns = p->selection.from_ns;
+    p->opts.to_ns = p->selection.to_ns;
+    p->opts.stop = &stop_requested;
+    stop_catch_signals();
+    r = canp_replay_run(p->reader, &p->opts, &sink, &stats);
+    return finish(p, r, &stats);
+}
+
+static int parse_speed(struct replay *p, const char *text)
+{
+    char *end;
+    if (!text)
+        return 0;
+    if (strcmp(text, "max") == 0) {
+        p->opts.speed = 0;
+        return 0;
+    }
+    p->opts.speed = strtod(text, &end);
+    if (*end == 'x')
+        end++;
+    if (end == text || *end || !(p->opts.speed >= 1e-6 && p->opts.speed <= 1e9))
+        return opts_fail(p->command, CANP_EXIT_USAGE, "option --speed: '%s' is no factor", text);
+    return 0;
+}
+
+static int take_arguments(struct replay *p, int arguments, char **argv)
+{
+    int r = 0;
+    for (int i = 2; i <= arguments && r == 0; i++)
+        r = strchr(argv[i], '=') ? add_mapping(p, argv[i]) : select_add(&p->selection, p->command, argv[i]);
+    return r;
+}
+
+static void close_all(struct replay *p)
+{
+    for (unsigned i = 0; i < p->target_count; i++)
+        canp_sender_close(p->targets[i]);
+    canp_reader_close(p->reader);
+}
+
+int canp_cmd_replay(int argc, char **argv)
+{
+    static struct replay p; /* large: filters, routes */
+    const char *speed = NULL;
+    p = (struct replay){.command = argv[0], .opts = CANP_REPLAY_OPTS_INIT};
+    const struct opt options[] = {
+        {'s', "speed", OPT_TEXT, &speed, "X", "times the recorded speed, or max"},
+        {'l', "loop", OPT_COUNT, &p.opts.loops, "N", "play it N times; 0 = until stopped"},
+        {0, "from", OPT_TEXT, &p.selection.from, "T",
+         "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
+        {0, "to", OPT_TEXT, &p.selection.to, "T", "up to this point in time"},
+        {'g', "max-gap", OPT_DURATION, &p.opts.max_gap_ns, "TIME", "shorten longer silences to this"},
+        {0, "spin", OPT_DURATION, &p.opts.spin_ns, "TIME",
+         "wake so much earlier and spin: precise, costs CPU (100us)"},
+        {0, "json", OPT_FLAG, &p.json, NULL, "print the summary as JSON"},
+        {0},
+    };
+    const struct opt_spec spec = {
+        argv[0], "RECORDING [FROM=TO]... [FILTER|IFACE]...", "Sends a recording's frames, in their own time.",
+        options,
+        "FROM=TO: what was recorded on FROM goes to TO; *=TO: everything; several for one FROM are\n"
+        "fine. Without any, frames go to the interface of the same name. FILTER is candump's.\n"
+        "A full queue is waited for. Frames that an interface cannot take are counted.\n"};
+    int arguments = opts_parse(&spec, argc, argv);
+    if (arguments < 0)
+        return OPTS_EXIT(arguments);
+    if (arguments < 1)
+        return opts_fail(p.command, CANP_EXIT_USAGE, "which RECORDING? `canp replay --help` says more");
+    int r = parse_speed(&p, speed);
+    if (r == 0)
+        r = take_arguments(&p, arguments, argv);
+    if (r)
+        return r;
+    r = open_and_run(&p, argv[1]);
+    close_all(&p);
+    return r;
+}
