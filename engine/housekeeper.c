@@ -30,6 +30,8 @@ static bool seal_one(struct housekeeper *k)
     k->sealing_now = true;
     pthread_mutex_unlock(&k->lock);
     int r = segout_seal(s, k->no_sync);
+    if (r == 0 && k->packer)
+        packthread_push(k->packer, s->header.number);
     segout_free(s);
     pthread_mutex_lock(&k->lock);
     k->sealing_now = false;

@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 
+#include "packthread.h"
 #include "segout.h"
 
 struct housekeeper {
@@ -21,6 +22,7 @@ struct housekeeper {
     uint64_t segment_bytes;
     uint64_t sync_ns; /* 0 = only when sealing */
     bool no_sync;
+    struct packthread *packer; /* borrowed; NULL = do not pack */
 
     struct segout *current; /* being written; owned here, filled by the writer */
     struct segout *ready;   /* the next one, prepared */

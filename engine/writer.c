@@ -28,6 +28,7 @@
 struct canp_writer {
     int dir_fd;
     struct housekeeper keeper;
+    struct packthread packer; /* when keeper.packer points to it */
     struct canp_writer_stats stats;
     bool prepared;       /* the next segment has been asked for */
     bool ifaces_pending; /* defined, but not yet in the current segment */
@@ -144,6 +145,20 @@ static void configure(struct canp_writer *w, const struct canp_writer_opts *opts
     read_boot_id(k->identity.boot_id);
 }
 
+static int start_threads(struct canp_writer *w, bool pack)
+{
+    if (getrandom(w->keeper.identity.recording, 16, 0) != 16)
+        return -EIO;
+    int r = pack ? packthread_start(&w->packer, w->dir_fd) : 0;
+    if (r < 0)
+        return r;
+    w->keeper.packer = pack ? &w->packer : NULL;
+    r = housekeeper_start(&w->keeper);
+    if (r < 0 && pack)
+        packthread_stop(&w->packer);
+    return r;
+}
+
 int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struct canp_writer **out,
                      struct canp_why *why)
 {
@@ -160,9 +175,10 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
         return canp_fail(why, -ENOMEM, "out of memory");
     w->dir_fd = dir_fd;
     configure(w, opts);
-    if (getrandom(w->keeper.identity.recording, 16, 0) != 16 || (r = housekeeper_start(&w->keeper)) < 0) {
+    r = start_threads(w, opts->pack);
+    if (r < 0) {
         free(w);
-        return canp_fail(why, r < 0 ? r : -EIO, "cannot start the writer's thread");
+        return canp_fail(why, r, "cannot start the writer's threads: %s", canp_strerror(r));
     }
     r = housekeeper_next(&w->keeper, SEG_BYTES_MIN);
     w->dir_fd = canp_take_fd(&dir_fd); /* from here on closed by canp_writer_close() */
@@ -344,7 +360,10 @@ int canp_writer_finish(struct canp_writer *w)
         r = commit_ifaces(w, w->iface_time_ns);
     housekeeper_retire(&w->keeper);
     int sealed = housekeeper_drain(&w->keeper);
-    return r < 0 ? r : sealed;
+    int packed = w->keeper.packer ? packthread_drain(&w->packer) : 0;
+    if (r == 0)
+        r = sealed;
+    return r < 0 ? r : packed;
 }
 
 void canp_writer_close(struct canp_writer *w)
@@ -352,6 +371,9 @@ void canp_writer_close(struct canp_writer *w)
     if (!w)
         return;
     housekeeper_stop(&w->keeper);
+    if (w->keeper.packer)
+        packthread_stop(&w->packer);
+
     if (w->dir_fd >= 0)
         close(w->dir_fd);
     free(w->gather.data);

@@ -35,13 +35,14 @@ static void put_event(struct canp_writer *w, int64_t time_ns)
 }
 
 /* A recording of small blocks, as a quiet bus makes them. */
-static void record(unsigned frames, bool seal)
+static void record_with(unsigned frames, bool seal, bool pack)
 {
     struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
     struct canp_writer *w;
     struct canp_iface iface = {.name = "can0"};
     opts.segment_bytes = 256 << 10;
     opts.no_sync = true;
+    opts.pack = pack;
     cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
     cr_assert_eq(canp_writer_add_iface(w, 0, &iface, 1), 0);
     for (unsigned i = 0; i < frames; i++) {
@@ -58,6 +59,11 @@ static void record(unsigned frames, bool seal)
     if (seal)
         cr_assert_eq(canp_writer_finish(w), 0);
     canp_writer_close(w);
+}
+
+static void record(unsigned frames, bool seal)
+{
+    record_with(frames, seal, false);
 }
 
 /* All records as one checksum, and their number. */
@@ -170,4 +176,15 @@ Test(repack, a_reader_of_the_old_file_finishes_undisturbed)
     cr_assert_eq(canp_cursor_damaged(c), 0);
     canp_cursor_close(c);
     canp_reader_close(reader);
+}
+
+Test(repack, a_writer_packs_in_the_background)
+{
+    record(20000, true);
+    struct digest raw = digest_of();
+    teardown();
+    cr_assert_eq(mkdir(dir, 0777), 0);
+    record_with(20000, true, true);
+    cr_assert_eq(digest_of().hash, raw.hash);
+    cr_assert_eq(repack(false).changed, 0, "nothing is left to be packed");
 }

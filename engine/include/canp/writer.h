@@ -23,11 +23,12 @@ struct canp_writer_opts {
     uint64_t sync_ns; /* fdatasync at most this long after a commit; 0 = at the end of each segment only */
     bool no_sync;     /* never sync */
     bool create_dir;  /* make the directory (and its parents) when missing */
+    bool pack;        /* pack each segment once it is sealed, in a background thread of the lowest priority */
 };
 
 #define CANP_WRITER_OPTS_INIT                                                                                \
     {                                                                                                        \
-        0, 0, false, true                                                                                    \
+        0, 0, false, true, false                                                                             \
     }
 
 /* What a writer has done so far. */
@@ -78,7 +79,10 @@ CANP_API int canp_writer_sync(struct canp_writer *w);
 
 CANP_API void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out);
 
-/* Flushes, seals the last segment and syncs. The last error that could still occur is told here. */
+/*
+ * Flushes, seals the last segment and syncs; with opts.pack waits until all is packed. The last error that
+ * could still occur is told here; what could not be packed stays in plain rows.
+ */
 CANP_API int canp_writer_finish(struct canp_writer *w);
 
 /* Frees the writer; without canp_writer_finish() the last segment stays unsealed, as after a crash. NULL is

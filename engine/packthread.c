@@ -1,0 +1,99 @@
+/* Packing in the background (packthread.h). */
+#include "packthread.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define IOPRIO_WHO_PROCESS 1
+#define IOPRIO_IDLE        (3 << 13)
+
+/* For this thread only; what is refused does not matter. */
+static void lower_priority(void)
+{
+    struct sched_param param = {0};
+    pid_t self = (pid_t)syscall(SYS_gettid);
+    sched_setscheduler(self, SCHED_IDLE, &param);
+    setpriority(PRIO_PROCESS, (id_t)self, 19);
+    syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, self, IOPRIO_IDLE);
+}
+
+static void pack_one(struct packthread *p)
+{
+    uint64_t number = p->queue[p->first];
+    p->first = (p->first + 1) % PACKTHREAD_QUEUE;
+    p->count--;
+    p->busy = true;
+    pthread_mutex_unlock(&p->lock);
+    int r = repack_segment(&p->repack, p->dir_fd, number);
+    pthread_mutex_lock(&p->lock);
+    p->busy = false;
+    if (r < 0 && r != -ENOENT && p->error == 0) /* ENOENT: retention was faster */
+        p->error = r;
+    pthread_cond_broadcast(&p->changed);
+}
+
+static void *packthread_main(void *arg)
+{
+    struct packthread *p = arg;
+    lower_priority();
+    pthread_mutex_lock(&p->lock);
+    while (!p->stop) {
+        if (p->count)
+            pack_one(p);
+        else
+            pthread_cond_wait(&p->changed, &p->lock);
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+int packthread_start(struct packthread *p, int dir_fd)
+{
+    static const struct canp_repack_opts opts = CANP_REPACK_OPTS_INIT;
+    int r = repack_open(&p->repack, &opts);
+    if (r < 0)
+        return r;
+    p->dir_fd = dir_fd;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->changed, NULL);
+    r = -pthread_create(&p->thread, NULL, packthread_main, p);
+    if (r < 0)
+        repack_close(&p->repack);
+    return r;
+}
+
+void packthread_push(struct packthread *p, uint64_t number)
+{
+    pthread_mutex_lock(&p->lock);
+    if (p->count < PACKTHREAD_QUEUE)
+        p->queue[(p->first + p->count++) % PACKTHREAD_QUEUE] = number;
+    else
+        p->passed_over++;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+int packthread_drain(struct packthread *p)
+{
+    pthread_mutex_lock(&p->lock);
+    while (p->count || p->busy)
+        pthread_cond_wait(&p->changed, &p->lock);
+    int r = p->error;
+    pthread_mutex_unlock(&p->lock);
+    return r;
+}
+
+void packthread_stop(struct packthread *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stop = true;
+    pthread_cond_broadcast(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    pthread_join(p->thread, NULL);
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->lock);
+    repack_close(&p->repack);
+}

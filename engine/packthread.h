@@ -1,0 +1,38 @@
+/*
+ * Packs segments in the background once they are sealed: a thread of the lowest priority (SCHED_IDLE), fed by
+ * the housekeeper, that never delays a capture. At most PACKTHREAD_QUEUE segments wait; one more stays raw,
+ * counted.
+ */
+#ifndef CANP_ENGINE_PACKTHREAD_H
+#define CANP_ENGINE_PACKTHREAD_H
+
+#include <pthread.h>
+
+#include "repack.h"
+
+#define PACKTHREAD_QUEUE 256U
+
+struct packthread {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    int dir_fd; /* borrowed */
+    struct repack repack;
+    uint64_t queue[PACKTHREAD_QUEUE];
+    unsigned first, count;
+    unsigned passed_over; /* segments left raw because the queue was full */
+    int error;            /* first error of packing: what it met stays raw */
+    bool busy;
+    bool stop;
+};
+
+int packthread_start(struct packthread *p, int dir_fd);
+void packthread_push(struct packthread *p, uint64_t number);
+
+/* Waits until all that was pushed is packed. The first error so far. */
+int packthread_drain(struct packthread *p);
+
+/* Finishes the segment at hand, drops the rest. */
+void packthread_stop(struct packthread *p);
+
+#endif
