@@ -182,7 +182,11 @@ static int open_writer(struct canp_recorder *rec, struct canp_why *why)
 {
     struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
     opts.segment_bytes = rec->opts.segment_bytes;
-    opts.sync_ns = SYNC_NS;
+    opts.sync_ns = rec->opts.sync_ns ? rec->opts.sync_ns : SYNC_NS;
+    if (rec->opts.sync_at_segments)
+        opts.sync_ns = 0;
+    opts.no_sync = rec->opts.no_sync;
+    opts.pack = rec->opts.pack;
     int r = canp_writer_open(rec->dir, &opts, &rec->writer, why);
     if (r < 0)
         return r;

@@ -147,10 +147,18 @@ static enum canp_recorder_io io_of_environment(void)
     return text && strcmp(text, "uring") == 0 ? CANP_RECORDER_IO_URING : CANP_RECORDER_IO_AUTO;
 }
 
+static int read_sync(const char *text, struct canp_recorder_opts *o)
+{
+    o->no_sync = strcmp(text, "none") == 0;
+    o->sync_at_segments = strcmp(text, "segment") == 0;
+    return o->no_sync || o->sync_at_segments ? 0 : opts_duration(text, &o->sync_ns);
+}
+
 int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
     bool json = false;
+    const char *sync = "1s";
     char name[64];
     const struct opt options[] = {
         {'o', "output", OPT_TEXT, &o.dir, "DIR", "directory of the recording (canp-YYYYMMDD-HHMMSS)"},
@@ -159,6 +167,8 @@ int canp_cmd_record(int argc, char **argv)
         {0, "segment-size", OPT_SIZE, &o.segment_bytes, "SIZE", "size of a segment file (64M)"},
         {0, "flush", OPT_DURATION, &o.flush_ns, "TIME",
          "readable by others at most so long after reception (100ms)"},
+        {0, "sync", OPT_TEXT, &sync, "none|segment|TIME", "what a power cut can take at most (1s)"},
+        {0, "pack", OPT_FLAG, &o.pack, NULL, "pack segments in the background once they are full"},
         {0, "latency", OPT_DURATION, &o.latency_ns, "TIME", "longest sleep on a busy bus (20ms)"},
         {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
         {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
@@ -173,6 +183,9 @@ int canp_cmd_record(int argc, char **argv)
     int count = opts_parse(&spec, argc, argv);
     if (count < 0)
         return OPTS_EXIT(count);
+    if (read_sync(sync, &o) < 0)
+        return opts_fail("record", CANP_EXIT_USAGE, "option --sync: '%s' is neither none, segment nor a TIME",
+                         sync);
     if (count == 0)
         return opts_fail("record", CANP_EXIT_USAGE,
                          "name an interface, or `any`; `canp record --help` says more");

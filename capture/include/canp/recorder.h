@@ -38,6 +38,10 @@ struct canp_recorder_opts {
     uint64_t duration_ns;   /* 0 = until stopped */
     uint64_t frames_max;    /* stop when so many frames are stored; 0 = no limit */
     uint64_t segment_bytes; /* 0 = the writer's default; at least 64 KiB */
+    uint64_t sync_ns;       /* 0 = 1 s: what a power cut can take at most */
+    bool sync_at_segments;  /* sync only when a segment is full, or at the end */
+    bool no_sync;           /* never */
+    bool pack;              /* pack each segment once it is full, in the background */
     uint64_t flush_ns;      /* 0 = 100 ms: from reception until another process can read it */
     uint64_t latency_ns;    /* 0 = 20 ms: longest sleep between harvests of a busy bus; at most flush / 4 */
     uint64_t rcvbuf_bytes;  /* 0 = 16 MiB asked per socket (the kernel books about 0.8 KiB per frame, and
