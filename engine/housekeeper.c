@@ -19,7 +19,8 @@ static void note_error(struct housekeeper *k, int r)
         k->error = r;
 }
 
-/* Each chore: called with the lock held, releases it while it works, returns true if it did something. */
+/* Each chore: called with the lock held, releases it while it works, returns true if it did something. One
+ * that returns false has not released the lock: else a wish uttered meanwhile would be slept over. */
 
 static bool seal_one(struct housekeeper *k)
 {
@@ -64,13 +65,13 @@ static bool make_ready(struct housekeeper *k)
 static bool populate_current(struct housekeeper *k)
 {
     struct segout *s = k->current;
-    if (!s)
+    if (!s || !segout_wants_populate(s))
         return false;
     /* s stays ours: only this thread frees segments. */
     pthread_mutex_unlock(&k->lock);
-    bool worked = segout_populate(s);
+    segout_populate(s);
     pthread_mutex_lock(&k->lock);
-    return worked;
+    return true;
 }
 
 static bool sync_current(struct housekeeper *k)

@@ -307,25 +307,32 @@ static void populate_window(struct segout *s, uint64_t bytes)
     s->populated += bytes;
 }
 
-bool segout_populate(struct segout *s)
+static bool is_window_due(const struct segout *s, uint64_t used)
+{
+    return s->populated < s->size_bytes && s->populated < used + AHEAD_BYTES;
+}
+
+bool segout_wants_populate(const struct segout *s)
+{
+    uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
+    return s->map && (is_window_due(s, used) || (used & ~(WINDOW_BYTES - 1)) > s->dropped);
+}
+
+void segout_populate(struct segout *s)
 {
     if (!s->map)
-        return false;
+        return;
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
-    bool worked = false;
-    if (s->populated < s->size_bytes && s->populated < used + AHEAD_BYTES) {
+    if (is_window_due(s, used)) {
         uint64_t left = s->size_bytes - s->populated;
         populate_window(s, left < WINDOW_BYTES ? left : WINDOW_BYTES);
-        worked = true;
     }
     uint64_t behind = used & ~(WINDOW_BYTES - 1);
     if (behind > s->dropped) {
         /* The pages stay in the page cache; only this process's resident set shrinks. */
         madvise(s->map + s->dropped, behind - s->dropped, MADV_DONTNEED);
         s->dropped = behind;
-        worked = true;
     }
-    return worked;
 }
 
 int segout_sync(struct segout *s)

@@ -65,9 +65,10 @@ int segout_commit(struct segout *s, const struct canp_rowbuf *rows);
 int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, uint8_t *payload,
                          uint32_t packed_bytes);
 
-/* Prefaults a window ahead of `used`, gives back page table entries far behind it. True when it did
- * something. */
-bool segout_populate(struct segout *s);
+/* Prefaults a window ahead of `used`, gives back page table entries far behind it; whether there is anything
+ * of it to do. */
+void segout_populate(struct segout *s);
+bool segout_wants_populate(const struct segout *s);
 
 /* fdatasync, when there is something new. 0 or the error, which also poisons the segment. */
 int segout_sync(struct segout *s);
