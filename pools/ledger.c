@@ -39,6 +39,7 @@ static _Alignas(64) _Atomic unsigned modes_now = DEFAULT_MODES;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct canp_ledger_node list = {.next = &list, .prev = &list};
+static struct canp_ledger_source *sources;
 static uint64_t tick_ns[TICKS];        /* of the last TICKS generations, by number modulo TICKS */
 static uint64_t coarse_tick_ns[TICKS]; /* of every TICKS-th generation */
 
@@ -131,6 +132,33 @@ void canp_ledger_leave(struct canp_ledger_node *node)
     *node = (struct canp_ledger_node){.site = NULL};
 }
 
+/* ------------------------------------------------------------------ sources */
+
+void canp_ledger_add_source(struct canp_ledger_source *source)
+{
+    pthread_mutex_lock(&lock);
+    source->prev = NULL;
+    source->next = sources;
+    if (sources != NULL)
+        sources->prev = source;
+    sources = source;
+    pthread_mutex_unlock(&lock);
+}
+
+void canp_ledger_remove_source(struct canp_ledger_source *source)
+{
+    if (source->walk == NULL)
+        return;
+    pthread_mutex_lock(&lock);
+    if (source->prev != NULL)
+        source->prev->next = source->next;
+    else
+        sources = source->next;
+    if (source->next != NULL)
+        source->next->prev = source->prev;
+    pthread_mutex_unlock(&lock);
+}
+
 /* ------------------------------------------------------------------ listing */
 
 uint64_t canp_ledger_walk_now_ns(const struct canp_ledger_walk *walk)
@@ -173,6 +201,8 @@ size_t canp_ledger_each(uint64_t min_age_ns, canp_ledger_visit *visit, void *use
     for (const struct canp_ledger_node *node = list.next; node != &list; node = node->next)
         meet_node(&walk, node);
     canp_objpools_walk(&walk);
+    for (struct canp_ledger_source *source = sources; source != NULL; source = source->next)
+        source->walk(source, &walk);
     tick_locked(walk.now_ns);
     pthread_mutex_unlock(&lock);
     return walk.count;

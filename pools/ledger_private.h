@@ -22,4 +22,13 @@ struct canp_ledger_walk;
 void canp_ledger_meet(struct canp_ledger_walk *walk, const struct canp_ledger_item *item);
 uint64_t canp_ledger_walk_now_ns(const struct canp_ledger_walk *walk);
 
+/* Others that hold things to be listed: walked under the ledger's lock, so they must not call the ledger
+ * while they hold a lock that their walk takes. */
+struct canp_ledger_source {
+    void (*walk)(struct canp_ledger_source *source, struct canp_ledger_walk *walk);
+    struct canp_ledger_source *next, *prev;
+};
+void canp_ledger_add_source(struct canp_ledger_source *source);
+void canp_ledger_remove_source(struct canp_ledger_source *source); /* one never added is fine */
+
 #endif

@@ -1,0 +1,91 @@
+/*
+ * Mapping cache: the files mapped last stay mapped, under a budget.
+ *
+ * Known by what a file is (device, inode, size, time of change), not by its path. What is in use is never
+ * unmapped; what is not goes, least recently released first, when room is needed: get, release and evict are
+ * O(1). At the bounds, with everything in use, a get is refused.
+ *
+ * Threads: everything from any thread (one lock, held for a hash look-up, or for mmap and munmap on a miss);
+ * create and free while nobody else uses the cache.
+ */
+#ifndef CANP_MAPCACHE_H
+#define CANP_MAPCACHE_H
+
+#include <canp/export.h>
+#include <canp/mapped.h>
+#include <stddef.h>
+#include <stdint.h>
+
+CANP_BEGIN_DECLS
+
+struct canp_mapcache;
+
+struct canp_mapcache_opts {
+    unsigned count_max;          /* 1 .. CANP_MAPPED_MAX mappings, in use or not */
+    uint64_t bytes_max;          /* of all of them; at least 1 */
+    unsigned high_water_percent; /* canp_mapcache_trim() goes down to this part of both; 1 .. 100 */
+};
+#define CANP_MAPCACHE_OPTS_INIT                                                                              \
+    {                                                                                                        \
+        256, (uint64_t)256 << 20, 80                                                                         \
+    }
+
+/* Of any cache. */
+struct canp_cachestats {
+    uint64_t hits;
+    uint64_t misses;    /* look-ups that did not find it, refused ones included */
+    uint64_t evictions; /* unmapped for room, or by a trim; leaves out files found changed or lost */
+};
+
+/* 0 .. 1; 1 before the first look-up: nothing was missed yet. */
+static inline double canp_cachestats_hit_rate(const struct canp_cachestats *stats)
+{
+    uint64_t lookups = stats->hits + stats->misses;
+
+    return lookups > 0 ? (double)stats->hits / (double)lookups : 1.0;
+}
+
+struct canp_mapcache_stats {
+    struct canp_cachestats lookups;
+    uint64_t refusals; /* gets that failed for want of room */
+    uint64_t lost;     /* mappings dropped because they could not be read any more */
+    unsigned count;    /* mapped now */
+    unsigned in_use;   /* of them */
+    unsigned count_max;
+    uint64_t bytes; /* mapped now */
+    uint64_t bytes_peak;
+    uint64_t bytes_max;
+};
+
+/* *out is owned: canp_mapcache_free(). 0; -EINVAL; -ENOMEM. */
+CANP_API int canp_mapcache_create(const struct canp_mapcache_opts *opts, struct canp_mapcache **out);
+
+/* All mappings must have been released. NULL is fine. */
+CANP_API void canp_mapcache_free(struct canp_mapcache *cache);
+
+/* The mapping of the file with this identity, in use until canp_mapped_release(). When it is not there it is
+ * made from fd (which may be closed afterwards).
+ * 0; -ENOENT: not there, and fd is -1; -ESTALE: fd is another file, or it has changed; -EFBIG: larger than
+ * the whole budget; -EBUSY: no room, all is in use; or an error of canp_mapped_open_fd(). */
+#define canp_mapcache_get(cache, id, fd, out) canp_mapcache_get_at((cache), (id), (fd), (out), CANP_SITE_HERE)
+CANP_API int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp_file_id *id, int fd,
+                                  struct canp_mapped **out, const struct canp_site *site);
+
+/* The same by path: a stat for a hit, an open for a miss. */
+#define canp_mapcache_open(cache, dir_fd, path, out)                                                         \
+    canp_mapcache_open_at((cache), (dir_fd), (path), (out), CANP_SITE_HERE)
+CANP_API int canp_mapcache_open_at(struct canp_mapcache *cache, int dir_fd, const char *path,
+                                   struct canp_mapped **out, const struct canp_site *site);
+
+/* Maintenance: unmaps what is not in use, least recently released first, until no more than
+ * high_water_percent of both budgets are taken. Returns how many. */
+CANP_API unsigned canp_mapcache_trim(struct canp_mapcache *cache);
+
+CANP_API void canp_mapcache_stats(struct canp_mapcache *cache, struct canp_mapcache_stats *out);
+
+/* Whether list, table and sums agree. For assertions; O(mappings). */
+CANP_API bool canp_mapcache_is_valid(struct canp_mapcache *cache);
+
+CANP_END_DECLS
+
+#endif

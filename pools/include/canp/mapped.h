@@ -1,0 +1,95 @@
+/*
+ * Mapped block: a file, read-only, as memory.
+ *
+ * What can go wrong with a mapping goes wrong while it is read: a file that was cut, a disk that cannot read.
+ * The kernel then sends SIGBUS. A tool that calls canp_sigbus_guard_install() gets an error for that mapping
+ * instead: the reader sees zeros, and canp_mapped_status() says so from then on. So: borrow, read, and check
+ * the status before believing what was read. Without the guard, canp_mapped_prefault() finds out beforehand.
+ * The library itself installs no signal handler.
+ *
+ * A mapping is reference-counted, like a buffer: each reference is released once, from any thread. Its other
+ * functions may be called by any thread that holds a reference.
+ */
+#ifndef CANP_MAPPED_H
+#define CANP_MAPPED_H
+
+#include <canp/buf.h>
+#include <canp/error.h>
+#include <canp/export.h>
+#include <canp/ledger.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+CANP_BEGIN_DECLS
+
+/* Mappings at once, of the whole process; beyond: -EMFILE. */
+#define CANP_MAPPED_MAX 4096
+
+struct canp_mapped;
+
+/* Which file, and which state of it. */
+struct canp_file_id {
+    uint64_t device;
+    uint64_t inode;
+    uint64_t bytes;
+    int64_t mtime_ns; /* CANP_FILE_ANY_MTIME: of whatever time */
+};
+#define CANP_FILE_ANY_MTIME INT64_MIN
+
+/* One stat. 0, or a negative errno. dir_fd may be AT_FDCWD. */
+CANP_API int canp_file_id_at(int dir_fd, const char *path, struct canp_file_id *out);
+CANP_API int canp_file_id_of(int fd, struct canp_file_id *out);
+
+/* Maps the whole file, as large as it is now. *out is owned: canp_mapped_release(). An empty file is a
+ * mapping of 0 bytes. 0; a negative errno of openat, fstat or mmap; -EINVAL (not a regular file); -EMFILE. */
+#define canp_mapped_open(dir_fd, path, out) canp_mapped_open_at((dir_fd), (path), (out), CANP_SITE_HERE)
+CANP_API int canp_mapped_open_at(int dir_fd, const char *path, struct canp_mapped **out,
+                                 const struct canp_site *site);
+
+/* The same of an open file, which may be closed afterwards. */
+#define canp_mapped_open_fd(fd, out) canp_mapped_open_fd_at((fd), (out), CANP_SITE_HERE)
+CANP_API int canp_mapped_open_fd_at(int fd, struct canp_mapped **out, const struct canp_site *site);
+
+/* One reference more; one less, the last one unmaps (or leaves it in its cache). NULL is fine. */
+CANP_API void canp_mapped_share(struct canp_mapped *mapped);
+CANP_API void canp_mapped_release(struct canp_mapped *mapped);
+
+CANP_API size_t canp_mapped_bytes(const struct canp_mapped *mapped);
+
+/* 0, or -CANP_E_LOST from the first failed read on. */
+CANP_API int canp_mapped_status(const struct canp_mapped *mapped);
+
+/* Borrows a part: *out is valid while the caller holds its reference. 0; -ERANGE if it does not lie within;
+ * -CANP_E_LOST. */
+CANP_API int canp_mapped_borrow(const struct canp_mapped *mapped, size_t offset, size_t bytes,
+                                const uint8_t **out);
+
+/* The same part as a buffer, which holds a reference of its own. */
+CANP_API int canp_mapped_slice(struct canp_mapped *mapped, size_t offset, size_t bytes, struct canp_buf *out);
+
+/* Reads a part into memory now. 0; -ERANGE; -CANP_E_LOST if it cannot be read (and the mapping is marked). On
+ * kernels before 5.14 it is a mere hint. */
+CANP_API int canp_mapped_prefault(struct canp_mapped *mapped, size_t offset, size_t bytes);
+
+enum canp_mapped_hint {
+    CANP_MAPPED_NORMAL,
+    CANP_MAPPED_SEQUENTIAL, /* read far ahead, drop early */
+    CANP_MAPPED_RANDOM,     /* do not read ahead */
+    CANP_MAPPED_SOON,       /* begin to read it */
+    CANP_MAPPED_NO_MORE,    /* its pages may go; they come back when touched */
+};
+
+/* A hint about a part. 0; -ERANGE; a negative errno. */
+CANP_API int canp_mapped_advise(struct canp_mapped *mapped, size_t offset, size_t bytes,
+                                enum canp_mapped_hint hint);
+
+/* For tools, once, at the start: turns SIGBUS in one of this library's mappings into that mapping's error;
+ * any other SIGBUS goes to the handler that was there before, or to the default. 0, or a negative errno. */
+CANP_API int canp_sigbus_guard_install(void);
+/* Puts the previous handler back. */
+CANP_API void canp_sigbus_guard_remove(void);
+
+CANP_END_DECLS
+
+#endif

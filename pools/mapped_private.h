@@ -1,0 +1,30 @@
+/* Inside a mapped block: for mapped.c, sigbus.c and the mapping cache, which embeds it. */
+#ifndef CANP_POOLS_MAPPED_PRIVATE_H
+#define CANP_POOLS_MAPPED_PRIVATE_H
+
+#include <canp/mapped.h>
+
+struct canp_mapped {
+    struct canp_bufstore store; /* its references; first, so that a store is a mapping */
+    const uint8_t *data;        /* constant while mapped */
+    size_t bytes;
+    int watch; /* of the SIGBUS guard; -1: none (an empty file) */
+};
+
+/* Maps `bytes` of the file into *mapped: 0, -EMFILE, or a negative errno of mmap. Leaves the store alone. */
+int canp_mapped_map(struct canp_mapped *mapped, int fd, size_t bytes);
+void canp_mapped_unmap(struct canp_mapped *mapped);
+
+/* fstat of a regular file: 0, -EINVAL, or a negative errno. */
+int canp_mapped_regular(int fd, struct canp_file_id *out);
+
+/* ---- sigbus.c: the mappings that the guard knows, each with its error */
+
+/* A number to ask by, or -EMFILE. The range must be mapped until the unwatch. */
+int canp_sigbus_watch(const void *base, size_t bytes);
+void canp_sigbus_unwatch(int watch);
+/* 0, or -CANP_E_LOST. */
+int canp_sigbus_error(int watch);
+void canp_sigbus_set_error(int watch);
+
+#endif
