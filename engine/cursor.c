@@ -204,10 +204,15 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
     if (!block_is_wanted(c, h) && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
     int r = load_rows(c, b);
-    if (r == -CANP_E_DAMAGED)
+    if (r == -CANP_E_DAMAGED) {
         note_hostile_block(c, b);
-    if (r < 0)
-        return r == -CANP_E_DAMAGED ? 0 : r;
+        return 0;
+    }
+    if (r < 0) { /* no memory: the caller may come again */
+        c->offset = b->offset;
+        c->next_seq = h->seq;
+        return r;
+    }
     if (h->flags & CANP_BLOCK_HAS_IFACES)
         recording_learn_ifaces(c->reader, c->rows, h->rows_bytes);
     if (!block_is_wanted(c, h))

@@ -1,6 +1,7 @@
 /* A segment being written (segout.h). */
 #include "segout.h"
 
+#include <canp/cleanup.h>
 #include <canp/error.h>
 
 #include <assert.h>
@@ -126,20 +127,40 @@ static void map_file(struct segout *s)
     s->map = map == MAP_FAILED ? NULL : map;
 }
 
+/*
+ * The file under its temporary name, locked: another process may be packing this very segment. It may also
+ * have just given the file that we opened its final name, and that must not be touched.
+ */
+static int open_temporary(int dir_fd, const char *name)
+{
+    struct stat opened, named;
+    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -EBUSY;
+    if (fstat(fd, &opened) < 0)
+        return -errno;
+    if (fstatat(dir_fd, name, &named, 0) < 0)
+        return errno == ENOENT ? -EBUSY : -errno;
+    if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+        return -EBUSY;
+    return canp_take_fd(&fd);
+}
+
 static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
                        const struct segout_identity *identity)
 {
     char temporary[TEMPORARY_BYTES];
     seg_name(s->name, number);
     temporary_name(s, temporary);
-    s->fd = openat(s->dir_fd, temporary, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (s->fd < 0)
-        return -errno;
-    if (flock(s->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return -EBUSY; /* another process packs this very segment */
+    int r = open_temporary(s->dir_fd, temporary);
+    if (r < 0)
+        return r;
+    s->fd = r;
     if (ftruncate(s->fd, 0) < 0)
         return -errno;
-    int r = allocate_what_fits(s, size_bytes, least_bytes);
+    r = allocate_what_fits(s, size_bytes, least_bytes);
     if (r < 0)
         return r;
     r = fill_header(s, number, identity);
