@@ -1,7 +1,7 @@
 /*
- * kill -9 at a random moment of writing, rotating, syncing, sealing: afterwards the recording opens at once,
- * nothing that canp_writer_flush() acknowledged is missing, and no frame is wrong. In every other run a
- * reader follows the recording while it is written.
+ * kill -9 at a random moment of writing, rotating, syncing, sealing, packing: afterwards the recording opens
+ * at once, nothing that canp_writer_flush() acknowledged is missing, and no frame is wrong. In every other
+ * run a reader follows the recording while it is written.
  *
  * CANP_KILLS: how many (50). The child reports through shared memory what was acknowledged.
  */
@@ -44,6 +44,7 @@ static void write_for_ever(struct shared *shared, uint64_t seed)
     struct drive d;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     opts.segment_bytes = (64U << 10) << test_random_below(&random, 4);
+    opts.pack = (seed >> 2) % 3 != 0;
     opts.no_sync = seed & 1;
     opts.sync_ns = test_random_below(&random, 5) * 1000000;
     drive_start(&d, seed);
