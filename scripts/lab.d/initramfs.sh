@@ -46,9 +46,9 @@ build_initramfs() {
     return "$file"
 }
 
-# initramfs_ready KERNEL: prints the path of the initramfs, built if need be.
+# initramfs_ready KERNEL_DIR: prints the path of the initramfs, built if need be.
 initramfs_ready() {
-    local dir=$CACHE/$1 version sum busybox image
+    local dir=$1 version sum busybox image
     version=$(<"$dir/version")
     busybox=$(static_busybox) || die "no static busybox (package busybox-static)"
     sum=$(cat "$LAB_D"/guest-*.sh "$LAB_D/initramfs.sh" "$busybox" | sha256sum)

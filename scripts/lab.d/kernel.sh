@@ -80,8 +80,27 @@ unpack_kernel() {
     for deb in "$work"/debs/*.deb; do dpkg -x "$deb" "$work/root" || return; done
 }
 
-# settle_kernel WORK DEST: arranges what was unpacked as DEST/vmlinuz, DEST/version
-# and DEST/lib/modules/VERSION with its indexes.
+# u32_at FILE OFFSET: prints a little-endian number.
+u32_at() { od -A n -t u4 -j "$2" -N 4 --endian=little "$1" | tr -d ' '; }
+
+# plain_kernel VMLINUZ FILE: unpacks the kernel in a bzImage (its header says where it
+# is: Documentation/arch/x86/boot.rst), which spares the guest 3 s of doing that under
+# tcg. True if it has the entry point for it, Xen's note PHYS32_ENTRY (CONFIG_PVH).
+plain_kernel() {
+    local start length tool
+    start=$((($(od -A n -t u1 -j $((0x1f1)) -N 1 "$1") + 1) * 512 + $(u32_at "$1" $((0x248)))))
+    length=$(($(u32_at "$1" $((0x24c))) - 4)) # the last word is the size when unpacked
+    case $(od -A n -t x1 -j "$start" -N 4 "$1") in
+    ' fd 37 7a 58') tool=xz ;;
+    ' 28 b5 2f fd') tool=zstd ;;
+    *) return 1 ;;
+    esac
+    head -c $((start + length)) "$1" | tail -c "$length" | "$tool" -qdc >"$2" &&
+        LC_ALL=C grep -q -a -P '\x04\x00{3}[\x04\x08]\x00{3}\x12\x00{3}Xen\x00' "$2"
+}
+
+# settle_kernel WORK DEST: arranges what was unpacked as DEST/vmlinuz, DEST/vmlinux if
+# it can be had, DEST/lib/modules/VERSION with its indexes, and DEST/version.
 settle_kernel() {
     local work=$1 dest=$2 version image modules
     modules=$(find "$work/root" -type d -path '*/lib/modules/*' -prune | sort -V | tail -n 1)
@@ -95,31 +114,45 @@ settle_kernel() {
     # Big, and of no use on a machine without their hardware.
     rm -rf "$dest/lib/modules/$version/kernel/"{sound,drivers/gpu,drivers/media,drivers/infiniband,drivers/net/wireless}
     depmod -b "$dest" "$version" || return
+    plain_kernel "$dest/vmlinuz" "$dest/vmlinux" || rm -f "$dest/vmlinux"
     printf '%s\n' "$version" >"$dest/version"
 }
 
-# kernel_ready KERNEL: makes sure that $CACHE/KERNEL holds a kernel; once it does,
-# nothing is asked of the network again (CANP_LAB_UPDATE=1 does).
+# kernel_dir KERNEL: prints where the kernel is that KERNEL means at present.
+kernel_dir() { readlink -f "$CACHE/kernels/$1/current"; }
+
+# fetch_kernel KERNEL HOME: adds the kernel of the day to HOME and makes it the current
+# one. The one before stays, as a guest may be running it; older ones go.
+fetch_kernel() {
+    local work=$2/new version previous
+    rm -rf "$work"
+    mkdir -p "$work"
+    write_apt_config "$work" "$(suite_of "$1")"
+    unpack_kernel "$work" && settle_kernel "$work" "$work/done" || return
+    version=$(<"$work/done/version")
+    previous=$(readlink "$2/current")
+    if [[ $version != "$previous" ]]; then
+        rm -rf "${2:?}/$version"
+        mv "$work/done" "$2/$version" && ln -sfn "$version" "$2/current" || return
+        find "$2" -mindepth 1 -maxdepth 1 -type d ! -name "$version" ! -name "${previous:-$version}" -exec rm -rf {} +
+    fi
+    rm -rf "$work"
+}
+
+# kernel_ready KERNEL: makes sure that there is a kernel; once there is, nothing is asked
+# of the network again (CANP_LAB_UPDATE=1 does).
 kernel_ready() {
-    local kernel=$1 dest=$CACHE/$1 work log=$CACHE/$1.log lock
-    [[ -s $dest/version && -z ${CANP_LAB_UPDATE:-} ]] && return
-    exec {lock}>"$CACHE/$kernel.lock"
+    local home=$CACHE/kernels/$1 lock
+    [[ -s $home/current/version && -z ${CANP_LAB_UPDATE:-} ]] && return
+    mkdir -p "$home"
+    exec {lock}>"$home/lock"
     flock "$lock"
-    if [[ ! -s $dest/version || ${CANP_LAB_UPDATE:-} ]]; then
-        say "downloading the kernel of Debian $(suite_of "$kernel") into $dest"
-        work=$CACHE/$kernel.new
-        rm -rf "$work"
-        mkdir -p "$work"
-        write_apt_config "$work" "$(suite_of "$kernel")"
-        {
-            unpack_kernel "$work" && settle_kernel "$work" "$work/done"
-        } >"$log" 2>&1 </dev/null || {
-            sed 's/^/lab:   /' <(tail -n 5 "$log") >&2
-            die "no kernel from Debian $(suite_of "$kernel"): see $log"
+    if [[ ! -s $home/current/version || ${CANP_LAB_UPDATE:-} ]]; then
+        say "downloading the kernel of Debian $(suite_of "$1") into $home"
+        fetch_kernel "$1" "$home" >"$home/log" 2>&1 </dev/null || {
+            sed 's/^/lab:   /' <(tail -n 5 "$home/log") >&2
+            die "no kernel from Debian $(suite_of "$1"): see $home/log"
         }
-        rm -rf "$dest"
-        mv "$work/done" "$dest"
-        rm -rf "$work"
     fi
     exec {lock}>&-
 }

@@ -6,8 +6,8 @@
 
 # Until COMMAND runs. A boot is repeated once, as nothing has happened yet: qemu's tcg
 # with several threads has been seen to hang early, about once in a hundred boots.
-readonly BOOT_LIMIT_KVM_S=15
-readonly BOOT_LIMITS_TCG_S=${CANP_LAB_BOOT_TIMEOUT:-45 120}
+# The second time it is with the kernel as it was packaged, and with more patience.
+readonly BOOT_LIMIT_KVM_S=15 BOOT_LIMIT_TCG_S=60 BOOT_LIMIT_TCG_AGAIN_S=120
 readonly SIGNAL_GRACE_S=10 # from a signal to COMMAND until the VM itself is ended
 readonly TIMEOUT_GRACE_S=5
 
@@ -52,18 +52,21 @@ shared_dirs() {
     } | grep -vx / | sort -u
 }
 
-# qemu_arguments KERNEL ACCEL: sets the array `arguments`.
+# qemu_arguments KERNEL ACCEL IMAGE: sets the array `arguments`.
 qemu_arguments() {
-    local dir=$CACHE/$1 version initramfs n=0 share owner=none
+    local dir version image initramfs n=0 share owner=none
     local append="console=ttyS0 quiet panic=-1 random.trust_cpu=on"
+    dir=$(kernel_dir "$1")
     version=$(<"$dir/version")
-    initramfs=$(initramfs_ready "$1") || exit
+    initramfs=$(initramfs_ready "$dir") || exit
+    image=$dir/$3
+    [[ -e $image ]] || image=$dir/vmlinuz
     ((EUID == 0)) && owner=passthrough
     # shellcheck disable=SC2054 # qemu's commas
     arguments=(
         -nodefaults -no-user-config -display none -no-reboot -net none
         -smp "${CANP_LAB_CPUS:-2}" -m "${CANP_LAB_MEMORY:-4G}"
-        -kernel "$dir/vmlinuz" -initrd "$initramfs"
+        -kernel "$image" -initrd "$initramfs"
         -chardev "file,id=console,path=${run_dir//,/,,}/console" -serial chardev:console
         -chardev "pipe,id=signals,path=${run_dir//,/,,}/signals" -serial chardev:signals
         -object can-bus,id=canbus0
@@ -141,7 +144,7 @@ start() { exec setsid setpriv --pdeathsig KILL -- "$@"; }
 
 vm_start() {
     local arguments
-    qemu_arguments "$1" "$2"
+    qemu_arguments "$@"
     rm -f "$run_dir/console"
     start qemu-system-x86_64 "${arguments[@]}" </dev/null >"$run_dir/qemu.log" 2>&1 &
     qemu_pid=$!
@@ -155,10 +158,10 @@ wait_a_moment() {
     wait $! 2>/dev/null
 }
 
-# vm_boot KERNEL ACCEL LIMIT: true once COMMAND runs (or has even ended).
+# vm_boot KERNEL ACCEL IMAGE LIMIT: true once COMMAND runs (or has even ended).
 vm_boot() {
-    local limit=$((SECONDS + $3))
-    vm_start "$1" "$2"
+    local limit=$((SECONDS + $4))
+    vm_start "$1" "$2" "$3"
     while [[ ! -e $run_dir/ctl/ready ]]; do
         if ((SECONDS >= limit)) || ! kill -0 "$qemu_pid" 2>/dev/null; then
             vm_end_qemu
@@ -248,25 +251,26 @@ kvm_promising() {
     [[ ! $(find "$failed" -mtime -7 2>/dev/null) || $(<"$failed") != "$(uname -r)" ]]
 }
 
-# boot_attempts: prints what to try, in order, as accelerator:limit in seconds.
+# boot_attempts: prints what to try, in order, as accelerator:image:limit in seconds.
 boot_attempts() {
-    local limit accel=${CANP_LAB_ACCEL:-auto}
+    local accel=${CANP_LAB_ACCEL:-auto}
     case $accel in
-    auto) if kvm_promising; then echo "kvm:$BOOT_LIMIT_KVM_S"; fi ;;
-    kvm) echo "kvm:${CANP_LAB_BOOT_TIMEOUT:-$BOOT_LIMIT_KVM_S}" && return ;;
+    auto) if kvm_promising; then echo "kvm:vmlinux:$BOOT_LIMIT_KVM_S"; fi ;;
+    kvm) echo "kvm:vmlinux:${CANP_LAB_BOOT_TIMEOUT:-$BOOT_LIMIT_KVM_S}" && return ;;
     tcg) ;;
     *) die "CANP_LAB_ACCEL is kvm, tcg or auto, not '$accel'" ;;
     esac
-    for limit in $BOOT_LIMITS_TCG_S; do echo "tcg:$limit"; done
+    echo "tcg:vmlinux:${CANP_LAB_BOOT_TIMEOUT:-$BOOT_LIMIT_TCG_S}"
+    if [[ ! ${CANP_LAB_BOOT_TIMEOUT:-} ]]; then echo "tcg:vmlinuz:$BOOT_LIMIT_TCG_AGAIN_S"; fi
 }
 
 # vm_boot_somehow KERNEL: boots with the first accelerator that does.
 vm_boot_somehow() {
-    local attempt attempts accel limit
+    local attempt attempts accel image limit
     attempts=$(boot_attempts) || exit
     for attempt in $attempts; do
-        accel=${attempt%:*} limit=${attempt#*:}
-        if vm_boot "$1" "$accel" "$limit"; then return; fi
+        IFS=: read -r accel image limit <<<"$attempt"
+        if vm_boot "$1" "$accel" "$image" "$limit"; then return; fi
         if [[ $attempts == kvm*tcg* && $accel == kvm ]]; then uname -r >"$CACHE/kvm-failed"; fi
     done
     say "the guest (kernel $1, $accel) did not come up within $limit s:"
@@ -278,7 +282,7 @@ vm_boot_somehow() {
 vm_run() {
     local kernel=$1 limit=$2 ended_status verdict
     shift 2
-    need_packages qemu-system-x86 busybox-static kmod cpio iproute2 xz-utils util-linux
+    need_packages qemu-system-x86 busybox-static kmod cpio iproute2 xz-utils zstd util-linux
     kernel_ready "$kernel"
     trap vm_clean_up EXIT
     trap 'on_signal INT 2' INT
