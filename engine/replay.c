@@ -10,23 +10,23 @@
 #include <canp/replay.h>
 #include <canp/rows.h>
 
-#define DRIFT_FRAMES 256
+#define DRIFT_FRAMES 128
 
 struct run {
     const struct canp_replay_opts *opts;
     const struct canp_replay_sink *sink;
     struct canp_replay_stats *stats;
     struct canp_pace pace;
-    bool started;           /* the first frame of all was put */
-    bool anchored;          /* the first frame of this loop was met */
-    bool pending;           /* frames were put since the last flush */
-    int64_t first_due_ns;   /* of all loops */
-    int64_t anchor_due_ns;  /* when this loop's first frame is due */
-    int64_t anchor_time_ns; /* its recorded time, moved on by gaps that were cut */
-    int64_t last_time_ns;   /* recorded time of the frame before */
-    int64_t due_ns;         /* deadline of the frame before */
-    double early_mean_ns;   /* mean lateness of the first DRIFT_FRAMES frames */
-    double recent_mean_ns;  /* moving mean */
+    bool started;            /* the first frame of all was put */
+    bool anchored;           /* the first frame of this loop was met */
+    bool pending;            /* frames were put since the last flush */
+    int64_t first_due_ns;    /* of all loops */
+    int64_t anchor_due_ns;   /* when this loop's first frame is due */
+    int64_t anchor_time_ns;  /* its recorded time, moved on by gaps that were cut */
+    int64_t last_time_ns;    /* recorded time of the frame before */
+    int64_t due_ns;          /* deadline of the frame before */
+    uint64_t first_least_ns; /* least lateness of the first DRIFT_FRAMES frames */
+    uint64_t least_ns[2];    /* of the DRIFT_FRAMES frames before, and of the present ones */
 };
 
 static bool must_stop(const struct run *run)
@@ -67,12 +67,24 @@ static int64_t deadline(struct run *run, int64_t time_ns)
     return due_ns;
 }
 
+/* The least lateness of many frames shows a drift, and not what else the machine was doing. */
 static void note_drift(struct run *run, uint64_t late_ns)
 {
-    uint64_t n = run->stats->frames < DRIFT_FRAMES ? run->stats->frames + 1 : DRIFT_FRAMES;
-    run->recent_mean_ns += ((double)late_ns - run->recent_mean_ns) / (double)n;
-    if (run->stats->frames < DRIFT_FRAMES)
-        run->early_mean_ns = run->recent_mean_ns;
+    uint64_t *present = &run->least_ns[1];
+    if (run->pace.late_ns.count % DRIFT_FRAMES == 1) {
+        run->least_ns[0] = run->pace.late_ns.count == 1 ? late_ns : *present;
+        *present = late_ns;
+    }
+    if (late_ns < *present)
+        *present = late_ns;
+    if (run->pace.late_ns.count <= DRIFT_FRAMES)
+        run->first_least_ns = *present;
+}
+
+static int64_t drift(const struct run *run)
+{
+    uint64_t last_ns = run->least_ns[0] < run->least_ns[1] ? run->least_ns[0] : run->least_ns[1];
+    return run->pace.late_ns.count <= DRIFT_FRAMES ? 0 : (int64_t)last_ns - (int64_t)run->first_least_ns;
 }
 
 /* Waits until the frame is due; what is pending goes out first. */
@@ -176,7 +188,7 @@ int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *o
     stats->stopped = must_stop(&run);
     stats->elapsed_ns = (uint64_t)(canp_pace_now(&run.pace) - (run.started ? run.first_due_ns : start_ns));
     stats->scheduled_ns = run.started ? (uint64_t)(run.due_ns - run.first_due_ns) : 0;
-    stats->drift_ns = (int64_t)(run.recent_mean_ns - run.early_mean_ns);
+    stats->drift_ns = drift(&run);
     stats->late_ns = run.pace.late_ns;
     return stats->stopped && r == -EINTR ? 0 : r;
 }

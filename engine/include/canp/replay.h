@@ -57,7 +57,7 @@ struct canp_replay_stats {
     uint32_t damaged;      /* damaged places skipped */
     uint64_t scheduled_ns; /* from the first to the last frame, as they were due */
     uint64_t elapsed_ns;   /* the same as it was */
-    int64_t drift_ns;      /* mean lateness of the last frames minus that of the first (some 256 each) */
+    int64_t drift_ns;      /* least lateness of the last frames minus that of the first, 128 to 256 each */
     bool stopped;          /* by *stop */
     struct canp_histogram late_ns; /* each frame against its deadline, when it was put; empty at full speed */
 };

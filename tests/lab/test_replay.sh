@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# canp replay and dump: what is replayed is what candump sees, frame by frame and in order; what dump prints,
+# candump's own player sends. How late frames are is printed beside canplayer's, never asserted.
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/lab/traffic.sh
+. "$(dirname "$0")/traffic.sh"
+
+frames=${CANP_LAB_FRAMES:-200000}
+data=${CANP_DATA:-$top/../shared/data}
+
+# Every kind of frame, seeded: make_log COUNT
+make_log() {
+    python3 - "$1" <<'PY'
+import random, sys
+r = random.Random(20260202)
+lengths = list(range(9)) + [12, 16, 20, 24, 32, 48, 64]
+for n in range(int(sys.argv[1])):
+    can_id = "%03X" % r.randrange(0x800) if r.random() < 0.6 else "%08X" % r.randrange(0x20000000)
+    kind = r.random()
+    if kind < 0.3:
+        frame = "%s##%d%s" % (can_id, r.randrange(4), r.randbytes(r.choice(lengths)).hex().upper())
+    elif kind < 0.33:
+        frame = "%s#R" % can_id + r.choice(["", "1", "8"])
+    else:
+        frame = "%s#%s" % (can_id, r.randbytes(r.randrange(9)).hex().upper())
+    print("(%d.%06d) vcan0 %s" % (1700000000 + n // 1000, n % 1000 * 1000, frame))
+PY
+}
+
+# import LOG: a new recording $work/r of it.
+import() {
+    rm -rf "$work/r"
+    "$canp" convert -f candump "$1" "$work/r" 2>"$work/err" || not_ok "convert $1" "$(cat "$work/err")"
+}
+
+# replay_onto_vcan1 LOG OPTION...: replays $work/r while candump writes LOG; the summary: $work/json.
+replay_onto_vcan1() {
+    local log=$1
+    shift
+    start_candump vcan1 "$log" || not_ok "candump starts" "$(cat "$work/candump.err")"
+    "$canp" replay "$work/r" --json "$@" >"$work/json" 2>"$work/err"
+    status=$?
+    end_candump "$log" "$(json "$work/json" 'o["frames"]' 2>/dev/null || echo 0)"
+}
+
+# frames_only <LOG: `ID#data` of all interfaces, in order, as plain_log prints them.
+frames_only() { awk '/^\(/ {print $1, "x", $3}' | plain_log x; }
+
+full_speed() {
+    make_log "$frames" >"$work/sent.log"
+    import "$work/sent.log"
+    frames_only <"$work/sent.log" >"$work/expected"
+    replay_onto_vcan1 "$work/log" '*=vcan1' --speed max
+    frames_only <"$work/log" >"$work/actual"
+    same "$frames frames at full speed, classic and FD" "$work/expected" "$work/actual"
+    printf '# full speed: %.0f frames/s\n' "$(json "$work/json" 'o["frames"] * 1e9 / o["duration_ns"]')"
+}
+
+real_recordings() {
+    local log name tried=0
+    [ -d "$data" ] || {
+        skip "real recordings" "none in $data (CANP_DATA)"
+        return
+    }
+    while read -r log; do
+        name=${log#"$data"/}
+        case $log in *.gz) zcat "$log" ;; *) cat "$log" ;; esac | head -n "${CANP_LAB_DATA_FRAMES:-20000}" >"$work/in.log"
+        grep -m1 -qE '^\([0-9]+\.[0-9]{6}\) +[a-z0-9]+ +[0-9A-Fa-f]+#' "$work/in.log" || continue
+        rm -rf "$work/r"
+        "$canp" convert -f candump "$work/in.log" "$work/r" 2>"$work/err"
+        # what convert cannot read it counts; the frames behind a torn one are kept
+        tr -d '\r' <"$work/in.log" | sed 's/^(.*(/(/' | frames_only >"$work/expected"
+        replay_onto_vcan1 "$work/log" '*=vcan1' --speed max
+        frames_only <"$work/log" >"$work/actual"
+        same "$name ($(wc -l <"$work/expected") frames)" "$work/expected" "$work/actual"
+        tried=$((tried + 1))
+    done < <(find -L "$data" -type f \( -name '*.log' -o -name 'candump*.gz' -o -name 'candump-*.txt' -o -name '*Sample3.txt' \) | sort)
+    [ "$tried" -gt 0 ] || skip "real recordings" "no candump log found in $data"
+}
+
+# lateness LOG EXPECTED: p50 and p99 in us, against the recorded distances from the least late frame.
+lateness() {
+    python3 - "$1" "$2" <<'PY'
+import sys
+seen, due = ([float(l.split(")")[0][1:]) for l in open(f) if l[0] == "("] for f in sys.argv[1:3])
+late = sorted((s - d) - (seen[0] - due[0]) for s, d in zip(seen, due))
+late = [x - late[0] for x in late]
+print("%.0f %.0f" % (late[len(late) // 2] * 1e6, late[len(late) * 99 // 100] * 1e6))
+PY
+}
+
+in_time() {
+    # a vehicle's own times, as a real bus has them
+    start_record -o "$work/drive" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+    "$canp" gen vcan0 -d 5 >/dev/null
+    end_record
+    rm -rf "$work/r" && cp -r "$work/drive" "$work/r"
+    "$canp" dump --micros "$work/r" >"$work/due.log"
+    frames_only <"$work/due.log" >"$work/expected"
+
+    replay_onto_vcan1 "$work/ours.log" vcan0=vcan1
+    frames_only <"$work/ours.log" >"$work/actual"
+    same "in its own time: every frame, in order" "$work/expected" "$work/actual"
+    check "it took the recorded time" test "$(json "$work/json" 'o["duration_ns"] >= o["scheduled_ns"] > 4e9')" = True
+    printf '# replay says: p50 %d us, p99 %d us, max %d us, drift %d us\n' \
+        $(($(json "$work/json" 'o["late_p50_ns"]') / 1000)) $(($(json "$work/json" 'o["late_p99_ns"]') / 1000)) \
+        $(($(json "$work/json" 'o["late_max_ns"]') / 1000)) $(($(json "$work/json" 'o["drift_ns"]') / 1000))
+
+    start_candump vcan1 "$work/theirs.log"
+    canplayer -I "$work/due.log" vcan1=vcan0 >"$work/said" 2>&1 || not_ok "canplayer takes dump's lines" "$(cat "$work/said")"
+    end_candump "$work/theirs.log" "$(wc -l <"$work/expected")"
+    frames_only <"$work/theirs.log" >"$work/actual"
+    same "canplayer sends what dump prints" "$work/expected" "$work/actual"
+    local ours theirs
+    ours=$(lateness "$work/ours.log" "$work/due.log") theirs=$(lateness "$work/theirs.log" "$work/due.log")
+    printf '# lateness as candump saw it, p50 and p99 in us: replay %s, canplayer %s\n' "$ours" "$theirs"
+
+    log2asc -I "$work/due.log" -O "$work/asc" vcan0 2>"$work/said" || not_ok "log2asc takes dump's lines" "$(cat "$work/said")"
+    check "log2asc takes every line of dump" test "$(grep -c ' Rx ' "$work/asc")" -eq "$(wc -l <"$work/expected")"
+}
+
+# candump beside the recorder: the same stamps, so the same lines to the byte.
+dump_is_candump() {
+    start_candump vcan0 "$work/log" || not_ok "candump starts" ""
+    start_record -o "$work/beside" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+    "$canp" gen vcan0 -n 20000 --rate max >/dev/null
+    "$canp" gen vcan0 -n 5000 --rate max -p fd >/dev/null
+    cansend vcan0 123#R3 && cansend vcan0 20000004#0004000000000000 && cansend vcan0 1F334455#11
+    end_candump "$work/log" 25002
+    end_record
+    "$canp" dump --micros "$work/beside" | grep -v '#20000004' >"$work/dumped"
+    grep -v ' 20000004' "$work/log" >"$work/seen"
+    grep -v ' 20000004' "$work/dumped" >"$work/dumped2"
+    same "dump prints what candump -L printed, to the byte" "$work/seen" "$work/dumped2"
+    check "an error frame is recorded and dumped" grep -q ' vcan0 20000004#0004000000000000$' "$work/dumped"
+    rm -rf "$work/r" && cp -r "$work/beside" "$work/r"
+}
+
+error_frames_and_mapping() {
+    # $work/r: from dump_is_candump, 25,003 frames of vcan0, an error frame among them
+    start_record -o "$work/errors" vcan1 || not_ok "record starts" "$(cat "$work/err")"
+    "$canp" replay "$work/r" vcan0=vcan1 --speed max --json >"$work/json" 2>"$work/err"
+    end_record
+    check "an error frame is replayed onto vcan" test "$("$canp" dump "$work/errors" '0~0,#FFFFFFFF' | grep -c ' 20000004#')" -eq 1
+    start_record -o "$work/many" vcan0 vcan1 || not_ok "record starts" "$(cat "$work/err")"
+    "$canp" replay "$work/r" vcan0=vcan1 vcan0=vcan0 --speed max --json >"$work/json" 2>"$work/err"
+    end_record
+    "$canp" info --json "$work/many" >"$work/info"
+    check "one to many" test "$(json "$work/info" '[i["frames"] for i in o["interfaces"]] == [25003, 25003]')" = True
+    check "and both are counted" test "$(json "$work/json" 'o["frames"]')" -eq 50006
+    "$canp" replay "$work/r" can7=vcan1 --speed max --json >"$work/json" 2>"$work/err"
+    status=$?
+    check "nothing mapped: a finding, and the frames are counted" test "$status $(json "$work/json" 'o["unmapped"]')" = "1 25003"
+    replay_onto_vcan1 "$work/log" '*=vcan1' --speed max 0A0:7FF --loop 3
+    check "a filter and a loop" test "$(cut -d' ' -f3 "$work/log" | cut -d'#' -f1 | sort | uniq -c | awk '{print $2, $1 % 3, ($1 > 0)}')" = "0A0 0 1"
+}
+
+classic_only() {
+    ip link add dev vcan8 type vcan
+    ip link set vcan8 mtu 16 up
+    "$canp" replay "$work/r" vcan0=vcan8 --speed max --json >"$work/json" 2>"$work/err"
+    check "FD frames on a classic interface are counted, the others sent" \
+        test "$(json "$work/json" '[o["frames"], o["refused"]["fd"]]')" = "[20003, 5000]"
+    ip link del vcan8
+}
+
+ends() {
+    "$canp" replay "$work/r" vcan0=vcan1 --speed 0.001 --loop 0 >"$work/out" 2>"$work/err" &
+    sleep 1
+    kill -INT $!
+    wait $!
+    status=$?
+    if [ "$status" -eq 0 ] && grep -q '^sent ' "$work/out"; then ok "SIGINT ends it with a summary"; else not_ok "SIGINT ends it with a summary" "status $status: $(cat "$work/out" "$work/err")"; fi
+    fails 3 "a missing interface" "nonesuch: no such interface" "$canp" replay "$work/r" vcan0=nonesuch
+    fails 3 "a missing recording" "nonesuch" "$canp" replay "$work/nonesuch"
+    fails 2 "a speed that is none" "is no factor" "$canp" replay "$work/r" --speed fast
+    fails 2 "a mapping that is none" "is no mapping" "$canp" replay "$work/r" =vcan1
+}
+
+on_can0() {
+    [ -d /sys/class/net/can1 ] || {
+        skip "replay onto can0" "no can0 here (CANP_LAB=${CANP_LAB:-none})"
+        return
+    }
+    local n
+    for n in can0 can1; do ip link set "$n" up type can bitrate 500000 || not_ok "$n up" "status $?"; done
+    make_log 8000 | grep -v '##' >"$work/sent.log"
+    echo '(1700000009.000000) vcan0 20000004#0004000000000000' >>"$work/sent.log"
+    import "$work/sent.log"
+    grep -v ' 20000004' "$work/sent.log" | frames_only >"$work/expected"
+    start_candump can0 "$work/log" || not_ok "candump starts" ""
+    "$canp" replay "$work/r" vcan0=can0 --speed max --json >"$work/json" 2>"$work/err" || not_ok "replay onto can0" "$(cat "$work/err")"
+    end_candump "$work/log" "$(wc -l <"$work/expected")"
+    frames_only <"$work/log" >"$work/actual"
+    same "a controller at its full speed: all on the wire, in order" "$work/expected" "$work/actual"
+    check "an error frame is not sent by a controller" test "$(json "$work/json" 'o["refused"]["error"]')" -eq 1
+    for n in can0 can1; do ip link set "$n" down; done
+}
+
+follow() {
+    start_record -o "$work/live" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+    "$canp" dump --follow "$work/live" >"$work/followed" 2>"$work/said" &
+    local follower=$!
+    "$canp" gen vcan0 -n 3000 --rate 3000 >/dev/null
+    sleep 1
+    local seen
+    seen=$(grep -c '^(' "$work/followed")
+    check "dump --follow shows frames while they are recorded" test "$seen" -eq 3000
+    end_record
+    wait "$follower"
+    check "and ends with the recording" test $? -eq 0
+    "$canp" dump "$work/live" >"$work/whole"
+    same "having shown all of it" "$work/whole" "$work/followed"
+}
+
+full_speed
+real_recordings
+in_time
+dump_is_candump
+error_frames_and_mapping
+classic_only
+ends
+on_can0
+follow
+finish
