@@ -1,0 +1,184 @@
+/* canp bench: what the engine itself costs here, each figure beside something a user would compare it with.
+ */
+#include "bench.h"
+
+#include <canp/error.h>
+#include <canp/memstats.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "commands.h"
+#include "opts.h"
+
+static const struct {
+    const char *name;
+    const char *summary;
+    int (*run)(struct bench *bench);
+} modes[] = {
+#define BENCH_MODE_ROW(name, summary) {#name, summary, bench_##name},
+    BENCH_MODES(BENCH_MODE_ROW)
+#undef BENCH_MODE_ROW
+};
+#define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
+
+uint64_t bench_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, unsigned count)
+{
+    qsort(values, count, sizeof(values[0]), compare);
+    return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+static void print_json(const struct bench *bench, const struct bench_case *one, double value,
+                       double reference)
+{
+    printf("{\"mode\":\"%s\",\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\"", bench->mode, one->name, value,
+           one->unit);
+    if (one->reference != NULL)
+        printf(",\"reference\":\"%s\",\"reference_value\":%.6g,\"ratio\":%.6g", one->reference, reference,
+               value / reference);
+    else
+        printf(",\"reference\":null,\"reference_value\":null,\"ratio\":null");
+    printf(",\"runs\":%u}\n", bench->runs);
+}
+
+static void print_text(const struct bench_case *one, double value, double reference)
+{
+    printf("%-22s %12.4g %-10s", one->name, value, one->unit);
+    if (one->reference != NULL)
+        printf(" %-22s %12.4g   ratio %.3f", one->reference, reference, value / reference);
+    if (one->goal > 0)
+        printf("  %s %.2f", value / reference <= one->goal ? "<=" : "MISSES", one->goal);
+    putchar('\n');
+}
+
+/* Both sides in turn, so that what slows the machine for a while slows both. The first pair only warms up. */
+static int measure(const struct bench *bench, const struct bench_case *one, double *values,
+                   double *references)
+{
+    for (unsigned run = 0; run <= bench->runs; run++) {
+        unsigned at = run > 0 ? run - 1 : 0;
+        values[at] = one->measure(one->user);
+        references[at] = one->reference != NULL ? one->measure_reference(one->user) : 0;
+        if (values[at] < 0)
+            return (int)values[at];
+        if (references[at] < 0)
+            return (int)references[at];
+    }
+    return 0;
+}
+
+int bench_run(struct bench *bench, const struct bench_case *one)
+{
+    static double values[BENCH_RUNS_MAX], references[BENCH_RUNS_MAX];
+    int r = measure(bench, one, values, references);
+
+    if (r < 0)
+        return r;
+    double value = median(values, bench->runs), reference = median(references, bench->runs);
+    if (bench->json)
+        print_json(bench, one, value, reference);
+    else
+        print_text(one, value, reference);
+    fflush(stdout);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ the command */
+
+static void print_memory(void)
+{
+    struct canp_memstats stats;
+
+    canp_memstats_read(&stats);
+    printf("\nmemory, peak:");
+    for (unsigned t = 0; t < CANP_MEMTAG_COUNT; t++) {
+        if (stats.tag[t].peak_bytes > 0)
+            printf(" %s %.1f KiB", canp_memtag_name((enum canp_memtag)t),
+                   (double)stats.tag[t].peak_bytes / 1024);
+    }
+    putchar('\n');
+}
+
+static int run_mode(struct bench *bench, size_t mode)
+{
+    bench->mode = modes[mode].name;
+    if (!bench->json)
+        printf("%s: %s; medians of %u alternated runs\n", modes[mode].name, modes[mode].summary, bench->runs);
+    int r = modes[mode].run(bench);
+    if (r < 0)
+        return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "%s: %s", modes[mode].name, canp_strerror(r));
+    return CANP_EXIT_DONE;
+}
+
+static size_t find_mode(const char *name)
+{
+    size_t mode = 0;
+
+    while (mode < MODE_COUNT && strcmp(modes[mode].name, name) != 0)
+        mode++;
+    return mode;
+}
+
+/* All modes that are named must exist before the first one runs. */
+static int check_modes(char **names, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (find_mode(names[i]) == MODE_COUNT)
+            return opts_fail("bench", CANP_EXIT_USAGE, "no mode '%s'; `canp bench --help` lists them",
+                             names[i]);
+    }
+    return CANP_EXIT_DONE;
+}
+
+static const char *epilogue(void)
+{
+    static char text[2000];
+    size_t length = (size_t)snprintf(text, sizeof(text), "MODES (default: all)\n");
+
+    for (size_t i = 0; i < MODE_COUNT; i++)
+        length += (size_t)snprintf(text + length, sizeof(text) - length, "  %-10s %s\n", modes[i].name,
+                                   modes[i].summary);
+    return text;
+}
+
+int canp_cmd_bench(int argc, char **argv)
+{
+    struct bench bench = {.runs = 15};
+    uint64_t runs = bench.runs;
+    const struct opt options[] = {
+        {0, "json", OPT_FLAG, &bench.json, NULL, "one JSON object per result and line"},
+        {0, "runs", OPT_COUNT, &runs, "N", "measure each side N times (default 15)"},
+        {0, NULL, OPT_FLAG, NULL, NULL, NULL},
+    };
+    const struct opt_spec spec = {"bench", "[MODE]...", "What the engine itself costs on this machine.",
+                                  options, epilogue()};
+    int count = opts_parse(&spec, argc, argv);
+
+    if (count < 0)
+        return OPTS_EXIT(count);
+    if (runs < 1 || runs > BENCH_RUNS_MAX)
+        return opts_fail("bench", CANP_EXIT_USAGE, "--runs: 1 to %d", BENCH_RUNS_MAX);
+    bench.runs = (unsigned)runs;
+    int status = check_modes(argv + 1, count);
+    for (size_t i = 0; status == CANP_EXIT_DONE && i < (count > 0 ? (size_t)count : MODE_COUNT); i++)
+        status = run_mode(&bench, count > 0 ? find_mode(argv[1 + i]) : i);
+    if (status == CANP_EXIT_DONE && !bench.json)
+        print_memory();
+    return status;
+}

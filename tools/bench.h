@@ -1,0 +1,51 @@
+/*
+ * The harness of `canp bench`: a mode is a file bench_MODE.c with one function that runs its cases. A case is
+ * something of ours beside something a user would otherwise do: both are run in turn, in one process, and the
+ * medians are compared. Main thread; a case may use threads of its own.
+ */
+#ifndef CANP_TOOLS_BENCH_H
+#define CANP_TOOLS_BENCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* X(name, summary): the modes, each an int bench_NAME(struct bench *) in bench_NAME.c. */
+#define BENCH_MODES(X) X(pools, "the memory layer: pools, buffers, mapping cache")
+
+struct bench {
+    bool json;
+    unsigned runs;    /* of each side of a case, 1 .. BENCH_RUNS_MAX */
+    const char *mode; /* the one that runs */
+};
+#define BENCH_RUNS_MAX 1001
+
+/* One measurement: a value in the case's unit, or a negative errno. */
+typedef double bench_measure(void *user);
+
+struct bench_case {
+    const char *name;
+    const char *unit; /* e.g. "ns" */
+    bench_measure *measure;
+    const char *reference; /* NULL: there is none */
+    bench_measure *measure_reference;
+    double goal; /* the ratio that it should stay under; 0: none. Text output only. */
+    void *user;
+};
+
+/* Runs a case and prints its row. 0, or the first negative value that a measurement returned. */
+int bench_run(struct bench *bench, const struct bench_case *one);
+
+/* CLOCK_MONOTONIC. */
+uint64_t bench_now_ns(void);
+
+/* Makes the compiler believe that the pointer's target is used. */
+static inline void bench_use(const void *pointer)
+{
+    __asm__ volatile("" : : "r"(pointer) : "memory");
+}
+
+#define BENCH_MODE_DECLARE(name, summary) int bench_##name(struct bench *bench);
+BENCH_MODES(BENCH_MODE_DECLARE)
+#undef BENCH_MODE_DECLARE
+
+#endif

@@ -1,0 +1,382 @@
+/*
+ * canp bench pools: the memory layer beside glibc's malloc, a mutex-protected pool, a plain call, and
+ * open + mmap + munmap. Objects of 256 bytes; statistics and ledger are on, as always.
+ */
+#include <canp/buf.h>
+#include <canp/mapcache.h>
+#include <canp/objpool.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bench.h"
+
+#define OBJECT_BYTES 256
+#define PAIRS        500000
+#define BURST        16
+#define FILE_BYTES   (1 << 20)
+#define OPENS        5000
+
+/* A pool as it is usually written, for contrast: a stack under a mutex. */
+struct mutex_pool {
+    pthread_mutex_t lock;
+    unsigned count;
+    void *objects[64];
+};
+
+struct context {
+    struct canp_objpool *pool;
+    struct mutex_pool mutex_pool;
+    struct canp_mempool *mempool;
+    struct canp_buf buf;
+    struct canp_mapcache *cache;
+    struct canp_file_id id;
+    char path[32];
+};
+
+static double per_op(uint64_t start_ns, uint64_t ops)
+{
+    return (double)(bench_now_ns() - start_ns) / (double)ops;
+}
+
+/* ------------------------------------------------------------------ one thread */
+
+static double pool_pair(void *user)
+{
+    struct canp_objpool *pool = ((struct context *)user)->pool;
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < PAIRS; i++) {
+        void *object = canp_objpool_acquire(pool);
+        bench_use(object);
+        canp_objpool_release(pool, object);
+    }
+    return per_op(start_ns, PAIRS);
+}
+
+static double malloc_free(void *user)
+{
+    uint64_t start_ns = bench_now_ns();
+
+    bench_use(user);
+    for (unsigned i = 0; i < PAIRS; i++) {
+        void *object = malloc(OBJECT_BYTES);
+        bench_use(object);
+        free(object);
+    }
+    return per_op(start_ns, PAIRS);
+}
+
+static void *mutex_acquire(struct mutex_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    void *object = pool->count > 0 ? pool->objects[--pool->count] : NULL;
+    pthread_mutex_unlock(&pool->lock);
+    return object;
+}
+
+static void mutex_release(struct mutex_pool *pool, void *object)
+{
+    pthread_mutex_lock(&pool->lock);
+    pool->objects[pool->count++] = object;
+    pthread_mutex_unlock(&pool->lock);
+}
+
+static double mutex_pair(void *user)
+{
+    struct mutex_pool *pool = &((struct context *)user)->mutex_pool;
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < PAIRS; i++) {
+        void *object = mutex_acquire(pool);
+        bench_use(object);
+        mutex_release(pool, object);
+    }
+    return per_op(start_ns, PAIRS);
+}
+
+/* Several held at once: the pairs do not all go through the one hot object. */
+static double pool_burst(void *user)
+{
+    struct canp_objpool *pool = ((struct context *)user)->pool;
+    void *object[BURST];
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < PAIRS / BURST; i++) {
+        for (unsigned k = 0; k < BURST; k++)
+            bench_use(object[k] = canp_objpool_acquire(pool));
+        for (unsigned k = 0; k < BURST; k++)
+            canp_objpool_release(pool, object[k]);
+    }
+    return per_op(start_ns, PAIRS / BURST * BURST);
+}
+
+static double malloc_burst(void *user)
+{
+    void *object[BURST];
+    uint64_t start_ns = bench_now_ns();
+
+    bench_use(user);
+    for (unsigned i = 0; i < PAIRS / BURST; i++) {
+        for (unsigned k = 0; k < BURST; k++)
+            bench_use(object[k] = malloc(OBJECT_BYTES));
+        for (unsigned k = 0; k < BURST; k++)
+            free(object[k]);
+    }
+    return per_op(start_ns, PAIRS / BURST * BURST);
+}
+
+/* ------------------------------------------------------------------ two threads: one acquires, one releases
+ */
+
+#define TRAY       512 /* objects that change hands at once */
+#define TRAYS      4   /* under way */
+#define TRAY_COUNT 400
+
+/* What both threads spend on acquiring and releasing, in processor time: waiting for each other, and for a
+ * processor on a busy machine, does not count. */
+struct handover {
+    struct context *context;
+    void (*release)(struct context *context, void *object);
+    sem_t filled, emptied;
+    uint64_t release_ns;
+    void *trays[TRAYS][TRAY];
+};
+
+static uint64_t thread_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+static void *receive(void *arg)
+{
+    struct handover *handover = arg;
+
+    for (unsigned n = 0; n < TRAY_COUNT; n++) {
+        sem_wait(&handover->filled);
+        uint64_t start_ns = thread_ns();
+        for (unsigned i = 0; i < TRAY; i++)
+            handover->release(handover->context, handover->trays[n % TRAYS][i]);
+        handover->release_ns += thread_ns() - start_ns;
+        sem_post(&handover->emptied);
+    }
+    return NULL;
+}
+
+static double hand_over(struct context *context, void *(*acquire)(struct context *context),
+                        void (*release)(struct context *context, void *object))
+{
+    static struct handover handover;
+    uint64_t acquire_ns = 0;
+    pthread_t receiver;
+
+    handover.context = context;
+    handover.release = release;
+    handover.release_ns = 0;
+    sem_init(&handover.filled, 0, 0);
+    sem_init(&handover.emptied, 0, TRAYS);
+    if (pthread_create(&receiver, NULL, receive, &handover) != 0)
+        return -EAGAIN;
+    for (unsigned n = 0; n < TRAY_COUNT; n++) {
+        sem_wait(&handover.emptied);
+        uint64_t start_ns = thread_ns();
+        for (unsigned i = 0; i < TRAY; i++)
+            *(void **)(handover.trays[n % TRAYS][i] = acquire(context)) = context;
+        acquire_ns += thread_ns() - start_ns;
+        sem_post(&handover.filled);
+    }
+    pthread_join(receiver, NULL);
+    sem_destroy(&handover.filled);
+    sem_destroy(&handover.emptied);
+    return (double)(acquire_ns + handover.release_ns) / ((double)TRAY_COUNT * TRAY);
+}
+
+static void *acquire_pooled(struct context *context)
+{
+    return canp_objpool_acquire(context->pool);
+}
+
+static void release_pooled(struct context *context, void *object)
+{
+    bench_use((void *)(uintptr_t) * (unsigned *)object);
+    canp_objpool_release(context->pool, object);
+}
+
+static void *acquire_malloced(struct context *context)
+{
+    bench_use(context);
+    return malloc(OBJECT_BYTES);
+}
+
+static void release_malloced(struct context *context, void *object)
+{
+    bench_use(context);
+    bench_use((void *)(uintptr_t) * (unsigned *)object);
+    free(object);
+}
+
+static double pool_pair_shared(void *user)
+{
+    return hand_over(user, acquire_pooled, release_pooled);
+}
+
+static double malloc_free_shared(void *user)
+{
+    return hand_over(user, acquire_malloced, release_malloced);
+}
+
+/* ------------------------------------------------------------------ buffers */
+
+static double buffer_slice(void *user)
+{
+    const struct canp_buf *buf = &((struct context *)user)->buf;
+    struct canp_buf slice;
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < PAIRS; i++) {
+        if (canp_buf_slice(buf, i % 64, 24, &slice) < 0)
+            return -ERANGE;
+        bench_use(slice.data);
+        canp_buf_release(&slice);
+    }
+    return per_op(start_ns, PAIRS);
+}
+
+static __attribute__((noinline)) void plain_call(const void *argument)
+{
+    bench_use(argument);
+}
+
+static double call(void *user)
+{
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < PAIRS; i++)
+        plain_call(user);
+    return per_op(start_ns, PAIRS);
+}
+
+/* ------------------------------------------------------------------ mappings */
+
+static double mapcache_hit(void *user)
+{
+    struct context *context = user;
+    struct canp_mapped *mapped;
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < OPENS; i++) {
+        int r = canp_mapcache_get(context->cache, &context->id, -1, &mapped);
+        if (r < 0)
+            return r;
+        bench_use(mapped);
+        canp_mapped_release(mapped);
+    }
+    return per_op(start_ns, OPENS);
+}
+
+static double open_mmap_munmap(void *user)
+{
+    struct context *context = user;
+    uint64_t start_ns = bench_now_ns();
+
+    for (unsigned i = 0; i < OPENS; i++) {
+        int fd = open(context->path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+            return -errno;
+        void *data = mmap(NULL, FILE_BYTES, PROT_READ, MAP_SHARED, fd, 0);
+        close(fd);
+        if (data == MAP_FAILED)
+            return -errno;
+        bench_use(data);
+        munmap(data, FILE_BYTES);
+    }
+    return per_op(start_ns, OPENS);
+}
+
+/* ------------------------------------------------------------------ set-up */
+
+static int make_pools(struct context *context)
+{
+    struct canp_objpool_opts pool_opts = CANP_OBJPOOL_OPTS_INIT;
+    struct canp_mempool_opts mempool_opts = CANP_MEMPOOL_OPTS_INIT;
+    struct canp_mbuf mbuf = CANP_MBUF_INIT;
+
+    pool_opts.object_bytes = OBJECT_BYTES;
+    pool_opts.ready_count = pool_opts.object_count_max = 8192;
+    int r = canp_objpool_create(&pool_opts, &context->pool);
+    if (r == 0)
+        r = canp_mempool_create(&mempool_opts, &context->mempool);
+    if (r == 0)
+        r = canp_mbuf_create(context->mempool, 1024, 0, &mbuf);
+    if (r < 0)
+        return r;
+    mbuf.used_bytes = mbuf.capacity_bytes;
+    canp_mbuf_freeze(&mbuf, &context->buf);
+    pthread_mutex_init(&context->mutex_pool.lock, NULL);
+    for (unsigned i = 0; i < BURST; i++)
+        mutex_release(&context->mutex_pool, acquire_pooled(context));
+    return 0;
+}
+
+static int make_file(struct context *context)
+{
+    struct canp_mapcache_opts opts = CANP_MAPCACHE_OPTS_INIT;
+    struct canp_mapped *mapped;
+    int fd = mkstemp(context->path);
+
+    if (fd < 0)
+        return -errno;
+    int r = ftruncate(fd, FILE_BYTES) < 0 ? -errno : canp_file_id_of(fd, &context->id);
+    if (r == 0)
+        r = canp_mapcache_create(&opts, &context->cache);
+    if (r == 0)
+        r = canp_mapcache_get(context->cache, &context->id, fd, &mapped);
+    if (r == 0)
+        canp_mapped_release(mapped);
+    close(fd);
+    return r;
+}
+
+static void end(struct context *context)
+{
+    while (context->mutex_pool.count > 0)
+        release_pooled(context, mutex_acquire(&context->mutex_pool));
+    canp_buf_release(&context->buf);
+    canp_mempool_free(context->mempool);
+    canp_objpool_free(context->pool);
+    canp_mapcache_free(context->cache);
+    unlink(context->path);
+}
+
+int bench_pools(struct bench *bench)
+{
+    static const struct bench_case cases[] = {
+        {"pool_pair", "ns", pool_pair, "malloc_free", malloc_free, 0.35, NULL},
+        {"pool_pair_mutex", "ns", pool_pair, "mutex_pool", mutex_pair, 0, NULL},
+        {"pool_burst", "ns", pool_burst, "malloc_burst", malloc_burst, 0, NULL},
+        {"pool_pair_shared", "ns", pool_pair_shared, "malloc_free_shared", malloc_free_shared, 0.9, NULL},
+        {"buffer_slice", "ns", buffer_slice, "call", call, 10, NULL},
+        {"mapcache_hit", "ns", mapcache_hit, "open_mmap_munmap", open_mmap_munmap, 0.02, NULL},
+    };
+    struct context context = {.path = "/tmp/canp-bench-XXXXXX"};
+    int r = make_pools(&context);
+
+    if (r == 0)
+        r = make_file(&context);
+    for (size_t i = 0; r == 0 && i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct bench_case one = cases[i];
+        one.user = &context;
+        r = bench_run(bench, &one);
+    }
+    end(&context);
+    return r;
+}
