@@ -11,6 +11,8 @@ import re
 import struct
 import sys
 
+import canp_unpack
+
 MAGIC = bytes.fromhex("8943414E500D0A1A")
 MASK64 = (1 << 64) - 1
 EVENTS, IFACES, GAPS, PACKED, BACKWARDS = 1, 2, 4, 8, 16
@@ -184,8 +186,7 @@ class Counts:
 
 def unpacked_rows(block):
     if block.flags & PACKED:
-        import canp_unpack
-        return canp_unpack.rows(block)
+        return canp_unpack.unpack(block.payload[:block.stored_bytes - block.tail_bytes])
     return block.payload[:block.row_bytes]
 
 

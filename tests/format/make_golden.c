@@ -1,14 +1,16 @@
 /*
  * Made the golden files of version 1, once. They are never made anew: a reader must read what was written
  * long ago. Kept to say what is in them, and to make files of later versions.
- * usage: make_golden NEW-DIRECTORY
+ * usage: make_golden NEW-DIRECTORY NAME...
  */
+#include <canp/repack.h>
 #include <canp/rows.h>
 #include <canp/vehicle.h>
 #include <canp/writer.h>
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define START_NS INT64_C(1700000000123456789)
@@ -201,14 +203,40 @@ static void make_damaged(const char *dir)
     spoil(damaged_at, 16);
 }
 
+/* The records of `sealed` and a stretch of the drive, packed. */
+static void make_packed(const char *dir)
+{
+    struct canp_repack_stats stats;
+    struct canp_writer *w = begin(dir, "packed");
+    put_frames(w);
+    put_events(w);
+    put_drive(w, 1, 10 * DRIVE_FRAMES);
+    for (unsigned i = 0; i < 20; i++)
+        put_can(w, 9000 - (int64_t)i * 100, 0x100 + i, 4, 0, CANP_DIR_RX);
+    put_xl(w, 10000, 2048, true);
+    must(canp_writer_finish(w), "finish");
+    canp_writer_close(w);
+    must(canp_repack(path, NULL, &stats, NULL), "repack");
+    if (stats.changed != 1)
+        exit(1);
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fputs("usage: make_golden NEW-DIRECTORY\n", stderr);
+    static const struct {
+        const char *name;
+        void (*make)(const char *dir);
+    } files[] = {
+        {"sealed", make_sealed}, {"torn", make_torn}, {"damaged", make_damaged}, {"packed", make_packed}};
+    if (argc < 3) {
+        fputs("usage: make_golden NEW-DIRECTORY sealed|torn|damaged|packed...\n", stderr);
         return 2;
     }
-    make_sealed(argv[1]);
-    make_torn(argv[1]);
-    make_damaged(argv[1]);
+    for (int i = 2; i < argc; i++) {
+        for (unsigned k = 0; k < sizeof(files) / sizeof(files[0]); k++) {
+            if (strcmp(files[k].name, argv[i]) == 0)
+                files[k].make(argv[1]);
+        }
+    }
     return 0;
 }
