@@ -1,0 +1,111 @@
+/*
+ * Monitor: looks at memory, caches, pools and slab rings every so often, and says what it sees to a callback;
+ * what is out of order is flagged. It has no thread of its own: whoever has a loop calls
+ * canp_monitor_check().
+ *
+ * Threads: one thread uses a monitor, not the capture thread (it takes locks). What it watches may be in use
+ * by others.
+ */
+#ifndef CANP_MONITOR_H
+#define CANP_MONITOR_H
+
+#include <canp/export.h>
+#include <canp/mapcache.h>
+#include <canp/mempool.h>
+#include <canp/memstats.h>
+#include <canp/slabring.h>
+#include <stddef.h>
+#include <stdint.h>
+
+CANP_BEGIN_DECLS
+
+/* Of each kind; one more is refused with -ENOSPC. */
+#define CANP_MONITOR_WATCHES_MAX 8
+
+/* X(NAME, bit, key, text) */
+#define CANP_MONITOR_WARNINGS(X)                                                                             \
+    X(LOW_HIT_RATE, 1, low_hit_rate, "a mapping cache misses often: its budget may be too small")            \
+    X(STALLED, 2, stalled, "a slab ring had no free slot: the consumer does not keep up")                    \
+    X(EXHAUSTED, 4, exhausted, "a class of a layered pool was exhausted")                                    \
+    X(HELD_LONG, 8, held_long, "something is held for long: a leak, or a forgotten reference")
+
+enum canp_monitor_warning {
+#define CANP_MONITOR_ENUM(NAME, bit, key, text) CANP_MONITOR_##NAME = (bit),
+    CANP_MONITOR_WARNINGS(CANP_MONITOR_ENUM)
+#undef CANP_MONITOR_ENUM
+};
+
+/* A sentence for people; NULL for a bit that is none. Static. */
+CANP_API const char *canp_monitor_warning_text(unsigned bit);
+
+struct canp_monitor_report {
+    uint64_t number;     /* 1 for the first */
+    uint64_t elapsed_ns; /* since the report before, or the monitor's creation; "now" below means this time */
+    unsigned warnings;   /* enum canp_monitor_warning, or-ed */
+    struct canp_memstats memory;
+    uint64_t held_long; /* ledger entries older than held_age_ns; 0 where that is off */
+    unsigned cache_count, pool_count, ring_count;
+    struct {
+        const char *name;
+        struct canp_mapcache_stats stats;
+        double hit_rate_now; /* 1 if nothing was looked up */
+    } caches[CANP_MONITOR_WATCHES_MAX];
+    struct {
+        const char *name;
+        struct canp_mempool_stats stats;
+        uint64_t misses_now;
+    } pools[CANP_MONITOR_WATCHES_MAX];
+    struct {
+        const char *name;
+        struct canp_slabring_stats stats;
+        uint64_t stalls_now;
+        uint64_t stall_ns_now;
+    } rings[CANP_MONITOR_WATCHES_MAX];
+};
+
+typedef void canp_monitor_callback(void *user, const struct canp_monitor_report *report);
+
+struct canp_monitor_opts {
+    uint64_t interval_ns; /* 0: each check reports */
+    double low_hit_rate;  /* below it, now, a cache is flagged */
+    uint64_t lookups_min; /* fewer look-ups now say nothing about a hit rate */
+    uint64_t held_age_ns; /* 0: does not ask the ledger, which costs a walk through all objects */
+    canp_monitor_callback *report;
+    void *user;
+};
+#define CANP_MONITOR_OPTS_INIT                                                                               \
+    {                                                                                                        \
+        1000000000u, 0.8, 100, 0, NULL, NULL                                                                 \
+    }
+
+struct canp_monitor;
+
+/* *out is owned: canp_monitor_free(). 0; -EINVAL (no callback); -ENOMEM. */
+CANP_API int canp_monitor_create(const struct canp_monitor_opts *opts, struct canp_monitor **out);
+CANP_API void canp_monitor_free(struct canp_monitor *monitor);
+
+/* What is watched, and its name, must outlive the monitor. 0, or -ENOSPC. */
+CANP_API int canp_monitor_watch_cache(struct canp_monitor *monitor, const char *name,
+                                      struct canp_mapcache *cache);
+CANP_API int canp_monitor_watch_pool(struct canp_monitor *monitor, const char *name,
+                                     const struct canp_mempool *pool);
+CANP_API int canp_monitor_watch_ring(struct canp_monitor *monitor, const char *name,
+                                     const struct canp_slabring *ring);
+
+/* Reports if the interval has passed since the last report: 1 if it did, else 0. Costs a clock read if not.
+ */
+CANP_API int canp_monitor_check(struct canp_monitor *monitor);
+
+/* Reports now, whatever the time. */
+CANP_API void canp_monitor_report(struct canp_monitor *monitor);
+
+/* Until canp_monitor_check() will report; 0: now. For a loop's time-out. */
+CANP_API uint64_t canp_monitor_due_ns(const struct canp_monitor *monitor);
+
+/* As a JSON object of one line. Like snprintf: returns the length needed, cut (and terminated) if that is
+ * text_bytes or more; 16 KiB suffice. */
+CANP_API size_t canp_monitor_json(const struct canp_monitor_report *report, char *text, size_t text_bytes);
+
+CANP_END_DECLS
+
+#endif

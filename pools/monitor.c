@@ -1,0 +1,321 @@
+/*
+ * The monitor (canp/monitor.h).
+ *
+ * Invariant: the `before` values are those of the last report, so that "now" always means since then. One
+ * thread.
+ */
+#include <canp/monitor.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "clock.h"
+#include "memstats_private.h"
+
+struct canp_monitor {
+    struct canp_monitor_opts opts;
+    uint64_t last_ns;
+    struct {
+        struct canp_mapcache *cache;
+        struct canp_cachestats before;
+    } caches[CANP_MONITOR_WATCHES_MAX];
+    struct {
+        const struct canp_mempool *pool;
+        uint64_t misses_before;
+    } pools[CANP_MONITOR_WATCHES_MAX];
+    struct {
+        const struct canp_slabring *ring;
+        uint64_t stalls_before;
+        uint64_t stall_ns_before;
+    } rings[CANP_MONITOR_WATCHES_MAX];
+    struct canp_monitor_report report; /* too large for a stack; holds names and counts between reports */
+};
+
+const char *canp_monitor_warning_text(unsigned bit)
+{
+    switch (bit) {
+#define CANP_MONITOR_TEXT(NAME, value, key, text)                                                            \
+    case value:                                                                                              \
+        return text;
+        CANP_MONITOR_WARNINGS(CANP_MONITOR_TEXT)
+#undef CANP_MONITOR_TEXT
+    default:
+        return NULL;
+    }
+}
+
+int canp_monitor_create(const struct canp_monitor_opts *opts, struct canp_monitor **out)
+{
+    if (opts->report == NULL)
+        return -EINVAL;
+    struct canp_monitor *monitor = calloc(1, sizeof(*monitor));
+    if (monitor == NULL)
+        return -ENOMEM;
+    monitor->opts = *opts;
+    monitor->last_ns = canp_clock_ns();
+    *out = monitor;
+    return 0;
+}
+
+void canp_monitor_free(struct canp_monitor *monitor)
+{
+    free(monitor);
+}
+
+/* ------------------------------------------------------------------ what is watched */
+
+static uint64_t misses_of(const struct canp_mempool_stats *stats)
+{
+    uint64_t misses = 0;
+
+    for (unsigned i = 0; i < stats->class_count; i++)
+        misses += stats->classes[i].misses;
+    return misses;
+}
+
+int canp_monitor_watch_cache(struct canp_monitor *monitor, const char *name, struct canp_mapcache *cache)
+{
+    unsigned at = monitor->report.cache_count;
+    struct canp_mapcache_stats stats;
+
+    if (at == CANP_MONITOR_WATCHES_MAX)
+        return -ENOSPC;
+    canp_mapcache_stats(cache, &stats);
+    monitor->caches[at].cache = cache;
+    monitor->caches[at].before = stats.lookups;
+    monitor->report.caches[at].name = name;
+    monitor->report.cache_count = at + 1;
+    return 0;
+}
+
+int canp_monitor_watch_pool(struct canp_monitor *monitor, const char *name, const struct canp_mempool *pool)
+{
+    unsigned at = monitor->report.pool_count;
+    struct canp_mempool_stats stats;
+
+    if (at == CANP_MONITOR_WATCHES_MAX)
+        return -ENOSPC;
+    canp_mempool_stats(pool, &stats);
+    monitor->pools[at].pool = pool;
+    monitor->pools[at].misses_before = misses_of(&stats);
+    monitor->report.pools[at].name = name;
+    monitor->report.pool_count = at + 1;
+    return 0;
+}
+
+int canp_monitor_watch_ring(struct canp_monitor *monitor, const char *name, const struct canp_slabring *ring)
+{
+    unsigned at = monitor->report.ring_count;
+    struct canp_slabring_stats stats;
+
+    if (at == CANP_MONITOR_WATCHES_MAX)
+        return -ENOSPC;
+    canp_slabring_stats(ring, &stats);
+    monitor->rings[at].ring = ring;
+    monitor->rings[at].stalls_before = stats.stalls;
+    monitor->rings[at].stall_ns_before = stats.stall_ns;
+    monitor->report.rings[at].name = name;
+    monitor->report.ring_count = at + 1;
+    return 0;
+}
+
+/* ------------------------------------------------------------------ a report */
+
+static void look_at_caches(struct canp_monitor *monitor)
+{
+    struct canp_monitor_report *report = &monitor->report;
+
+    for (unsigned i = 0; i < report->cache_count; i++) {
+        struct canp_mapcache_stats *stats = &report->caches[i].stats;
+        canp_mapcache_stats(monitor->caches[i].cache, stats);
+        struct canp_cachestats now = {
+            .hits = stats->lookups.hits - monitor->caches[i].before.hits,
+            .misses = stats->lookups.misses - monitor->caches[i].before.misses,
+        };
+        report->caches[i].hit_rate_now = canp_cachestats_hit_rate(&now);
+        monitor->caches[i].before = stats->lookups;
+        if (now.hits + now.misses >= monitor->opts.lookups_min &&
+            report->caches[i].hit_rate_now < monitor->opts.low_hit_rate)
+            report->warnings |= CANP_MONITOR_LOW_HIT_RATE;
+    }
+}
+
+static void look_at_pools(struct canp_monitor *monitor)
+{
+    struct canp_monitor_report *report = &monitor->report;
+
+    for (unsigned i = 0; i < report->pool_count; i++) {
+        canp_mempool_stats(monitor->pools[i].pool, &report->pools[i].stats);
+        uint64_t misses = misses_of(&report->pools[i].stats);
+        report->pools[i].misses_now = misses - monitor->pools[i].misses_before;
+        monitor->pools[i].misses_before = misses;
+        if (report->pools[i].misses_now > 0)
+            report->warnings |= CANP_MONITOR_EXHAUSTED;
+    }
+}
+
+static void look_at_rings(struct canp_monitor *monitor)
+{
+    struct canp_monitor_report *report = &monitor->report;
+
+    for (unsigned i = 0; i < report->ring_count; i++) {
+        const struct canp_slabring_stats *stats = &report->rings[i].stats;
+        canp_slabring_stats(monitor->rings[i].ring, &report->rings[i].stats);
+        report->rings[i].stalls_now = stats->stalls - monitor->rings[i].stalls_before;
+        report->rings[i].stall_ns_now = stats->stall_ns - monitor->rings[i].stall_ns_before;
+        monitor->rings[i].stalls_before = stats->stalls;
+        monitor->rings[i].stall_ns_before = stats->stall_ns;
+        if (report->rings[i].stall_ns_now > 0 || report->rings[i].stalls_now > 0)
+            report->warnings |= CANP_MONITOR_STALLED;
+    }
+}
+
+static void look_at_ledger(struct canp_monitor *monitor)
+{
+    uint64_t age_ns = monitor->opts.held_age_ns;
+
+    if (age_ns == 0) {
+        canp_ledger_tick(); /* so that others that ask find ages */
+        return;
+    }
+    monitor->report.held_long = canp_ledger_each(age_ns, NULL, NULL);
+    if (monitor->report.held_long > 0)
+        monitor->report.warnings |= CANP_MONITOR_HELD_LONG;
+}
+
+void canp_monitor_report(struct canp_monitor *monitor)
+{
+    struct canp_monitor_report *report = &monitor->report;
+    uint64_t now_ns = canp_clock_ns();
+
+    report->number++;
+    report->elapsed_ns = now_ns - monitor->last_ns;
+    report->warnings = 0;
+    monitor->last_ns = now_ns;
+    canp_memstats_read(&report->memory);
+    look_at_caches(monitor);
+    look_at_pools(monitor);
+    look_at_rings(monitor);
+    look_at_ledger(monitor);
+    monitor->opts.report(monitor->opts.user, report);
+}
+
+uint64_t canp_monitor_due_ns(const struct canp_monitor *monitor)
+{
+    uint64_t passed_ns = canp_clock_ns() - monitor->last_ns;
+
+    return passed_ns < monitor->opts.interval_ns ? monitor->opts.interval_ns - passed_ns : 0;
+}
+
+int canp_monitor_check(struct canp_monitor *monitor)
+{
+    if (canp_monitor_due_ns(monitor) > 0)
+        return 0;
+    canp_monitor_report(monitor);
+    return 1;
+}
+
+/* ------------------------------------------------------------------ JSON */
+
+static void write_warnings(struct canp_json *json, unsigned warnings)
+{
+    canp_json_open(json, "warnings", '[');
+#define CANP_MONITOR_KEY(NAME, bit, key, text)                                                               \
+    if (warnings & (bit))                                                                                    \
+        canp_json_string(json, NULL, #key);
+    CANP_MONITOR_WARNINGS(CANP_MONITOR_KEY)
+#undef CANP_MONITOR_KEY
+    canp_json_close(json, ']');
+}
+
+static void write_caches(struct canp_json *json, const struct canp_monitor_report *report)
+{
+    canp_json_open(json, "caches", '[');
+    for (unsigned i = 0; i < report->cache_count; i++) {
+        const struct canp_mapcache_stats *stats = &report->caches[i].stats;
+        canp_json_open(json, NULL, '{');
+        canp_json_string(json, "name", report->caches[i].name);
+        canp_json_u64(json, "hits", stats->lookups.hits);
+        canp_json_u64(json, "misses", stats->lookups.misses);
+        canp_json_u64(json, "evictions", stats->lookups.evictions);
+        canp_json_double(json, "hit_rate", canp_cachestats_hit_rate(&stats->lookups));
+        canp_json_double(json, "hit_rate_now", report->caches[i].hit_rate_now);
+        canp_json_u64(json, "refusals", stats->refusals);
+        canp_json_u64(json, "lost", stats->lost);
+        canp_json_u64(json, "count", stats->count);
+        canp_json_u64(json, "in_use", stats->in_use);
+        canp_json_u64(json, "bytes", stats->bytes);
+        canp_json_u64(json, "bytes_peak", stats->bytes_peak);
+        canp_json_u64(json, "bytes_max", stats->bytes_max);
+        canp_json_close(json, '}');
+    }
+    canp_json_close(json, ']');
+}
+
+static void write_pools(struct canp_json *json, const struct canp_monitor_report *report)
+{
+    canp_json_open(json, "pools", '[');
+    for (unsigned i = 0; i < report->pool_count; i++) {
+        const struct canp_mempool_stats *stats = &report->pools[i].stats;
+        canp_json_open(json, NULL, '{');
+        canp_json_string(json, "name", report->pools[i].name);
+        canp_json_u64(json, "misses_now", report->pools[i].misses_now);
+        canp_json_u64(json, "refusals", stats->refusals);
+        canp_json_u64(json, "direct_in_use", stats->direct_in_use);
+        canp_json_u64(json, "direct_bytes", stats->direct_bytes);
+        canp_json_open(json, "classes", '[');
+        for (unsigned k = 0; k < stats->class_count; k++) {
+            canp_json_open(json, NULL, '{');
+            canp_json_u64(json, "block_bytes", stats->classes[k].block_bytes);
+            canp_json_u64(json, "count_max", stats->classes[k].count_max);
+            canp_json_u64(json, "created", stats->classes[k].created);
+            canp_json_u64(json, "in_use", stats->classes[k].in_use);
+            canp_json_u64(json, "acquires", stats->classes[k].acquires);
+            canp_json_u64(json, "misses", stats->classes[k].misses);
+            canp_json_close(json, '}');
+        }
+        canp_json_close(json, ']');
+        canp_json_close(json, '}');
+    }
+    canp_json_close(json, ']');
+}
+
+static void write_rings(struct canp_json *json, const struct canp_monitor_report *report)
+{
+    canp_json_open(json, "rings", '[');
+    for (unsigned i = 0; i < report->ring_count; i++) {
+        const struct canp_slabring_stats *stats = &report->rings[i].stats;
+        canp_json_open(json, NULL, '{');
+        canp_json_string(json, "name", report->rings[i].name);
+        canp_json_u64(json, "slots", stats->slot_count);
+        canp_json_u64(json, "free", stats->free_slots);
+        canp_json_u64(json, "filling", stats->filling_slots);
+        canp_json_u64(json, "full", stats->full_slots);
+        canp_json_u64(json, "spilling", stats->spilling_slots);
+        canp_json_u64(json, "full_max", stats->full_slots_max);
+        canp_json_u64(json, "committed", stats->committed);
+        canp_json_u64(json, "taken", stats->taken);
+        canp_json_u64(json, "stalls", stats->stalls);
+        canp_json_u64(json, "stall_ns", stats->stall_ns);
+        canp_json_u64(json, "stalls_now", report->rings[i].stalls_now);
+        canp_json_close(json, '}');
+    }
+    canp_json_close(json, ']');
+}
+
+size_t canp_monitor_json(const struct canp_monitor_report *report, char *text, size_t text_bytes)
+{
+    struct canp_json json;
+
+    canp_json_start(&json, text, text_bytes);
+    canp_json_open(&json, NULL, '{');
+    canp_json_u64(&json, "number", report->number);
+    canp_json_u64(&json, "elapsed_ns", report->elapsed_ns);
+    write_warnings(&json, report->warnings);
+    canp_memstats_write(&json, "memory", &report->memory);
+    canp_json_u64(&json, "held_long", report->held_long);
+    write_caches(&json, report);
+    write_pools(&json, report);
+    write_rings(&json, report);
+    canp_json_close(&json, '}');
+    return json.length;
+}

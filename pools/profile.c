@@ -1,0 +1,85 @@
+/* Profiling (canp/profile.h). Invariant: sums only grow, by whole scopes. Any thread. */
+#include <canp/profile.h>
+
+#include "clock.h"
+#include "json.h"
+
+static void add(uint64_t *sum, uint64_t n)
+{
+    __atomic_fetch_add(sum, n, __ATOMIC_RELAXED);
+}
+
+static void raise_max(uint64_t *max, uint64_t value)
+{
+    uint64_t before = __atomic_load_n(max, __ATOMIC_RELAXED);
+
+    while (value > before) { /* ends: a failed exchange means that the maximum has risen */
+        if (__atomic_compare_exchange_n(max, &before, value, 1, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+            return;
+    }
+}
+
+void canp_profile_begin(struct canp_profile_scope *scope, struct canp_profile *profile)
+{
+    struct canp_memstats stats;
+
+    canp_memstats_read_thread(&stats);
+    scope->profile = profile;
+    scope->before = stats.total;
+    scope->start_ns = canp_clock_ns();
+}
+
+void canp_profile_end(struct canp_profile_scope *scope)
+{
+    uint64_t took_ns = canp_clock_ns() - scope->start_ns;
+    struct canp_profile *profile = scope->profile;
+    struct canp_memstats stats;
+
+    canp_memstats_read_thread(&stats);
+    add(&profile->calls, 1);
+    add(&profile->total_ns, took_ns);
+    raise_max(&profile->max_ns, took_ns);
+    add(&profile->allocs, stats.total.allocs - scope->before.allocs);
+    add(&profile->frees, stats.total.frees - scope->before.frees);
+    add(&profile->allocated_bytes, stats.total.allocated_bytes - scope->before.allocated_bytes);
+    add(&profile->freed_bytes, stats.total.freed_bytes - scope->before.freed_bytes);
+}
+
+static uint64_t load(const uint64_t *sum)
+{
+    return __atomic_load_n(sum, __ATOMIC_RELAXED);
+}
+
+void canp_profile_read(const struct canp_profile *profile, struct canp_profile *out)
+{
+    *out = (struct canp_profile){
+        .name = profile->name,
+        .calls = load(&profile->calls),
+        .total_ns = load(&profile->total_ns),
+        .max_ns = load(&profile->max_ns),
+        .allocs = load(&profile->allocs),
+        .frees = load(&profile->frees),
+        .allocated_bytes = load(&profile->allocated_bytes),
+        .freed_bytes = load(&profile->freed_bytes),
+    };
+}
+
+size_t canp_profile_json(const struct canp_profile *profile, char *text, size_t text_bytes)
+{
+    struct canp_profile sums;
+    struct canp_json json;
+
+    canp_profile_read(profile, &sums);
+    canp_json_start(&json, text, text_bytes);
+    canp_json_open(&json, NULL, '{');
+    canp_json_string(&json, "name", sums.name);
+    canp_json_u64(&json, "calls", sums.calls);
+    canp_json_u64(&json, "total_ns", sums.total_ns);
+    canp_json_u64(&json, "max_ns", sums.max_ns);
+    canp_json_u64(&json, "allocs", sums.allocs);
+    canp_json_u64(&json, "frees", sums.frees);
+    canp_json_u64(&json, "allocated_bytes", sums.allocated_bytes);
+    canp_json_u64(&json, "freed_bytes", sums.freed_bytes);
+    canp_json_close(&json, '}');
+    return json.length;
+}

@@ -1,0 +1,28 @@
+#!/bin/sh
+# Each public header compiles on its own, as C11 and as C++17, without a warning.
+# usage: headers_test.sh SOURCE_DIR CC
+set -eu
+source=$1
+cc=$2
+cxx=${CXX:-c++}
+includes=
+for room in pools engine capture; do includes="$includes -I$source/$room/include"; done
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+count=0
+for header in "$source"/*/include/canp/*.h; do
+    name=canp/$(basename "$header")
+    printf '#include <%s>\nint main(void) { return 0; }\n' "$name" >"$work/alone.c"
+    # shellcheck disable=SC2086
+    "$cc" -std=c11 -Wall -Wextra -Werror $includes -fsyntax-only "$work/alone.c" || { echo "C11: $name"; failed=1; }
+    if command -v "$cxx" >/dev/null; then
+        # shellcheck disable=SC2086
+        "$cxx" -x c++ -std=c++17 -Wall -Wextra -Werror $includes -fsyntax-only "$work/alone.c" || { echo "C++17: $name"; failed=1; }
+    fi
+    count=$((count + 1))
+done
+command -v "$cxx" >/dev/null || { echo "skipped in part: no C++ compiler ($cxx)"; [ "$failed" = 0 ] && exit 77; }
+[ "$count" -gt 10 ] || { echo "only $count headers found"; exit 1; }
+echo "$count headers"
+exit $failed
