@@ -90,7 +90,7 @@ static int find_lanes(struct canp_packer *p, const uint8_t *rows, size_t rows_by
             return r;
         p->lane_of_row[count] = (uint16_t)lane;
         p->lanes[lane].rows++;
-        at += p->lanes[lane].row_bytes;
+        at += canp_row_bytes(rows + at); /* the lane's row_bytes, but without waiting for the look-up */
     }
     p->row_count = count;
     return 0;

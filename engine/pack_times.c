@@ -9,13 +9,14 @@
 
 #include "pack_bits.h"
 
-#define SAMPLES 15U
+#define SAMPLES        31U
+#define CLOSE_LOOK_MIN 40U /* values; for fewer it does not pay */
 
 /* About the median of the n differences: the middle one of some of them. */
 static int64_t typical(const uint64_t *steps, uint32_t n)
 {
     int64_t sample[SAMPLES];
-    uint32_t count = n < SAMPLES ? n : SAMPLES;
+    uint32_t count = n < SAMPLES ? n : n < 4 * SAMPLES ? SAMPLES / 2 : SAMPLES;
     for (uint32_t i = 0; i < count; i++) {
         int64_t v = (int64_t)steps[(uint64_t)i * n / count];
         uint32_t at = i;
@@ -26,22 +27,53 @@ static int64_t typical(const uint64_t *steps, uint32_t n)
     return sample[count / 2];
 }
 
+/* Bits that the values, or some of them, take with order k. */
+static uint64_t bits_taken(const uint64_t *values, uint32_t n, uint32_t stride, unsigned k)
+{
+    uint64_t bits = 0;
+    for (uint32_t i = 0; i < n; i += stride) {
+        unsigned zeros = 63U - (unsigned)__builtin_clzll(values[i] + (UINT64_C(1) << k)) - k;
+        bits += zeros < CANP_PACK_ESCAPE ? 2 * zeros + 1 + k : CANP_PACK_ESCAPE + 64;
+    }
+    return bits;
+}
+
 /*
- * The order k for these values. A value below 2^k costs one bit more when k grows, one of 2^(k+1) or more
- * costs one less: the best k is where there are as many of the one as of the other.
+ * The order k for these values. How many of them have b significant bits tells about what each k costs: a
+ * value of up to k bits takes one bit more with k + 1 than with k, one of k + 1, or of more than k + 2, takes
+ * one less, and those of k + 2 even out. What comes near to the least is then looked at closely.
  */
 static uint8_t choose_k(const uint64_t *values, uint32_t n)
 {
-    uint32_t count[66] = {0}, stride = n / 256 + 1, seen = 0;
-    for (uint32_t i = 0; i < n; i += stride, seen++)
-        count[values[i] ? 64 - __builtin_clzll(values[i]) : 0]++;
-    uint32_t below = 0; /* values below 2^k */
-    for (uint8_t k = 0; k < CANP_PACK_K_MAX; k++) {
-        below += count[k];
-        if (below >= seen - below - count[k + 1])
-            return k;
+    uint32_t count[66] = {0}, stride = n / 512 + 1;
+    int64_t about[CANP_PACK_K_MAX + 1], below = 0, above = 0, least;
+    about[0] = 0;
+    for (uint32_t i = 0; i < n; i += stride, above++) {
+        unsigned bits = values[i] ? 64 - (unsigned)__builtin_clzll(values[i]) : 0;
+        count[bits]++;
+        about[0] += 2 * bits;
     }
-    return CANP_PACK_K_MAX;
+    least = about[0];
+    above -= count[0] + count[1]; /* values of more than k + 1 bits */
+    for (unsigned k = 0; k < CANP_PACK_K_MAX; k++) {
+        below += count[k];
+        above -= count[k + 2];
+        about[k + 1] = about[k] + below - count[k + 1] - above;
+        least = about[k + 1] < least ? about[k + 1] : least;
+    }
+    int64_t near = n < CLOSE_LOOK_MIN ? 0 : least / 16;
+    uint64_t best_bits = UINT64_MAX;
+    uint8_t best = 0;
+    for (unsigned k = 0; k <= CANP_PACK_K_MAX; k++) {
+        if (about[k] > least + near)
+            continue;
+        if (near == 0)
+            return (uint8_t)k;
+        uint64_t bits = bits_taken(values, n, n / 64 + 1, k);
+        best = bits < best_bits ? (uint8_t)k : best;
+        best_bits = bits < best_bits ? bits : best_bits;
+    }
+    return best;
 }
 
 static void put_values(struct canp_bits_out *bits, const uint64_t *values, uint32_t n, uint8_t k)

@@ -10,7 +10,10 @@
 #include <stdint.h>
 
 /* X(name, summary): the modes, each an int bench_NAME(struct bench *) in bench_NAME.c. */
-#define BENCH_MODES(X) X(pools, "the memory layer: pools, buffers, mapping cache")
+#define BENCH_MODES(X)                                                                                       \
+    X(pools, "the memory layer: pools, buffers, mapping cache")                                              \
+    X(pack, "blocks packed, beside plain LZ4 of their rows")                                                 \
+    X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")
 
 struct bench {
     bool json;
