@@ -128,10 +128,9 @@ int canp_parse_dropcount(struct canp_text *t, struct canp_candump_line *out)
     if (!canp_take_text(t, " on '"))
         return -CANP_E_SYNTAX;
     const char *quote = memchr(t->at, '\'', (size_t)(t->end - t->at));
-    if (!quote || quote == t->at || quote - t->at >= CANP_IFACE_NAME_BYTES)
+    struct canp_text name = {t->at, quote};
+    if (!quote || canp_take_iface(&name, out->iface) < 0 || name.at != quote)
         return -CANP_E_SYNTAX;
-    memset(out->iface, 0, sizeof(out->iface));
-    memcpy(out->iface, t->at, (size_t)(quote - t->at));
     fill_gap(out, CANP_LAYER_SOCKET, lost, INT64_MIN, INT64_MIN);
     return 1;
 }

@@ -82,7 +82,7 @@ int canp_take_time(struct canp_text *t, int64_t *time_ns)
 int canp_take_iface(struct canp_text *t, char *iface)
 {
     const char *start = t->at;
-    while (t->at < t->end && *t->at != ' ' && *t->at != '\t')
+    while (t->at < t->end && (unsigned char)*t->at > ' ') /* control bytes are no part of a name */
         t->at++;
     size_t bytes = (size_t)(t->at - start);
     if (bytes == 0 || bytes >= CANP_IFACE_NAME_BYTES)
@@ -212,8 +212,7 @@ static int check_id(unsigned digits, uint32_t *id)
         return *id <= CANP_ID_SFF_MASK ? 0 : -CANP_E_SYNTAX;
     if (digits != 8 || (*id & CANP_ID_RTR))
         return -CANP_E_SYNTAX;
-    if (!(*id & CANP_ID_ERR))
-        *id |= CANP_ID_EFF;
+    *id = (*id & CANP_ID_ERR) ? *id & ~CANP_ID_EFF : *id | CANP_ID_EFF;
     return 0;
 }
 

@@ -16,7 +16,8 @@ is_flood() { # LOG COUNT ID
     } END { if (!bad && NR != count) { print NR " frames, not " count; bad = 1 }; exit bad }' "$1"
 }
 
-flood() { # PROFILE
+flood() { # PROFILE FRAMES
+    local frames=$2
     start_candump vcan1 "$work/log" || not_ok "flood: candump starts" "$(cat "$work/candump.err")"
     "$canp" gen vcan1 --profile "$1" --rate max -n "$frames" --seed 5 --json >"$work/gen.json" 2>"$work/err" ||
         not_ok "gen $1" "$(cat "$work/err")"
@@ -112,7 +113,10 @@ full_queue() {
         return
     }
     local n
-    for n in can0 can1; do ip link set "$n" up type can bitrate 500000 txqueuelen 2 || not_ok "$n up" "status $?"; done
+    for n in can0 can1; do
+        ip link set "$n" txqueuelen 2 || not_ok "$n queue" "status $?"
+        ip link set "$n" up type can bitrate 500000 || not_ok "$n up" "status $?"
+    done
     start_candump can0 "$work/log" || not_ok "a full queue: candump starts" ""
     "$canp" gen can0 --profile flood --rate max -n 5000 --seed 5 >"$work/out" 2>&1 || not_ok "gen can0" "$(cat "$work/out")"
     end_candump "$work/log" 5000
@@ -121,8 +125,8 @@ full_queue() {
     for n in can0 can1; do ip link set "$n" down; done
 }
 
-flood flood
-flood flood-fd
+flood flood "$frames"
+flood flood-fd $((frames / 4))
 seeds vehicle
 seeds fd
 in_time

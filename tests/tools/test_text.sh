@@ -1,0 +1,169 @@
+#!/usr/bin/env bash
+# canp dump and convert without a bus: real logs in and out again, other tools' readers, odd files, exit statuses.
+# usage: test_text.sh CANP [DATA]; prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
+set -uo pipefail
+canp=$1
+data=${2:-${CANP_DATA:-$(dirname "$0")/../../../shared/data}}
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+ok() { echo "ok $1"; }
+not_ok() { # NAME REASON...
+    echo "not ok $1: ${*:2}"
+    bad=1
+}
+check() { # NAME COMMAND...
+    local name=$1 said
+    shift
+    if said=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$* failed: $(head -c 300 <<<"$said")"; fi
+}
+status_of() { "$@" >"$work/out" 2>"$work/err"; echo $?; }
+is() { [ "$1" = "$2" ] || { echo "is '$1', not '$2'" && return 1; }; }
+
+cat >"$work/all.log" <<'END'
+(1700000000.000000001) vcan0 123#
+(1700000000.100000000) vcan0 7FF#DEADBEEF
+(1700000000.200000000) can1 18FEF100#1122334455667788
+(1700000000.300000000) vcan0 123#1122334455667788_C
+(1700000000.400000000) vcan0 123#R4
+(1700000000.500000000) can1 123##5AABBCC
+(1700000000.600000000) can1 12345678##4
+(1700000000.700000000) vcan0 20000004#0004000000000000
+# GAP vcan0 socket lost 17 from 1700000000.710000000 to 1700000000.790000000
+(1700000000.800000000) vcan0 02123#80:01:DEADBEEF#AABB
+END
+
+round_trips() {
+    check "convert reads every kind of line" is "$(status_of "$canp" convert "$work/all.log" "$work/all")" 0
+    "$canp" dump "$work/all" >"$work/dumped"
+    check "dump prints them as they were" cmp "$work/all.log" "$work/dumped"
+    "$canp" convert "$work/all" - >"$work/dumped"
+    check "and so does convert, to stdout" cmp "$work/all.log" "$work/dumped"
+    "$canp" convert - "$work/piped" <"$work/all.log" && "$canp" dump "$work/piped" >"$work/dumped"
+    check "and from stdin" cmp "$work/all.log" "$work/dumped"
+    "$canp" convert "$work/all" "$work/out.log"
+    check "and to a file" cmp "$work/all.log" "$work/out.log"
+    check "which is not overwritten" is "$(status_of "$canp" convert "$work/all" "$work/out.log")" 3
+    check "nor is a recording" is "$(status_of "$canp" convert "$work/all.log" "$work/all")" 3
+    "$canp" convert -x "$work/all" - | grep -v '^#' >"$work/x.log"
+    check "-x writes directions" is "$(grep -c ' R$' "$work/x.log")" 9
+    check "the gap stands in info" is "$(json '[o["frames"], o["lost"]]' < <("$canp" info --json "$work/all"))" "[9, 17]"
+}
+
+json() { python3 -c 'import json, sys; o = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
+
+formats() {
+    "$canp" dump "$work/all" -f json >"$work/json"
+    check "JSON: an object per line, the same frames" python3 - "$work/json" <<'PY'
+import json, sys
+o = [json.loads(l) for l in open(sys.argv[1])]
+f = [x for x in o if x["kind"] in ("can", "fd", "xl")]
+assert len(f) == 9
+assert f[2]["id"] == 0x18FEF100 and f[2]["extended"] and f[2]["data"] == "1122334455667788" and f[2]["iface"] == "can1"
+assert f[3]["dlc"] == 12 and f[4]["remote"] and f[4]["len"] == 4 and f[4]["data"] == ""
+assert f[5]["brs"] and not f[5]["esi"] and f[7]["error"] and f[7]["id"] == 4
+assert f[8]["vcid"] == 2 and f[8]["af"] == 0xDEADBEEF and f[8]["id"] == 0x123
+assert f[0]["time_ns"] == 1700000000000000001 and f[0]["dir"] == "rx"
+g = [x for x in o if x["kind"] == "gap"]
+assert len(g) == 1 and g[0]["lost"] == 17 and g[0]["layer"] == "socket" and g[0]["from_ns"] == 1700000000710000000
+PY
+    "$canp" dump "$work/all" -f csv >"$work/csv"
+    check "CSV: a header, and every line has its columns" python3 - "$work/csv" <<'PY'
+import csv, sys
+rows = list(csv.DictReader(open(sys.argv[1])))
+assert len(rows) == 10 and all(None not in r and None not in r.values() for r in rows)
+assert rows[2]["id"] == "18FEF100" and rows[2]["data"] == "1122334455667788" and rows[8]["lost"] == "17"
+PY
+    "$canp" dump "$work/all" -f candump --micros >"$work/screen"
+    check "candump's screen" grep -qx ' (1700000000.200000)  can1  18FEF100   \[8\]  11 22 33 44 55 66 77 88' "$work/screen"
+    check "candump's screen: FD" grep -qx ' (1700000000.500000)  can1  123  \[03\]  AA BB CC' "$work/screen"
+    check "candump's screen: remote" grep -qx ' (1700000000.400000)  vcan0  123   \[4\]  remote request' "$work/screen"
+}
+
+selections() {
+    check "a filter" is "$("$canp" dump "$work/all" 7FF:7FF | grep -c '^(')" 1
+    check "an interface" is "$("$canp" dump "$work/all" can1 | grep -c '^(')" 3
+    check "a window" is "$("$canp" dump "$work/all" --from +0.25s --to +0.45s | grep -c '^(')" 2
+    check "a window by the clock" is "$("$canp" dump "$work/all" --from 2023-11-14T22:13:20.75Z | grep -c '^(')" 1
+    check "error frames by their mask" is "$("$canp" dump "$work/all" '0~0,#FFFFFFFF' | grep -c '^(')" 1
+    check "nothing matched: status 1" is "$(status_of "$canp" dump "$work/all" 555:7FF)" 1
+    check "no such interface: status 1" is "$(status_of "$canp" dump "$work/all" can9)" 1
+    check "a filter that is none: status 2" is "$(status_of "$canp" dump "$work/all" 12:zz)" 2
+    check "a time that is none: status 2" is "$(status_of "$canp" dump "$work/all" --from soon)" 2
+    check "a format that is none: status 2" is "$(status_of "$canp" dump "$work/all" -f xml)" 2
+}
+
+odd_files() {
+    printf '(1.000000) can0 123#11\nwhat?\n(1.5(2.000000) can0 123#22\n' >"$work/bad.log"
+    check "unreadable lines: status 1" is "$(status_of "$canp" convert "$work/bad.log" "$work/bad")" 1
+    check "they are named" grep -q 'bad.log:2: cannot be read: what?' "$work/err"
+    check "and counted" grep -q '2 of 3 lines' "$work/err"
+    check "the others are kept" is "$("$canp" dump "$work/bad" | wc -l)" 2
+    check "a missing file: status 3" is "$(status_of "$canp" convert "$work/none.log" "$work/none")" 3
+    check "a missing recording: status 3" is "$(status_of "$canp" dump "$work/none")" 3
+    : >"$work/empty.canp"
+    check "an empty file: status 3" is "$(status_of "$canp" dump "$work/empty.canp")" 3
+    check "a foreign file: status 3" is "$(status_of "$canp" dump "$work/all.log")" 3
+    check "in one line" is "$(wc -l <"$work/err")" 1
+    check "a file without a known end: status 2" is "$(status_of "$canp" convert "$work/x.y" "$work/z")" 2
+    check "a full disk is told: status 3" is "$(sh -c '"$1" dump "$2" >/dev/full 2>"$3"; echo $?' - "$canp" "$work/all" "$work/err")" 3
+}
+
+closed_pipe() {
+    awk 'BEGIN { for (i = 0; i < 400000; i++) printf "(%d.%06d) can0 %03X#%08X\n", 1700000000 + i / 1000, i % 1000 * 1000, i % 2048, i }' >"$work/big.log"
+    "$canp" convert "$work/big.log" "$work/big"
+    "$canp" dump "$work/big" 2>"$work/err" | head -n 1 >"$work/out"
+    check "a closed pipe ends dump quietly" is "${PIPESTATUS[0]} $(wc -c <"$work/err")" "0 0"
+    "$canp" dump --micros "$work/big" >"$work/dumped"
+    check "400,000 frames come back" cmp "$work/big.log" "$work/dumped"
+}
+
+other_readers() {
+    if command -v log2asc >/dev/null; then
+        "$canp" dump --micros "$work/big" >"$work/dumped"
+        log2asc -I "$work/dumped" -O "$work/asc" can0
+        check "log2asc reads them all" is "$(grep -c ' Rx ' "$work/asc")" 400000
+    else
+        echo "skip log2asc: not installed"
+    fi
+    if /usr/bin/python3 -c 'import can' 2>/dev/null; then
+        check "python-can reads the same" /usr/bin/python3 - "$work/all.log" <<'PY'
+import can, sys
+want = [l for l in open(sys.argv[1]) if l[0] == "(" and "#80:" not in l and "_C" not in l]  # it knows neither
+open(sys.argv[1] + ".plain", "w").writelines(want)
+m = list(can.CanutilsLogReader(sys.argv[1] + ".plain"))
+assert len(m) == len(want) == 7, len(m)
+assert m[1].arbitration_id == 0x7FF and bytes(m[1].data).hex() == "deadbeef"
+assert m[2].is_extended_id and m[4].is_fd and m[4].bitrate_switch and m[3].is_remote_frame
+PY
+    else
+        echo "skip python-can: not installed"
+    fi
+}
+
+real_logs() {
+    local log tried=0
+    while read -r log; do
+        case $log in *.gz) zcat "$log" ;; *) cat "$log" ;; esac >"$work/in.log"
+        grep -m1 -qE '^\([0-9]+\.[0-9]{6}\) +[a-z0-9]+ +[0-9A-Fa-f]+#' "$work/in.log" || continue
+        rm -rf "$work/real"
+        "$canp" convert "$work/in.log" "$work/real" 2>"$work/err"
+        "$canp" dump --micros "$work/real" >"$work/dumped"
+        # comments go, torn beginnings go (and are counted), blanks shrink; the rest is the same to the byte
+        tr -d '\r' <"$work/in.log" | grep '^(' | sed -e 's/^(.*(/(/' -e 's/  */ /g' -e 's/ *$//' |
+            awk '{ split(substr($1, 2), t, "."); printf "(%010d.%s %s %s\n", t[1], t[2], $2, toupper($3) }' >"$work/expected"
+        check "${log#"$data"/} ($(wc -l <"$work/expected") frames)" cmp "$work/expected" "$work/dumped"
+        tried=$((tried + 1))
+    done < <(find -L "$data" -type f \( -name '*.log' -o -name '*.log.gz' -o -name 'candump*.txt' \) 2>/dev/null | sort)
+    [ "$tried" -gt 0 ] || echo "skip real recordings: none in $data (CANP_DATA)"
+}
+
+round_trips
+formats
+selections
+odd_files
+closed_pipe
+other_readers
+real_logs
+exit "$bad"
