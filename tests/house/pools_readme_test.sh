@@ -1,0 +1,28 @@
+#!/bin/sh
+# The C examples in pools/README.md compile and do what they say.
+# usage: pools_readme_test.sh SOURCE_DIR LIBRARY CC
+set -eu
+source=$1
+library=$2
+cc=$3
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+{
+    echo '#undef NDEBUG'
+    echo '#include <assert.h>'
+    echo '#include <fcntl.h>'
+    echo '#include <string.h>'
+    for name in buf ledger mapcache mapped mempool memstats monitor objpool profile slabring; do
+        echo "#include <canp/$name.h>"
+    done
+    echo 'static void count_reports(void *user, const struct canp_monitor_report *report)'
+    echo '{ (void)report; ++*(unsigned *)user; }'
+    awk '/^```c$/ { printf "static void example_%d(void) {\n", ++n; inside = 1; next }
+         /^```$/ && inside { print "}"; inside = 0; next }
+         inside { print }
+         END { print "int main(void) {"; for (i = 1; i <= n; i++) printf "example_%d();\n", i; print "return " (n < 9) ";}" }' \
+        "$source/pools/README.md"
+} >"$work/examples.c"
+"$cc" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -I"$source/pools/include" "$work/examples.c" "$library" -lpthread -o "$work/examples"
+"$work/examples"
+grep -c '^static void example_' "$work/examples.c"
