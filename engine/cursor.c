@@ -301,6 +301,16 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
     }
 }
 
+/* Of a block that was entered by single records before. */
+static void count_rows(struct canp_batch *out)
+{
+    out->records = out->frames = 0;
+    for (size_t at = 0; at < out->bytes; at += canp_row_bytes(out->rows + at)) {
+        out->records++;
+        out->frames += canp_kind_is_frame(canp_row_kind(out->rows + at));
+    }
+}
+
 int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
 {
     if (c->at >= c->rows_bytes) {
@@ -312,7 +322,10 @@ int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
     out->bytes = c->rows_bytes - c->at;
     out->stride = c->block.header.stride;
     out->base_ns = c->base_ns;
-    out->records = c->at == 0 ? c->block.header.records : (uint32_t)canp_rows_check(out->rows, out->bytes);
+    out->records = c->block.header.records;
+    out->frames = c->block.header.frames;
+    if (c->at != 0)
+        count_rows(out);
     c->at = c->rows_bytes;
     return 1;
 }

@@ -30,7 +30,7 @@ static bool seal_one(struct housekeeper *k)
     k->sealing = s->next;
     k->sealing_now = true;
     pthread_mutex_unlock(&k->lock);
-    int r = segout_seal(s, k->no_sync);
+    int r = segout_seal(s, k->no_sync, &k->index);
     if (r == 0 && k->packer)
         packthread_push(k->packer, s->header.number);
     segout_free(s);
@@ -139,6 +139,7 @@ void housekeeper_stop(struct housekeeper *k)
     pthread_join(k->thread, NULL);
     segout_free(k->current);
     segout_free(k->ready);
+    index_release(&k->index);
     pthread_cond_destroy(&k->work);
     pthread_cond_destroy(&k->done);
     pthread_mutex_destroy(&k->lock);

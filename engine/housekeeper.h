@@ -24,9 +24,10 @@ struct housekeeper {
     bool no_sync;
     struct packthread *packer; /* borrowed; NULL = do not pack */
 
-    struct segout *current; /* being written; owned here, filled by the writer */
-    struct segout *ready;   /* the next one, prepared */
-    struct segout *sealing; /* list: full, to be sealed */
+    struct index_builder index; /* scratch */
+    struct segout *current;     /* being written; owned here, filled by the writer */
+    struct segout *ready;       /* the next one, prepared */
+    struct segout *sealing;     /* list: full, to be sealed */
     bool sealing_now;
     bool want_ready;
     uint64_t next_number;

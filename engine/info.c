@@ -49,42 +49,52 @@ static int id_set_add(struct id_set *set, uint64_t key)
     return 0;
 }
 
-static uint64_t id_key(const struct canp_record *r)
+/* What is being counted. */
+struct tally {
+    struct canp_reader *reader;
+    struct canp_info info;
+    struct id_set ids;
+};
+
+static uint64_t id_key(uint8_t channel, uint8_t kind, uint32_t id)
 {
-    uint32_t id = r->kind == CANP_KIND_XL ? r->xl->prio & CANP_ID_SFF_MASK : r->frame->id & ~CANP_ID_RTR;
-    return UINT64_C(1) << 63 | (uint64_t)r->channel << 40 | (uint64_t)r->kind << 32 | id;
+    return UINT64_C(1) << 63 | (uint64_t)channel << 40 | (uint64_t)kind << 32 | id;
 }
 
-static int count_record(struct canp_reader *reader, struct canp_info *info, struct id_set *ids,
-                        const struct canp_record *r)
+static void note_times(struct canp_info *info, int64_t first_ns, int64_t last_ns)
 {
-    info->records++;
+    if (info->frames == 0 || first_ns < info->first_ns)
+        info->first_ns = first_ns;
+    if (info->frames == 0 || last_ns > info->last_ns)
+        info->last_ns = last_ns;
+}
+
+static int count_record(struct tally *t, const struct canp_record *r)
+{
+    t->info.records++;
     if (r->kind == CANP_KIND_GAP) {
-        info->lost += r->gap->lost;
-        reader->ifaces[r->channel].lost += r->gap->lost;
+        t->info.lost += r->gap->lost;
+        t->reader->ifaces[r->channel].lost += r->gap->lost;
     }
     if (!canp_kind_is_frame(r->kind))
         return 0;
-    if (info->frames == 0 || r->time_ns < info->first_ns)
-        info->first_ns = r->time_ns;
-    if (info->frames == 0 || r->time_ns > info->last_ns)
-        info->last_ns = r->time_ns;
-    info->frames++;
-    reader->ifaces[r->channel].frames++;
-    return id_set_add(ids, id_key(r));
+    note_times(&t->info, r->time_ns, r->time_ns);
+    t->info.frames++;
+    t->reader->ifaces[r->channel].frames++;
+    return id_set_add(&t->ids, id_key(r->channel, r->kind, canp_record_id(r)));
 }
 
-static int count_block(struct canp_cursor *c, struct canp_info *info, struct id_set *ids)
+static int count_block(struct tally *t, struct canp_cursor *c)
 {
     const struct block_header *h = &c->block.header;
-    info->blocks++;
-    info->bytes += sizeof(*h) + h->stored_bytes;
+    t->info.blocks++;
+    t->info.bytes += sizeof(*h) + h->stored_bytes;
     if (h->flags & CANP_BLOCK_PACKED)
-        info->packed_bytes += sizeof(*h) + h->stored_bytes;
+        t->info.packed_bytes += sizeof(*h) + h->stored_bytes;
     for (size_t at = 0; at < c->rows_bytes;) {
         struct canp_record r;
         canp_row_read(c->rows + at, c->base_ns, &r);
-        int error = count_record(c->reader, info, ids, &r);
+        int error = count_record(t, &r);
         if (error < 0)
             return error;
         at += r.row_bytes;
@@ -109,37 +119,103 @@ static uint64_t torn_bytes(struct segin *s, uint64_t end)
     return torn;
 }
 
-static int count_all(struct canp_cursor *c, struct canp_info *info, struct id_set *ids)
+/* ---- one segment: by its index, else by its blocks -------------------------------------------------- */
+
+/* The sum of an index is that of the seal, or it is not believed. */
+static bool index_agrees(const struct segin *s, const struct index_view *index)
 {
-    uint64_t number = 0;
-    int r;
-    while ((r = cursor_next_block(c)) == 1 && (r = count_block(c, info, ids)) == 0) {
-        if (c->number != number)
-            info->bytes += SEG_HEADER_BYTES;
-        number = c->number;
+    uint64_t frames = 0, lost = 0;
+    for (uint32_t i = 0; i < index->header->ids; i++) {
+        if (canp_kind_is_frame(index->ids[i].kind))
+            frames += index->ids[i].count;
+        else
+            lost += index->ids[i].count;
     }
-    info->damaged = c->damaged;
-    info->live = c->segment_open && !c->segment.sealed;
-    if (info->live)
-        info->torn_bytes = torn_bytes(&c->segment, c->offset);
+    return frames == s->seal.frames && lost == s->seal.lost;
+}
+
+static int count_by_index(struct tally *t, const struct segin *s, const struct index_view *index)
+{
+    struct canp_info *info = &t->info;
+    for (uint32_t i = 0; i < index->header->ids; i++) {
+        const struct index_id *id = &index->ids[i];
+        if (!canp_kind_is_frame(id->kind)) {
+            t->reader->ifaces[id->channel].lost += id->count;
+            continue;
+        }
+        t->reader->ifaces[id->channel].frames += id->count;
+        if (id_set_add(&t->ids, id_key(id->channel, id->kind, id->id)) < 0)
+            return -ENOMEM;
+    }
+    if (s->seal.frames)
+        note_times(info, index->header->first_frame_ns, index->header->last_frame_ns);
+    info->frames += s->seal.frames;
+    info->records += s->seal.records;
+    info->lost += s->seal.lost;
+    info->blocks += s->seal.blocks;
+    info->bytes += s->seal.blocks_end;
+    info->packed_bytes += s->seal.packed_bytes;
+    return 0;
+}
+
+static int count_by_blocks(struct tally *t, uint64_t number)
+{
+    struct canp_cursor *c;
+    int r = canp_cursor_open(t->reader, NULL, &c);
+    if (r < 0)
+        return r;
+    c->number = number - 1;
+    while ((r = cursor_next_block(c)) == 1 && c->number == number && (r = count_block(t, c)) == 0)
+        continue;
+    if (c->number == number) {
+        t->info.damaged += c->damaged;
+        t->info.torn_bytes = c->segment.sealed ? 0 : torn_bytes(&c->segment, c->offset);
+    }
+    t->info.bytes += SEG_HEADER_BYTES;
+    canp_cursor_close(c);
+    return r < 0 ? r : 0;
+}
+
+static int count_segment(struct tally *t, uint64_t number)
+{
+    struct segin s;
+    struct index_view index;
+    int r = recording_open_segment(t->reader, number, &s);
+    if (r < 0) {
+        t->info.damaged += r != -ENOENT;
+        return r == -ENOMEM || r == -EMFILE ? r : 0;
+    }
+    t->info.live = !s.sealed;
+    if (segin_index(&s, &index) && index_agrees(&s, &index))
+        r = count_by_index(t, &s, &index);
+    else
+        r = count_by_blocks(t, number);
+    segin_close(&s);
     return r;
+}
+static int count_all(struct tally *t)
+{
+    uint64_t number = 0, before = 0;
+    while ((number = recording_next_segment(t->reader, number)) != 0) {
+        if (before && number > before + 1)
+            t->info.damaged++; /* segments are missing in the middle */
+        before = number;
+        int r = count_segment(t, number);
+        if (r < 0)
+            return r;
+    }
+    return 0;
 }
 
 int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
 {
-    struct canp_info info = {.segments = reader->number_count};
-    struct id_set ids = {NULL, 0, 0};
-    struct canp_cursor *cursor;
+    struct tally t = {.reader = reader, .info = {.segments = reader->number_count}};
     for (unsigned i = 0; i < CHANNELS_MAX; i++)
         reader->ifaces[i].frames = reader->ifaces[i].lost = 0;
-    int r = canp_cursor_open(reader, NULL, &cursor);
-    if (r < 0)
-        return r;
-    r = count_all(cursor, &info, &ids);
-    canp_cursor_close(cursor);
-    info.ids = (uint32_t)ids.count;
-    free(ids.keys);
+    int r = count_all(&t);
+    t.info.ids = (uint32_t)t.ids.count;
+    free(t.ids.keys);
     if (r == 0)
-        *out = info;
+        *out = t.info;
     return r;
 }

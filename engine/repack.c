@@ -36,6 +36,8 @@ void repack_close(struct repack *r)
     canp_packer_close(r->packer);
     free(r->rows);
     free(r->packed);
+    index_release(&r->index);
+
     memset(r, 0, sizeof(*r));
 }
 
@@ -115,8 +117,10 @@ static int write_beside(struct repack *r, int dir_fd, const struct segin *s, str
     if (error < 0)
         return error;
     canp_rowbuf_init(&r->gather, r->rows, BLOCK_ROWS_BYTES);
+    index_begin(&r->index);
+    (*out)->index = &r->index;
     error = copy_blocks(r, *out, c);
-    return error < 0 ? error : segout_seal(*out, false);
+    return error < 0 ? error : segout_seal(*out, false, NULL);
 }
 
 /* The new file must hold what the old one holds; then it takes its name. */

@@ -16,6 +16,7 @@ struct repack {
     uint8_t *rows; /* gathered; small blocks become large ones */
     uint8_t *packed;
     struct canp_rowbuf gather;
+    struct index_builder index;
 };
 
 int repack_open(struct repack *r, const struct canp_repack_opts *opts);

@@ -4,6 +4,7 @@
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -48,15 +49,19 @@ int canp_repack(const char *path, const struct canp_repack_opts *opts, struct ca
                 struct canp_why *why)
 {
     static const struct canp_repack_opts defaults = CANP_REPACK_OPTS_INIT;
-    struct repack r;
+    struct repack *r;
     struct stat st;
     if (stat(path, &st) < 0)
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
-    int error = repack_open(&r, opts ? opts : &defaults);
-    if (error < 0)
+    r = malloc(sizeof(*r));
+    int error = r ? repack_open(r, opts ? opts : &defaults) : -ENOMEM;
+    if (error < 0) {
+        free(r);
         return canp_fail(why, error, "out of memory");
-    error = S_ISDIR(st.st_mode) ? repack_directory(&r, path, why) : repack_file(&r, path, why);
-    *stats = r.stats;
-    repack_close(&r);
+    }
+    error = S_ISDIR(st.st_mode) ? repack_directory(r, path, why) : repack_file(r, path, why);
+    *stats = r->stats;
+    repack_close(r);
+    free(r);
     return error;
 }

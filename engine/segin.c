@@ -229,3 +229,15 @@ int segin_rows_bytes(const struct segin *s, uint64_t *out)
     *out = sum;
     return 0;
 }
+
+bool segin_index(struct segin *s, struct index_view *out)
+{
+    uint64_t offset = s->seal.index_offset, bytes = s->seal.index_bytes, end;
+    if (!s->sealed || bytes == 0 || offset % 8 != 0 || offset < s->seal.blocks_end ||
+        __builtin_add_overflow(offset, bytes, &end) || end > s->file_bytes)
+        return false;
+    if (ensure_mapped(s, end) < 0)
+        return false;
+    return index_is_valid(s->map + offset, bytes, s->header.salt, out) &&
+           out->header->blocks == s->seal.blocks;
+}

@@ -8,6 +8,7 @@
 #define CANP_ENGINE_SEGIN_H
 
 #include "format.h"
+#include "index.h"
 
 struct segin {
     int fd;
@@ -42,6 +43,10 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out);
 
 /* The header at an offset, unchecked. 1, 0 when the file ends before, or an error. */
 int segin_header_at(const struct segin *s, uint64_t offset, struct block_header *h);
+
+/* The index of a sealed segment, checked. In the mapping, until segin_close(). False when there is none to
+ * rely on. */
+bool segin_index(struct segin *s, struct index_view *out);
 
 /* The rows' bytes of all blocks, by their headers. 0, or -CANP_E_DAMAGED when they do not lead to the end. */
 int segin_rows_bytes(const struct segin *s, uint64_t *out);

@@ -31,7 +31,7 @@ static void temporary_name(const struct segout *s, char out[TEMPORARY_BYTES])
     snprintf(out, TEMPORARY_BYTES, "%s.new", s->name);
 }
 
-static int write_all(int fd, const void *data, size_t bytes, uint64_t offset)
+int segout_write_all(int fd, const void *data, size_t bytes, uint64_t offset)
 {
     const uint8_t *p = data;
     while (bytes > 0) {
@@ -56,7 +56,7 @@ static int allocate_by_writing(int fd, uint64_t bytes)
     int r = 0;
     for (uint64_t at = 0; r == 0 && at < bytes; at += ZERO_CHUNK) {
         size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
-        r = write_all(fd, zeros, n, at);
+        r = segout_write_all(fd, zeros, n, at);
     }
     return r;
 }
@@ -166,7 +166,7 @@ static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, u
     r = fill_header(s, number, identity);
     if (r < 0)
         return r;
-    r = write_all(s->fd, &s->header, sizeof(s->header), 0);
+    r = segout_write_all(s->fd, &s->header, sizeof(s->header), 0);
     if (r < 0)
         return r;
     map_file(s);
@@ -250,8 +250,8 @@ static void fill_block_header(struct block_header *h, const struct canp_rowbuf *
 static int store_block(struct segout *s, uint64_t at, const struct block_header *h, const void *payload)
 {
     if (!s->map) {
-        int r = write_all(s->fd, payload, h->stored_bytes, at + sizeof(*h));
-        return r < 0 ? r : write_all(s->fd, h, sizeof(*h), at);
+        int r = segout_write_all(s->fd, payload, h->stored_bytes, at + sizeof(*h));
+        return r < 0 ? r : segout_write_all(s->fd, h, sizeof(*h), at);
     }
     uint8_t *to = s->map + at;
     memcpy(to + sizeof(*h), payload, h->stored_bytes);
@@ -292,6 +292,8 @@ static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct
     }
     s->next_seq++;
     sum_up(&s->seal, rows);
+    if (s->index)
+        index_add_block(s->index, at, h, rows->data);
     if (h->flags & CANP_BLOCK_PACKED)
         s->seal.packed_bytes += sizeof(*h) + h->stored_bytes;
     /* release: pairs with the acquire loads in segout_populate() and segout_sync() */
@@ -372,7 +374,34 @@ int segout_sync(struct segout *s)
     return 0;
 }
 
-int segout_seal(struct segout *s, bool no_sync)
+/* The index of blocks that are plain rows in the mapping. */
+static void index_rows(struct segout *s, struct index_builder *index)
+{
+    uint64_t end = atomic_load_explicit(&s->used, memory_order_acquire);
+    for (uint64_t at = SEG_HEADER_BYTES; at < end;) {
+        struct block_header h;
+        memcpy(&h, s->map + at, sizeof(h));
+        index_add_block(index, at, &h, s->map + at + sizeof(h));
+        at += sizeof(h) + h.stored_bytes;
+    }
+}
+
+/* A cache: when it cannot be written, the segment is sealed without. */
+static void write_index(struct segout *s, struct index_builder *scratch)
+{
+    struct seg_seal *seal = &s->seal;
+    struct index_builder *index = s->index;
+    if (!index && scratch && s->map) {
+        index = scratch;
+        index_begin(index);
+        index_rows(s, index);
+    }
+    if (!index || index_write(index, s->fd, seal->blocks_end, s->header.salt, &seal->index_bytes) < 0)
+        seal->index_bytes = 0;
+    seal->index_offset = seal->index_bytes ? seal->blocks_end : 0;
+}
+
+int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch)
 {
     int poison = atomic_load(&s->failed);
     if (poison < 0)
@@ -381,6 +410,7 @@ int segout_seal(struct segout *s, bool no_sync)
     seal->blocks_end = atomic_load_explicit(&s->used, memory_order_acquire);
     if (seal->blocks == 0)
         seal->first_ns = seal->last_ns = 0;
+    write_index(s, scratch);
     seal->magic = SEAL_MAGIC;
     seal->crc = seg_seal_crc(seal, s->header.salt);
     int r = no_sync ? 0 : segout_sync(s); /* the blocks are on disk before the seal says so */
@@ -389,11 +419,11 @@ int segout_seal(struct segout *s, bool no_sync)
     if (s->map)
         munmap(s->map, s->size_bytes);
     s->map = NULL;
-    r = write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
+    r = segout_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
     if (r < 0)
         return r;
     /* Only what was never committed is cut off, and readers touch nothing else (reader.c). */
-    if (ftruncate(s->fd, (off_t)seal->blocks_end) < 0)
+    if (ftruncate(s->fd, (off_t)(seal->blocks_end + seal->index_bytes)) < 0)
         return -errno;
     return no_sync || fsync(s->fd) == 0 || errno == EINVAL ? 0 : -errno;
 }

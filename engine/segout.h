@@ -13,6 +13,7 @@
 #include <canp/rows.h>
 
 #include "format.h"
+#include "index.h"
 
 struct segout {
     int fd;
@@ -27,6 +28,8 @@ struct segout {
     uint32_t next_seq;
     struct seg_header header;
     struct seg_seal seal; /* sums up while writing */
+    struct index_builder
+        *index; /* borrowed; fed at each commit. NULL: the seal looks through the mapped rows */
     char name[SEG_NAME_BYTES];
     bool published;
     struct segout *next; /* in the housekeeper's queue of segments to seal */
@@ -74,7 +77,10 @@ bool segout_wants_populate(const struct segout *s);
 int segout_sync(struct segout *s);
 
 /* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
-int segout_seal(struct segout *s, bool no_sync);
+int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch);
+
+/* pwrite until all is written. 0 or an error. */
+int segout_write_all(int fd, const void *data, size_t bytes, uint64_t offset);
 
 /* Closes; removes the file if it was never published. NULL is allowed. */
 void segout_free(struct segout *s);

@@ -32,9 +32,10 @@ static inline double canp_random_spread(uint64_t *state)
     X(BRAKE_BAR)                                                                                             \
     X(STEER_DEGREES)                                                                                         \
     X(YAW_DEGREES_PER_S)                                                                                     \
-    X(ACCELERATION_MS2) X(LATERAL_MS2) X(WHEEL_FL_KMH) X(WHEEL_FR_KMH) X(WHEEL_RL_KMH) X(WHEEL_RR_KMH)       \
-        X(COOLANT_C) X(OIL_C) X(INTAKE_C) X(AMBIENT_C) X(CABIN_C) X(OIL_BAR) X(FUEL_PERCENT) X(FUEL_L_PER_H) \
-            X(BATTERY_V) X(ODOMETER_KM) X(ENGINE_HOURS) X(TIME_S)
+    X(ACCELERATION_MS2)                                                                                      \
+    X(LATERAL_MS2) X(WHEEL_FL_KMH) X(WHEEL_FR_KMH) X(WHEEL_RL_KMH) X(WHEEL_RR_KMH) X(COOLANT_C) X(OIL_C)     \
+        X(INTAKE_C) X(AMBIENT_C) X(CABIN_C) X(OIL_BAR) X(FUEL_PERCENT) X(FUEL_L_PER_H) X(BATTERY_V)          \
+            X(ODOMETER_KM) X(ENGINE_HOURS) X(TIME_S)
 
 #define DRIVE_ENUM(name) DRIVE_##name,
 enum drive_value { DRIVE_VALUES(DRIVE_ENUM) DRIVE_VALUE_COUNT };

@@ -11,6 +11,8 @@
 struct verify {
     bool json;
     unsigned places;
+    uint64_t frames; /* intact */
+    uint64_t blocks;
     uint64_t frames_damaged;
 };
 
@@ -34,8 +36,10 @@ static int read_all(struct canp_reader *reader, struct verify *v)
     int r = canp_cursor_open(reader, &opts, &cursor);
     if (r < 0)
         return r;
-    while ((r = canp_cursor_next_batch(cursor, &batch)) == 1)
-        continue;
+    while ((r = canp_cursor_next_batch(cursor, &batch)) == 1) {
+        v->frames += batch.frames;
+        v->blocks++;
+    }
     canp_cursor_close(cursor);
     return r;
 }
@@ -47,8 +51,8 @@ static void print_result(const struct verify *v, const struct canp_info *info)
         printf("],\"frames\":%llu,\"lost\":%llu,\"segments\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"torn_"
                "bytes\":%llu,"
                "\"sealed\":%s}\n",
-               (unsigned long long)info->frames, (unsigned long long)info->lost,
-               (unsigned long long)info->segments, (unsigned long long)info->blocks,
+               (unsigned long long)v->frames, (unsigned long long)info->lost,
+               (unsigned long long)info->segments, (unsigned long long)v->blocks,
                (unsigned long long)info->bytes, (unsigned long long)info->torn_bytes,
                info->live ? "false" : "true");
         return;
@@ -56,8 +60,8 @@ static void print_result(const struct verify *v, const struct canp_info *info)
     if (info->torn_bytes)
         printf("torn end: %s of an unfinished block, not part of the recording\n",
                text_bytes(a, info->torn_bytes));
-    printf("%s frames in %s blocks of %llu segments intact; %u damaged places\n", text_count(a, info->frames),
-           text_count(b, info->blocks), (unsigned long long)info->segments, v->places);
+    printf("%s frames in %s blocks of %llu segments intact; %u damaged places\n", text_count(a, v->frames),
+           text_count(b, v->blocks), (unsigned long long)info->segments, v->places);
     if (info->lost)
         printf("%s frames were lost while recording, as its gaps say\n", text_count(c, info->lost));
 }

@@ -175,6 +175,12 @@ static inline bool canp_kind_is_frame(uint8_t kind)
     return kind < CANP_KIND_GAP;
 }
 
+/* The id under which a frame is counted: EFF and ERR flags kept, RTR not; of an XL frame the priority. */
+static inline uint32_t canp_record_id(const struct canp_record *frame)
+{
+    return frame->kind == CANP_KIND_XL ? frame->xl->prio & CANP_ID_SFF_MASK : frame->frame->id & ~CANP_ID_RTR;
+}
+
 CANP_END_DECLS
 
 #endif

@@ -121,6 +121,7 @@ struct canp_batch {
         *rows; /* well-formed rows, see canp/rows.h; same lifetime as a record of canp_cursor_next() */
     size_t bytes;
     uint32_t records;
+    uint32_t frames; /* among them */
     uint16_t stride; /* size of every row when they are all alike, else 0 */
     int64_t base_ns;
 };

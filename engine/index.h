@@ -1,0 +1,82 @@
+/*
+ * The index at the end of a sealed segment: which IDs it holds, how often, and for each block its offset,
+ * time span and IDs (FORMAT.md, "Index"). It is a cache: a reader that finds none, or a wrong one, reads the
+ * blocks.
+ *
+ * The builder is fed block by block by the thread that seals or packs; its memory grows by mremap, so that it
+ * never comes near malloc's locks. At most INDEX_IDS_MAX IDs: a segment with more gets no index.
+ */
+#ifndef CANP_ENGINE_INDEX_H
+#define CANP_ENGINE_INDEX_H
+
+#include "format.h"
+
+#define INDEX_MAGIC   0x58444943U /* "CIDX" */
+#define INDEX_IDS_MAX 16384U
+#define INDEX_SLOTS   (INDEX_IDS_MAX * 2)
+
+struct index_header {
+    uint32_t magic;
+    uint32_t crc; /* over the salt and bytes 8.. of the index */
+    uint32_t blocks;
+    uint32_t ids;
+    uint32_t bitmap_words; /* u64 per block: bit i stands for id i */
+    uint32_t zero;
+    int64_t first_frame_ns; /* lowest time of any frame, 0 without frames */
+    int64_t last_frame_ns;
+    uint8_t zero2[24];
+};
+
+/* kind < CANP_KIND_GAP: frames of this id. CANP_KIND_GAP: id is the layer, count the frames lost. */
+struct index_id {
+    uint32_t id;
+    uint8_t channel;
+    uint8_t kind;
+    uint16_t zero;
+    uint64_t count;
+};
+
+struct index_block {
+    uint64_t offset;
+    int64_t first_ns;
+    int64_t last_ns;
+    uint32_t frames;
+    uint32_t flags; /* CANP_BLOCK_* */
+};
+
+/* ---- building ---- */
+
+struct index_builder {
+    uint8_t *arena; /* struct index_block, u32 words, u32 zero, words * u64; one behind the other */
+    size_t arena_bytes;
+    size_t used;
+    uint32_t blocks;
+    uint32_t ids;
+    bool overflow; /* too many IDs, or no memory: no index */
+    int64_t first_frame_ns;
+    int64_t last_frame_ns;
+    struct index_id id[INDEX_IDS_MAX];
+    uint16_t slot[INDEX_SLOTS]; /* 1 + place in id[], 0 = free */
+};
+
+void index_begin(struct index_builder *b);
+void index_add_block(struct index_builder *b, uint64_t offset, const struct block_header *h,
+                     const uint8_t *rows);
+void index_release(struct index_builder *b);
+
+/* Writes the index at `offset` of the file; *bytes is its size, 0 when there is none. 0 or a write error. */
+int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes);
+
+/* ---- reading ---- */
+
+struct index_view {
+    const struct index_header *header;
+    const struct index_id *ids;
+    const uint8_t *blocks; /* entries of block_bytes each */
+    size_t block_bytes;
+};
+
+/* Checks everything that a reader relies on. */
+bool index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out);
+
+#endif
