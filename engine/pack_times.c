@@ -17,8 +17,9 @@ static int64_t typical(const uint64_t *steps, uint32_t n)
 {
     int64_t sample[SAMPLES];
     uint32_t count = n < SAMPLES ? n : n < 4 * SAMPLES ? SAMPLES / 2 : SAMPLES;
+    uint64_t stride = ((uint64_t)n << 16) / count; /* a fraction, 16 bits behind the point */
     for (uint32_t i = 0; i < count; i++) {
-        int64_t v = (int64_t)steps[(uint64_t)i * n / count];
+        int64_t v = (int64_t)steps[i * stride >> 16];
         uint32_t at = i;
         for (; at > 0 && sample[at - 1] > v; at--)
             sample[at] = sample[at - 1];
@@ -45,26 +46,31 @@ static uint64_t bits_taken(const uint64_t *values, uint32_t n, uint32_t stride, 
  */
 static uint8_t choose_k(const uint64_t *values, uint32_t n)
 {
-    uint32_t count[66] = {0}, stride = n / 512 + 1;
-    int64_t about[CANP_PACK_K_MAX + 1], below = 0, above = 0, least;
-    about[0] = 0;
-    for (uint32_t i = 0; i < n; i += stride, above++) {
+    uint32_t count[67] = {0}, stride = n / 512 + 1;
+    unsigned fewest = 64, most = 0;
+    int64_t sum = 0, seen = 0;
+    for (uint32_t i = 0; i < n; i += stride, seen++) {
         unsigned bits = values[i] ? 64 - (unsigned)__builtin_clzll(values[i]) : 0;
         count[bits]++;
-        about[0] += 2 * bits;
+        sum += bits;
+        fewest = bits < fewest ? bits : fewest;
+        most = bits > most ? bits : most;
     }
-    least = about[0];
-    above -= count[0] + count[1]; /* values of more than k + 1 bits */
-    for (unsigned k = 0; k < CANP_PACK_K_MAX; k++) {
+    unsigned first = fewest > 0 ? fewest - 1 : 0, last = most < CANP_PACK_K_MAX ? most : CANP_PACK_K_MAX;
+    if (first >= last)
+        return (uint8_t)last;
+    int64_t about[CANP_PACK_K_MAX + 1], below = 0, above = seen - count[first] - count[first + 1];
+    int64_t least = about[first] = 2 * sum - seen * first;
+    for (unsigned k = first; k < last; k++) {
         below += count[k];
-        above -= count[k + 2];
+        above -= count[k + 2]; /* values of more than k + 2 bits */
         about[k + 1] = about[k] + below - count[k + 1] - above;
         least = about[k + 1] < least ? about[k + 1] : least;
     }
     int64_t near = n < CLOSE_LOOK_MIN ? 0 : least / 16;
     uint64_t best_bits = UINT64_MAX;
     uint8_t best = 0;
-    for (unsigned k = 0; k <= CANP_PACK_K_MAX; k++) {
+    for (unsigned k = first; k <= last; k++) {
         if (about[k] > least + near)
             continue;
         if (near == 0)

@@ -4,7 +4,8 @@
 usage: sizes.py [--canp COMMAND] [--data DIR] [--keep DIR] [NAME...]
 
 Every recording becomes candump text with nanosecond stamps, the same for all contestants; `canp convert` and
-`canp pack` make the recordings that are measured, whole files with headers, seals and indexes. Recordings hold
+`canp pack` make the recordings that are measured, whole files with headers, seals and indexes, which weigh on short
+recordings (4 KiB of header); `its blocks` are the packed blocks alone. Ratios are of whole files. Recordings hold
 microseconds at best: nanoseconds are added as noise (splitmix64 of the frame's number, in order within equal
 stamps), so that nobody gains by zeros that a real recorder would not write. BLF is left out without python-can.
 """
@@ -153,10 +154,11 @@ def measure(command, frames, work):
         sys.exit(f"{info['frames']} frames in the recording, {len(frames)} in the text")
     raw = recording_bytes(recording)
     canp(command, "pack", recording)
+    packed = json.loads(subprocess.run([command, "info", "--json", recording], check=True, capture_output=True).stdout)
     back = subprocess.run([command, "dump", recording], check=True, capture_output=True).stdout
     return {"text": len(text), "gzip -6": len(gzip.compress(text, 6)), "xz -6": len(lzma.compress(text, preset=6)),
             "BLF": blf_bytes(frames, os.path.join(work, "log.blf")), "canp raw": raw,
-            "canp packed": recording_bytes(recording), "same": back == text, "ids": info["ids"]}
+            "canp packed": recording_bytes(recording), "its blocks": packed["packed_bytes"], "same": back == text, "ids": info["ids"]}
 
 
 def ratio(a, b):
@@ -172,7 +174,7 @@ def main():
     parser.add_argument("--keep", help="keep texts and recordings here")
     parser.add_argument("names", nargs="*", help="only recordings whose name holds one of these")
     options = parser.parse_args()
-    columns = ["text", "gzip -6", "xz -6", "BLF", "canp raw", "canp packed"]
+    columns = ["text", "gzip -6", "xz -6", "BLF", "canp raw", "canp packed", "its blocks"]
     print("| recording | frames | ids | " + " | ".join(columns) + " | packed/BLF | packed/xz |")
     print("|---|---" + "|---" * (len(columns) + 3) + "|")
     missed = []
