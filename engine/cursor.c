@@ -172,7 +172,9 @@ static int load_rows(struct canp_cursor *c, const struct segin_block *b)
             return -CANP_E_DAMAGED;
         c->rows = c->unpacked;
     }
-    return block_rows_are_sound(h, c->rows) ? 0 : -CANP_E_DAMAGED;
+    if (block_rows_are_sound(h, c->rows))
+        return 0;
+    return segin_status(&c->segment) < 0 ? -CANP_E_LOST : -CANP_E_DAMAGED;
 }
 
 static void note_hostile_block(struct canp_cursor *c, const struct segin_block *b)
@@ -223,21 +225,37 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
     return 1;
 }
 
+/* The file was cut or broke under us. The rest of it is gone; the next call goes on with the next segment. */
+static int lose_segment(struct canp_cursor *c)
+{
+    note_damage(c, (struct canp_damage){.block = c->next_seq, .offset = c->offset, .error = -CANP_E_LOST});
+    c->rows_bytes = c->at = 0;
+    c->offset = UINT64_MAX;
+    return -CANP_E_LOST;
+}
+
+/* What a caller has read of the mapping may have been wrong: told when the cursor moves on. */
+static bool is_lost(const struct canp_cursor *c)
+{
+    return c->rows_bytes && c->rows == c->block.payload && segin_status(&c->segment) < 0;
+}
+
 /* Moves to the next block with rows to lend. 1, 0 at the end of what is there now, or an error. */
 int cursor_next_block(struct canp_cursor *c)
 {
+    if (is_lost(c))
+        return lose_segment(c);
     c->rows_bytes = c->at = 0;
     for (;;) {
         struct segin_block b;
         int r = c->segment_open ? next_block_here(c, &b) : 0;
-        if (r < 0)
-            return r;
-        if (r == 1) {
+        bool found = r == 1;
+        if (found)
             r = enter_block(c, &b);
-            if (r != 0)
-                return r;
+        if (r != 0)
+            return r == -CANP_E_LOST ? lose_segment(c) : r;
+        if (found)
             continue;
-        }
         if (c->segment_open && !c->segment.sealed && !c->rechecked) {
             /* The writer publishes a segment after the last block of the one before: look once more. */
             c->rechecked = recording_next_segment(c->reader, c->number) != 0;
@@ -291,6 +309,8 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
     for (;;) {
         while (c->at < c->rows_bytes) {
             canp_row_read(c->rows + c->at, c->base_ns, out);
+            if (is_lost(c))
+                return lose_segment(c);
             c->at += out->row_bytes;
             if (record_is_wanted(c, out))
                 return 1;

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -78,8 +77,8 @@ int segin_open(struct segin *s, int dir_fd, const char *name)
 
 void segin_close(struct segin *s)
 {
-    if (s->map)
-        munmap(s->map, s->map_bytes);
+    canp_mapped_release(s->mapped);
+    s->mapped = NULL;
     if (s->fd >= 0)
         close(s->fd);
     s->map = NULL;
@@ -101,12 +100,12 @@ static int ensure_mapped(struct segin *s, uint64_t end)
     /* A segment never grows: its size is allocated before it is published. So one mapping lasts. */
     if (s->map)
         return -CANP_E_LOST;
-    void *map = mmap(NULL, s->file_bytes, PROT_READ, MAP_SHARED, s->fd, 0);
-    if (map == MAP_FAILED)
-        return -errno;
-    s->map = map;
-    s->map_bytes = s->file_bytes;
-    return 0;
+    int r = canp_mapped_open_fd(s->fd, &s->mapped);
+    if (r < 0)
+        return r;
+    s->map_bytes = canp_mapped_bytes(s->mapped);
+    r = canp_mapped_borrow(s->mapped, 0, s->map_bytes, &s->map);
+    return r == 0 && end > s->map_bytes ? -CANP_E_LOST : r;
 }
 
 /* The header at an offset, by a read: a mapping could be cut behind the last block meanwhile. */
@@ -128,6 +127,11 @@ static bool is_blank(const struct block_header *h)
     return memcmp(h, &blank, sizeof(blank)) == 0;
 }
 
+static int damaged(const struct segin *s)
+{
+    return segin_status(s) < 0 ? -CANP_E_LOST : -CANP_E_DAMAGED;
+}
+
 int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
 {
     uint64_t limit = blocks_limit(s);
@@ -138,17 +142,17 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
         return s->sealed ? -CANP_E_DAMAGED : 0;
     int r = segin_header_at(s, offset, &h);
     if (r <= 0)
-        return r;
+        return r == 0 && s->sealed ? -CANP_E_LOST : r; /* it was that long when it was opened */
     if (is_blank(&h))
-        return s->sealed ? -CANP_E_DAMAGED : 0;
+        return s->sealed ? damaged(s) : 0;
     if (!block_header_is_sane(&h, limit - offset))
-        return -CANP_E_DAMAGED;
+        return damaged(s);
     r = ensure_mapped(s, offset + sizeof(h) + h.stored_bytes);
     if (r < 0)
         return r;
     const uint8_t *payload = s->map + offset + sizeof(h);
     if (block_crc(&h, payload, s->header.salt) != h.crc)
-        return -CANP_E_DAMAGED;
+        return damaged(s);
     *out = (struct segin_block){offset, offset + sizeof(h) + h.stored_bytes, h, payload};
     return 1;
 }

@@ -7,6 +7,8 @@
 #ifndef CANP_ENGINE_SEGIN_H
 #define CANP_ENGINE_SEGIN_H
 
+#include <canp/mapped.h>
+
 #include "format.h"
 #include "index.h"
 
@@ -15,7 +17,8 @@ struct segin {
     bool sealed;
     uint64_t file_bytes;
     uint64_t map_bytes;
-    uint8_t *map;
+    struct canp_mapped *mapped; /* owned; map is its memory */
+    const uint8_t *map;
     struct seg_header header;
     struct seg_seal seal; /* when sealed */
 };
@@ -24,6 +27,13 @@ struct segin {
  * -CANP_E_VERSION. */
 int segin_open(struct segin *s, int dir_fd, const char *name);
 void segin_close(struct segin *s);
+
+/* Is what the mapping shows still the file's? -CANP_E_LOST once the file was cut, or could not be read (told
+ * where canp_sigbus_guard_install() was called; elsewhere SIGBUS comes instead). */
+static inline int segin_status(const struct segin *s)
+{
+    return s->mapped ? canp_mapped_status(s->mapped) : 0;
+}
 
 /* Looks again at the size and the seal. */
 int segin_refresh(struct segin *s);
@@ -37,7 +47,7 @@ struct segin_block {
 
 /*
  * The block at this offset, its checksum tested. 1 and *out; 0 when there is none (the end, or not yet);
- * -CANP_E_DAMAGED when there is something that is no block.
+ * -CANP_E_DAMAGED when there is something that is no block; -CANP_E_LOST when the file was cut under us.
  */
 int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out);
 

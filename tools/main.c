@@ -2,6 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <canp/mapped.h>
+
 #include "commands.h"
 
 static const struct {
@@ -53,5 +55,7 @@ int main(int argc, char **argv)
         char *help_argv[] = {argv[2], help_option, NULL};
         return run_command(2, help_argv);
     }
+    /* A file that is cut while it is read becomes an error, not the end of the process. */
+    canp_sigbus_guard_install();
     return run_command(argc - 1, argv + 1);
 }
