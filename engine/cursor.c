@@ -73,21 +73,15 @@ static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t ne
 
 /* ---- walking ------------------------------------------------------------------------------------- */
 
-/* What this process lacks for now; the segment itself may be whole. */
-static bool is_passing(int r)
-{
-    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EINTR || r == -EAGAIN;
-}
-
 /* Opens the next segment that can be read; unreadable ones count as damaged, ones that retention has removed
  * do not. 1, 0 when there is none, or an error after which one may try again. */
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number;
-    while ((number = recording_next_segment(c->reader, number)) != 0) {
+    while ((number = recording_next_segment(c->reader, number)) != 0 && number <= c->last_number) {
         struct segin next;
         int r = recording_open_segment(c->reader, number, &next);
-        if (is_passing(r))
+        if (recording_error_passes(r))
             return r;
         if (r == -ENOENT && !c->reader->file_path)
             continue; /* removed by retention since the directory was listed */
@@ -282,6 +276,7 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
         return -ENOMEM;
     c->reader = reader;
     c->last_ns = INT64_MIN;
+    c->last_number = UINT64_MAX;
     c->opts = opts ? *opts : defaults;
     *out = c;
     return 0;

@@ -11,9 +11,10 @@ struct canp_cursor {
     struct canp_cursor_opts opts;
     struct segin segment; /* when segment_open */
     bool segment_open;
-    bool rechecked;  /* this unsealed segment was looked at once more after its successor was seen */
-    uint64_t number; /* of the segment */
-    uint64_t offset; /* of the next block */
+    bool rechecked;       /* this unsealed segment was looked at once more after its successor was seen */
+    uint64_t number;      /* of the segment */
+    uint64_t last_number; /* the walk ends with this segment */
+    uint64_t offset;      /* of the next block */
     uint32_t next_seq;
     uint32_t damaged; /* places skipped */
     int64_t last_ns;  /* highest time of the last whole block; INT64_MIN = none yet */

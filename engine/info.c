@@ -165,12 +165,12 @@ static int count_by_blocks(struct tally *t, uint64_t number)
     if (r < 0)
         return r;
     c->number = number - 1;
-    while ((r = cursor_next_block(c)) == 1 && c->number == number && (r = count_block(t, c)) == 0)
+    c->last_number = number;
+    while ((r = cursor_next_block(c)) == 1 && (r = count_block(t, c)) == 0)
         continue;
-    if (c->number == number) {
-        t->info.damaged += c->damaged;
-        t->info.torn_bytes = c->segment.sealed ? 0 : torn_bytes(&c->segment, c->offset);
-    }
+    t->info.damaged += c->damaged;
+    if (r == 0 && c->segment_open && !c->segment.sealed)
+        t->info.torn_bytes += torn_bytes(&c->segment, c->offset);
     t->info.bytes += SEG_HEADER_BYTES;
     canp_cursor_close(c);
     return r < 0 ? r : 0;
@@ -182,8 +182,10 @@ static int count_segment(struct tally *t, uint64_t number)
     struct index_view index;
     int r = recording_open_segment(t->reader, number, &s);
     if (r < 0) {
+        if (recording_error_passes(r))
+            return r;
         t->info.damaged += r != -ENOENT;
-        return r == -ENOMEM || r == -EMFILE ? r : 0;
+        return 0;
     }
     t->info.live = !s.sealed;
     if (segin_index(&s, &index) && index_agrees(&s, &index))

@@ -7,6 +7,7 @@
 
 #include <canp/reader.h>
 
+#include <errno.h>
 #include <pthread.h>
 
 #include "segin.h"
@@ -31,6 +32,12 @@ struct canp_reader {
 
 /* The first segment with a number above `after`; 0 = none. */
 uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
+
+/* Is it what this process lacks for now? The segment itself may be whole, and one may try again. */
+static inline bool recording_error_passes(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EINTR || r == -EAGAIN;
+}
 
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out);
 
