@@ -12,6 +12,7 @@
 #include <lz4hc.h>
 #include <stdlib.h>
 
+#include "pack_memory.h"
 #include "pack_planes.h"
 
 /* Lanes share an LZ4 block until it holds this much: smaller ones cost size, larger ones cost who reads one
@@ -218,46 +219,33 @@ int64_t canp_pack(struct canp_packer *p, const uint8_t *rows, size_t rows_bytes,
 
 /* ---- scratch memory ---------------------------------------------------------------------------- */
 
-/* Hands out parts of one allocation: with memory == NULL it only counts. */
-struct carver {
-    uint8_t *memory;
-    size_t used_bytes;
-};
-
-static void *carve(struct carver *c, size_t count, size_t each)
-{
-    void *part = c->memory ? c->memory + c->used_bytes : NULL;
-    c->used_bytes += (count * each + 63) & ~(size_t)63;
-    return part;
-}
-
-static void carve_packer(struct canp_packer *p, struct carver *c)
+static void carve_packer(struct canp_packer *p, struct canp_carver *c)
 {
     size_t bytes = p->max_bytes, rows = bytes / 16 + 1;
     if (rows > CANP_PACK_ROWS_MAX)
         rows = CANP_PACK_ROWS_MAX;
-    p->table = carve(c, (size_t)1 << p->table_bits, sizeof(*p->table));
-    p->lanes = carve(c, rows, sizeof(*p->lanes));
-    p->sorted = carve(c, rows, sizeof(*p->sorted));
-    p->lane_of_row = carve(c, rows, sizeof(*p->lane_of_row));
-    p->rank = carve(c, rows, sizeof(*p->rank));
-    p->rank2 = carve(c, rows, sizeof(*p->rank2));
-    p->source = carve(c, rows, sizeof(*p->source));
-    p->by_time.list = carve(c, rows / 8 + 1, sizeof(*p->by_time.list));
-    p->by_channel.list = carve(c, rows / 8 + 1, sizeof(*p->by_channel.list));
-    p->latest = carve(c, 1 + CHANNELS_MAX, sizeof(*p->latest));
-    p->words = carve(c, rows + CANP_PLANES_SLACK, sizeof(*p->words));
-    p->steps = carve(c, rows, sizeof(*p->steps));
-    p->directory = carve(c, rows * ENTRY_BYTES_MAX + bytes, 1);
-    p->exceptions = carve(c, (rows / 8 + 2) * 6, 1);
-    p->column = carve(c, rows + 1, 2);
-    p->column_packed = carve(c, rows + 1, 2);
-    p->times = carve(c, bytes + 64, 1); /* a time is 10 bytes at most, as is a hardware stamp */
-    p->group_table = carve(c, bytes / GROUP_PLAIN_BYTES + 2, 8);
-    p->groups = carve(c, bytes, 1);
-    p->plain = carve(c, bytes + 64, 1);
+    p->table = canp_carve(c, (size_t)1 << p->table_bits, sizeof(*p->table));
+    p->lanes = canp_carve(c, rows, sizeof(*p->lanes));
+    p->sorted = canp_carve(c, rows, sizeof(*p->sorted));
+    p->lane_of_row = canp_carve(c, rows, sizeof(*p->lane_of_row));
+    p->rank = canp_carve(c, rows, sizeof(*p->rank));
+    p->rank2 = canp_carve(c, rows, sizeof(*p->rank2));
+    p->source = canp_carve(c, rows, sizeof(*p->source));
+    p->by_time.list = canp_carve(c, rows / 8 + 1, sizeof(*p->by_time.list));
+    p->by_channel.list = canp_carve(c, rows / 8 + 1, sizeof(*p->by_channel.list));
+    p->latest = canp_carve(c, 1 + CHANNELS_MAX, sizeof(*p->latest));
+    p->words = canp_carve(c, rows + CANP_PLANES_SLACK, sizeof(*p->words));
+    p->steps = canp_carve(c, rows, sizeof(*p->steps));
+    p->directory = canp_carve(c, rows * ENTRY_BYTES_MAX + bytes, 1);
+    p->exceptions = canp_carve(c, (rows / 8 + 2) * 6, 1);
+    p->column = canp_carve(c, rows + 1, 2);
+    p->column_packed = canp_carve(c, rows + 1, 2);
+    p->times = canp_carve(c, bytes + 64, 1); /* a time is 10 bytes at most, as is a hardware stamp */
+    p->group_table = canp_carve(c, bytes / GROUP_PLAIN_BYTES + 2, 8);
+    p->groups = canp_carve(c, bytes, 1);
+    p->plain = canp_carve(c, bytes + 64, 1);
     p->lz4_state =
-        carve(c, 1, (size_t)(p->level == CANP_PACK_ARCHIVE ? LZ4_sizeofStateHC() : LZ4_sizeofState()));
+        canp_carve(c, 1, (size_t)(p->level == CANP_PACK_ARCHIVE ? LZ4_sizeofStateHC() : LZ4_sizeofState()));
 }
 
 int canp_packer_open(size_t max_rows_bytes, enum canp_pack_level level, struct canp_packer **out)
@@ -272,9 +260,9 @@ int canp_packer_open(size_t max_rows_bytes, enum canp_pack_level level, struct c
     for (p->table_bits = 10; p->table_bits < 17 && (1U << p->table_bits) < max_rows_bytes / 8;
          p->table_bits++)
         ;
-    struct carver c = {0};
+    struct canp_carver c = {0};
     carve_packer(p, &c);
-    c.memory = aligned_alloc(64, c.used_bytes);
+    c.memory = aligned_alloc(CANP_CARVE_ALIGN, c.used_bytes);
     if (!c.memory) {
         free(p);
         return -ENOMEM;

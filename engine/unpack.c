@@ -10,6 +10,7 @@
 #include <lz4.h>
 #include <stdlib.h>
 
+#include "pack_memory.h"
 #include "pack_planes.h"
 
 /* ---- rows -------------------------------------------------------------------------------------- */
@@ -212,43 +213,30 @@ int64_t canp_unpack_lane(struct canp_unpacker *u, size_t lane, uint8_t *rows, si
 
 /* ---- scratch memory ---------------------------------------------------------------------------- */
 
-/* Hands out parts of one allocation: with memory == NULL it only counts. */
-struct carver {
-    uint8_t *memory;
-    size_t used_bytes;
-};
-
-static void *carve(struct carver *c, size_t count, size_t each)
-{
-    void *part = c->memory ? c->memory + c->used_bytes : NULL;
-    c->used_bytes += (count * each + 63) & ~(size_t)63;
-    return part;
-}
-
-static void carve_unpacker(struct canp_unpacker *u, struct carver *c)
+static void carve_unpacker(struct canp_unpacker *u, struct canp_carver *c)
 {
     size_t bytes = u->max_bytes, rows = bytes / 16 + 1;
     if (rows > CANP_PACK_ROWS_MAX)
         rows = CANP_PACK_ROWS_MAX;
-    u->lanes = carve(c, rows, sizeof(*u->lanes));
-    u->groups = carve(c, rows, sizeof(*u->groups));
-    u->exceptions = carve(c, rows, sizeof(*u->exceptions));
-    u->public_lanes = carve(c, rows, sizeof(*u->public_lanes));
-    u->excepted = carve(c, rows / 64 + 1, sizeof(*u->excepted));
-    u->times = carve(c, rows, sizeof(*u->times));
-    u->hw_times = carve(c, rows, sizeof(*u->hw_times));
-    u->keys = carve(c, rows, sizeof(*u->keys));
-    u->keys2 = carve(c, rows, sizeof(*u->keys2));
-    u->buckets = carve(c, CANP_UNPACK_BUCKETS_MAX, sizeof(*u->buckets));
-    u->sequence = carve(c, rows, sizeof(*u->sequence));
-    u->sorted = carve(c, rows, sizeof(*u->sorted));
-    u->next = carve(c, 2 * rows, sizeof(*u->next));
-    u->lane_of = carve(c, rows, sizeof(*u->lane_of));
-    u->place = carve(c, rows, sizeof(*u->place));
-    u->words = carve(c, rows + CANP_PLANES_SLACK, sizeof(*u->words));
-    u->plain = carve(c, bytes, 1);
-    u->plain_column = carve(c, rows, 2);
-    u->row = carve(c, CANP_ROW_BYTES_MAX, 1);
+    u->lanes = canp_carve(c, rows, sizeof(*u->lanes));
+    u->groups = canp_carve(c, rows, sizeof(*u->groups));
+    u->exceptions = canp_carve(c, rows, sizeof(*u->exceptions));
+    u->public_lanes = canp_carve(c, rows, sizeof(*u->public_lanes));
+    u->excepted = canp_carve(c, rows / 64 + 1, sizeof(*u->excepted));
+    u->times = canp_carve(c, rows, sizeof(*u->times));
+    u->hw_times = canp_carve(c, rows, sizeof(*u->hw_times));
+    u->keys = canp_carve(c, rows, sizeof(*u->keys));
+    u->keys2 = canp_carve(c, rows, sizeof(*u->keys2));
+    u->buckets = canp_carve(c, CANP_UNPACK_BUCKETS_MAX, sizeof(*u->buckets));
+    u->sequence = canp_carve(c, rows, sizeof(*u->sequence));
+    u->sorted = canp_carve(c, rows, sizeof(*u->sorted));
+    u->next = canp_carve(c, 2 * rows, sizeof(*u->next));
+    u->lane_of = canp_carve(c, rows, sizeof(*u->lane_of));
+    u->place = canp_carve(c, rows, sizeof(*u->place));
+    u->words = canp_carve(c, rows + CANP_PLANES_SLACK, sizeof(*u->words));
+    u->plain = canp_carve(c, bytes, 1);
+    u->plain_column = canp_carve(c, rows, 2);
+    u->row = canp_carve(c, CANP_ROW_BYTES_MAX, 1);
 }
 
 int canp_unpacker_open(size_t max_rows_bytes, struct canp_unpacker **out)
@@ -259,9 +247,9 @@ int canp_unpacker_open(size_t max_rows_bytes, struct canp_unpacker **out)
     if (!u)
         return -ENOMEM;
     u->max_bytes = max_rows_bytes;
-    struct carver c = {0};
+    struct canp_carver c = {0};
     carve_unpacker(u, &c);
-    c.memory = aligned_alloc(64, c.used_bytes);
+    c.memory = aligned_alloc(CANP_CARVE_ALIGN, c.used_bytes);
     if (!c.memory) {
         free(u);
         return -ENOMEM;
