@@ -103,6 +103,9 @@ int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_byt
 
 int can_socket_bind(int fd, int ifindex)
 {
+    struct can_filter all = {0, 0};
+    if (setsockopt(fd, SOL_CAN_RAW, CAN_RAW_FILTER, &all, sizeof(all)) < 0)
+        return -errno;
     struct sockaddr_can address = {.can_family = AF_CAN, .can_ifindex = ifindex};
     return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }

@@ -22,7 +22,11 @@ int can_socket_possible(struct canp_why *why);
  */
 int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why);
 
-/* From here on it receives. 0 or a negative errno. */
+/*
+ * From here on it receives. 0 or a negative errno. Also for a socket whose interface was unregistered: the
+ * kernel took its filters away then (net/can/raw.c, raw_notify()), so the filter that takes everything is set
+ * first.
+ */
 int can_socket_bind(int fd, int ifindex);
 
 /* Frames dropped so far because the receive buffer was full (cumulative, wraps). 0 or a negative errno. */

@@ -126,7 +126,7 @@ bool iface_link_parse(const struct nlmsghdr *message, struct iface_link *out)
 
 /* ---- the list of all --------------------------------------------------------------------------- */
 
-int ifaces_ask(int fd)
+int ifaces_ask(int fd, int ifindex)
 {
     struct {
         struct nlmsghdr header;
@@ -134,10 +134,10 @@ int ifaces_ask(int fd)
     } request = {
         .header = {.nlmsg_len = sizeof(request),
                    .nlmsg_type = RTM_GETLINK,
-                   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
-        .info = {.ifi_family = AF_UNSPEC},
+                   .nlmsg_flags = ifindex ? NLM_F_REQUEST : NLM_F_REQUEST | NLM_F_DUMP},
+        .info = {.ifi_family = AF_UNSPEC, .ifi_index = ifindex},
     };
-    return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
+    return send(fd, &request, sizeof(request), MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
 /* Takes over the links of one datagram. 1: the dump goes on, 0: it is over, or a negative errno. */
@@ -158,7 +158,7 @@ static int take_links(char *buffer, size_t bytes, struct iface_link *out, unsign
 static int list_with(int fd, char *buffer, struct iface_link *out, unsigned count)
 {
     unsigned found = 0;
-    int r = ifaces_ask(fd);
+    int r = ifaces_ask(fd, 0);
     if (r < 0)
         return r;
     do {

@@ -37,8 +37,9 @@ bool iface_link_parse(const struct nlmsghdr *message, struct iface_link *out);
 /* All interfaces: fills at most `count` and returns how many, or a negative errno. */
 int ifaces_list(struct iface_link *out, unsigned count);
 
-/* Asks on a netlink socket for a RTM_NEWLINK message of each interface. 0 or a negative errno. */
-int ifaces_ask(int fd);
+/* Asks on a netlink socket for a RTM_NEWLINK message of one interface, or (0) of each. 0 or a negative errno.
+ */
+int ifaces_ask(int fd, int ifindex);
 
 /* A netlink socket that gets a message for each change of an interface; non-blocking. fd or negative errno.
  */

@@ -82,11 +82,11 @@ static _Atomic uint64_t *lost_counter(struct chan *ch, enum canp_layer layer)
 }
 
 void intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
-                int64_t to_ns)
+                int64_t from_ns, int64_t to_ns)
 {
     struct gap_pending *gap = &ch->gaps[layer];
     if (gap->lost == 0)
-        gap->from_ns = ch->prev_ns < to_ns ? ch->prev_ns : to_ns;
+        gap->from_ns = from_ns < to_ns ? from_ns : to_ns;
     gap->lost += lost;
     gap->to_ns = to_ns;
     rec->gaps_pending = true;
@@ -97,7 +97,7 @@ void intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, in
 {
     uint32_t lost = drops - ch->drops_seen; /* the counter wraps */
     ch->drops_seen = drops;
-    intake_gap(rec, ch, CANP_LAYER_SOCKET, lost, time_ns);
+    intake_gap(rec, ch, CANP_LAYER_SOCKET, lost, ch->prev_ns, time_ns);
 }
 
 /* False: the slab is full (and committed by the caller) before all gaps of this channel were told. */
@@ -147,7 +147,7 @@ void intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_met
     if (r == 0)
         ch->taken++;
     else
-        intake_gap(rec, ch, CANP_LAYER_RECORDER, 1, m->time_ns);
+        intake_gap(rec, ch, CANP_LAYER_RECORDER, 1, ch->prev_ns, m->time_ns);
 }
 
 bool intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,

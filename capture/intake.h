@@ -93,9 +93,9 @@ void intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_met
 /* The socket dropped frames between the one before and this one. */
 void intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns);
 
-/* Counts `lost` frames up to to_ns and keeps them for a gap row. */
+/* Counts `lost` frames between two times and keeps them for a gap row. */
 void intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
-                int64_t to_ns);
+                int64_t from_ns, int64_t to_ns);
 
 /* Puts an event row (its struct complete). False when no slab is free: the event is not recorded. */
 bool intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,

@@ -7,11 +7,15 @@
 #include <linux/if.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "can_socket.h"
 #include "intake.h"
+
+#define LAST_LOOKS   20 /* bound of the wait for the last statistics: 200 ms */
+#define LAST_LOOK_MS 10
 
 static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_link_code code,
                   const struct iface_link *link)
@@ -44,6 +48,7 @@ static void note_back(struct canp_recorder *rec, struct chan *ch, const struct i
     }
     ch->gone = false;
     ch->ifindex = link->ifindex;
+    ch->device_drops = 0; /* a new device counts anew */
     event(rec, ch, CANP_LINK_BACK, link);
     recorder_notice(rec, "%s: interface is back", ch->name);
 }
@@ -75,8 +80,22 @@ static void note_state(struct canp_recorder *rec, struct chan *ch, const struct 
                         names[link->state], link->tx_errors, link->rx_errors);
 }
 
+/* Frames that the device or its driver dropped since the last look. A controller's overrun counts once,
+ * however many frames it took: for this layer `lost` is what the driver knows, a lower bound. */
+static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+{
+    uint64_t drops = link->rx_dropped + link->rx_over_errors;
+    int64_t now_ns = clock_realtime_ns();
+    if (drops > ch->device_drops)
+        intake_gap(rec, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns, now_ns);
+    ch->device_drops = drops;
+    ch->device_look_ns = now_ns;
+    ch->device_asked = false;
+}
+
 static void update(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
 {
+    note_device_drops(rec, ch, link);
     if (strcmp(ch->name, link->name) != 0)
         note_rename(rec, ch, link);
     if (ch->up != ((link->flags & IFF_UP) != 0))
@@ -112,6 +131,34 @@ static void take_datagram(struct canp_recorder *rec, size_t bytes)
     }
 }
 
+void links_ask(struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        ch->device_asked = !ch->gone && ifaces_ask(rec->watch_fd, ch->ifindex) == 0;
+    }
+}
+
+static bool answers_are_missing(const struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        if (rec->chans[i].device_asked)
+            return true;
+    }
+    return false;
+}
+
+void links_finish(struct canp_recorder *rec)
+{
+    links_read(rec); /* what came before the question */
+    links_ask(rec);
+    for (int i = 0; i < LAST_LOOKS && answers_are_missing(rec); i++) {
+        struct pollfd p = {.fd = rec->watch_fd, .events = POLLIN};
+        poll(&p, 1, LAST_LOOK_MS);
+        links_read(rec);
+    }
+}
+
 void links_read(struct canp_recorder *rec)
 {
     rec->links_changed = false;
@@ -120,7 +167,7 @@ void links_read(struct canp_recorder *rec)
         if (n > 0)
             take_datagram(rec, (size_t)n);
         else if (n < 0 && errno == ENOBUFS)
-            ifaces_ask(rec->watch_fd); /* some changes were dropped: ask for the state of all */
+            ifaces_ask(rec->watch_fd, 0); /* some changes were dropped: ask for the state of all */
         else
             return;
     }

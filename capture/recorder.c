@@ -103,6 +103,7 @@ static void set_up_chan(struct chan *ch, const struct iface_link *link, unsigned
     ch->ifindex = link->ifindex;
     ch->up = true;
     ch->state = link->state;
+    ch->device_drops = link->rx_dropped + link->rx_over_errors;
     ch->xl = link->mtu >= XL_MTU_MIN;
     ch->frame_cost_bytes = ch->xl ? XL_FRAME_COST_BYTES : FRAME_COST_BYTES;
     memcpy(ch->name, link->name, sizeof(ch->name));
@@ -213,7 +214,7 @@ static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
         int r = can_socket_bind(ch->fd, ch->ifindex);
         if (r < 0)
             return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
-        ch->prev_ns = clock_realtime_ns();
+        ch->prev_ns = ch->device_look_ns = clock_realtime_ns();
     }
     return 0;
 }

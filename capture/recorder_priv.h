@@ -35,10 +35,13 @@ struct chan {
     bool xl;   /* mtu is XL: large buffers */
     bool gone; /* unregistered; bound again when the name is back */
     bool up;
-    uint32_t drops_seen; /* of SO_RXQ_OVFL, cumulative */
-    int64_t prev_ns;     /* time of the frame before, or of the start */
-    uint64_t taken;      /* frames put into slabs */
-    uint64_t harvested;  /* frames of the running harvest */
+    uint32_t drops_seen;    /* of SO_RXQ_OVFL, cumulative */
+    int64_t prev_ns;        /* time of the frame before, or of the start */
+    uint64_t device_drops;  /* of the interface's statistics, cumulative */
+    int64_t device_look_ns; /* when they were read */
+    bool device_asked;      /* an answer is on its way */
+    uint64_t taken;         /* frames put into slabs */
+    uint64_t harvested;     /* frames of the running harvest */
     struct gap_pending gaps[GAP_LAYERS];
     uint32_t frame_cost_bytes; /* what one frame takes of the socket buffer, upper estimate */
     uint64_t rcvbuf_bytes;     /* as the kernel counts: with its bookkeeping */
@@ -98,6 +101,7 @@ struct canp_recorder {
     /* Capture. */
     _Alignas(64) struct canp_slab *slab; /* being filled, or NULL */
     uint64_t frames_left;                /* until opts.frames_max */
+    uint64_t ask_ns;                     /* when the interfaces' statistics are asked for next */
     uint64_t slab_deadline_ns;           /* commit what the slab holds; 0 = holds nothing */
     uint64_t now_ns;                     /* CLOCK_MONOTONIC of this round */
     uint64_t end_ns;                     /* by opts.duration_ns; UINT64_MAX = none */
@@ -158,6 +162,10 @@ int64_t clock_realtime_ns(void);
 
 /* links.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
 void links_read(struct canp_recorder *rec);
+/* Asks for the interfaces' statistics; links_read() takes the answers. Does not wait. Capture. */
+void links_ask(struct canp_recorder *rec);
+/* The last statistics, at the end: waits for them, shortly. Capture. */
+void links_finish(struct canp_recorder *rec);
 
 /* spill.c */
 int spill_start(struct canp_recorder *rec);

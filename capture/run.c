@@ -10,8 +10,9 @@
 #include "can_socket.h"
 #include "intake.h"
 
-#define RETRY_NS     10000000U  /* an oddly failed socket, or a flush that waits for spill */
-#define DRAIN_NS_MAX 500000000U /* what is in the sockets when stopped is taken in, for so long at most */
+#define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for spill */
+#define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */
+#define DRAIN_NS_MAX 500000000U  /* what is in the sockets when stopped is taken in, for so long at most */
 
 /* Publishes the harvest's counts; its highest share (permille) of a socket buffer. */
 static unsigned account(struct canp_recorder *rec, uint64_t *frames)
@@ -92,6 +93,10 @@ static void capture(struct canp_recorder *rec)
     while (goes_on(rec)) { /* until a stop, frames_max or the duration */
         await(rec);
         harvest(rec);
+        if (rec->now_ns >= rec->ask_ns) {
+            rec->ask_ns = rec->now_ns + ASK_NS;
+            links_ask(rec);
+        }
         if (rec->links_changed)
             links_read(rec);
         if (rec->gaps_pending)
@@ -121,6 +126,7 @@ static void drain(struct canp_recorder *rec)
     } while (rec->frames_left != before && rec->now_ns < limit_ns);
     if (rec->frames_left > 0)
         take_last_drops(rec);
+    links_finish(rec);
 }
 
 static int open_rx(struct canp_recorder *rec, struct canp_why *why)
