@@ -1,0 +1,93 @@
+#!/usr/bin/env bash
+# lab: newest
+# What can be wrong when a recording is started, or while it runs: one clear line, status 3 (usage: 2), no
+# crash, and nothing lost that was stored.
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# fails NAME STATUS PATTERN ARGUMENT...: `canp record ARGUMENT...` says one line like PATTERN, makes no directory.
+fails() {
+    local name=$1 expected=$2 pattern=$3 got
+    shift 3
+    timeout 20 "$canp" record "$@" >"$work/out" 2>"$work/err"
+    got=$?
+    if [ "$got" -ne "$expected" ]; then
+        not_ok "$name" "status $got: $(cat "$work/err")"
+    elif [ "$(wc -l <"$work/err")" -ne 1 ] || ! grep -qE "^canp record: .*$pattern" "$work/err"; then
+        not_ok "$name" "says: $(cat "$work/err")"
+    elif [ -s "$work/out" ]; then
+        not_ok "$name" "prints: $(cat "$work/out")"
+    else
+        ok "$name"
+    fi
+}
+
+fails "missing interface" 3 "nope0: no such interface; .*vcan0" -o "$work/a" nope0
+fails "missing interface among others" 3 "nope0" -o "$work/a" vcan0 nope0
+fails "not a CAN interface" 3 "lo: not a CAN interface" -o "$work/a" lo
+ip link set vcan1 down
+fails "interface is down" 3 "vcan1: interface is down: ip link set vcan1 up" -o "$work/a" vcan1
+ip link set vcan1 up
+[ ! -d /sys/class/net/can0 ] ||
+    fails "interface without bit rate" 3 "can0: .*no bit rate: ip link set can0 up type can bitrate" -o "$work/a" can0
+fails "interface named twice" 2 "vcan0: .*twice" -o "$work/a" vcan0 vcan0
+fails "no interface" 2 "interface" -o "$work/a"
+fails "unknown option" 2 "unknown option" --frobnicate vcan0
+fails "bad duration" 2 "no TIME" -d soon vcan0
+[ ! -e "$work/a" ] && ok "a refused start leaves no directory" || not_ok "a refused start leaves no directory" "$(ls "$work/a")"
+fails "directory cannot be made" 3 "/proc/nowhere" -o /proc/nowhere vcan0
+mkdir "$work/ro" && mount -t tmpfs -o ro tmpfs "$work/ro"
+fails "read-only directory" 3 "$work/ro" -o "$work/ro" vcan0
+umount "$work/ro"
+setpriv --reuid=65534 --clear-groups "$canp" record -o "$work/foreign" -d 0.2 vcan0 >/dev/null 2>"$work/err"
+got=$?
+[ "$got" -eq 3 ] && grep -q "foreign" "$work/err" && ok "directory without permission" ||
+    not_ok "directory without permission" "status $got: $(cat "$work/err")"
+
+# A directory that holds a recording is refused, and left as it is.
+"$canp" record -o "$work/twice" -d 0.2 vcan0 >/dev/null 2>&1
+before=$(cat "$work"/twice/* | cksum)
+fails "directory with a recording" 3 "already holds a recording" -o "$work/twice" vcan0
+[ "$(cat "$work"/twice/* | cksum)" = "$before" ] && ok "and it is left alone" || not_ok "and it is left alone" "changed"
+
+# As an ordinary user: works, and says what it could not get.
+mkdir -m 777 "$work/user"
+chmod 755 "$work"
+setpriv --reuid=65534 --clear-groups --inh-caps=-all --bounding-set=-all \
+    "$canp" record -o "$work/user/r" -d 0.2 vcan0 >"$work/out" 2>"$work/err"
+got=$?
+[ "$got" -eq 0 ] && grep -q "receive buffer: " "$work/err" && ok "ordinary user" ||
+    not_ok "ordinary user" "status $got: $(cat "$work/err")"
+
+# Too small from the start: nothing begins.
+mkdir "$work/small" && mount -t tmpfs -o size=16k tmpfs "$work/small"
+fails "disk full at the start" 3 "No space left" -o "$work/small/r" vcan0
+umount "$work/small"
+
+# Full in the middle: what was stored stays readable, the rest is counted.
+mount -t tmpfs -o size=3m tmpfs "$work/small"
+frames=150000
+start_record -o "$work/small/r" --segment-size 1M vcan0 || not_ok "full disk: starts" "$(cat "$work/err")"
+pinned cangen vcan0 -g 0 -n "$frames" -I i -L 8 -D i
+wait "$recorder"
+status=$? recorder=
+said=$(grep -c "No space left" "$work/err")
+[ "$status" -eq 3 ] && [ "$said" -eq 1 ] && ok "full disk: one line, status 3" ||
+    not_ok "full disk: one line, status 3" "status $status: $(cat "$work/err")"
+"$canp" info --json "$work/small/r" >"$work/info"
+if [ "$(json "$work/out" 'o["frames"]')" = "$(json "$work/info" 'o["frames"]')" ] &&
+    [ "$(json "$work/info" 'o["frames"]')" -gt 50000 ]; then
+    ok "full disk: $(json "$work/info" 'o["frames"]') frames readable, as the summary says"
+else
+    not_ok "full disk: what was stored is readable" "summary $(cat "$work/out") info $(cat "$work/info")"
+fi
+frames_of "$work/small/r" vcan0 >"$work/actual"
+# cangen counts ids from where it likes: compare the data
+cut -d'#' -f2 "$work/actual" >"$work/y"
+python3 -c 'import sys
+for n in range(int(sys.argv[1])): print(n.to_bytes(8, "little").hex().upper())' "$(wc -l <"$work/y")" >"$work/x"
+same "full disk: they are the first ones, in order" "$work/x" "$work/y"
+[ "$(json "$work/out" 'o["interfaces"][0]["lost"]["recorder"]')" -gt 0 ] && ok "full disk: the rest is counted as lost" ||
+    not_ok "full disk: the rest is counted as lost" "$(cat "$work/out")"
+umount "$work/small"
+finish

@@ -1,0 +1,103 @@
+/*
+ * A recorder without sockets: the capture room's own intake, slabs and spill thread, fed by the test. For
+ * tests that run where the kernel has no CAN. One thread plays the capture thread.
+ */
+#ifndef CANP_TEST_FAKE_RECORDER_H
+#define CANP_TEST_FAKE_RECORDER_H
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "intake.h"
+
+struct fake_opts {
+    const char *dir; /* NULL: no writer, no spill thread */
+    unsigned chan_count;
+    unsigned slab_count;
+    size_t slab_bytes;
+};
+
+static struct canp_recorder *fake_open(const struct fake_opts *opts)
+{
+    struct canp_recorder *rec = aligned_alloc(64, (sizeof(*rec) + 63) & ~(size_t)63);
+    struct canp_slabring_opts ring = CANP_SLABRING_OPTS_INIT;
+    memset(rec, 0, sizeof(*rec));
+    rec->stop_fd = -1;
+    rec->frames_left = UINT64_MAX;
+    rec->end_ns = UINT64_MAX;
+    rec->chan_count = opts->chan_count;
+    rec->block_bytes = opts->slab_bytes;
+    rec->dir = strdup(opts->dir ? opts->dir : "");
+    rec->now_ns = clock_monotonic_ns();
+    rec->commit_after_ns = 1000000;
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        rec->chans[i].fd = -1;
+        rec->chans[i].index = (uint8_t)i;
+        rec->chans[i].prev_ns = 1000;
+        rec->chans[i].rcvbuf_bytes = 1 << 20;
+        rec->chans[i].frame_cost_bytes = 1024;
+    }
+    ring.slot_bytes = opts->slab_bytes;
+    ring.slot_count = opts->slab_count;
+    if (canp_slabring_create(&ring, &rec->ring) < 0)
+        abort();
+    if (opts->dir) {
+        struct canp_writer_opts writer = CANP_WRITER_OPTS_INIT;
+        struct canp_iface iface = {.mtu = 72, .bytes = sizeof(iface), .name = "fake"};
+        writer.segment_bytes = 1 << 20;
+        if (canp_writer_open(opts->dir, &writer, &rec->writer, NULL) < 0)
+            abort();
+        for (unsigned i = 0; i < rec->chan_count; i++)
+            canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, 1000);
+        if (spill_start(rec) < 0)
+            abort();
+    }
+    return rec;
+}
+
+static void fake_close(struct canp_recorder *rec)
+{
+    spill_join(rec);
+    canp_writer_close(rec->writer);
+    canp_slabring_free(rec->ring);
+    free(rec->dir);
+    free(rec);
+}
+
+/* Control messages as the kernel lays them out: SCM_TIMESTAMPNS, then SO_RXQ_OVFL when drops is not 0. */
+static uint32_t fake_control(uint8_t *control, int64_t time_ns, uint32_t drops)
+{
+    struct timespec stamp = {time_ns / 1000000000, time_ns % 1000000000};
+    struct cmsghdr h = {
+        .cmsg_len = CMSG_LEN(sizeof(stamp)), .cmsg_level = SOL_SOCKET, .cmsg_type = SO_TIMESTAMPNS};
+    memcpy(control, &h, sizeof(h));
+    memcpy(control + sizeof(h), &stamp, sizeof(stamp));
+    if (drops == 0)
+        return RX_CONTROL_BYTES_STAMP_NS;
+    h.cmsg_len = CMSG_LEN(sizeof(drops));
+    h.cmsg_type = SO_RXQ_OVFL;
+    memcpy(control + RX_CONTROL_BYTES_STAMP_NS, &h, sizeof(h));
+    memcpy(control + RX_CONTROL_BYTES_STAMP_NS + sizeof(h), &drops, sizeof(drops));
+    return RX_CONTROL_BYTES_STAMP_NS + RX_CONTROL_BYTES_DROPS;
+}
+
+static void fake_receive(struct canp_recorder *rec, unsigned channel, int64_t time_ns, uint32_t drops,
+                         const void *frame, uint32_t bytes, uint32_t msg_flags)
+{
+    uint8_t control[RX_CONTROL_BYTES_STAMP_NS + RX_CONTROL_BYTES_DROPS];
+    uint32_t n = fake_control(control, time_ns, drops);
+    intake_frame(rec, &rec->chans[channel], frame, bytes, msg_flags, control, n);
+}
+
+/* A classic frame that carries a number. */
+static inline void fake_receive_number(struct canp_recorder *rec, unsigned channel, int64_t time_ns,
+                                       uint32_t drops, uint64_t number)
+{
+    union canp_frame_store store = {.bytes = {0}};
+    store.frame.id = 0x123;
+    store.frame.len = 8;
+    memcpy(store.bytes + 8, &number, 8);
+    fake_receive(rec, channel, time_ns, drops, &store, 16, 0);
+}
+
+#endif
