@@ -11,6 +11,8 @@
 #include <canp/rows.h>
 
 #define DRIFT_FRAMES 128
+#define IDLE_NS      50000000 /* idle() is asked so often */
+#define HOLD_NS      20000000 /* and so often while holding */
 
 struct run {
     const struct canp_replay_opts *opts;
@@ -19,6 +21,8 @@ struct run {
     struct canp_pace pace;
     bool started;            /* the first frame of all was put */
     bool anchored;           /* the first frame of this loop was met */
+    bool holding;            /* paused by idle() */
+    int64_t ask_ns;          /* when idle() is asked next */
     bool pending;            /* frames were put since the last flush */
     int64_t first_due_ns;    /* of all loops */
     int64_t anchor_due_ns;   /* when this loop's first frame is due */
@@ -87,24 +91,69 @@ static int64_t drift(const struct run *run)
     return run->pace.late_ns.count <= DRIFT_FRAMES ? 0 : (int64_t)last_ns - (int64_t)run->first_least_ns;
 }
 
-/* Waits until the frame is due; what is pending goes out first. */
-static int await(struct run *run, int64_t time_ns)
+/* Asks idle() when it is time to, and holds as long as it wants. 0, -EINTR when stopped, or an error. */
+static int consult(struct run *run, int64_t time_ns)
 {
-    int64_t due_ns = deadline(run, time_ns);
-    int r;
-    if (run->pace.now_ns < due_ns && canp_pace_now(&run->pace) < due_ns && (r = flush(run)) < 0)
-        return r;
-    while ((r = canp_pace_wait(&run->pace, due_ns)) == -EINTR) {
+    const struct canp_replay_sink *sink = run->sink;
+    if (!sink->idle || (!run->holding && run->pace.now_ns < run->ask_ns))
+        return 0;
+    bool held = run->holding;
+    enum canp_replay_wish wish;
+    while ((wish = sink->idle(sink->self, run->stats->frames, time_ns)) == CANP_REPLAY_PAUSE) {
+        int r = flush(run);
+        if (r < 0)
+            return r;
+        held = run->holding = true;
+        canp_pace_wait(&run->pace, canp_pace_now(&run->pace) + HOLD_NS);
         if (must_stop(run))
             return -EINTR;
     }
+    run->holding = wish == CANP_REPLAY_STEP;
+    run->ask_ns = canp_pace_now(&run->pace) + IDLE_NS;
+    if (held || run->holding) { /* time stood still: this frame is due now */
+        run->anchored = false;
+        run->due_ns = run->pace.now_ns;
+    }
+    return 0;
+}
+
+/* Waits for the deadline, in slices where idle() wants to be asked. */
+static int await_due(struct run *run, int64_t time_ns, int64_t *due_ns)
+{
+    int r = consult(run, time_ns);
+    *due_ns = deadline(run, time_ns);
+    if (r == 0 && run->pace.now_ns < *due_ns && canp_pace_now(&run->pace) < *due_ns)
+        r = flush(run);
+    while (r == 0) {
+        bool sliced = run->sink->idle && *due_ns > run->ask_ns;
+        r = canp_pace_wait(&run->pace, sliced ? run->ask_ns : *due_ns);
+        if (r == -EINTR && !must_stop(run)) {
+            r = 0;
+            continue;
+        }
+        if (r < 0 || !sliced)
+            break;
+        r = consult(run, time_ns);
+        if (!run->anchored)
+            *due_ns = deadline(run, time_ns);
+    }
+    return r;
+}
+
+/* Waits until the frame is due; what is pending goes out first. */
+static int await(struct run *run, int64_t time_ns)
+{
+    int64_t due_ns;
+    int r = await_due(run, time_ns, &due_ns);
+    if (r < 0)
+        return r;
     if (!run->started) {
         run->started = true;
         run->first_due_ns = due_ns;
     }
     run->due_ns = due_ns;
     note_drift(run, canp_pace_count(&run->pace, due_ns));
-    return r;
+    return 0;
 }
 
 static int play_frame(struct run *run, const struct canp_record *record)
@@ -133,6 +182,12 @@ static bool is_wanted(const struct run *run, const struct canp_record *record)
 static int play_batch(struct run *run, const struct canp_batch *batch)
 {
     struct canp_record record;
+    if (run->opts->speed == 0 && run->sink->idle) {
+        canp_pace_now(&run->pace);
+        int r = consult(run, batch->base_ns);
+        if (r < 0)
+            return r;
+    }
     for (size_t at = 0; at < batch->bytes; at += record.row_bytes) {
         canp_row_read(batch->rows + at, batch->base_ns, &record);
         if (record.kind == CANP_KIND_GAP)

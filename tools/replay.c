@@ -13,6 +13,7 @@
 #include <canp/sender.h>
 
 #include "commands.h"
+#include "keys.h"
 #include "opts.h"
 #include "select.h"
 #include "stop.h"
@@ -43,6 +44,8 @@ struct replay {
     uint64_t put_done;             /* bits of the frame being put that are done, after -EINTR */
     struct canp_why why;           /* of a target that cannot be opened */
     int failed;                    /* the error that goes with it */
+    bool paused;                   /* by the keyboard */
+    unsigned asked;                /* times that idle() was called */
 };
 
 /* ---- routes ------------------------------------------------------------------------------------ */
@@ -156,6 +159,26 @@ static int flush(void *self)
     return 0;
 }
 
+/* space: pause and resume; . or s: one frame; q: end. */
+static enum canp_replay_wish idle(void *self, uint64_t frames, int64_t time_ns)
+{
+    struct replay *p = self;
+    char text[TEXT_BYTES], count[TEXT_BYTES];
+    char key = keys_next();
+    if (key == ' ')
+        p->paused = !p->paused;
+    if (key == 'q')
+        stop_requested = 1;
+    if (p->asked++ % 8 == 0 || key)
+        keys_progress("%s frames, at %s%s", text_count(count, frames), text_time(text, time_ns),
+                      p->paused ? "  paused: space goes on, . steps, q ends" : "");
+    if (key == '.' || key == 's') {
+        p->paused = true;
+        return CANP_REPLAY_STEP;
+    }
+    return p->paused && !stop_requested ? CANP_REPLAY_PAUSE : CANP_REPLAY_GO;
+}
+
 /* ---- the summary ------------------------------------------------------------------------------- */
 
 static struct canp_sender_stats sum_targets(const struct replay *p)
@@ -263,7 +286,7 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
 static int open_and_run(struct replay *p, const char *path)
 {
     static struct canp_replay_stats stats; /* large: the histogram */
-    const struct canp_replay_sink sink = {.self = p, .want = want, .put = put, .flush = flush};
+    const struct canp_replay_sink sink = {.self = p, .want = want, .put = put, .flush = flush, .idle = idle};
     int r = canp_reader_open(path, &p->reader, &p->why);
     if (r < 0)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
@@ -276,7 +299,9 @@ static int open_and_run(struct replay *p, const char *path)
     p->opts.to_ns = p->selection.to_ns;
     p->opts.stop = &stop_requested;
     stop_catch_signals();
+    keys_begin();
     r = canp_replay_run(p->reader, &p->opts, &sink, &stats);
+    keys_end();
     return finish(p, r, &stats);
 }
 
@@ -334,7 +359,8 @@ int canp_cmd_replay(int argc, char **argv)
         options,
         "FROM=TO: what was recorded on FROM goes to TO; *=TO: everything; several for one FROM are\n"
         "fine. Without any, frames go to the interface of the same name. FILTER is candump's.\n"
-        "A full queue is waited for. Frames that an interface cannot take are counted.\n"};
+        "A full queue is waited for. Frames that an interface cannot take are counted.\n"
+        "On a terminal: space pauses and resumes, . sends one frame, q ends.\n"};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)
         return OPTS_EXIT(arguments);

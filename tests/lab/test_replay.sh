@@ -178,6 +178,52 @@ ends() {
     fails 2 "a mapping that is none" "is no mapping" "$canp" replay "$work/r" =vcan1
 }
 
+# Space holds, . sends one frame, space goes on, q ends: on a terminal of its own.
+keyboard() {
+    start_candump vcan1 "$work/log" || not_ok "candump starts" ""
+    python3 - "$canp" "$work/r" "$work/log" >"$work/said" 2>&1 <<'PY'
+import os, pty, select, sys, time
+canp, recording, log = sys.argv[1:]
+pid, tty = pty.fork()
+if pid == 0:
+    os.execv(canp, [canp, "replay", recording, "*=vcan1", "--speed", "1"])
+said = b""
+
+def listen(seconds):
+    global said
+    end = time.time() + seconds
+    while time.time() < end:
+        if select.select([tty], [], [], 0.05)[0]:
+            try:
+                said += os.read(tty, 4096)
+            except OSError:
+                return
+
+def frames():
+    listen(0.7)
+    return sum(1 for _ in open(log))
+
+listen(1.0)
+os.write(tty, b" ")
+listen(0.5)
+held = frames()
+assert held > 0, "nothing was sent"
+assert frames() == held, "it does not hold"
+assert b"paused" in said, said
+os.write(tty, b".")
+assert frames() == held + 1, "a step is not one frame"
+os.write(tty, b" ")
+assert frames() > held + 50, "it does not go on"
+os.write(tty, b"q")
+listen(1.0)
+assert b"sent " in said, said
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+PY
+    status=$?
+    end_candump "$work/log" 1
+    if [ "$status" -eq 0 ]; then ok "the keyboard holds, steps, goes on and ends it"; else not_ok "the keyboard" "$(tail -n 1 "$work/said")"; fi
+}
+
 on_can0() {
     [ -d /sys/class/net/can1 ] || {
         skip "replay onto can0" "no can0 here (CANP_LAB=${CANP_LAB:-none})"
@@ -221,6 +267,8 @@ dump_is_candump
 error_frames_and_mapping
 classic_only
 ends
+import "$work/due.log"
+keyboard
 on_can0
 follow
 finish

@@ -117,6 +117,9 @@ closed_pipe() {
     check "a closed pipe ends dump quietly" is "${PIPESTATUS[0]} $(wc -c <"$work/err")" "0 0"
     "$canp" dump --micros "$work/big" >"$work/dumped"
     check "400,000 frames come back" cmp "$work/big.log" "$work/dumped"
+    check "pack" "$canp" pack "$work/big"
+    "$canp" dump --micros "$work/big" >"$work/dumped"
+    check "also when packed" cmp "$work/big.log" "$work/dumped"
 }
 
 other_readers() {

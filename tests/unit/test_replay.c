@@ -284,3 +284,55 @@ Test(replay, an_empty_recording)
     cr_assert_eq(run(), 0);
     cr_assert_eq(stats.frames, 0);
 }
+
+/* ---- held by idle() ---------------------------------------------------------------------------- */
+
+static unsigned asked, pauses_left, steps_left;
+static uint64_t frames_when_held;
+
+static enum canp_replay_wish idle(void *self, uint64_t frames, int64_t time_ns)
+{
+    (void)self;
+    (void)time_ns;
+    asked++;
+    if (frames < 2)
+        return CANP_REPLAY_GO;
+    if (steps_left) {
+        steps_left--;
+        return CANP_REPLAY_STEP;
+    }
+    if (pauses_left) {
+        frames_when_held = frames;
+        pauses_left--;
+        return CANP_REPLAY_PAUSE;
+    }
+    return CANP_REPLAY_GO;
+}
+
+Test(replay, pause_step_and_on)
+{
+    static const int64_t offsets[] = {0, 60 * MS, 180 * MS, 3600000 * MS, 3600001 * MS, 3600100 * MS};
+    static const struct canp_replay_sink sink = {.self = &seen, .put = put, .flush = flush, .idle = idle};
+    record(offsets, 6);
+    steps_left = 2; /* the third frame, and the fourth without its hour */
+    pauses_left = 3;
+    cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
+    cr_assert_eq(seen.count, 6);
+    cr_assert_eq(frames_when_held, 4);
+    cr_assert_eq(pauses_left, 0);
+    cr_assert_geq(asked, 7);
+    cr_assert_geq(seen.put_ns[4] - seen.put_ns[3], 3 * 20 * MS, "held");
+    cr_assert_geq(seen.put_ns[5] - seen.put_ns[4], 99 * MS - 20 * MS, "time runs on");
+    cr_assert_lt(stats.scheduled_ns, 3600000 * MS);
+    for (unsigned i = 0; i < 6; i++)
+        cr_assert_eq(seen.number[i], i);
+    steps_left = 0;
+    pauses_left = 1000000000;
+    seen.count = 0;
+    stop = 0;
+    opts.stop = &stop;
+    alarm_in_ms(300);
+    cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
+    cr_assert(stats.stopped);
+    cr_assert_eq(seen.count, 2);
+}

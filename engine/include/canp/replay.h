@@ -18,6 +18,13 @@
 
 CANP_BEGIN_DECLS
 
+/* What idle() asks for. */
+enum canp_replay_wish {
+    CANP_REPLAY_GO = 0,    /* play, or play on: the next frame is due now, and time runs on from there */
+    CANP_REPLAY_PAUSE = 1, /* hold until it asks for something else */
+    CANP_REPLAY_STEP = 2,  /* one frame now (at full speed: a block), then it is asked again */
+};
+
 struct canp_replay_sink {
     void *self;
     /* Whether this frame is wanted at all; nothing waits for others. NULL: all are. Called before put(). */
@@ -31,6 +38,9 @@ struct canp_replay_sink {
     /* Nothing more is due now: send what was put. 0, or a negative error; -EINTR is tried again unless
      * *stop is set. May be NULL. */
     int (*flush)(void *self);
+    /* Called about every 50 ms, between frames, for a keyboard or a progress line; `frames` were put so far,
+     * the next one was recorded at time_ns. May be NULL. */
+    enum canp_replay_wish (*idle)(void *self, uint64_t frames, int64_t time_ns);
 };
 
 struct canp_replay_opts {
