@@ -64,11 +64,14 @@ class Segment:
         seal = self.data[512:640]
         self.sealed = False
         self.end = len(self.data)
+        self.index = b""
         if len(seal) == 128 and seal[:4] == b"SEAL":
             (crc, blocks_end) = struct.unpack_from("<IQ", seal, 4)
             if crc == crc32c(self.salt + seal[8:]) and self.begin <= blocks_end <= len(self.data):
                 self.sealed = True
                 self.end = blocks_end
+                (offset, size) = struct.unpack_from("<QQ", seal, 16)
+                self.index = self.data[offset:offset + size]
 
     def block_at(self, at):
         """The committed block at this offset, or Damaged."""
@@ -178,6 +181,62 @@ def rows_text(base, rows, count):
     return lines
 
 
+def key_of(line):
+    """((id, kind, channel), how many) for what an index counts, else None."""
+    words = line.split()
+    (channel, kind) = (int(words[1]), words[4])
+    if kind == "gap":
+        return (int(words[5]), 8, channel), int(words[6])
+    if kind == "xl":
+        return (int(words[5], 16) & 0x7FF, 2, channel), 1
+    if kind in ("can", "fd"):
+        return (int(words[5], 16) & ~0x40000000, ("can", "fd").index(kind), channel), 1
+    return None
+
+
+class Tally:
+    """What the index should say, from the blocks."""
+
+    def __init__(self):
+        self.ids = {}
+        self.times = []
+        self.blocks = []
+
+    def add(self, at, block, lines):
+        here = set()
+        for line in lines:
+            counted = key_of(line)
+            if counted:
+                here.add(counted[0])
+                self.ids[counted[0]] = self.ids.get(counted[0], 0) + counted[1]
+                if counted[0][1] < 8:
+                    self.times.append(int(line.split()[0]))
+        self.blocks.append((at, block.low, block.high, block.frames, block.flags, here))
+
+
+def check_index(index, salt, tally):
+    """An index may be missing, but one that is whole must say what the blocks say."""
+    (magic, crc, blocks, ids, words, _, low, high) = struct.unpack_from("<4sIIIIIqq", index)
+    if magic != b"CIDX" or crc != crc32c(salt + index[8:]):
+        sys.exit("the index is damaged")
+    keys = []
+    found = {}
+    for i in range(ids):
+        (can_id, channel, kind, _, count) = struct.unpack_from("<IBBHQ", index, 64 + 16 * i)
+        keys.append((can_id, kind, channel))
+        found[keys[-1]] = count
+    at = 64 + 16 * ids
+    entries = []
+    for _ in range(blocks):
+        entry = struct.unpack_from("<QqqII", index, at)
+        bits = int.from_bytes(index[at + 32:at + 32 + 8 * words], "little")
+        entries.append(entry + ({key for i, key in enumerate(keys) if bits >> i & 1},))
+        at += 32 + 8 * words
+    times = (min(tally.times), max(tally.times)) if tally.times else (0, 0)
+    if at != len(index) or found != tally.ids or entries != tally.blocks or (low, high) != times:
+        sys.exit("the index says what the blocks do not")
+
+
 class Counts:
     def __init__(self):
         self.records = self.frames = self.lost = self.blocks = self.damaged = 0
@@ -191,7 +250,8 @@ def unpacked_rows(block):
 
 
 def print_block(block, counts):
-    for line in rows_text(block.base, unpacked_rows(block), block.records):
+    lines = rows_text(block.base, unpacked_rows(block), block.records)
+    for line in lines:
         print(line)
         words = line.split()
         if words[4] == "gap":
@@ -199,11 +259,13 @@ def print_block(block, counts):
     counts.blocks += 1
     counts.records += block.records
     counts.frames += block.frames
+    return lines
 
 
 def print_segment(segment, counts):
     at = segment.begin
     seq = 0
+    tally = Tally()
     while at < segment.end:
         if not segment.sealed and not any(segment.data[at:at + 80]):
             break  # never written
@@ -219,9 +281,12 @@ def print_segment(segment, counts):
                 counts.damaged += 1
             if not block:
                 break
-        print_block(block, counts)
+        lines = print_block(block, counts)
+        tally.add(block.end - 80 - block.stored_bytes, block, lines)
         at = block.end
         seq = block.seq + 1
+    if segment.index and len(tally.blocks) == seq:
+        check_index(segment.index, segment.salt, tally)
 
 
 def main():

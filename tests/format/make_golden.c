@@ -1,6 +1,7 @@
 /*
  * Made the golden files of version 1, once. They are never made anew: a reader must read what was written
  * long ago. Kept to say what is in them, and to make files of later versions.
+ * `sealed` of the first day had no index; what it makes now, with one, is indexed.canp.
  * usage: make_golden NEW-DIRECTORY NAME...
  */
 #include <canp/repack.h>
