@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UNPACKED_BYTES_MIN (256U << 10) /* what a full block has */
-
 static void leave_segment(struct canp_cursor *c)
 {
     if (c->segment_open)
@@ -131,24 +129,31 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     return r;
 }
 
-/* Room for a packed block's rows. The rows of a block are bounded by CANP_PACK_BYTES_MAX. */
+/* Room for a packed block's rows; a buffer that somebody shares is left to them. */
+static int ensure_buffer(struct canp_cursor *c, size_t rows_bytes)
+{
+    if (rows_bytes <= c->unpacked.capacity_bytes && canp_mbuf_refs(&c->unpacked) == 1)
+        return 0;
+    canp_mbuf_release(&c->unpacked);
+    return canp_decompress_buffer(c->reader->buffers, rows_bytes, &c->unpacked);
+}
+
+/* The rows of a block are bounded by CANP_PACK_BYTES_MAX. */
 static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
 {
-    if (rows_bytes <= c->unpacked_capacity)
-        return 0;
     if (rows_bytes > CANP_PACK_BYTES_MAX)
         return -CANP_E_DAMAGED;
     size_t capacity =
         rows_bytes < UNPACKED_BYTES_MIN ? UNPACKED_BYTES_MIN : (rows_bytes + 4095) & ~(size_t)4095;
-    canp_unpacker_close(c->unpacker);
-    free(c->unpacked);
-    c->unpacker = NULL;
-    c->unpacked_capacity = 0;
-    c->unpacked = aligned_alloc(64, capacity);
-    if (!c->unpacked || canp_unpacker_open(capacity, &c->unpacker) < 0)
-        return -ENOMEM;
-    c->unpacked_capacity = capacity;
-    return 0;
+    if (rows_bytes > c->unpacker_bytes) {
+        canp_unpacker_close(c->unpacker);
+        c->unpacker = NULL;
+        c->unpacker_bytes = 0;
+        if (canp_unpacker_open(capacity, &c->unpacker) < 0)
+            return -ENOMEM;
+        c->unpacker_bytes = capacity;
+    }
+    return ensure_buffer(c, capacity);
 }
 
 /* Makes the block's rows ready to lend. 0, -CANP_E_DAMAGED or -ENOMEM. */
@@ -160,11 +165,11 @@ static int load_rows(struct canp_cursor *c, const struct segin_block *b)
         int r = ensure_unpacker(c, h->rows_bytes);
         if (r < 0)
             return r;
-        int64_t bytes = canp_unpack(c->unpacker, b->payload, h->stored_bytes - h->tail_bytes, c->unpacked,
-                                    c->unpacked_capacity);
+        int64_t bytes = canp_unpack(c->unpacker, b->payload, h->stored_bytes - h->tail_bytes,
+                                    c->unpacked.data, c->unpacked.capacity_bytes);
         if (bytes != h->rows_bytes)
             return -CANP_E_DAMAGED;
-        c->rows = c->unpacked;
+        c->rows = c->unpacked.data;
     }
     if (block_rows_are_sound(h, c->rows))
         return 0;
@@ -288,7 +293,7 @@ void canp_cursor_close(struct canp_cursor *c)
         return;
     leave_segment(c);
     canp_unpacker_close(c->unpacker);
-    free(c->unpacked);
+    canp_mbuf_release(&c->unpacked);
     free(c);
 }
 
@@ -348,4 +353,15 @@ int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
 uint32_t canp_cursor_damaged(const struct canp_cursor *c)
 {
     return c->damaged;
+}
+
+int canp_cursor_share(struct canp_cursor *c, struct canp_buf *out)
+{
+    if (!c->rows_bytes)
+        return -ENODATA;
+    if (c->rows != c->unpacked.data)
+        return canp_mapped_slice(c->segment.mapped, (size_t)(c->rows - c->segment.map), c->rows_bytes, out);
+    canp_bufstore_take(c->unpacked.store);
+    *out = (struct canp_buf){c->rows, c->rows_bytes, c->unpacked.store};
+    return 0;
 }

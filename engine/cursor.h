@@ -2,6 +2,7 @@
 #ifndef CANP_ENGINE_CURSOR_H
 #define CANP_ENGINE_CURSOR_H
 
+#include <canp/buf.h>
 #include <canp/pack.h>
 
 #include "recording.h"
@@ -23,8 +24,8 @@ struct canp_cursor {
 
     struct segin_block block;       /* the current one */
     struct canp_unpacker *unpacker; /* made for the first packed block, and again for a larger one */
-    uint8_t *unpacked;
-    size_t unpacked_capacity;
+    size_t unpacker_bytes;          /* what it is made for */
+    struct canp_mbuf unpacked;      /* from the reader's pool */
 
     const uint8_t *rows;
     size_t rows_bytes;

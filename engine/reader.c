@@ -100,10 +100,11 @@ uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out)
 {
     char name[SEG_NAME_BYTES];
-    if (reader->file_path)
-        return segin_open(out, AT_FDCWD, reader->file_path);
     seg_name(name, number);
-    return segin_open(out, reader->dir_fd, name);
+    int r = reader->file_path ? segin_open(out, AT_FDCWD, reader->file_path)
+                              : segin_open(out, reader->dir_fd, name);
+    out->maps = reader->maps;
+    return r;
 }
 
 static void learn_iface(struct canp_reader *reader, uint8_t channel, const struct canp_iface *iface)
@@ -201,6 +202,19 @@ static int check_readable(struct canp_reader *reader, const char *path, struct c
     return canp_fail(why, first_error, "cannot read %s: %s", path, canp_strerror(first_error));
 }
 
+/* Blocks of the usual size come from a class of their own, larger ones are made for the purpose. */
+static int make_pools(struct canp_reader *reader)
+{
+    const struct canp_mapcache_opts maps = CANP_MAPCACHE_OPTS_INIT;
+    const struct canp_mempool_opts buffers = {
+        .classes = {{UNPACKED_BYTES_MIN, 0, 256, 1}},
+        .direct_bytes_max = (size_t)1 << 30,
+        .tag = CANP_MEMTAG_DECOMPRESS,
+    };
+    int r = canp_mapcache_create(&maps, &reader->maps);
+    return r < 0 ? r : canp_mempool_create(&buffers, &reader->buffers);
+}
+
 static struct canp_reader *new_reader(void)
 {
     struct canp_reader *reader = calloc(1, sizeof(*reader));
@@ -208,6 +222,10 @@ static struct canp_reader *new_reader(void)
         return NULL;
     pthread_mutex_init(&reader->lock, NULL);
     reader->dir_fd = -1;
+    if (make_pools(reader) < 0) {
+        canp_reader_close(reader);
+        return NULL;
+    }
     return reader;
 }
 
@@ -255,6 +273,8 @@ void canp_reader_close(struct canp_reader *reader)
         return;
     if (reader->dir_fd >= 0)
         close(reader->dir_fd);
+    canp_mempool_free(reader->buffers);
+    canp_mapcache_free(reader->maps);
     pthread_mutex_destroy(&reader->lock);
     free(reader->file_path);
     free(reader->numbers);
@@ -293,4 +313,9 @@ int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_i
     for (unsigned i = 0; i < count && i < reader->iface_count; i++)
         out[i] = reader->ifaces[i];
     return (int)reader->iface_count;
+}
+
+void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_stats *out)
+{
+    canp_mapcache_stats(reader->maps, out);
 }

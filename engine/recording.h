@@ -10,9 +10,13 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include <canp/mempool.h>
+
 #include "segin.h"
 
 #define CHANNELS_MAX 256U
+
+#define UNPACKED_BYTES_MIN (256U << 10) /* what a full block has */
 
 struct canp_reader {
     pthread_mutex_t lock;
@@ -28,6 +32,8 @@ struct canp_reader {
     uint64_t tail_number;
     uint64_t tail_end;
     bool tail_sealed;
+    struct canp_mapcache *maps;   /* of the sealed segments */
+    struct canp_mempool *buffers; /* for the rows of packed blocks */
 };
 
 /* The first segment with a number above `after`; 0 = none. */

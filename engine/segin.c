@@ -91,6 +91,19 @@ static uint64_t blocks_limit(const struct segin *s)
     return s->sealed ? s->seal.blocks_end : s->file_bytes;
 }
 
+/* A sealed segment changes no more: it may stay mapped for the next who reads it. Where the cache has no room
+ * the mapping is ours alone. */
+static int map_segment(struct segin *s)
+{
+    struct canp_file_id id;
+    int r = s->sealed && s->maps ? canp_file_id_of(s->fd, &id) : -EBUSY;
+    if (r == 0)
+        r = canp_mapcache_get(s->maps, &id, s->fd, &s->mapped);
+    if (r == -EBUSY || r == -EFBIG || r == -ESTALE)
+        r = canp_mapped_open_fd(s->fd, &s->mapped);
+    return r;
+}
+
 static int ensure_mapped(struct segin *s, uint64_t end)
 {
     if (s->map && end <= s->map_bytes)
@@ -100,7 +113,7 @@ static int ensure_mapped(struct segin *s, uint64_t end)
     /* A segment never grows: its size is allocated before it is published. So one mapping lasts. */
     if (s->map)
         return -CANP_E_LOST;
-    int r = canp_mapped_open_fd(s->fd, &s->mapped);
+    int r = map_segment(s);
     if (r < 0)
         return r;
     s->map_bytes = canp_mapped_bytes(s->mapped);

@@ -7,7 +7,7 @@
 #ifndef CANP_ENGINE_SEGIN_H
 #define CANP_ENGINE_SEGIN_H
 
-#include <canp/mapped.h>
+#include <canp/mapcache.h>
 
 #include "format.h"
 #include "index.h"
@@ -17,7 +17,8 @@ struct segin {
     bool sealed;
     uint64_t file_bytes;
     uint64_t map_bytes;
-    struct canp_mapped *mapped; /* owned; map is its memory */
+    struct canp_mapped *mapped; /* our reference; map is its memory */
+    struct canp_mapcache *maps; /* where sealed segments stay mapped; NULL: nowhere */
     const uint8_t *map;
     struct seg_header header;
     struct seg_seal seal; /* when sealed */

@@ -137,6 +137,12 @@ void canp_buf_release(struct canp_buf *buf)
     canp_bufstore_drop(store);
 }
 
+unsigned canp_mbuf_refs(const struct canp_mbuf *mbuf)
+{
+    /* acquire: who sees itself alone may write, after all that the others read */
+    return mbuf->store != NULL ? __atomic_load_n(&mbuf->store->refs, __ATOMIC_ACQUIRE) : 0;
+}
+
 unsigned canp_buf_refs(const struct canp_buf *buf)
 {
     return buf->store != NULL ? __atomic_load_n(&buf->store->refs, __ATOMIC_RELAXED) : 0;

@@ -11,8 +11,10 @@
 
 #include <stddef.h>
 
+#include <canp/buf.h>
 #include <canp/error.h>
 #include <canp/frame.h>
+#include <canp/mapcache.h>
 
 CANP_BEGIN_DECLS
 
@@ -57,6 +59,10 @@ CANP_API int canp_reader_refresh(struct canp_reader *reader);
 /* True while the last segment is not sealed: it is being written, or its writer was killed. As of open or
  * refresh. */
 CANP_API bool canp_reader_is_live(const struct canp_reader *reader);
+
+/* How the reader's mappings of sealed segments fare: hits, evictions, bytes; at most 256 MiB and 256 of them.
+ */
+CANP_API void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_stats *out);
 
 /* Number of channels named so far. */
 CANP_API unsigned canp_reader_iface_count(const struct canp_reader *reader);
@@ -125,6 +131,14 @@ struct canp_batch {
     uint16_t stride; /* size of every row when they are all alike, else 0 */
     int64_t base_ns;
 };
+
+/*
+ * The rows of the block that the last record or batch came from, as a buffer of the caller's own: what the
+ * cursor lent from it stays valid until canp_buf_release(), in any thread, beyond the cursor's move and its
+ * end; release it before canp_reader_close(). Nothing is copied. 0; -ENODATA when nothing was read yet or the
+ * end is reached; -CANP_E_LOST.
+ */
+CANP_API int canp_cursor_share(struct canp_cursor *cursor, struct canp_buf *out);
 
 /* The rest of the current block, or the next one, without time bounds or filters applied to single rows. 1, 0
  * or error. */

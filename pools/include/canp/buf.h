@@ -128,6 +128,9 @@ CANP_API int canp_buf_split(struct canp_buf *buf, size_t at, struct canp_buf *ta
 /* An empty buffer is fine; buf is one afterwards. */
 CANP_API void canp_buf_release(struct canp_buf *buf);
 
+/* The same of a mutable buffer: 1 unless somebody took references to its store; 0 for an empty one. */
+CANP_API unsigned canp_mbuf_refs(const struct canp_mbuf *mbuf);
+
 /* How many buffers share this memory, at this moment; 0 for static memory. */
 CANP_API unsigned canp_buf_refs(const struct canp_buf *buf);
 
