@@ -19,7 +19,7 @@ static void raise_max(uint64_t *max, uint64_t value)
     }
 }
 
-void canp_profile_begin(struct canp_profile_scope *scope, struct canp_profile *profile)
+void canp_memprofile_begin(struct canp_memprofile_scope *scope, struct canp_memprofile *profile)
 {
     struct canp_memstats stats;
 
@@ -29,10 +29,10 @@ void canp_profile_begin(struct canp_profile_scope *scope, struct canp_profile *p
     scope->start_ns = canp_clock_ns();
 }
 
-void canp_profile_end(struct canp_profile_scope *scope)
+void canp_memprofile_end(struct canp_memprofile_scope *scope)
 {
     uint64_t took_ns = canp_clock_ns() - scope->start_ns;
-    struct canp_profile *profile = scope->profile;
+    struct canp_memprofile *profile = scope->profile;
     struct canp_memstats stats;
 
     canp_memstats_read_thread(&stats);
@@ -50,9 +50,9 @@ static uint64_t load(const uint64_t *sum)
     return __atomic_load_n(sum, __ATOMIC_RELAXED);
 }
 
-void canp_profile_read(const struct canp_profile *profile, struct canp_profile *out)
+void canp_memprofile_read(const struct canp_memprofile *profile, struct canp_memprofile *out)
 {
-    *out = (struct canp_profile){
+    *out = (struct canp_memprofile){
         .name = profile->name,
         .calls = load(&profile->calls),
         .total_ns = load(&profile->total_ns),
@@ -64,12 +64,12 @@ void canp_profile_read(const struct canp_profile *profile, struct canp_profile *
     };
 }
 
-size_t canp_profile_json(const struct canp_profile *profile, char *text, size_t text_bytes)
+size_t canp_memprofile_json(const struct canp_memprofile *profile, char *text, size_t text_bytes)
 {
-    struct canp_profile sums;
+    struct canp_memprofile sums;
     struct canp_json json;
 
-    canp_profile_read(profile, &sums);
+    canp_memprofile_read(profile, &sums);
     canp_json_start(&json, text, text_bytes);
     canp_json_open(&json, NULL, '{');
     canp_json_string(&json, "name", sums.name);

@@ -181,9 +181,9 @@ Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
 
 /* ---- profiling */
 
-static void measured(struct canp_profile *profile, struct canp_objpool *pool, int count)
+static void measured(struct canp_memprofile *profile, struct canp_objpool *pool, int count)
 {
-    CANP_PROFILE_SCOPE(profile);
+    CANP_MEMPROFILE_SCOPE(profile);
     void *object[10];
 
     for (int i = 0; i < count; i++)
@@ -197,7 +197,7 @@ static void measured(struct canp_profile *profile, struct canp_objpool *pool, in
 
 Test(monitor, a_scope_measures_time_and_allocations)
 {
-    static struct canp_profile profile = CANP_PROFILE_INIT("test");
+    static struct canp_memprofile profile = CANP_MEMPROFILE_INIT("test");
     struct canp_objpool_opts opts = CANP_OBJPOOL_OPTS_INIT;
     struct canp_objpool *pool = NULL;
     char text[400];
@@ -215,7 +215,7 @@ Test(monitor, a_scope_measures_time_and_allocations)
     cr_expect_eq(profile.frees, 3);
     cr_expect_eq(profile.allocated_bytes, 1300);
     cr_expect_eq(profile.freed_bytes, 300);
-    cr_expect_lt(canp_profile_json(&profile, text, sizeof(text)), sizeof(text));
+    cr_expect_lt(canp_memprofile_json(&profile, text, sizeof(text)), sizeof(text));
     cr_expect_not_null(strstr(text, "{\"name\":\"test\",\"calls\":2,"));
     cr_expect_not_null(strstr(text, "\"allocs\":13,\"frees\":3,"));
     canp_objpool_free(pool);

@@ -1,9 +1,9 @@
 /*
  * Profiling: how long an operation takes, and what it allocates.
  *
- *   static struct canp_profile unpacking = CANP_PROFILE_INIT("unpack");
+ *   static struct canp_memprofile unpacking = CANP_MEMPROFILE_INIT("unpack");
  *   {
- *       CANP_PROFILE_SCOPE(&unpacking);
+ *       CANP_MEMPROFILE_SCOPE(&unpacking);
  *       ... what is measured, to the end of the block, by whatever way it is left
  *   }
  *
@@ -24,7 +24,7 @@
 CANP_BEGIN_DECLS
 
 /* Sums over all scopes that have ended. */
-struct canp_profile {
+struct canp_memprofile {
     const char *name;
     uint64_t calls;
     uint64_t total_ns;
@@ -34,31 +34,31 @@ struct canp_profile {
     uint64_t allocated_bytes;
     uint64_t freed_bytes;
 };
-#define CANP_PROFILE_INIT(name)                                                                              \
+#define CANP_MEMPROFILE_INIT(name)                                                                           \
     {                                                                                                        \
         (name), 0, 0, 0, 0, 0, 0, 0                                                                          \
     }
 
-struct canp_profile_scope {
-    struct canp_profile *profile;
+struct canp_memprofile_scope {
+    struct canp_memprofile *profile;
     uint64_t start_ns;
     struct canp_memcount before;
 };
 
 /* By hand, where a block does not fit: begin, then end once. */
-CANP_API void canp_profile_begin(struct canp_profile_scope *scope, struct canp_profile *profile);
-CANP_API void canp_profile_end(struct canp_profile_scope *scope);
+CANP_API void canp_memprofile_begin(struct canp_memprofile_scope *scope, struct canp_memprofile *profile);
+CANP_API void canp_memprofile_end(struct canp_memprofile_scope *scope);
 
 /* To the end of the enclosing block; at most one per block. */
-#define CANP_PROFILE_SCOPE(profile)                                                                          \
-    struct canp_profile_scope canp_profile_scope_ __attribute__((cleanup(canp_profile_end)));                \
-    canp_profile_begin(&canp_profile_scope_, (profile))
+#define CANP_MEMPROFILE_SCOPE(profile)                                                                       \
+    struct canp_memprofile_scope canp_memprofile_scope_ __attribute__((cleanup(canp_memprofile_end)));       \
+    canp_memprofile_begin(&canp_memprofile_scope_, (profile))
 
 /* A snapshot that may be read while others measure. */
-CANP_API void canp_profile_read(const struct canp_profile *profile, struct canp_profile *out);
+CANP_API void canp_memprofile_read(const struct canp_memprofile *profile, struct canp_memprofile *out);
 
 /* {"name","calls","total_ns","max_ns","allocs","frees","allocated_bytes","freed_bytes"}. Like snprintf. */
-CANP_API size_t canp_profile_json(const struct canp_profile *profile, char *text, size_t text_bytes);
+CANP_API size_t canp_memprofile_json(const struct canp_memprofile *profile, char *text, size_t text_bytes);
 
 CANP_END_DECLS
 
