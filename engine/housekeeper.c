@@ -19,6 +19,30 @@ static void note_error(struct housekeeper *k, int r)
         k->error = r;
 }
 
+/* The writer puts a gap there. Several in a row become one. */
+static void note_poisoned(struct housekeeper *k, int64_t first_ns, int64_t last_ns)
+{
+    bool one_more = atomic_load_explicit(&k->poisoned, memory_order_relaxed);
+    if (!one_more || first_ns < k->poisoned_from_ns)
+        k->poisoned_from_ns = first_ns;
+    if (!one_more || last_ns > k->poisoned_to_ns)
+        k->poisoned_to_ns = last_ns;
+    atomic_store_explicit(&k->poisoned, true,
+                          memory_order_relaxed); /* what it guards is read under the lock */
+}
+
+bool housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns)
+{
+    if (!atomic_load_explicit(&k->poisoned, memory_order_relaxed))
+        return false;
+    pthread_mutex_lock(&k->lock);
+    *from_ns = k->poisoned_from_ns;
+    *to_ns = k->poisoned_to_ns;
+    atomic_store_explicit(&k->poisoned, false, memory_order_relaxed);
+    pthread_mutex_unlock(&k->lock);
+    return true;
+}
+
 /* Each chore: called with the lock held, releases it while it works, returns true if it did something. One
  * that returns false has not released the lock: else a wish uttered meanwhile would be slept over. */
 
@@ -33,9 +57,13 @@ static bool seal_one(struct housekeeper *k)
     int r = segout_seal(s, k->no_sync, &k->index);
     if (r == 0 && k->packer)
         packthread_push(k->packer, s->header.number);
+    bool poisoned = r < 0 && s->seal.blocks > 0;
+    int64_t first_ns = s->seal.first_ns, last_ns = s->seal.last_ns;
     segout_free(s);
     pthread_mutex_lock(&k->lock);
     k->sealing_now = false;
+    if (poisoned)
+        note_poisoned(k, first_ns, last_ns);
     note_error(k, r);
     pthread_cond_broadcast(&k->done);
     return true;

@@ -34,6 +34,9 @@ struct housekeeper {
     uint64_t least_bytes; /* what the next block needs */
     int ready_error;
     int error; /* first error of a sync or seal */
+    _Atomic bool
+        poisoned; /* a segment could not be synced or sealed, and the writer has not taken note yet */
+    int64_t poisoned_from_ns, poisoned_to_ns; /* its times */
     bool syncing;
     int64_t sync_due_ns; /* CLOCK_MONOTONIC; INT64_MAX = nothing to sync */
     bool stop;
@@ -59,6 +62,10 @@ void housekeeper_note_commit(struct housekeeper *k);
 
 /* Syncs the current segment now, and waits for it and for those that are being sealed. */
 int housekeeper_sync(struct housekeeper *k);
+
+/* The times of segments that could not be synced or sealed since the last call. False when there were none.
+ */
+bool housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns);
 
 /* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */
 int housekeeper_drain(struct housekeeper *k);

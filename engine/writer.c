@@ -23,6 +23,7 @@
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
 #define GATHER_BYTES          (256U << 10)
 #define IFACE_ROW_BYTES       (8 + sizeof(struct canp_iface))
+#define GAP_ROW_BYTES         (8 + sizeof(struct canp_gap))
 #define IFACES_MAX            255
 
 struct canp_writer {
@@ -35,7 +36,9 @@ struct canp_writer {
     unsigned iface_count;
     struct canp_iface ifaces[IFACES_MAX];
     int64_t iface_time_ns;
-    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES];
+    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES + GAP_ROW_BYTES];
+    struct canp_gap gap; /* a poisoned segment, when gap_pending */
+    bool gap_pending;
     struct canp_rowbuf gather; /* canp_writer_put(); its data is allocated on first use */
 };
 
@@ -228,22 +231,25 @@ static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
     return 0;
 }
 
-/* The channels' names, as a block of their own, stamped time_ns. */
+/* What a segment begins with, as a block of its own, stamped time_ns: the channels' names, and the gap that a
+ * poisoned segment in front of it may be. */
 static int commit_ifaces(struct canp_writer *w, int64_t time_ns)
 {
     struct canp_rowbuf rows;
     canp_rowbuf_init(&rows, w->iface_rows, sizeof(w->iface_rows));
     for (unsigned i = 0; i < w->iface_count; i++)
         canp_rowbuf_put_event(&rows, time_ns, (uint8_t)i, CANP_KIND_IFACE, &w->ifaces[i]);
+    if (w->gap_pending)
+        canp_rowbuf_put_event(&rows, time_ns, 0, CANP_KIND_GAP, &w->gap);
     int r = commit_block(w, &rows);
     if (r == 0)
-        w->ifaces_pending = false;
+        w->ifaces_pending = w->gap_pending = false;
     return r;
 }
 
 static size_t iface_block_bytes(const struct canp_writer *w)
 {
-    return w->iface_count ? sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES : 0;
+    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + GAP_ROW_BYTES;
 }
 
 /* What a fresh segment must hold for this block to fit. */
@@ -281,16 +287,30 @@ static void prepare_next(struct canp_writer *w)
 static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
 {
     const struct segout *s = w->keeper.current;
-    size_t extra = w->ifaces_pending ? iface_block_bytes(w) : 0;
+    size_t extra = w->ifaces_pending || w->gap_pending ? iface_block_bytes(w) : 0;
     return !s || atomic_load(&s->failed) < 0 || !segout_fits(s, payload_bytes + extra);
+}
+
+/*
+ * A segment that could not be synced or sealed: what it holds is readable now, but may not outlive a power
+ * cut. Its frames stay counted as frames, so the gap that says so counts none.
+ */
+static void note_poisoned(struct canp_writer *w)
+{
+    struct canp_gap gap = {.layer = CANP_LAYER_STORE, .bytes = sizeof(gap)};
+    if (!housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns))
+        return;
+    w->gap = gap;
+    w->gap_pending = true;
 }
 
 int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
 {
     if (rows->records == 0)
         return 0;
+    note_poisoned(w);
     int r = must_rotate(w, rows->used_bytes) ? next_segment(w, rows->used_bytes) : 0;
-    if (r == 0 && w->ifaces_pending)
+    if (r == 0 && (w->ifaces_pending || w->gap_pending))
         r = commit_ifaces(w, rows->first_ns);
     if (r == 0)
         r = commit_block(w, rows);

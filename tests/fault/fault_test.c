@@ -91,21 +91,43 @@ static void write_all_frames(struct run *run, struct drive *d)
     }
 }
 
-/* Segments without a seal. */
-static unsigned count_unsealed(void)
+static bool is_sealed(const char *path)
 {
-    unsigned unsealed = 0;
-    for (unsigned i = 1; i < 100; i++) {
-        char path[160], seal[5] = "";
-        snprintf(path, sizeof(path), "%s/%08u.canp", dir, i);
-        FILE *f = fopen(path, "rb");
-        if (!f)
-            break;
-        if (fseek(f, 512, SEEK_SET) != 0 || fread(seal, 4, 1, f) != 1 || strcmp(seal, "SEAL") != 0)
-            unsealed++;
+    char seal[5] = "";
+    FILE *f = fopen(path, "rb");
+    bool sealed = f && fseek(f, 512, SEEK_SET) == 0 && fread(seal, 4, 1, f) == 1 && strcmp(seal, "SEAL") == 0;
+    if (f)
         fclose(f);
+    return sealed;
+}
+
+/* The number of the first segment without a seal, 0 when there is none. */
+static unsigned first_unsealed(void)
+{
+    char path[160];
+    for (unsigned i = 1; i < 100; i++) {
+        snprintf(path, sizeof(path), "%s/%08u.canp", dir, i);
+        if (access(path, F_OK) != 0)
+            return 0;
+        if (!is_sealed(path))
+            return i;
     }
-    return unsealed;
+    return 0;
+}
+
+/* Behind a segment that could not be synced there must be one. Of the first segment that is known for sure
+ * when canp_writer_sync() returns, so it comes with the next block. */
+static bool has_gap(struct canp_reader *reader)
+{
+    struct canp_cursor *c;
+    struct canp_record r;
+    bool found = false;
+    if (canp_cursor_open(reader, NULL, &c) < 0)
+        return false;
+    while (canp_cursor_next(c, &r) == 1)
+        found |= r.kind == CANP_KIND_GAP && r.gap->layer == CANP_LAYER_STORE && r.gap->lost == 0;
+    canp_cursor_close(c);
+    return found;
 }
 
 /* Everything must be there; sealed, too, when nobody was told of an error. */
@@ -125,8 +147,10 @@ static int check_recording(unsigned errors)
         r = complain("frames are missing or wrong", (int64_t)(r ? r : (int64_t)(FRAMES - d.next)));
     else if (canp_cursor_damaged(c))
         r = complain("damaged places", canp_cursor_damaged(c));
-    else if (errors == 0 && count_unsealed())
-        r = complain("not sealed, and nobody was told", count_unsealed());
+    else if (now.call == FAULT_fdatasync && first_unsealed() == 1 && !has_gap(reader))
+        r = complain("a poisoned segment, and no gap says so", 1);
+    else if (errors == 0 && first_unsealed())
+        r = complain("not sealed, and nobody was told", first_unsealed());
     canp_cursor_close(c);
     canp_reader_close(reader);
     drive_end(&d);
