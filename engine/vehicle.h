@@ -23,19 +23,35 @@ static inline double canp_random_spread(uint64_t *state)
 }
 
 /* What a signal can show: physical values of the drive. X(NAME) */
-#define DRIVE_VALUES(X)                                                                                      \
-    X(SPEED_KMH)                                                                                             \
-    X(ENGINE_RPM)                                                                                            \
-    X(GEAR)                                                                                                  \
-    X(THROTTLE_PERCENT)                                                                                      \
-    X(TORQUE_NM)                                                                                             \
-    X(BRAKE_BAR)                                                                                             \
-    X(STEER_DEGREES)                                                                                         \
-    X(YAW_DEGREES_PER_S)                                                                                     \
-    X(ACCELERATION_MS2)                                                                                      \
-    X(LATERAL_MS2) X(WHEEL_FL_KMH) X(WHEEL_FR_KMH) X(WHEEL_RL_KMH) X(WHEEL_RR_KMH) X(COOLANT_C) X(OIL_C)     \
-        X(INTAKE_C) X(AMBIENT_C) X(CABIN_C) X(OIL_BAR) X(FUEL_PERCENT) X(FUEL_L_PER_H) X(BATTERY_V)          \
-            X(ODOMETER_KM) X(ENGINE_HOURS) X(TIME_S)
+/* clang-format off */
+#define DRIVE_VALUES(X) \
+    X(SPEED_KMH) \
+    X(ENGINE_RPM) \
+    X(GEAR) \
+    X(THROTTLE_PERCENT) \
+    X(TORQUE_NM) \
+    X(BRAKE_BAR) \
+    X(STEER_DEGREES) \
+    X(YAW_DEGREES_PER_S) \
+    X(ACCELERATION_MS2) \
+    X(LATERAL_MS2) \
+    X(WHEEL_FL_KMH) \
+    X(WHEEL_FR_KMH) \
+    X(WHEEL_RL_KMH) \
+    X(WHEEL_RR_KMH) \
+    X(COOLANT_C) \
+    X(OIL_C) \
+    X(INTAKE_C) \
+    X(AMBIENT_C) \
+    X(CABIN_C) \
+    X(OIL_BAR) \
+    X(FUEL_PERCENT) \
+    X(FUEL_L_PER_H) \
+    X(BATTERY_V) \
+    X(ODOMETER_KM) \
+    X(ENGINE_HOURS) \
+    X(TIME_S)
+/* clang-format on */
 
 #define DRIVE_ENUM(name) DRIVE_##name,
 enum drive_value { DRIVE_VALUES(DRIVE_ENUM) DRIVE_VALUE_COUNT };
