@@ -120,15 +120,19 @@ vm_end_qemu() {
     qemu_pid=
 }
 
+# A child that is signalled between fork and exec still has its parent's traps: what
+# they do is for the lab's own process alone.
 vm_clean_up() {
+    ((BASHPID == $$)) || return 0
     vm_end_qemu
-    ((${#pump_pids[@]})) && kill "${pump_pids[@]}" 2>/dev/null
+    ((${#pump_pids[@]})) && kill -KILL "${pump_pids[@]}" 2>/dev/null
     if [[ ${CANP_LAB_CONSOLE:-} && -e $run_dir/console ]]; then cp "$run_dir/console" "$CANP_LAB_CONSOLE"; fi
     [[ $run_dir ]] && rm -rf "$run_dir"
 }
 
 # on_signal NAME NUMBER: the first signal goes to COMMAND, the second ends the VM.
 on_signal() {
+    ((BASHPID == $$)) || return 0
     signals=$((signals + 1))
     if ((signals > 1)) || [[ ! -e $run_dir/ctl/ready ]]; then
         exit $((128 + $2))
@@ -154,7 +158,7 @@ vm_start() {
 wait_a_moment() {
     sleep "$1" &
     wait -n "$qemu_pid" $! "${pump_pids[@]}"
-    kill $! 2>/dev/null
+    kill -KILL $! 2>/dev/null
     wait $! 2>/dev/null
 }
 

@@ -82,16 +82,23 @@ streams_and_status() {
     lab true
     check "exit status 0 comes out" is "$status" 0
     check "a silent command is silent" err_is ''
-    # The best of three: the machine may be busy with something else.
-    local best=$seconds i
-    for ((i = 0; i < 2 && best > 20; i++)); do
-        lab true
-        if ((seconds < best)); then best=$seconds; fi
-    done
-    check "under 20 s once all is cached ($best s)" at_most "$best" 20
+    ready_in_time
     # shellcheck disable=SC2016 # expanded in the guest
     "$top/scripts/lab" --kernel "$kernel" sh -c 'for i in 1 2 3; do echo o$i; echo e$i >&2; done' >"$work/out" 2>&1
     check "2>&1 keeps the order" out_is 'o1\ne1\no2\ne2\no3\ne3\n'
+}
+
+# The machine may be busy with something else: with more than two runnable processes a
+# CPU it is the lab's own CPU time that counts.
+ready_in_time() {
+    local real cpu busy TIMEFORMAT='%0R %0U'
+    read -r real cpu < <({ time lab true; } 2>&1)
+    busy=$(awk -v cpus="$(nproc)" '{ print ($1 > 2 * cpus) }' /proc/loadavg)
+    if ((busy)); then
+        check "under 20 s of CPU time once all is cached ($cpu s; $real s on a busy machine)" at_most "$cpu" 20
+    else
+        check "under 20 s once all is cached ($real s)" at_most "$real" 20
+    fi
 }
 
 usage_errors() {
