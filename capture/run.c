@@ -221,3 +221,8 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
         out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder;
     }
 }
+
+const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec)
+{
+    return rec->ring;
+}

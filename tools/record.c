@@ -11,6 +11,7 @@
 
 #include "commands.h"
 #include "opts.h"
+#include "record_stats.h"
 #include "text.h"
 
 static struct canp_recorder *running; /* for the signal handler; set before the signals are caught */
@@ -104,7 +105,7 @@ static int status_of(int error)
     return error == -EINVAL || error == -CANP_E_TOO_MANY ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT;
 }
 
-static int record(struct canp_recorder_opts *opts, bool json)
+static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
 {
     struct canp_why why = {""};
     struct face face = {opts->dir};
@@ -115,7 +116,10 @@ static int record(struct canp_recorder_opts *opts, bool json)
     if (r < 0)
         return opts_fail("record", status_of(r), "%s", why.text);
     catch_signals();
+    if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
+        fprintf(stderr, "canp record: no statistics: %s\n", canp_strerror(r));
     r = canp_recorder_run(running, &why);
+    record_stats_stop();
     struct canp_recorder_stats stats;
     canp_recorder_stats(running, &stats);
     if (json)
@@ -158,6 +162,7 @@ int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
     bool json = false;
+    uint64_t stats_ns = 0;
     const char *sync = "1s";
     char name[64];
     const struct opt options[] = {
@@ -172,6 +177,8 @@ int canp_cmd_record(int argc, char **argv)
         {0, "latency", OPT_DURATION, &o.latency_ns, "TIME", "longest sleep on a busy bus (20ms)"},
         {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
         {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
+        {0, "stats", OPT_DURATION, &stats_ns, "TIME",
+         "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
         {0, "json", OPT_FLAG, &json, NULL, "print the summary as one JSON object"},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL},
     };
@@ -194,5 +201,5 @@ int canp_cmd_record(int argc, char **argv)
     o.ifaces = (const char *const *)argv + 1;
     o.iface_count = (unsigned)count;
     o.io = io_of_environment();
-    return record(&o, json);
+    return record(&o, json, stats_ns);
 }

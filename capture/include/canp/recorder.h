@@ -23,6 +23,7 @@ CANP_BEGIN_DECLS
 #define CANP_RECORDER_IFACES_MAX 64U
 
 struct canp_recorder;
+struct canp_slabring;
 
 /* How frames are received. */
 enum canp_recorder_io {
@@ -117,6 +118,10 @@ CANP_API void canp_recorder_stop(struct canp_recorder *rec);
 
 /* Any thread, while running and after. */
 CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);
+
+/* The slabs between capture and spill thread, for their statistics (canp/slabring.h) and for a monitor.
+ * Borrowed until canp_recorder_close(). */
+CANP_API const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec);
 
 /* Ends the spill thread if canp_recorder_run() never ran, and frees all. NULL is allowed. */
 CANP_API void canp_recorder_close(struct canp_recorder *rec);

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# canp record --stats says what it does while it does it; and after start-up nobody calls malloc.
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+start_record --stats 200ms -o "$work/r" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+"$canp" gen vcan0 -n 3000 --rate 5000 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
+sleep 0.5
+end_record
+grep '^{' "$work/err" >"$work/stats"
+check "statistics are printed" test "$(wc -l <"$work/stats")" -ge 2
+check "they are JSON, and the last one has all" python3 - "$work/stats" <<'END'
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+last = lines[-1]
+ring = last["monitor"]["rings"][0]
+assert last["frames"] == 3000 and last["lost"] == 0, last
+assert ring["name"] == "capture" and ring["committed"] > 0 and ring["stalls"] == 0, ring
+assert ring["free"] + ring["filling"] + ring["full"] + ring["spilling"] == ring["slots"], ring
+assert last["monitor"]["memory"]["slabs"]["current_bytes"] > 1 << 20, last
+assert [line["monitor"]["number"] for line in lines] == list(range(1, len(lines) + 1)), lines
+END
+
+# count_mallocs DIR OPTION...: records 60,000 frames under the counting malloc; sets $mallocs.
+count_mallocs() {
+    local dir=$1
+    shift
+    rm -f "$work/mallocs"
+    export LD_PRELOAD=$count CANP_MALLOC_REPORT=$work/mallocs
+    start_record -o "$dir" "$@" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+    unset LD_PRELOAD
+    "$canp" gen vcan0 -n 1000 --rate 5000 >"$work/said" 2>&1
+    kill -s RTMIN+1 "$recorder"
+    "$canp" gen vcan0 -n 60000 --rate 20000 >"$work/said" 2>&1
+    kill -s RTMIN+2 "$recorder"
+    end_record
+    mallocs=$(sed -n 's/^malloc_count: \([0-9]*\) allocations.*/\1/p' "$work/mallocs")
+}
+
+count=$build/tests/libmalloc_count.so
+if [ -e "$count" ]; then
+    count_mallocs "$work/r2"
+    check "no malloc in 60,000 frames (${mallocs:-not counted})" test "$mallocs" = 0
+    # A new segment is made by a thread of its own, off the data path; it may allocate its description.
+    count_mallocs "$work/r3" --segment-size 1M
+    segments=$(find "$work/r3" -name '*.canp' | wc -l)
+    check "several segments ($segments)" test "$segments" -ge 2
+    check "at most one for each further segment (${mallocs:-not counted})" test "${mallocs:-99}" -le "$segments"
+else
+    skip "no malloc after start-up" "$count is not built"
+fi
+finish

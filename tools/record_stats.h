@@ -1,0 +1,17 @@
+/*
+ * canp record --stats: a line on stderr every so often, by a thread of its own around canp/monitor.h.
+ */
+#ifndef CANP_TOOLS_RECORD_STATS_H
+#define CANP_TOOLS_RECORD_STATS_H
+
+#include <canp/recorder.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From an opened recorder to record_stats_stop(). json: one object per line instead of text. 0, or a negative
+ * errno. Main thread, once. */
+int record_stats_start(const struct canp_recorder *rec, uint64_t interval_ns, bool json);
+/* Ends the thread; fine if there is none. */
+void record_stats_stop(void);
+
+#endif
