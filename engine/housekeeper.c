@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define SEGMENTS_AT_ONCE_MAX 1024U
+
 static int64_t monotonic_ns(void)
 {
     struct timespec t;
@@ -144,6 +146,19 @@ static void *housekeeper_main(void *arg)
     return NULL;
 }
 
+/* One is written, one is made ready, the others wait to be sealed by a slow disk. */
+static int make_segment_pool(struct housekeeper *k)
+{
+    struct canp_objpool_opts opts = CANP_OBJPOOL_OPTS_INIT;
+    opts.name = "segments";
+    opts.object_bytes = sizeof(struct segout);
+    opts.align_bytes = 64;
+    opts.ready_count = 4;
+    opts.object_count_max = SEGMENTS_AT_ONCE_MAX;
+    opts.batch_count = 0;
+    return canp_objpool_create(&opts, &k->identity.pool);
+}
+
 int housekeeper_start(struct housekeeper *k)
 {
     pthread_condattr_t attr;
@@ -154,7 +169,12 @@ int housekeeper_start(struct housekeeper *k)
     pthread_cond_init(&k->done, NULL);
     pthread_condattr_destroy(&attr);
     k->sync_due_ns = INT64_MAX;
-    return -pthread_create(&k->thread, NULL, housekeeper_main, k);
+    int r = make_segment_pool(k);
+    if (r == 0)
+        r = -pthread_create(&k->thread, NULL, housekeeper_main, k);
+    if (r < 0)
+        canp_objpool_free(k->identity.pool);
+    return r;
 }
 
 void housekeeper_stop(struct housekeeper *k)
@@ -168,6 +188,7 @@ void housekeeper_stop(struct housekeeper *k)
     segout_free(k->current);
     segout_free(k->ready);
     index_release(&k->index);
+    canp_objpool_free(k->identity.pool);
     pthread_cond_destroy(&k->work);
     pthread_cond_destroy(&k->done);
     pthread_mutex_destroy(&k->lock);

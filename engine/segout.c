@@ -177,9 +177,11 @@ static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, u
 int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
                   const struct segout_identity *identity, struct segout **out)
 {
-    struct segout *s = calloc(1, sizeof(*s));
+    struct segout *s = identity->pool ? canp_objpool_acquire(identity->pool) : malloc(sizeof(*s));
     if (!s)
         return -ENOMEM;
+    memset(s, 0, sizeof(*s));
+    s->pool = identity->pool;
     s->fd = -1;
     s->dir_fd = dir_fd;
     s->seal.first_ns = INT64_MAX;
@@ -441,5 +443,8 @@ void segout_free(struct segout *s)
             unlinkat(s->dir_fd, temporary, 0);
         close(s->fd);
     }
-    free(s);
+    if (s->pool)
+        canp_objpool_release(s->pool, s);
+    else
+        free(s);
 }

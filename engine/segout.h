@@ -10,12 +10,14 @@
 
 #include <stdatomic.h>
 
+#include <canp/objpool.h>
 #include <canp/rows.h>
 
 #include "format.h"
 #include "index.h"
 
 struct segout {
+    struct canp_objpool *pool; /* that it goes back to; NULL: to malloc */
     int fd;
     int dir_fd;   /* borrowed */
     uint8_t *map; /* NULL where the file system cannot map: blocks go by pwrite */
@@ -41,6 +43,7 @@ struct segout_identity {
     uint8_t boot_id[16];
     int64_t created_realtime_ns; /* 0 = now */
     int64_t created_monotonic_ns;
+    struct canp_objpool *pool; /* of struct segout, borrowed; NULL: malloc */
 };
 
 /*
