@@ -1,4 +1,7 @@
 /* canp info: what a recording holds, for people or as one JSON object. */
+#include <canp/ledger.h>
+#include <canp/memstats.h>
+#include <canp/profile.h>
 #include <canp/reader.h>
 
 #include <stdio.h>
@@ -92,16 +95,61 @@ static void print_text(const struct summary *s)
         print_iface_text(&s->ifaces[n], seconds(i));
 }
 
-static int summarise(struct summary *s)
+/* ---- --memory: what reading it took ------------------------------------------------------------------- */
+
+static struct canp_memprofile reading = CANP_MEMPROFILE_INIT("info");
+
+static void print_held(void *user, const struct canp_ledger_item *item)
+{
+    (void)user;
+    fprintf(stderr, "  held       %zu bytes (%s), since %s, %s:%d\n", item->bytes,
+            canp_memtag_name(item->tag), item->site->function, item->site->file, item->site->line);
+}
+
+/* On stderr, so that it can stand beside the JSON; while the reader is still open. */
+static void print_memory(struct canp_reader *reader)
+{
+    struct canp_mapcache_stats cache;
+    struct canp_memstats memory;
+    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
+    canp_reader_cache_stats(reader, &cache);
+    canp_memstats_read(&memory);
+    fprintf(stderr, "memory       read in %s; pools and mappings: %s now, %s at the peak\n",
+            text_duration(a, (int64_t)reading.total_ns), text_bytes(b, memory.total.current_bytes),
+            text_bytes(c, memory.total.peak_bytes));
+    fprintf(stderr, "  mappings   %llu hits, %llu misses (hit rate %.0f %%), %llu evictions, %s of %s\n",
+            (unsigned long long)cache.lookups.hits, (unsigned long long)cache.lookups.misses,
+            100 * canp_cachestats_hit_rate(&cache.lookups), (unsigned long long)cache.lookups.evictions,
+            text_bytes(a, cache.bytes), text_bytes(b, cache.bytes_max));
+    for (unsigned tag = 0; tag < CANP_MEMTAG_COUNT; tag++) {
+        if (memory.tag[tag].allocs)
+            fprintf(stderr, "  %-10s %llu allocations, %s; %s still held\n",
+                    canp_memtag_name((enum canp_memtag)tag), (unsigned long long)memory.tag[tag].allocs,
+                    text_bytes(a, memory.tag[tag].allocated_bytes),
+                    text_bytes(b, memory.tag[tag].current_bytes));
+    }
+    canp_ledger_each(0, print_held, NULL);
+}
+
+static int read_summary(struct canp_reader *reader, struct summary *s)
+{
+    CANP_MEMPROFILE_SCOPE(&reading);
+    int r = canp_reader_info(reader, &s->info);
+    if (r == 0)
+        s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
+    return r;
+}
+
+static int summarise(struct summary *s, bool memory)
 {
     struct canp_reader *reader;
     struct canp_why why;
     int r = canp_reader_open(s->path, &reader, &why);
     if (r < 0)
         return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    r = canp_reader_info(reader, &s->info);
-    if (r == 0)
-        s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
+    r = read_summary(reader, s);
+    if (memory)
+        print_memory(reader);
     canp_reader_close(reader);
     return r < 0 ? opts_fail("info", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", s->path, canp_strerror(r))
                  : 0;
@@ -110,8 +158,12 @@ static int summarise(struct summary *s)
 int canp_cmd_info(int argc, char **argv)
 {
     static struct summary s;
-    bool json = false;
-    const struct opt options[] = {{0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"}, {0}};
+    bool json = false, memory = false;
+    const struct opt options[] = {
+        {0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"},
+        {0, "memory", OPT_FLAG, &memory, NULL, "say on stderr what reading it took: time, mappings, pools"},
+        {0},
+    };
     const struct opt_spec spec = {"info", "RECORDING",
                                   "Summarises a recording: a directory of segments, or one segment file.",
                                   options, NULL};
@@ -121,7 +173,7 @@ int canp_cmd_info(int argc, char **argv)
     if (n != 1)
         return opts_fail("info", CANP_EXIT_USAGE, "expected one RECORDING; `canp info --help` says more");
     s.path = argv[1];
-    int status = summarise(&s);
+    int status = summarise(&s, memory);
     if (status != 0)
         return status;
     json ? print_json(&s) : print_text(&s);
