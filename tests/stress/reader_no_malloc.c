@@ -14,7 +14,7 @@
 
 static char dir[] = "/tmp/canp-no-malloc-XXXXXX";
 
-static void fail(const char *what, uint64_t count)
+static _Noreturn void fail(const char *what, uint64_t count)
 {
     printf("%s: %llu\n", what, (unsigned long long)count);
     exit(1);
