@@ -9,7 +9,6 @@
 
 #include "crc32c.h"
 
-#define PIN(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
 _Static_assert(sizeof(struct seg_header) == 512, "seg_header");
 _Static_assert(sizeof(struct seg_seal) == 128, "seg_seal");
 _Static_assert(sizeof(struct block_header) == 80, "block_header");

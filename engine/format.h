@@ -16,6 +16,9 @@
 
 #include <canp/rows.h>
 
+/* A field stands where the format says. */
+#define PIN(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
+
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "segment files are little-endian");
 
 #define SEG_MAGIC                                                                                            \

@@ -11,7 +11,6 @@
 #include "crc32c.h"
 #include "segout.h"
 
-#define PIN(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
 _Static_assert(sizeof(struct index_header) == 64, "index_header");
 _Static_assert(sizeof(struct index_id) == 16, "index_id");
 _Static_assert(sizeof(struct index_block) == 32, "index_block");

@@ -11,7 +11,6 @@
 
 #include "format.h"
 
-#define PIN(type, field, offset) _Static_assert(offsetof(struct type, field) == (offset), #type "." #field)
 _Static_assert(sizeof(struct canp_frame) == 8 && sizeof(struct canp_event) == 8, "row headers");
 _Static_assert(sizeof(struct canp_xl_frame) == 12, "XL header");
 _Static_assert(sizeof(struct canp_gap) == 32 && sizeof(struct canp_iface) == 40, "event sizes");
