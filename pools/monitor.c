@@ -61,7 +61,24 @@ void canp_monitor_free(struct canp_monitor *monitor)
     free(monitor);
 }
 
-/* ------------------------------------------------------------------ what is watched */
+/* ------------------------------------------------------------------ looking */
+
+static void look_at_cache(struct canp_monitor *monitor, unsigned i)
+{
+    struct canp_monitor_report *report = &monitor->report;
+    struct canp_mapcache_stats *stats = &report->caches[i].stats;
+    canp_mapcache_stats(monitor->caches[i].cache, stats);
+    struct canp_cachestats now = {
+        .hits = stats->lookups.hits - monitor->caches[i].before.hits,
+        .misses = stats->lookups.misses - monitor->caches[i].before.misses,
+    };
+
+    report->caches[i].hit_rate_now = canp_cachestats_hit_rate(&now);
+    monitor->caches[i].before = stats->lookups;
+    if (now.hits + now.misses >= monitor->opts.lookups_min &&
+        report->caches[i].hit_rate_now < monitor->opts.low_hit_rate)
+        report->warnings |= CANP_MONITOR_LOW_HIT_RATE;
+}
 
 static uint64_t misses_of(const struct canp_mempool_stats *stats)
 {
@@ -72,102 +89,76 @@ static uint64_t misses_of(const struct canp_mempool_stats *stats)
     return misses;
 }
 
+static void look_at_pool(struct canp_monitor *monitor, unsigned i)
+{
+    struct canp_monitor_report *report = &monitor->report;
+
+    canp_mempool_stats(monitor->pools[i].pool, &report->pools[i].stats);
+    uint64_t misses = misses_of(&report->pools[i].stats);
+    report->pools[i].misses_now = misses - monitor->pools[i].misses_before;
+    monitor->pools[i].misses_before = misses;
+    if (report->pools[i].misses_now > 0)
+        report->warnings |= CANP_MONITOR_EXHAUSTED;
+}
+
+static void look_at_ring(struct canp_monitor *monitor, unsigned i)
+{
+    struct canp_monitor_report *report = &monitor->report;
+    const struct canp_slabring_stats *stats = &report->rings[i].stats;
+
+    canp_slabring_stats(monitor->rings[i].ring, &report->rings[i].stats);
+    report->rings[i].stalls_now = stats->stalls - monitor->rings[i].stalls_before;
+    report->rings[i].stall_ns_now = stats->stall_ns - monitor->rings[i].stall_ns_before;
+    monitor->rings[i].stalls_before = stats->stalls;
+    monitor->rings[i].stall_ns_before = stats->stall_ns;
+    if (report->rings[i].stall_ns_now > 0 || report->rings[i].stalls_now > 0)
+        report->warnings |= CANP_MONITOR_STALLED;
+}
+
+/* ------------------------------------------------------------------ what is watched */
+
+/* Looking at once makes "now" of the first report mean since here. */
+
 int canp_monitor_watch_cache(struct canp_monitor *monitor, const char *name, struct canp_mapcache *cache)
 {
     unsigned at = monitor->report.cache_count;
-    struct canp_mapcache_stats stats;
 
     if (at == CANP_MONITOR_WATCHES_MAX)
         return -ENOSPC;
-    canp_mapcache_stats(cache, &stats);
     monitor->caches[at].cache = cache;
-    monitor->caches[at].before = stats.lookups;
     monitor->report.caches[at].name = name;
-    monitor->report.cache_count = at + 1;
+    look_at_cache(monitor, at);
+    monitor->report.cache_count++;
     return 0;
 }
 
 int canp_monitor_watch_pool(struct canp_monitor *monitor, const char *name, const struct canp_mempool *pool)
 {
     unsigned at = monitor->report.pool_count;
-    struct canp_mempool_stats stats;
 
     if (at == CANP_MONITOR_WATCHES_MAX)
         return -ENOSPC;
-    canp_mempool_stats(pool, &stats);
     monitor->pools[at].pool = pool;
-    monitor->pools[at].misses_before = misses_of(&stats);
     monitor->report.pools[at].name = name;
-    monitor->report.pool_count = at + 1;
+    look_at_pool(monitor, at);
+    monitor->report.pool_count++;
     return 0;
 }
 
 int canp_monitor_watch_ring(struct canp_monitor *monitor, const char *name, const struct canp_slabring *ring)
 {
     unsigned at = monitor->report.ring_count;
-    struct canp_slabring_stats stats;
 
     if (at == CANP_MONITOR_WATCHES_MAX)
         return -ENOSPC;
-    canp_slabring_stats(ring, &stats);
     monitor->rings[at].ring = ring;
-    monitor->rings[at].stalls_before = stats.stalls;
-    monitor->rings[at].stall_ns_before = stats.stall_ns;
     monitor->report.rings[at].name = name;
-    monitor->report.ring_count = at + 1;
+    look_at_ring(monitor, at);
+    monitor->report.ring_count++;
     return 0;
 }
 
 /* ------------------------------------------------------------------ a report */
-
-static void look_at_caches(struct canp_monitor *monitor)
-{
-    struct canp_monitor_report *report = &monitor->report;
-
-    for (unsigned i = 0; i < report->cache_count; i++) {
-        struct canp_mapcache_stats *stats = &report->caches[i].stats;
-        canp_mapcache_stats(monitor->caches[i].cache, stats);
-        struct canp_cachestats now = {
-            .hits = stats->lookups.hits - monitor->caches[i].before.hits,
-            .misses = stats->lookups.misses - monitor->caches[i].before.misses,
-        };
-        report->caches[i].hit_rate_now = canp_cachestats_hit_rate(&now);
-        monitor->caches[i].before = stats->lookups;
-        if (now.hits + now.misses >= monitor->opts.lookups_min &&
-            report->caches[i].hit_rate_now < monitor->opts.low_hit_rate)
-            report->warnings |= CANP_MONITOR_LOW_HIT_RATE;
-    }
-}
-
-static void look_at_pools(struct canp_monitor *monitor)
-{
-    struct canp_monitor_report *report = &monitor->report;
-
-    for (unsigned i = 0; i < report->pool_count; i++) {
-        canp_mempool_stats(monitor->pools[i].pool, &report->pools[i].stats);
-        uint64_t misses = misses_of(&report->pools[i].stats);
-        report->pools[i].misses_now = misses - monitor->pools[i].misses_before;
-        monitor->pools[i].misses_before = misses;
-        if (report->pools[i].misses_now > 0)
-            report->warnings |= CANP_MONITOR_EXHAUSTED;
-    }
-}
-
-static void look_at_rings(struct canp_monitor *monitor)
-{
-    struct canp_monitor_report *report = &monitor->report;
-
-    for (unsigned i = 0; i < report->ring_count; i++) {
-        const struct canp_slabring_stats *stats = &report->rings[i].stats;
-        canp_slabring_stats(monitor->rings[i].ring, &report->rings[i].stats);
-        report->rings[i].stalls_now = stats->stalls - monitor->rings[i].stalls_before;
-        report->rings[i].stall_ns_now = stats->stall_ns - monitor->rings[i].stall_ns_before;
-        monitor->rings[i].stalls_before = stats->stalls;
-        monitor->rings[i].stall_ns_before = stats->stall_ns;
-        if (report->rings[i].stall_ns_now > 0 || report->rings[i].stalls_now > 0)
-            report->warnings |= CANP_MONITOR_STALLED;
-    }
-}
 
 static void look_at_ledger(struct canp_monitor *monitor)
 {
@@ -192,9 +183,12 @@ void canp_monitor_report(struct canp_monitor *monitor)
     report->warnings = 0;
     monitor->last_ns = now_ns;
     canp_memstats_read(&report->memory);
-    look_at_caches(monitor);
-    look_at_pools(monitor);
-    look_at_rings(monitor);
+    for (unsigned i = 0; i < report->cache_count; i++)
+        look_at_cache(monitor, i);
+    for (unsigned i = 0; i < report->pool_count; i++)
+        look_at_pool(monitor, i);
+    for (unsigned i = 0; i < report->ring_count; i++)
+        look_at_ring(monitor, i);
     look_at_ledger(monitor);
     monitor->opts.report(monitor->opts.user, report);
 }
