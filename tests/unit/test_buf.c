@@ -1,55 +1,14 @@
 /* Buffers: freezing, slices, counts, integers, reserve, exhaustion, and 10^6 steps against a model. */
 #include <canp/buf.h>
-#include <canp/mempool.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
+#include "pools.h"
 #include "seed.h"
 
-static void plain_modes(void)
-{
-    canp_ledger_set_modes(0);
-}
-
 TestSuite(buf, .init = plain_modes, .timeout = 120);
-
-/* Two classes, small enough to be exhausted: 3 of 1 KiB, 2 of 4 KiB, and 10,000 direct bytes. */
-static struct canp_mempool *small_pool(void)
-{
-    struct canp_mempool_opts opts = {
-        .classes = {{1024, 1, 3, 1}, {4096, 0, 2, 0}}, .direct_bytes_max = 10000, .tag = CANP_MEMTAG_BUFFERS};
-    struct canp_mempool *pool = NULL;
-
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
-    return pool;
-}
-
-static struct canp_mempool *usual_pool(void)
-{
-    struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
-    struct canp_mempool *pool = NULL;
-
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
-    return pool;
-}
-
-static struct canp_mempool_stats stats_of(const struct canp_mempool *pool)
-{
-    struct canp_mempool_stats stats;
-
-    canp_mempool_stats(pool, &stats);
-    return stats;
-}
-
-static uint64_t buffer_bytes(void)
-{
-    struct canp_memstats stats;
-
-    canp_memstats_read(&stats);
-    return stats.tag[CANP_MEMTAG_BUFFERS].current_bytes;
-}
 
 Test(buf, fill_freeze_read)
 {

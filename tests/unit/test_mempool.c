@@ -1,52 +1,14 @@
-/* Layered pool: classes, exhaustion, direct blocks, the ledger, the debug modes. */
-#include <canp/mempool.h>
+/* Layered pool: classes, exhaustion, direct blocks, the ledger, the debug modes, and 10^6
+ * steps against a model. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
 
-static void plain_modes(void)
-{
-    canp_ledger_set_modes(0);
-}
+#include "pools.h"
+#include "seed.h"
 
 TestSuite(mempool, .init = plain_modes, .timeout = 60);
-
-/* Two classes, small enough to be exhausted: 3 of 1 KiB, 2 of 4 KiB, and 10,000 direct bytes. */
-static struct canp_mempool *small_pool(void)
-{
-    struct canp_mempool_opts opts = {
-        .classes = {{1024, 1, 3, 1}, {4096, 0, 2, 0}}, .direct_bytes_max = 10000, .tag = CANP_MEMTAG_BUFFERS};
-    struct canp_mempool *pool = NULL;
-
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
-    return pool;
-}
-
-static struct canp_mempool *usual_pool(void)
-{
-    struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
-    struct canp_mempool *pool = NULL;
-
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
-    return pool;
-}
-
-static struct canp_mempool_stats stats_of(const struct canp_mempool *pool)
-{
-    struct canp_mempool_stats stats;
-
-    canp_mempool_stats(pool, &stats);
-    return stats;
-}
-
-static uint64_t buffer_bytes(void)
-{
-    struct canp_memstats stats;
-
-    canp_memstats_read(&stats);
-    return stats.tag[CANP_MEMTAG_BUFFERS].current_bytes;
-}
 
 Test(mempool, classes_must_ascend)
 {
@@ -149,4 +111,106 @@ Test(mempool, the_debug_modes)
         cr_expect_eq(buffer_bytes(), 0);
         canp_mempool_free(pool);
     }
+}
+
+/* ---- against a model: the small pool's bounds say where each block must come from */
+
+#define BLOCKS 24
+
+enum place { SMALL, LARGE, DIRECT, REFUSED };
+
+struct modelled {
+    unsigned char *block; /* NULL: none */
+    size_t bytes;
+    enum place place;
+    unsigned char fill;
+};
+
+struct model {
+    unsigned in_use[2]; /* of SMALL and LARGE */
+    size_t direct_bytes;
+};
+
+static const struct {
+    size_t bytes;
+    unsigned count;
+} classes[2] = {{1024, 3}, {4096, 2}};
+#define DIRECT_BYTES 10000
+
+static enum place expected_place(const struct model *model, size_t bytes, bool direct_too)
+{
+    unsigned class = bytes <= classes[SMALL].bytes ? SMALL : LARGE;
+
+    if (bytes <= classes[class].bytes && model->in_use[class] < classes[class].count)
+        return class;
+    return direct_too && model->direct_bytes + bytes <= DIRECT_BYTES ? DIRECT : REFUSED;
+}
+
+static void account(struct model *model, const struct modelled *one, int by)
+{
+    if (one->place == DIRECT)
+        model->direct_bytes += (size_t)by * one->bytes;
+    else
+        model->in_use[one->place] += (unsigned)by;
+}
+
+static size_t random_bytes(struct test_random *random)
+{
+    static const size_t limits[] = {2, 1000, 1025, 4000, 4097, 9000};
+    return 1 + test_random_below(random, limits[test_random_below(random, 6)]);
+}
+
+static void take(struct canp_mempool *pool, struct test_random *random, struct model *model,
+                 struct modelled *one)
+{
+    bool direct_too = test_random_below(random, 4) != 0;
+
+    one->bytes = random_bytes(random);
+    one->place = expected_place(model, one->bytes, direct_too);
+    one->block = direct_too ? canp_mempool_alloc(pool, one->bytes) : canp_mempool_try_alloc(pool, one->bytes);
+    cr_assert_eq(one->block == NULL, one->place == REFUSED, "%zu bytes", one->bytes);
+    if (one->block == NULL)
+        return;
+    cr_assert_eq(canp_mempool_block_bytes(pool, one->block),
+                 one->place == DIRECT ? one->bytes : classes[one->place].bytes, "%zu bytes", one->bytes);
+    one->fill = (unsigned char)test_random_u64(random);
+    memset(one->block, one->fill, one->bytes);
+    account(model, one, 1);
+}
+
+static void give_back(struct canp_mempool *pool, struct model *model, struct modelled *one)
+{
+    for (size_t i = 0; i < one->bytes; i++)
+        cr_assert_eq(one->block[i], one->fill, "somebody wrote into a block that was held");
+    canp_mempool_release(pool, one->block);
+    one->block = NULL;
+    account(model, one, -1);
+}
+
+Test(mempool, a_million_random_steps_match_the_model)
+{
+    struct test_random random = test_random_start("mempool");
+    struct canp_mempool *pool = small_pool();
+    struct modelled blocks[BLOCKS] = {{.block = NULL}};
+    struct model model = {.direct_bytes = 0};
+
+    for (uint64_t step = 1; step <= test_steps(1000000); step++) {
+        struct modelled *one = &blocks[test_random_below(&random, BLOCKS)];
+        if (one->block != NULL)
+            give_back(pool, &model, one);
+        else
+            take(pool, &random, &model, one);
+        if (step % 1000 == 0) {
+            struct canp_mempool_stats stats = stats_of(pool);
+            cr_assert_eq(stats.classes[0].in_use, model.in_use[0]);
+            cr_assert_eq(stats.classes[1].in_use, model.in_use[1]);
+            cr_assert_eq(stats.direct_bytes, model.direct_bytes);
+        }
+    }
+    for (int i = 0; i < BLOCKS; i++) {
+        if (blocks[i].block != NULL)
+            give_back(pool, &model, &blocks[i]);
+    }
+    cr_expect_eq(buffer_bytes(), 0);
+    canp_mempool_free(pool);
 }
