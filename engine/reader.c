@@ -319,3 +319,9 @@ void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_st
 {
     canp_mapcache_stats(reader->maps, out);
 }
+
+int canp_reader_watch(struct canp_reader *reader, struct canp_monitor *monitor)
+{
+    int r = canp_monitor_watch_cache(monitor, "segments", reader->maps);
+    return r < 0 ? r : canp_monitor_watch_pool(monitor, "unpacked blocks", reader->buffers);
+}

@@ -3,13 +3,15 @@
 #include "bench.h"
 
 #include <canp/error.h>
-#include <canp/memstats.h>
+#include <canp/monitor.h>
+#include <canp/profile.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "commands.h"
+#include "memory_report.h"
 #include "opts.h"
 
 static const struct {
@@ -101,28 +103,43 @@ int bench_run(struct bench *bench, const struct bench_case *one)
 
 /* ------------------------------------------------------------------ the command */
 
-static void print_memory(void)
+/* What the modes took from pools and mappings, as the monitor sees it. */
+static void print_memory(void *user, const struct canp_monitor_report *report)
 {
-    struct canp_memstats stats;
-
-    canp_memstats_read(&stats);
-    printf("\nmemory, peak:");
-    for (unsigned t = 0; t < CANP_MEMTAG_COUNT; t++) {
-        if (stats.tag[t].peak_bytes > 0)
-            printf(" %s %.1f KiB", canp_memtag_name((enum canp_memtag)t),
-                   (double)stats.tag[t].peak_bytes / 1024);
-    }
+    (void)user;
     putchar('\n');
+    memory_report_print(stdout, report);
+}
+
+static int report_memory(void)
+{
+    struct canp_monitor_opts opts = CANP_MONITOR_OPTS_INIT;
+    struct canp_monitor *monitor;
+
+    opts.report = print_memory;
+    int r = canp_monitor_create(&opts, &monitor);
+    if (r < 0)
+        return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "monitor: %s", canp_strerror(r));
+    canp_monitor_report(monitor);
+    canp_monitor_free(monitor);
+    return CANP_EXIT_DONE;
 }
 
 static int run_mode(struct bench *bench, size_t mode)
 {
+    struct canp_memprofile profile = CANP_MEMPROFILE_INIT(modes[mode].name);
+    struct canp_memprofile_scope scope;
+
     bench->mode = modes[mode].name;
     if (!bench->json)
         printf("%s: %s; medians of %u alternated runs\n", modes[mode].name, modes[mode].summary, bench->runs);
+    canp_memprofile_begin(&scope, &profile);
     int r = modes[mode].run(bench);
+    canp_memprofile_end(&scope);
     if (r < 0)
         return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "%s: %s", modes[mode].name, canp_strerror(r));
+    if (!bench->json)
+        memory_report_print_profile(stdout, &profile);
     return CANP_EXIT_DONE;
 }
 
@@ -179,6 +196,6 @@ int canp_cmd_bench(int argc, char **argv)
     for (size_t i = 0; status == CANP_EXIT_DONE && i < (count > 0 ? (size_t)count : MODE_COUNT); i++)
         status = run_mode(&bench, count > 0 ? find_mode(argv[1 + i]) : i);
     if (status == CANP_EXIT_DONE && !bench.json)
-        print_memory();
+        status = report_memory();
     return status;
 }

@@ -1,12 +1,13 @@
 /* canp info: what a recording holds, for people or as one JSON object. */
 #include <canp/ledger.h>
-#include <canp/memstats.h>
+#include <canp/monitor.h>
 #include <canp/profile.h>
 #include <canp/reader.h>
 
 #include <stdio.h>
 
 #include "commands.h"
+#include "memory_report.h"
 #include "opts.h"
 #include "text.h"
 
@@ -97,7 +98,7 @@ static void print_text(const struct summary *s)
 
 /* ---- --memory: what reading it took ------------------------------------------------------------------- */
 
-static struct canp_memprofile reading = CANP_MEMPROFILE_INIT("info");
+static struct canp_memprofile reading = CANP_MEMPROFILE_INIT("reading");
 
 static void print_held(void *user, const struct canp_ledger_item *item)
 {
@@ -106,29 +107,26 @@ static void print_held(void *user, const struct canp_ledger_item *item)
             canp_memtag_name(item->tag), item->site->function, item->site->file, item->site->line);
 }
 
-/* On stderr, so that it can stand beside the JSON; while the reader is still open. */
-static void print_memory(struct canp_reader *reader)
+static void print_report(void *user, const struct canp_monitor_report *report)
 {
-    struct canp_mapcache_stats cache;
-    struct canp_memstats memory;
-    char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
-    canp_reader_cache_stats(reader, &cache);
-    canp_memstats_read(&memory);
-    fprintf(stderr, "memory       read in %s; pools and mappings: %s now, %s at the peak\n",
-            text_duration(a, (int64_t)reading.total_ns), text_bytes(b, memory.total.current_bytes),
-            text_bytes(c, memory.total.peak_bytes));
-    fprintf(stderr, "  mappings   %llu hits, %llu misses (hit rate %.0f %%), %llu evictions, %s of %s\n",
-            (unsigned long long)cache.lookups.hits, (unsigned long long)cache.lookups.misses,
-            100 * canp_cachestats_hit_rate(&cache.lookups), (unsigned long long)cache.lookups.evictions,
-            text_bytes(a, cache.bytes), text_bytes(b, cache.bytes_max));
-    for (unsigned tag = 0; tag < CANP_MEMTAG_COUNT; tag++) {
-        if (memory.tag[tag].allocs)
-            fprintf(stderr, "  %-10s %llu allocations, %s; %s still held\n",
-                    canp_memtag_name((enum canp_memtag)tag), (unsigned long long)memory.tag[tag].allocs,
-                    text_bytes(a, memory.tag[tag].allocated_bytes),
-                    text_bytes(b, memory.tag[tag].current_bytes));
-    }
+    (void)user;
+    memory_report_print(stderr, report);
+}
+
+/* On stderr, so that it can stand beside the JSON; while the reader is still open. */
+static void print_memory(struct canp_monitor *monitor)
+{
+    memory_report_print_profile(stderr, &reading);
+    canp_monitor_report(monitor);
     canp_ledger_each(0, print_held, NULL);
+}
+
+static int watch(struct canp_reader *reader, struct canp_monitor **out)
+{
+    struct canp_monitor_opts opts = CANP_MONITOR_OPTS_INIT;
+    opts.report = print_report;
+    int r = canp_monitor_create(&opts, out);
+    return r < 0 ? r : canp_reader_watch(reader, *out);
 }
 
 static int read_summary(struct canp_reader *reader, struct summary *s)
@@ -140,6 +138,18 @@ static int read_summary(struct canp_reader *reader, struct summary *s)
     return r;
 }
 
+static int read_and_report(struct canp_reader *reader, struct summary *s, bool memory)
+{
+    struct canp_monitor *monitor = NULL;
+    int r = memory ? watch(reader, &monitor) : 0;
+    if (r == 0)
+        r = read_summary(reader, s);
+    if (r == 0 && monitor)
+        print_memory(monitor);
+    canp_monitor_free(monitor);
+    return r;
+}
+
 static int summarise(struct summary *s, bool memory)
 {
     struct canp_reader *reader;
@@ -147,9 +157,7 @@ static int summarise(struct summary *s, bool memory)
     int r = canp_reader_open(s->path, &reader, &why);
     if (r < 0)
         return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    r = read_summary(reader, s);
-    if (memory)
-        print_memory(reader);
+    r = read_and_report(reader, s, memory);
     canp_reader_close(reader);
     return r < 0 ? opts_fail("info", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", s->path, canp_strerror(r))
                  : 0;

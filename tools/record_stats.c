@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "memory_report.h"
 #include "text.h"
 
 static struct {
@@ -48,10 +49,7 @@ static void print_text(const struct canp_recorder_stats *stats, const struct can
             ring->full_slots, ring->slot_count, ring->full_slots_max, (unsigned long long)ring->stalls,
             text_bytes(now, report->memory.total.current_bytes),
             text_bytes(peak, report->memory.total.peak_bytes));
-    for (unsigned bit = 1; canp_monitor_warning_text(bit) != NULL; bit *= 2) {
-        if (report->warnings & bit)
-            fprintf(stderr, "canp record: %s\n", canp_monitor_warning_text(bit));
-    }
+    memory_report_print_warnings(stderr, "canp record: ", report);
 }
 
 static void print(void *user, const struct canp_monitor_report *report)

@@ -178,3 +178,36 @@ Test(reader_memory, unpacked_rows_are_shared_beyond_the_cursor)
 {
     share_beyond(true);
 }
+
+static void keep_report(void *user, const struct canp_monitor_report *report)
+{
+    *(struct canp_monitor_report *)user = *report;
+}
+
+Test(reader_memory, a_monitor_sees_mappings_and_unpacked_blocks)
+{
+    static struct canp_monitor_report report;
+    struct canp_monitor_opts opts = CANP_MONITOR_OPTS_INIT;
+    struct canp_monitor *monitor;
+    uint32_t damaged;
+
+    record(true);
+    struct canp_reader *reader = open_reader();
+    opts.report = keep_report;
+    opts.user = &report;
+    cr_assert_eq(canp_monitor_create(&opts, &monitor), 0);
+    cr_assert_eq(canp_reader_watch(reader, monitor), 0);
+    cr_expect_eq(read_all(reader, &damaged), FRAMES);
+    canp_monitor_report(monitor);
+    cr_assert_eq(report.cache_count, 1);
+    cr_expect_str_eq(report.caches[0].name, "segments");
+    cr_expect_gt(report.caches[0].stats.lookups.misses, 0u);
+    cr_assert_eq(report.pool_count, 1);
+    cr_expect_str_eq(report.pools[0].name, "unpacked blocks");
+    cr_expect_gt(report.pools[0].stats.classes[0].acquires + report.pools[0].stats.direct_allocs, 0u);
+    for (int i = 1; i < CANP_MONITOR_WATCHES_MAX; i++)
+        cr_expect_eq(canp_reader_watch(reader, monitor), 0);
+    cr_expect_eq(canp_reader_watch(reader, monitor), -ENOSPC);
+    canp_monitor_free(monitor);
+    canp_reader_close(reader);
+}

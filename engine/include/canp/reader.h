@@ -15,6 +15,7 @@
 #include <canp/error.h>
 #include <canp/frame.h>
 #include <canp/mapcache.h>
+#include <canp/monitor.h>
 
 CANP_BEGIN_DECLS
 
@@ -63,6 +64,10 @@ CANP_API bool canp_reader_is_live(const struct canp_reader *reader);
 /* How the reader's mappings of sealed segments fare: hits, evictions, bytes; at most 256 MiB and 256 of them.
  */
 CANP_API void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_stats *out);
+
+/* Has the monitor watch the reader's mappings ("segments") and the memory of unpacked blocks ("unpacked
+ * blocks"). The monitor makes no report any more after canp_reader_close(). 0, or -ENOSPC. */
+CANP_API int canp_reader_watch(struct canp_reader *reader, struct canp_monitor *monitor);
 
 /* Number of channels named so far. */
 CANP_API unsigned canp_reader_iface_count(const struct canp_reader *reader);
