@@ -15,42 +15,10 @@
 #include <sys/mman.h>
 
 #include "intake.h"
-
-enum {
-    GROUP_FRAMES = 0, /* classic and FD */
-    GROUP_XL = 1,     /* only when an interface's mtu is XL */
-    GROUP_COUNT = 2,
-    FRAME_BUFFERS = 1024, /* power of two */
-    XL_BUFFERS = 256,
-    CQ_ENTRIES = 2048, /* >= all buffers + requests */
-    SQ_ENTRIES = 128,  /* >= all requests */
-};
-_Static_assert(FRAME_BUFFERS + XL_BUFFERS + CANP_RECORDER_IFACES_MAX + 2 <= CQ_ENTRIES,
-               "the CQ cannot overflow");
-_Static_assert(CANP_RECORDER_IFACES_MAX + 2 <= SQ_ENTRIES, "all requests fit the SQ");
+#include "rx_uring.h"
 
 /* user_data of a request: the channel, or one of these. */
 enum { TOKEN_STOP = 256, TOKEN_WATCH = 257 };
-
-struct group {
-    struct io_uring_buf_ring *ring; /* NULL: not used */
-    uint8_t *buffers;
-    uint32_t buffer_bytes;
-    uint32_t count;
-    uint32_t mask;
-    int returned; /* buffers put back but not yet shown to the kernel */
-};
-
-struct rx {
-    struct io_uring uring;
-    bool uring_open;
-    struct msghdr message; /* only the lengths of name and control count */
-    struct group groups[GROUP_COUNT];
-    bool rearm[CANP_RECORDER_IFACES_MAX];
-    bool rearm_watch;
-    bool rearm_any;
-    unsigned odd_errors;
-};
 
 /* ---- set-up -------------------------------------------------------------------------------------- */
 

@@ -10,8 +10,14 @@
 #include <stdint.h>
 
 /* X(name, summary): the modes, each an int bench_NAME(struct bench *) in bench_NAME.c. */
+#ifdef CANP_WITH_CAPTURE
+#define BENCH_CAPTURE_MODES(X) X(spill, "received message to committed record, the recorder's own part")
+#else
+#define BENCH_CAPTURE_MODES(X)
+#endif
 #define BENCH_MODES(X)                                                                                       \
     X(pools, "the memory layer: pools, buffers, mapping cache")                                              \
+    BENCH_CAPTURE_MODES(X)                                                                                   \
     X(pack, "blocks packed, beside plain LZ4 of their rows")                                                 \
     X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")
 

@@ -1,0 +1,47 @@
+/*
+ * The state of receiving with io_uring (rx_uring.c): for itself, and for what measures it with a completion
+ * queue that no kernel fills (tools/bench_drill.c). Capture thread only.
+ */
+#ifndef CANP_CAPTURE_RX_URING_H
+#define CANP_CAPTURE_RX_URING_H
+
+#include <liburing.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "recorder_priv.h"
+
+enum {
+    GROUP_FRAMES = 0, /* classic and FD */
+    GROUP_XL = 1,     /* only when an interface's mtu is XL */
+    GROUP_COUNT = 2,
+    FRAME_BUFFERS = 1024, /* power of two */
+    XL_BUFFERS = 256,
+    CQ_ENTRIES = 2048, /* >= all buffers + requests */
+    SQ_ENTRIES = 128,  /* >= all requests */
+};
+_Static_assert(FRAME_BUFFERS + XL_BUFFERS + CANP_RECORDER_IFACES_MAX + 2 <= CQ_ENTRIES,
+               "the CQ cannot overflow");
+_Static_assert(CANP_RECORDER_IFACES_MAX + 2 <= SQ_ENTRIES, "all requests fit the SQ");
+
+struct group {
+    struct io_uring_buf_ring *ring; /* NULL: not used */
+    uint8_t *buffers;
+    uint32_t buffer_bytes;
+    uint32_t count;
+    uint32_t mask;
+    int returned; /* buffers put back but not yet shown to the kernel */
+};
+
+struct rx {
+    struct io_uring uring;
+    bool uring_open;
+    struct msghdr message; /* only the lengths of name and control count */
+    struct group groups[GROUP_COUNT];
+    bool rearm[CANP_RECORDER_IFACES_MAX];
+    bool rearm_watch;
+    bool rearm_any;
+    unsigned odd_errors;
+};
+
+#endif
