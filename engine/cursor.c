@@ -129,53 +129,6 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     return r;
 }
 
-/* Room for a packed block's rows; a buffer that somebody shares is left to them. */
-static int ensure_buffer(struct canp_cursor *c, size_t rows_bytes)
-{
-    if (rows_bytes <= c->unpacked.capacity_bytes && canp_mbuf_refs(&c->unpacked) == 1)
-        return 0;
-    canp_mbuf_release(&c->unpacked);
-    return canp_decompress_buffer(c->reader->buffers, rows_bytes, &c->unpacked);
-}
-
-/* The rows of a block are bounded by CANP_PACK_BYTES_MAX. */
-static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
-{
-    if (rows_bytes > CANP_PACK_BYTES_MAX)
-        return -CANP_E_DAMAGED;
-    size_t capacity =
-        rows_bytes < UNPACKED_BYTES_MIN ? UNPACKED_BYTES_MIN : (rows_bytes + 4095) & ~(size_t)4095;
-    if (rows_bytes > c->unpacker_bytes) {
-        canp_unpacker_close(c->unpacker);
-        c->unpacker = NULL;
-        c->unpacker_bytes = 0;
-        if (canp_unpacker_open(capacity, &c->unpacker) < 0)
-            return -ENOMEM;
-        c->unpacker_bytes = capacity;
-    }
-    return ensure_buffer(c, capacity);
-}
-
-/* Makes the block's rows ready to lend. 0, -CANP_E_DAMAGED or -ENOMEM. */
-static int load_rows(struct canp_cursor *c, const struct segin_block *b)
-{
-    const struct block_header *h = &b->header;
-    c->rows = b->payload;
-    if (h->flags & CANP_BLOCK_PACKED) {
-        int r = ensure_unpacker(c, h->rows_bytes);
-        if (r < 0)
-            return r;
-        int64_t bytes = canp_unpack(c->unpacker, b->payload, h->stored_bytes - h->tail_bytes,
-                                    c->unpacked.data, c->unpacked.capacity_bytes);
-        if (bytes != h->rows_bytes)
-            return -CANP_E_DAMAGED;
-        c->rows = c->unpacked.data;
-    }
-    if (block_rows_are_sound(h, c->rows))
-        return 0;
-    return segin_status(&c->segment) < 0 ? -CANP_E_LOST : -CANP_E_DAMAGED;
-}
-
 static void note_hostile_block(struct canp_cursor *c, const struct segin_block *b)
 {
     /* The checksum is right, yet it is no block of ours. */
@@ -188,11 +141,6 @@ static void note_hostile_block(struct canp_cursor *c, const struct segin_block *
                                         .error = -CANP_E_DAMAGED});
 }
 
-static bool block_is_wanted(const struct canp_cursor *c, const struct block_header *h)
-{
-    return h->last_ns >= c->opts.from_ns && h->first_ns <= c->opts.to_ns;
-}
-
 /* 1 when its rows can be lent, 0 when the block is passed over. */
 static int enter_block(struct canp_cursor *c, const struct segin_block *b)
 {
@@ -202,9 +150,10 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
     c->next_seq = h->seq + 1;
     c->last_ns = h->last_ns;
     c->block = *b;
-    if (!block_is_wanted(c, h) && !(h->flags & CANP_BLOCK_HAS_IFACES))
+    bool wanted = wanted_block(&c->wanted, h);
+    if (!wanted && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
-    int r = load_rows(c, b);
+    int r = cursor_load_rows(c, b);
     if (r == -CANP_E_DAMAGED) {
         note_hostile_block(c, b);
         return 0;
@@ -215,13 +164,12 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
         return r;
     }
     if (h->flags & CANP_BLOCK_HAS_IFACES)
-        recording_learn_ifaces(c->reader, c->rows, h->rows_bytes);
-    if (!block_is_wanted(c, h))
-        return 0;
-    c->rows_bytes = h->rows_bytes;
+        recording_learn_ifaces(c->reader, c->rows, c->rows_bytes);
+    if (!wanted)
+        c->rows_bytes = 0;
     c->base_ns = h->base_ns;
     c->at = 0;
-    return 1;
+    return c->rows_bytes > 0;
 }
 
 /* The file was cut or broke under us. The rest of it is gone; the next call goes on with the next segment. */
@@ -283,6 +231,7 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
     c->last_ns = INT64_MIN;
     c->last_number = UINT64_MAX;
     c->opts = opts ? *opts : defaults;
+    wanted_init(&c->wanted, &c->opts);
     *out = c;
     return 0;
 }
@@ -294,14 +243,13 @@ void canp_cursor_close(struct canp_cursor *c)
     leave_segment(c);
     canp_unpacker_close(c->unpacker);
     canp_mbuf_release(&c->unpacked);
+    free(c->chosen);
     free(c);
 }
 
-static bool record_is_wanted(const struct canp_cursor *c, const struct canp_record *r)
+bool canp_cursor_wants(const struct canp_cursor *c, const struct canp_record *record)
 {
-    if (r->time_ns < c->opts.from_ns || r->time_ns > c->opts.to_ns)
-        return false;
-    return !c->opts.frames_only || canp_kind_is_frame(r->kind);
+    return wanted_record(&c->wanted, record);
 }
 
 int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
@@ -312,7 +260,7 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
             if (is_lost(c))
                 return lose_segment(c);
             c->at += out->row_bytes;
-            if (record_is_wanted(c, out))
+            if (wanted_record(&c->wanted, out))
                 return 1;
         }
         int r = cursor_next_block(c);
@@ -321,7 +269,7 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
     }
 }
 
-/* Of a block that was entered by single records before. */
+/* Of a part of a block: it was entered by single records before, or only some lanes are wanted. */
 static void count_rows(struct canp_batch *out)
 {
     out->records = out->frames = 0;
@@ -344,7 +292,7 @@ int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
     out->base_ns = c->base_ns;
     out->records = c->block.header.records;
     out->frames = c->block.header.frames;
-    if (c->at != 0)
+    if (c->at != 0 || c->partial)
         count_rows(out);
     c->at = c->rows_bytes;
     return 1;

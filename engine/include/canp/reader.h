@@ -13,6 +13,7 @@
 
 #include <canp/buf.h>
 #include <canp/error.h>
+#include <canp/filter.h>
 #include <canp/frame.h>
 #include <canp/mapcache.h>
 #include <canp/monitor.h>
@@ -97,19 +98,37 @@ struct canp_damage {
     int64_t to_ns;   /* and the first one behind; INT64_MAX when there is none */
 };
 
+/*
+ * What a cursor is to read. What cannot match is not touched: blocks are passed over by what their headers
+ * say, and of packed blocks only the lanes that match are decoded. Damage in what is passed over may go
+ * unnoticed.
+ */
 struct canp_cursor_opts {
-    int64_t from_ns; /* records before are skipped; INT64_MIN = from the start */
-    int64_t to_ns;   /* records after are skipped; INT64_MAX = to the end */
-    bool frames_only;
+    int64_t from_ns;  /* records before are skipped; INT64_MIN = from the start */
+    int64_t to_ns;    /* records after are skipped; INT64_MAX = to the end */
+    bool frames_only; /* no events */
     void (*on_damage)(void *user,
                       const struct canp_damage *damage); /* or NULL; called by canp_cursor_next*() */
     void *user;
+    const struct canp_filter_set *filter; /* frames must pass it, events need not; NULL = all. Borrowed,
+                                           * unchanged, until canp_cursor_close() */
+    uint32_t kinds;                       /* bit 1 << enum canp_kind for each kind; 0 = all */
+    uint8_t dirs;         /* bit 1 << enum canp_dir for each direction of frames; 0 = all. Events have none */
+    uint64_t channels[4]; /* a bit for each channel: canp_cursor_opts_add_channel(); all 0 = all */
 };
 
 #define CANP_CURSOR_OPTS_INIT                                                                                \
     {                                                                                                        \
-        INT64_MIN, INT64_MAX, false, NULL, NULL                                                              \
+        INT64_MIN, INT64_MAX, false, NULL, NULL, NULL, 0, 0,                                                 \
+        {                                                                                                    \
+            0, 0, 0, 0                                                                                       \
+        }                                                                                                    \
     }
+
+static inline void canp_cursor_opts_add_channel(struct canp_cursor_opts *opts, uint8_t channel)
+{
+    opts->channels[channel / 64] |= (uint64_t)1 << channel % 64;
+}
 
 /* Owned: *out, freed by canp_cursor_close(). The reader must outlive it. opts may be NULL. */
 CANP_API int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *opts,
@@ -145,9 +164,15 @@ struct canp_batch {
  */
 CANP_API int canp_cursor_share(struct canp_cursor *cursor, struct canp_buf *out);
 
-/* The rest of the current block, or the next one, without time bounds or filters applied to single rows. 1, 0
- * or error. */
+/*
+ * The rest of the current block, or the next one, as rows; 1, 0 or error. Blocks that cannot match the
+ * options are left out, of packed blocks also lanes; to single rows neither time bounds nor filters are
+ * applied: canp_cursor_wants() does.
+ */
 CANP_API int canp_cursor_next_batch(struct canp_cursor *cursor, struct canp_batch *out);
+
+/* Would canp_cursor_next() lend this record? */
+CANP_API bool canp_cursor_wants(const struct canp_cursor *cursor, const struct canp_record *record);
 
 CANP_END_DECLS
 

@@ -1,0 +1,101 @@
+/* What a cursor is asked for (wanted.h). */
+#include "wanted.h"
+
+#define KINDS_FRAMES  ((1U << CANP_KIND_GAP) - 1)
+#define CHANNEL_WORDS 4U
+
+/* ---- which ids may pass, as blocks sum them up ----------------------------------------------------- */
+
+/* Does this filter let exactly one id pass, remote frames aside? Then *id. */
+static bool is_exact(struct canp_filter f, uint32_t *id)
+{
+    uint32_t bits = f.id & CANP_ID_EFF ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK;
+    *id = f.id & (bits | CANP_ID_EFF);
+    return !(f.id & CANP_FILTER_INVERSE) && (f.mask & (bits | CANP_ID_EFF)) == (bits | CANP_ID_EFF);
+}
+
+/* Only filters of which any may match, each for one id, narrow the blocks down. XL frames are summed up by
+ * their priority, and pass by the whole word that holds it. */
+static uint64_t id_bits_of(const struct canp_filter_set *set)
+{
+    uint64_t bits = 0;
+    if (!set || set->count == 0 || set->join || set->error_mask)
+        return UINT64_MAX;
+    for (unsigned i = 0; i < set->count; i++) {
+        uint32_t id;
+        if (!is_exact(set->filters[i], &id))
+            return UINT64_MAX;
+        bits |= UINT64_C(1) << canp_id_hash(id);
+        bits |= UINT64_C(1) << canp_id_hash(id & CANP_ID_SFF_MASK);
+    }
+    return bits;
+}
+
+/* ---- the whole of it --------------------------------------------------------------------------------- */
+
+static bool any_channel(const uint64_t channels[CHANNEL_WORDS])
+{
+    return (channels[0] | channels[1] | channels[2] | channels[3]) != 0;
+}
+
+/* Blocks have a bit for each of the first 63 channels, and one for all others. */
+static void set_channels(struct wanted *w, const uint64_t channels[CHANNEL_WORDS])
+{
+    const uint64_t others = UINT64_C(1) << 63;
+    bool chosen = any_channel(channels);
+    for (unsigned i = 0; i < CHANNEL_WORDS; i++)
+        w->channels[i] = chosen ? channels[i] : UINT64_MAX;
+    w->channel_mask = w->channels[0];
+    if (w->channels[1] | w->channels[2] | w->channels[3])
+        w->channel_mask |= others;
+}
+
+void wanted_init(struct wanted *w, const struct canp_cursor_opts *opts)
+{
+    *w = (struct wanted){.from_ns = opts->from_ns, .to_ns = opts->to_ns, .filter = opts->filter};
+    w->kinds = opts->kinds ? opts->kinds : UINT32_MAX;
+    if (opts->frames_only)
+        w->kinds &= KINDS_FRAMES;
+    w->dirs = opts->dirs ? opts->dirs : UINT8_MAX;
+    w->id_bits = id_bits_of(opts->filter);
+    w->everything =
+        !opts->filter && !opts->kinds && !opts->frames_only && !opts->dirs && !any_channel(opts->channels);
+    set_channels(w, opts->channels);
+}
+
+bool wanted_block(const struct wanted *w, const struct block_header *h)
+{
+    if (h->last_ns < w->from_ns || h->first_ns > w->to_ns)
+        return false;
+    if (w->everything)
+        return true;
+    if (!(h->channel_mask & w->channel_mask))
+        return false;
+    bool frames = (w->kinds & KINDS_FRAMES) && h->frames > 0 && (h->id_filter & w->id_bits);
+    bool events = (w->kinds & ~KINDS_FRAMES) && h->frames < h->records;
+    return frames || events;
+}
+
+/* What tags say: of lanes and of records. */
+static bool wanted_tag(const struct wanted *w, uint8_t kind, uint8_t channel, uint8_t dir)
+{
+    if (!(w->kinds >> kind & 1) || !(w->channels[channel / 64] >> channel % 64 & 1))
+        return false;
+    return !canp_kind_is_frame(kind) || (w->dirs >> dir & 1);
+}
+
+bool wanted_lane(const struct wanted *w, const struct canp_lane *lane)
+{
+    if (!wanted_tag(w, lane->kind, lane->channel, lane->dir))
+        return false;
+    return !w->filter || !canp_kind_is_frame(lane->kind) || canp_filter_match_id(w->filter, lane->id);
+}
+
+bool wanted_record(const struct wanted *w, const struct canp_record *r)
+{
+    if (r->time_ns < w->from_ns || r->time_ns > w->to_ns)
+        return false;
+    if (w->everything)
+        return true;
+    return wanted_tag(w, r->kind, r->channel, r->dir) && (!w->filter || canp_filter_match(w->filter, r));
+}
