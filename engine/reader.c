@@ -150,7 +150,7 @@ static int survey_tail(struct canp_reader *reader)
 {
     uint64_t number = reader->number_count ? reader->numbers[reader->number_count - 1] : 0;
     struct segin s;
-    if (number == reader->tail_number && reader->tail_sealed)
+    if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
         return 0;
     if (recording_open_segment(reader, number, &s) < 0)
         return 0;
@@ -161,6 +161,34 @@ static int survey_tail(struct canp_reader *reader)
     reader->tail_end = end;
     reader->tail_sealed = s.sealed;
     segin_close(&s);
+    return more;
+}
+
+static int list_anew(struct canp_reader *reader)
+{
+    if (reader->file_path)
+        return 0;
+    pthread_mutex_lock(&reader->lock);
+    int r = list_segments(reader);
+    pthread_mutex_unlock(&reader->lock);
+    return r;
+}
+
+/* A writer names the next segment before it seals the one before: only a list made after the last segment was
+ * seen sealed shows that it has no successor. 1 when the recording goes farther than before, 0, or an error.
+ */
+static int look_anew(struct canp_reader *reader)
+{
+    int more = 0;
+    bool known;
+    do { /* ends when a list brings nothing new behind a sealed segment, or at an unsealed one */
+        uint64_t sealed_before = reader->tail_sealed ? reader->tail_number : 0;
+        int r = list_anew(reader);
+        if (r < 0)
+            return r;
+        more |= survey_tail(reader);
+        known = !reader->tail_sealed || reader->tail_number == sealed_before;
+    } while (!known);
     return more;
 }
 
@@ -176,7 +204,12 @@ static int open_path(struct canp_reader *reader, const char *path, struct canp_w
     reader->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (reader->dir_fd < 0)
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
-    int r = list_segments(reader);
+    return 0;
+}
+
+static int look_first(struct canp_reader *reader, const char *path, struct canp_why *why)
+{
+    int r = look_anew(reader);
     if (r < 0)
         return canp_fail(why, r, "cannot list %s: %s", path, canp_strerror(r));
     if (reader->number_count == 0)
@@ -250,12 +283,13 @@ int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why
         return canp_fail(why, -ENOMEM, "out of memory");
     int r = open_path(reader, path, why);
     if (r == 0)
+        r = look_first(reader, path, why);
+    if (r == 0)
         r = check_readable(reader, path, why);
     if (r < 0) {
         canp_reader_close(reader);
         return r;
     }
-    survey_tail(reader);
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
         struct segin s;
         if (recording_open_segment(reader, reader->numbers[0], &s) == 0) {
@@ -283,14 +317,7 @@ void canp_reader_close(struct canp_reader *reader)
 
 int canp_reader_refresh(struct canp_reader *reader)
 {
-    if (!reader->file_path) {
-        pthread_mutex_lock(&reader->lock);
-        int r = list_segments(reader);
-        pthread_mutex_unlock(&reader->lock);
-        if (r < 0)
-            return r;
-    }
-    return survey_tail(reader);
+    return look_anew(reader);
 }
 
 bool canp_reader_is_live(const struct canp_reader *reader)
