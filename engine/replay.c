@@ -3,6 +3,9 @@
  *
  * Invariants: a frame is never put before its deadline; deadlines never run backwards, even where the
  * recording does; rows are flushed before the cursor leaves their block. One thread.
+ *
+ * Where recorded time runs backwards a little, interfaces were recorded in turn: the late frame is due at
+ * once. Where it runs back far, a clock was set: what follows is due in its own distances, from there on.
  */
 #include <errno.h>
 #include <string.h>
@@ -10,9 +13,11 @@
 #include <canp/replay.h>
 #include <canp/rows.h>
 
-#define DRIFT_FRAMES 128
-#define IDLE_NS      50000000 /* idle() is asked so often */
-#define HOLD_NS      20000000 /* and so often while holding */
+#define DRIFT_FRAMES  128
+#define IDLE_NS       50000000           /* idle() is asked so often */
+#define HOLD_NS       20000000           /* and so often while holding */
+#define BACK_NS       1000000000         /* a longer step back is a clock that was set */
+#define OFFSET_MAX_NS (INT64_C(1) << 61) /* 73 years: for ever */
 
 struct run {
     const struct canp_replay_opts *opts;
@@ -26,7 +31,7 @@ struct run {
     bool pending;            /* frames were put since the last flush */
     int64_t first_due_ns;    /* of all loops */
     int64_t anchor_due_ns;   /* when this loop's first frame is due */
-    int64_t anchor_time_ns;  /* its recorded time, moved on by gaps that were cut */
+    int64_t offset_ns;       /* of the frame before from this loop's first, less what was cut off */
     int64_t last_time_ns;    /* recorded time of the frame before */
     int64_t due_ns;          /* deadline of the frame before */
     uint64_t first_least_ns; /* least lateness of the first DRIFT_FRAMES frames */
@@ -50,21 +55,37 @@ static int flush(struct run *run)
     return r;
 }
 
+/* How far the recording moves on to this frame: what is cut off is left out. Recorded times may be anything.
+ */
+static int64_t step_to(const struct run *run, int64_t time_ns)
+{
+    uint64_t max_gap_ns = run->opts->max_gap_ns;
+    int64_t step_ns;
+    if (__builtin_sub_overflow(time_ns, run->last_time_ns, &step_ns))
+        step_ns = time_ns > run->last_time_ns ? OFFSET_MAX_NS : 0;
+    if (step_ns < -BACK_NS)
+        return 0;
+    return max_gap_ns && step_ns > 0 && (uint64_t)step_ns > max_gap_ns ? (int64_t)max_gap_ns : step_ns;
+}
+
 /* The deadline of a frame with this recorded time. */
 static int64_t deadline(struct run *run, int64_t time_ns)
 {
-    uint64_t max_gap_ns = run->opts->max_gap_ns;
     if (!run->anchored) {
         run->anchored = true;
-        run->anchor_time_ns = run->last_time_ns = time_ns;
+        run->offset_ns = 0;
+        run->last_time_ns = time_ns;
         run->anchor_due_ns = run->started ? run->due_ns : canp_pace_now(&run->pace);
     }
-    if (max_gap_ns && time_ns > run->last_time_ns && (uint64_t)(time_ns - run->last_time_ns) > max_gap_ns)
-        run->anchor_time_ns += time_ns - run->last_time_ns - (int64_t)max_gap_ns;
+    if (__builtin_add_overflow(run->offset_ns, step_to(run, time_ns), &run->offset_ns) ||
+        run->offset_ns > OFFSET_MAX_NS)
+        run->offset_ns = OFFSET_MAX_NS;
     run->last_time_ns = time_ns;
-    int64_t offset_ns = time_ns - run->anchor_time_ns;
-    if (run->opts->speed != 1)
-        offset_ns = (int64_t)((double)offset_ns / run->opts->speed);
+    int64_t offset_ns = run->offset_ns;
+    if (run->opts->speed != 1) {
+        double scaled_ns = (double)offset_ns / run->opts->speed;
+        offset_ns = scaled_ns < (double)OFFSET_MAX_NS ? (int64_t)scaled_ns : OFFSET_MAX_NS;
+    }
     int64_t due_ns = run->anchor_due_ns + offset_ns;
     if (run->started && due_ns < run->due_ns)
         due_ns = run->due_ns;

@@ -196,6 +196,33 @@ Test(replay, keeps_the_recorded_distances)
     cr_assert_eq(stats.loops, 1);
 }
 
+Test(replay, a_clock_set_back_does_not_pile_frames_up)
+{
+    static const int64_t offsets[] = {0, 3600000 * MS, 1, 10 * MS, 20 * MS};
+    record(offsets, 5);
+    opts.max_gap_ns = 10 * MS;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(seen.count, 5);
+    cr_assert_eq(stats.scheduled_ns, 10 * MS + 20 * MS - 1);
+}
+
+Test(replay, any_recorded_time_at_all)
+{
+    static const int64_t offsets[] = {INT64_MIN, 0, INT64_MAX - START_NS, 5, INT64_MIN, INT64_MAX - START_NS};
+    record(offsets, 6);
+    opts.speed = 1e9;
+    opts.max_gap_ns = UINT64_MAX;
+    opts.stop = &stop;
+    alarm_in_ms(50);
+    cr_assert_eq(run(), 0);
+    cr_assert_geq(stats.frames, 1);
+    opts.max_gap_ns = MS;
+    opts.speed = 1;
+    stop = 0;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 6);
+}
+
 Test(replay, speed_and_gaps)
 {
     static const int64_t offsets[] = {0, 10 * MS, 3600000 * MS, 3600010 * MS};

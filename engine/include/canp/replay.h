@@ -2,6 +2,8 @@
  * Plays a recording in its own time into a sink: a bus, or a function of the program.
  *
  * Every frame has an absolute deadline that follows from the first frame sent, so lateness does not add up.
+ * A frame recorded up to a second earlier than the one before it is due at once (interfaces are recorded in
+ * turn); after a longer step back, which only a clock makes that was set, time runs on from there.
  * Frames that are due at once are given to the sink together and then flushed; at full speed whole blocks
  * are. They are lent from the mapping of the recording: nothing is copied here.
  *
