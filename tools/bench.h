@@ -19,7 +19,8 @@
     X(pools, "the memory layer: pools, buffers, mapping cache")                                              \
     BENCH_CAPTURE_MODES(X)                                                                                   \
     X(pack, "blocks packed, beside plain LZ4 of their rows")                                                 \
-    X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")
+    X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")                \
+    X(replay, "how late frames are put, with the spin and without")
 
 struct bench {
     bool json;
