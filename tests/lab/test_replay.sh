@@ -57,6 +57,25 @@ full_speed() {
     printf '# full speed: %.0f frames/s\n' "$(json "$work/json" 'o["frames"] * 1e9 / o["duration_ns"]')"
 }
 
+# Replay beside a bare sendmmsg() loop over frames that lie ready in memory: in turn, medians of five.
+beside_a_bare_loop() {
+    local i ours=() bare=()
+    python3 - >"$work/sent.log" <<'PY'
+for n in range(100000):
+    print("(%d.%06d) vcan0 %03X#%s" % (1700000000 + n // 1000, n % 1000 * 1000, n % 0x800, n.to_bytes(8, "little").hex()))
+PY
+    import "$work/sent.log"
+    for i in 1 2 3 4 5; do
+        pinned "$canp" replay "$work/r" '*=vcan1' --speed max --json >"$work/json" 2>"$work/err" || not_ok "replay" "$(cat "$work/err")"
+        ours+=("$(json "$work/json" 'o["duration_ns"] // 100000')")
+        bare+=($(($(pinned "$build/tests/send_bare" vcan1 100000) / 100000)))
+    done
+    mapfile -t ours < <(printf '%s\n' "${ours[@]}" | sort -n)
+    mapfile -t bare < <(printf '%s\n' "${bare[@]}" | sort -n)
+    check "100000 frames five times at full speed" test "$(json "$work/json" 'o["frames"]')" -eq 100000
+    awk -v o="${ours[2]}" -v b="${bare[2]}" 'BEGIN {printf "# full speed: replay %d ns/frame, bare sendmmsg loop %d ns/frame: %.2f of its speed\n", o, b, b / o}'
+}
+
 real_recordings() {
     local log name tried=0
     [ -d "$data" ] || {
@@ -261,6 +280,7 @@ follow() {
 }
 
 full_speed
+beside_a_bare_loop
 real_recordings
 in_time
 dump_is_candump
