@@ -5,14 +5,18 @@
 #include <canp/error.h>
 #include <canp/monitor.h>
 #include <canp/profile.h>
+#include <errno.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "commands.h"
 #include "memory_report.h"
 #include "opts.h"
+#include "stop.h"
 
 static const struct {
     const char *name;
@@ -25,12 +29,22 @@ static const struct {
 };
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
 
-uint64_t bench_now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
     struct timespec now;
 
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+uint64_t bench_now_ns(void)
+{
+    return clock_ns(CLOCK_MONOTONIC);
+}
+
+uint64_t bench_cpu_ns(void)
+{
+    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
 }
 
 static int compare(const void *a, const void *b)
@@ -99,6 +113,42 @@ int bench_run(struct bench *bench, const struct bench_case *one)
         print_text(one, value, reference);
     fflush(stdout);
     return 0;
+}
+
+int bench_run_cases(struct bench *bench, const struct bench_case *cases, size_t count, void *user)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < count; i++) {
+        struct bench_case one = cases[i];
+        one.user = user;
+        r = stop_requested ? -EINTR : bench_run(bench, &one);
+    }
+    return r;
+}
+
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+    (void)st;
+    (void)type;
+    (void)where;
+    return remove(path) < 0 ? -1 : 0;
+}
+
+int bench_in_directory(struct bench *bench, int (*run)(struct bench *bench, const char *dir))
+{
+    const char *parent = getenv("TMPDIR");
+    char dir[96];
+    size_t length =
+        (size_t)snprintf(dir, sizeof(dir), "%s/canp-bench-XXXXXX", parent != NULL ? parent : "/tmp");
+
+    if (length >= sizeof(dir))
+        return -ENAMETOOLONG;
+    if (mkdtemp(dir) == NULL)
+        return -errno;
+    int r = run(bench, dir);
+    int removed = nftw(dir, remove_entry, 16, FTW_DEPTH | FTW_PHYS) == 0 ? 0 : -errno;
+    return r < 0 ? r : removed;
 }
 
 /* ------------------------------------------------------------------ the command */
@@ -180,6 +230,7 @@ int canp_cmd_bench(int argc, char **argv)
     uint64_t runs = bench.runs;
     const struct opt options[] = {
         {0, "json", OPT_FLAG, &bench.json, NULL, "one JSON object per result and line"},
+        {0, "quick", OPT_FLAG, &bench.quick, NULL, "recordings of a tenth of the size"},
         {0, "runs", OPT_COUNT, &runs, "N", "measure each side N times (default 15)"},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL},
     };
@@ -192,6 +243,7 @@ int canp_cmd_bench(int argc, char **argv)
     if (runs < 1 || runs > BENCH_RUNS_MAX)
         return opts_fail("bench", CANP_EXIT_USAGE, "--runs: 1 to %d", BENCH_RUNS_MAX);
     bench.runs = (unsigned)runs;
+    stop_catch_signals(); /* so that nothing large stays behind */
     int status = check_modes(argv + 1, count);
     for (size_t i = 0; status == CANP_EXIT_DONE && i < (count > 0 ? (size_t)count : MODE_COUNT); i++)
         status = run_mode(&bench, count > 0 ? find_mode(argv[1 + i]) : i);

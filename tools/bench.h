@@ -7,6 +7,7 @@
 #define CANP_TOOLS_BENCH_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* X(name, summary): the modes, each an int bench_NAME(struct bench *) in bench_NAME.c. */
@@ -20,10 +21,12 @@
     BENCH_CAPTURE_MODES(X)                                                                                   \
     X(pack, "blocks packed, beside plain LZ4 of their rows")                                                 \
     X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")                \
+    X(scan, "a recording read through: rows and packed, beside a bare loop over the rows")                   \
     X(replay, "how late frames are put, with the spin and without")
 
 struct bench {
     bool json;
+    bool quick;       /* a tenth of the data */
     unsigned runs;    /* of each side of a case, 1 .. BENCH_RUNS_MAX */
     const char *mode; /* the one that runs */
 };
@@ -45,8 +48,25 @@ struct bench_case {
 /* Runs a case and prints its row. 0, or the first negative value that a measurement returned. */
 int bench_run(struct bench *bench, const struct bench_case *one);
 
+/* Runs cases one after the other, all with this user. 0, or the first negative value. */
+int bench_run_cases(struct bench *bench, const struct bench_case *cases, size_t count, void *user);
+
+/* Runs with a directory of its own below TMPDIR, which goes afterwards with all that is in it. What run
+ * returns, or a negative errno. */
+int bench_in_directory(struct bench *bench, int (*run)(struct bench *bench, const char *dir));
+
+/* How much data a mode takes that would take `full`. */
+static inline uint64_t bench_size(const struct bench *bench, uint64_t full)
+{
+    return bench->quick ? full / 10 : full;
+}
+
 /* CLOCK_MONOTONIC. */
 uint64_t bench_now_ns(void);
+
+/* Processor time of this thread: on a busy machine, waiting for a processor does not count. For work that
+ * never waits for anything else. */
+uint64_t bench_cpu_ns(void);
 
 /* Makes the compiler believe that the pointer's target is used. */
 static inline void bench_use(const void *pointer)

@@ -230,26 +230,29 @@ static double pack_archive(void *user)
     return value;
 }
 
+/* All cases of a mode, over one sample. */
+static int run_cases(struct bench *bench, const struct bench_case *cases, size_t count)
+{
+    struct sample *s = malloc(sizeof(*s));
+    if (s == NULL)
+        return -ENOMEM;
+    int r = sample_open(s);
+    if (r == 0)
+        r = bench_run_cases(bench, cases, count, s);
+    sample_close(s);
+    free(s);
+    return r;
+}
+
 int bench_pack(struct bench *bench)
 {
-    const struct bench_case cases[] = {
+    static const struct bench_case cases[] = {
         {"pack", "ns/frame", pack, "lz4_rows", lz4_rows, 1.2, NULL},
         {"pack_size", "B/frame", packed_size, "lz4_rows_size", lz4_size, 0, NULL},
         {"pack_archive", "ns/frame", pack_archive, "lz4_rows", lz4_rows, 0, NULL},
         {"pack_archive_size", "B/frame", packed_size, "lz4_rows_size", lz4_size, 0, NULL},
     };
-    struct sample *s = malloc(sizeof(*s));
-    int r = s == NULL ? -ENOMEM : sample_open(s);
-
-    for (size_t i = 0; r >= 0 && i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct bench_case one = cases[i];
-        one.user = s;
-        r = bench_run(bench, &one);
-    }
-    if (s != NULL)
-        sample_close(s);
-    free(s);
-    return r;
+    return run_cases(bench, cases, sizeof(cases) / sizeof(cases[0]));
 }
 
 /* ------------------------------------------------------------------ unpacking */
@@ -299,20 +302,9 @@ static double unpack_lane(void *user)
 
 int bench_unpack(struct bench *bench)
 {
-    const struct bench_case cases[] = {
+    static const struct bench_case cases[] = {
         {"unpack", "ns/frame", unpack, "lz4_rows_decode", lz4_rows_decode, 0, NULL},
         {"unpack_lane", "ns/frame", unpack_lane, "unpack", unpack, 0.05, NULL},
     };
-    struct sample *s = malloc(sizeof(*s));
-    int r = s == NULL ? -ENOMEM : sample_open(s);
-
-    for (size_t i = 0; r >= 0 && i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct bench_case one = cases[i];
-        one.user = s;
-        r = bench_run(bench, &one);
-    }
-    if (s != NULL)
-        sample_close(s);
-    free(s);
-    return r;
+    return run_cases(bench, cases, sizeof(cases) / sizeof(cases[0]));
 }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bench.h"
@@ -149,24 +148,16 @@ struct handover {
     void *trays[TRAYS][TRAY];
 };
 
-static uint64_t thread_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 static void *receive(void *arg)
 {
     struct handover *handover = arg;
 
     for (unsigned n = 0; n < TRAY_COUNT; n++) {
         sem_wait(&handover->filled);
-        uint64_t start_ns = thread_ns();
+        uint64_t start_ns = bench_cpu_ns();
         for (unsigned i = 0; i < TRAY; i++)
             handover->release(handover->context, handover->trays[n % TRAYS][i]);
-        handover->release_ns += thread_ns() - start_ns;
+        handover->release_ns += bench_cpu_ns() - start_ns;
         sem_post(&handover->emptied);
     }
     return NULL;
@@ -188,10 +179,10 @@ static double hand_over(struct context *context, void *(*acquire)(struct context
         return -EAGAIN;
     for (unsigned n = 0; n < TRAY_COUNT; n++) {
         sem_wait(&handover.emptied);
-        uint64_t start_ns = thread_ns();
+        uint64_t start_ns = bench_cpu_ns();
         for (unsigned i = 0; i < TRAY; i++)
             *(void **)(handover.trays[n % TRAYS][i] = acquire(context)) = context;
-        acquire_ns += thread_ns() - start_ns;
+        acquire_ns += bench_cpu_ns() - start_ns;
         sem_post(&handover.filled);
     }
     pthread_join(receiver, NULL);
@@ -372,11 +363,8 @@ int bench_pools(struct bench *bench)
 
     if (r == 0)
         r = make_file(&context);
-    for (size_t i = 0; r == 0 && i < sizeof(cases) / sizeof(cases[0]); i++) {
-        struct bench_case one = cases[i];
-        one.user = &context;
-        r = bench_run(bench, &one);
-    }
+    if (r == 0)
+        r = bench_run_cases(bench, cases, sizeof(cases) / sizeof(cases[0]), &context);
     end(&context);
     return r;
 }

@@ -58,13 +58,6 @@ static double memcpy_24(void *user)
     return (double)(bench_now_ns() - start_ns) / FRAMES;
 }
 
-static int remove_recording(const char *dir)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-    return system(command) == 0 ? 0 : -EIO;
-}
-
 static int run(struct bench *bench, const char *dir)
 {
     struct spill s = {.from = malloc(COPY_BYTES), .to = malloc(COPY_BYTES)};
@@ -89,10 +82,5 @@ static int run(struct bench *bench, const char *dir)
 
 int bench_spill(struct bench *bench)
 {
-    char dir[] = "/tmp/canp-bench-XXXXXX";
-    if (!mkdtemp(dir))
-        return -errno;
-    int r = run(bench, dir);
-    int removed = remove_recording(dir);
-    return r < 0 ? r : removed;
+    return bench_in_directory(bench, run);
 }

@@ -1,0 +1,98 @@
+/* Recordings for the benchmarks that read (bench_recording.h). */
+#include "bench_recording.h"
+
+#include <canp/vehicle.h>
+#include <canp/writer.h>
+#include <errno.h>
+
+#include "stop.h"
+
+#define START_NS INT64_C(1700000000000000000)
+
+static int put_frame(struct canp_writer *w, struct canp_vehicle *v)
+{
+    union canp_frame_store frame;
+    struct canp_record record = {.frame = &frame.frame};
+
+    record.kind = canp_vehicle_next(v, &record.time_ns, &frame);
+    return canp_writer_put(w, &record);
+}
+
+static bool is_every(uint64_t done, uint64_t step)
+{
+    return step != 0 && done % step == 0;
+}
+
+static int put_drive(struct canp_writer *w, struct canp_vehicle *v, const struct bench_drive *drive)
+{
+    const struct canp_iface iface = {.mtu = 16, .bytes = sizeof(iface), .name = "vcan0"};
+    int r = canp_writer_add_iface(w, 0, &iface, START_NS);
+
+    for (uint64_t i = 1; r == 0 && i <= drive->frames; i++) {
+        r = put_frame(w, v);
+        if (r == 0 && (is_every(i, drive->block_frames) || is_every(i, drive->segment_frames)))
+            r = stop_requested ? -EINTR : canp_writer_flush(w);
+        if (r == 0 && is_every(i, drive->segment_frames))
+            r = canp_writer_rotate(w);
+    }
+    if (r < 0)
+        return r;
+    return drive->unfinished ? canp_writer_flush(w) : canp_writer_finish(w);
+}
+
+int bench_drive_record(const char *dir, const struct bench_drive *drive)
+{
+    struct canp_vehicle_opts vehicle_opts = CANP_VEHICLE_OPTS_INIT;
+    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
+    struct canp_vehicle *v;
+    struct canp_writer *w;
+
+    vehicle_opts.start_ns = START_NS;
+    opts.segment_bytes = drive->segment_bytes;
+    opts.no_sync = true;
+    int r = canp_vehicle_open(&vehicle_opts, &v);
+    if (r < 0)
+        return r;
+    r = canp_writer_open(dir, &opts, &w, NULL);
+    if (r == 0) {
+        r = put_drive(w, v, drive);
+        canp_writer_close(w);
+    }
+    canp_vehicle_close(v);
+    return r;
+}
+
+uint64_t bench_sum_rows(const uint8_t *rows, size_t bytes, uint16_t stride)
+{
+    const uint8_t *end = rows + bytes;
+    uint64_t sum = 0;
+
+    if (stride != 0) {
+        for (const uint8_t *row = rows; row < end; row += stride)
+            sum += canp_load_u64(row) ^ canp_load_u64(row + 8);
+        return sum;
+    }
+    for (const uint8_t *row = rows; row < end; row += canp_row_bytes(row))
+        sum += canp_load_u64(row) ^ canp_load_u64(row + 8);
+    return sum;
+}
+
+int bench_sum_recording(struct canp_reader *reader, const struct canp_cursor_opts *opts, uint64_t *frames)
+{
+    struct canp_cursor *cursor;
+    struct canp_batch batch;
+    int r = canp_cursor_open(reader, opts, &cursor);
+
+    *frames = 0;
+    if (r < 0)
+        return r;
+    while ((r = canp_cursor_next_batch(cursor, &batch)) == 1) {
+        uint64_t sum = bench_sum_rows(batch.rows, batch.bytes, batch.stride);
+        bench_use(&sum);
+        *frames += batch.frames;
+    }
+    if (r == 0 && canp_cursor_damaged(cursor) > 0)
+        r = -CANP_E_DAMAGED;
+    canp_cursor_close(cursor);
+    return r;
+}
