@@ -94,8 +94,11 @@ int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b)
     c->rows_bytes = h->rows_bytes;
     c->partial = false;
     int r = h->flags & CANP_BLOCK_PACKED ? unpack_rows(c, b) : 0;
-    if (r == 0 && !c->partial && !block_rows_are_sound(h, c->rows))
+    bool check = !c->partial && !b->checked;
+    if (r == 0 && check && !block_rows_are_sound(h, c->rows))
         r = -CANP_E_DAMAGED;
+    if (r == 0 && check)
+        segin_note_checked(&c->segment, b);
     if (r == 0)
         return 0;
     c->rows_bytes = 0;

@@ -65,6 +65,7 @@ int segin_open(struct segin *s, int dir_fd, const char *name)
     s->fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0)
         return -errno;
+    s->chain_end = SEG_HEADER_BYTES;
     int r = read_file_size(s);
     if (r == 0)
         r = read_header(s);
@@ -164,10 +165,22 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
     if (r < 0)
         return r;
     const uint8_t *payload = s->map + offset + sizeof(h);
-    if (block_crc(&h, payload, s->header.salt) != h.crc)
+    uint64_t end = offset + sizeof(h) + h.stored_bytes;
+    /* A place that was leapt to may be no block's: it may be data that looks like one. */
+    bool chained = offset == s->chain_end, checked = chained && end <= canp_mapped_mark(s->mapped);
+    if (!checked && block_crc(&h, payload, s->header.salt) != h.crc)
         return damaged(s);
-    *out = (struct segin_block){offset, offset + sizeof(h) + h.stored_bytes, h, payload};
+    if (chained)
+        s->chain_end = end;
+    *out = (struct segin_block){offset, end, h, payload, chained, checked};
     return 1;
+}
+
+void segin_note_checked(struct segin *s, const struct segin_block *b)
+{
+    uint64_t before = canp_mapped_mark(s->mapped);
+    if (b->chained && b->offset == (before ? before : SEG_HEADER_BYTES))
+        canp_mapped_raise_mark(s->mapped, b->end);
 }
 
 #define SCAN_CHUNK 65536U

@@ -20,6 +20,7 @@ struct segin {
     struct canp_mapped *mapped; /* our reference; map is its memory */
     struct canp_mapcache *maps; /* where sealed segments stay mapped; NULL: nowhere */
     const uint8_t *map;
+    uint64_t chain_end; /* blocks were read one by one, from the first up to here */
     struct seg_header header;
     struct seg_seal seal; /* when sealed */
 };
@@ -44,13 +45,22 @@ struct segin_block {
     uint64_t end; /* where the next block begins */
     struct block_header header;
     const uint8_t *payload; /* in the mapping, until segin_close() */
+    bool chained;           /* reached from the first block on, without a leap */
+    bool checked;           /* segin_note_checked() was told of it since the file was mapped */
 };
 
 /*
- * The block at this offset, its checksum tested. 1 and *out; 0 when there is none (the end, or not yet);
- * -CANP_E_DAMAGED when there is something that is no block; -CANP_E_LOST when the file was cut under us.
+ * The block at this offset, its checksum tested; not again where segin_note_checked() was told of it. 1 and
+ * *out; 0 when there is none (the end, or not yet); -CANP_E_DAMAGED when there is something that is no block;
+ * -CANP_E_LOST when the file was cut under us.
  */
 int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out);
+
+/*
+ * All of this block is in order: checksum, rows. Kept with the mapping, and so forgotten with it, or when the
+ * file is another one or was changed. It counts where all blocks in front were, too.
+ */
+void segin_note_checked(struct segin *s, const struct segin_block *b);
 
 /* The header at an offset, unchecked. 1, 0 when the file ends before, or an error. */
 int segin_header_at(const struct segin *s, uint64_t offset, struct block_header *h);

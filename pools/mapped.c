@@ -78,6 +78,7 @@ int canp_mapped_map(struct canp_mapped *mapped, int fd, size_t bytes)
     mapped->data = nothing;
     mapped->bytes = 0;
     mapped->watch = -1;
+    __atomic_store_n(&mapped->mark, 0, __ATOMIC_RELAXED);
     if (bytes == 0)
         return 0;
     void *data = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
@@ -167,6 +168,21 @@ size_t canp_mapped_bytes(const struct canp_mapped *mapped)
 int canp_mapped_status(const struct canp_mapped *mapped)
 {
     return canp_sigbus_error(mapped->watch);
+}
+
+/* Relaxed, both: it is about the file's bytes, and orders no memory. */
+uint64_t canp_mapped_mark(const struct canp_mapped *mapped)
+{
+    return __atomic_load_n(&mapped->mark, __ATOMIC_RELAXED);
+}
+
+void canp_mapped_raise_mark(struct canp_mapped *mapped, uint64_t mark)
+{
+    uint64_t now = canp_mapped_mark(mapped);
+
+    while (now < mark &&
+           !__atomic_compare_exchange_n(&mapped->mark, &now, mark, true, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+        continue;
 }
 
 static int check_range(const struct canp_mapped *mapped, size_t offset, size_t bytes)

@@ -8,7 +8,8 @@ struct canp_mapped {
     struct canp_bufstore store; /* its references; first, so that a store is a mapping */
     const uint8_t *data;        /* constant while mapped */
     size_t bytes;
-    int watch; /* of the SIGBUS guard; -1: none (an empty file) */
+    int watch;     /* of the SIGBUS guard; -1: none (an empty file) */
+    uint64_t mark; /* canp_mapped_mark(); atomic */
 };
 
 /* Maps `bytes` of the file into *mapped: 0, -EMFILE, or a negative errno of mmap. Leaves the store alone. */

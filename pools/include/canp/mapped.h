@@ -60,6 +60,11 @@ CANP_API size_t canp_mapped_bytes(const struct canp_mapped *mapped);
 /* 0, or -CANP_E_LOST from the first failed read on. */
 CANP_API int canp_mapped_status(const struct canp_mapped *mapped);
 
+/* A number of its users', kept with the mapping as long as it lasts, in its cache as well: up to where they
+ * have checked it, say. 0 at first; it only grows. */
+CANP_API uint64_t canp_mapped_mark(const struct canp_mapped *mapped);
+CANP_API void canp_mapped_raise_mark(struct canp_mapped *mapped, uint64_t mark);
+
 /* Borrows a part: *out is valid while the caller holds its reference. 0; -ERANGE if it does not lie within;
  * -CANP_E_LOST. */
 CANP_API int canp_mapped_borrow(const struct canp_mapped *mapped, size_t offset, size_t bytes,
