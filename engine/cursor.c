@@ -72,7 +72,8 @@ static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t ne
 /* ---- walking ------------------------------------------------------------------------------------- */
 
 /* Opens the next segment that can be read; unreadable ones count as damaged, ones that retention has removed
- * do not. 1, 0 when there is none, or an error after which one may try again. */
+ * do not: it begins with the oldest, so the segment that we come from went before those that are missing. 1,
+ * 0 when there is none, or an error after which one may try again. */
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number;
@@ -83,7 +84,7 @@ static int enter_next_segment(struct canp_cursor *c)
             return r;
         if (r == -ENOENT && !c->reader->file_path)
             continue; /* removed by retention since the directory was listed */
-        if (c->number && number > c->number + 1)
+        if (c->number && number > c->number + 1 && recording_has_segment(c->reader, c->number))
             note_damage(
                 c, (struct canp_damage){.segment = c->number + 1, .block = UINT32_MAX, .error = -ENOENT});
         c->number = number;

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static int compare_numbers(const void *a, const void *b)
 {
@@ -28,6 +29,13 @@ static int add_number(struct canp_reader *reader, uint64_t number)
     }
     reader->numbers[reader->number_count++] = number;
     return 0;
+}
+
+bool recording_has_segment(const struct canp_reader *reader, uint64_t number)
+{
+    char name[SEG_NAME_BYTES];
+    seg_name(name, number);
+    return faccessat(reader->dir_fd, name, F_OK, 0) == 0;
 }
 
 /* The directory, opened anew: a DIR of its own, so that dir_fd's place in it stays. */
@@ -54,6 +62,29 @@ static int add_numbers(struct canp_reader *reader, DIR *dir)
     return r;
 }
 
+static void sort_numbers(struct canp_reader *reader)
+{
+    if (reader->number_count > 1)
+        qsort(reader->numbers, reader->number_count, sizeof(uint64_t), compare_numbers);
+}
+
+/* A directory that is written to while it is listed may leave a name out, which a rename moved to where the
+ * listing had passed already: what is missing in front of a segment is looked for by its name. */
+static int add_passed_over(struct canp_reader *reader)
+{
+    size_t listed = reader->number_count;
+    int r = 0;
+    for (size_t i = 0; i < listed && r == 0; i++) {
+        uint64_t before = i ? reader->numbers[i - 1] : 0;
+        for (uint64_t n = reader->numbers[i] - 1; n > before && recording_has_segment(reader, n) && r == 0;
+             n--)
+            r = add_number(reader, n);
+    }
+    if (reader->number_count > listed)
+        sort_numbers(reader);
+    return r;
+}
+
 /* Lists the directory anew; on an error the list stays as it was. Called with the lock held. */
 static int list_segments(struct canp_reader *reader)
 {
@@ -66,6 +97,9 @@ static int list_segments(struct canp_reader *reader)
     reader->number_count = reader->number_capacity = 0;
     int r = add_numbers(reader, dir);
     closedir(dir);
+    sort_numbers(reader);
+    if (r == 0)
+        r = add_passed_over(reader);
     if (r < 0) {
         free(reader->numbers);
         reader->numbers = numbers;
@@ -74,8 +108,6 @@ static int list_segments(struct canp_reader *reader)
         return r;
     }
     free(numbers);
-    if (reader->number_count > 1)
-        qsort(reader->numbers, reader->number_count, sizeof(uint64_t), compare_numbers);
     return 0;
 }
 

@@ -45,6 +45,9 @@ static inline bool recording_error_passes(int r)
     return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EINTR || r == -EAGAIN;
 }
 
+/* Whether the directory still has it. */
+bool recording_has_segment(const struct canp_reader *reader, uint64_t number);
+
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out);
 
 /* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
