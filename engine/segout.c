@@ -1,7 +1,6 @@
 /* A segment being written (segout.h). */
 #include "segout.h"
 
-#include <canp/cleanup.h>
 #include <canp/error.h>
 
 #include <assert.h>
@@ -10,87 +9,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define WINDOW_BYTES    (4ULL << 20) /* prefaulted at a time */
-#define AHEAD_BYTES     (8ULL << 20) /* prefaulted in front of the write position */
-#define ZERO_CHUNK      (256U << 10)
-#define TEMPORARY_BYTES (SEG_NAME_BYTES + 4)
+#include "segfile.h"
+
+#define WINDOW_BYTES (4ULL << 20) /* prefaulted at a time */
+#define AHEAD_BYTES  (8ULL << 20) /* prefaulted in front of the write position */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
-
-static void temporary_name(const struct segout *s, char out[TEMPORARY_BYTES])
-{
-    snprintf(out, TEMPORARY_BYTES, "%s.new", s->name);
-}
-
-int segout_write_all(int fd, const void *data, size_t bytes, uint64_t offset)
-{
-    const uint8_t *p = data;
-    while (bytes > 0) {
-        ssize_t n = pwrite(fd, p, bytes, (off_t)offset);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            return -EIO;
-        p += n;
-        offset += (uint64_t)n;
-        bytes -= (size_t)n;
-    }
-    return 0;
-}
-
-/* For file systems without fallocate (9p, some FUSE): writing zeros is what really allocates. */
-static int allocate_by_writing(int fd, uint64_t bytes)
-{
-    static const uint8_t zeros[ZERO_CHUNK];
-    int r = 0;
-    for (uint64_t at = 0; r == 0 && at < bytes; at += ZERO_CHUNK) {
-        size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
-        r = segout_write_all(fd, zeros, n, at);
-    }
-    return r;
-}
-
-static int allocate(int fd, uint64_t bytes)
-{
-    while (fallocate(fd, 0, 0, (off_t)bytes) < 0) {
-        if (errno == EINTR)
-            continue;
-        if (errno == EOPNOTSUPP || errno == ENOSYS)
-            return allocate_by_writing(fd, bytes);
-        return -errno;
-    }
-    return 0;
-}
-
-static bool is_full(int r)
-{
-    return r == -ENOSPC || r == -EDQUOT;
-}
-
-/* Allocates size_bytes, or what the disk still has, by halves. */
-static int allocate_what_fits(struct segout *s, uint64_t size_bytes, uint64_t least_bytes)
-{
-    int r = allocate(s->fd, size_bytes);
-    while (is_full(r) && size_bytes / 2 >= least_bytes) {
-        size_bytes = (size_bytes / 2) & ~(uint64_t)4095;
-        if (ftruncate(s->fd, 0) < 0)
-            return -errno;
-        r = allocate(s->fd, size_bytes);
-    }
-    s->size_bytes = size_bytes;
-    return r;
-}
 
 static int64_t now_ns(clockid_t clock)
 {
@@ -127,46 +58,24 @@ static void map_file(struct segout *s)
     s->map = map == MAP_FAILED ? NULL : map;
 }
 
-/*
- * The file under its temporary name, locked: another process may be packing this very segment. It may also
- * have just given the file that we opened its final name, and that must not be touched.
- */
-static int open_temporary(int dir_fd, const char *name)
-{
-    struct stat opened, named;
-    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -errno;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return -EBUSY;
-    if (fstat(fd, &opened) < 0)
-        return -errno;
-    if (fstatat(dir_fd, name, &named, 0) < 0)
-        return errno == ENOENT ? -EBUSY : -errno;
-    if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
-        return -EBUSY;
-    return canp_take_fd(&fd);
-}
-
 static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
                        const struct segout_identity *identity)
 {
-    char temporary[TEMPORARY_BYTES];
     seg_name(s->name, number);
-    temporary_name(s, temporary);
-    int r = open_temporary(s->dir_fd, temporary);
+    int r = segfile_open(s->dir_fd, s->name);
     if (r < 0)
         return r;
     s->fd = r;
     if (ftruncate(s->fd, 0) < 0)
         return -errno;
-    r = allocate_what_fits(s, size_bytes, least_bytes);
+    s->size_bytes = size_bytes;
+    r = segfile_allocate(s->fd, &s->size_bytes, least_bytes);
     if (r < 0)
         return r;
     r = fill_header(s, number, identity);
     if (r < 0)
         return r;
-    r = segout_write_all(s->fd, &s->header, sizeof(s->header), 0);
+    r = segfile_write_all(s->fd, &s->header, sizeof(s->header), 0);
     if (r < 0)
         return r;
     map_file(s);
@@ -198,29 +107,16 @@ int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t lea
 
 int segout_publish(struct segout *s)
 {
-    char temporary[TEMPORARY_BYTES];
-    temporary_name(s, temporary);
-    /* Never over an existing file: a segment that this writer did not open is not its own. */
-    if (renameat2(s->dir_fd, temporary, s->dir_fd, s->name, RENAME_NOREPLACE) < 0) {
-        if (errno != EINVAL && errno != ENOSYS)
-            return errno == EEXIST ? -CANP_E_EXISTS : -errno;
-        if (faccessat(s->dir_fd, s->name, F_OK, 0) == 0)
-            return -CANP_E_EXISTS;
-        if (renameat(s->dir_fd, temporary, s->dir_fd, s->name) < 0)
-            return -errno;
-    }
-    s->published = true;
-    return 0;
+    int r = segfile_publish(s->dir_fd, s->name);
+    s->published = r == 0;
+    return r;
 }
 
 int segout_replace(struct segout *s)
 {
-    char temporary[TEMPORARY_BYTES];
-    temporary_name(s, temporary);
-    if (renameat(s->dir_fd, temporary, s->dir_fd, s->name) < 0)
-        return -errno;
-    s->published = true;
-    return 0;
+    int r = segfile_replace(s->dir_fd, s->name);
+    s->published = r == 0;
+    return r;
 }
 
 bool segout_fits(const struct segout *s, size_t payload_bytes)
@@ -252,8 +148,8 @@ static void fill_block_header(struct block_header *h, const struct canp_rowbuf *
 static int store_block(struct segout *s, uint64_t at, const struct block_header *h, const void *payload)
 {
     if (!s->map) {
-        int r = segout_write_all(s->fd, payload, h->stored_bytes, at + sizeof(*h));
-        return r < 0 ? r : segout_write_all(s->fd, h, sizeof(*h), at);
+        int r = segfile_write_all(s->fd, payload, h->stored_bytes, at + sizeof(*h));
+        return r < 0 ? r : segfile_write_all(s->fd, h, sizeof(*h), at);
     }
     uint8_t *to = s->map + at;
     memcpy(to + sizeof(*h), payload, h->stored_bytes);
@@ -421,7 +317,7 @@ int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch)
     if (s->map)
         munmap(s->map, s->size_bytes);
     s->map = NULL;
-    r = segout_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
+    r = segfile_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
     if (r < 0)
         return r;
     /* Only what was never committed is cut off, and readers touch nothing else (reader.c). */
@@ -437,10 +333,8 @@ void segout_free(struct segout *s)
     if (s->map)
         munmap(s->map, s->size_bytes);
     if (s->fd >= 0) {
-        char temporary[TEMPORARY_BYTES];
-        temporary_name(s, temporary);
         if (!s->published)
-            unlinkat(s->dir_fd, temporary, 0);
+            segfile_discard(s->dir_fd, s->name);
         close(s->fd);
     }
     if (s->pool)

@@ -57,7 +57,8 @@ int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t lea
  * said. */
 int segout_publish(struct segout *s);
 
-/* Gives the file its name in place of the segment that has it: for a sealed file with the same records. */
+/* Gives the file its name in place of the segment that has it: for a sealed file with the same records.
+ * -ENOENT when there is no such segment any more. */
 int segout_replace(struct segout *s);
 
 /* Does a block of so many payload bytes fit? */
@@ -81,9 +82,6 @@ int segout_sync(struct segout *s);
 
 /* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
 int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch);
-
-/* pwrite until all is written. 0 or an error. */
-int segout_write_all(int fd, const void *data, size_t bytes, uint64_t offset);
 
 /* Closes; removes the file if it was never published. NULL is allowed. */
 void segout_free(struct segout *s);

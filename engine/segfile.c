@@ -1,0 +1,151 @@
+/* The file of a segment being written (segfile.h). */
+#include "segfile.h"
+
+#include <canp/cleanup.h>
+#include <canp/error.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "format.h"
+
+#define ZERO_CHUNK      (256U << 10)
+#define TEMPORARY_BYTES (SEG_NAME_BYTES + 4)
+
+static void temporary_name(const char *name, char out[TEMPORARY_BYTES])
+{
+    snprintf(out, TEMPORARY_BYTES, "%s.new", name);
+}
+
+int segfile_write_all(int fd, const void *data, size_t bytes, uint64_t offset)
+{
+    const uint8_t *p = data;
+    while (bytes > 0) {
+        ssize_t n = pwrite(fd, p, bytes, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        if (n == 0)
+            return -EIO;
+        p += n;
+        offset += (uint64_t)n;
+        bytes -= (size_t)n;
+    }
+    return 0;
+}
+
+/* For file systems without fallocate (9p, some FUSE): writing zeros is what really allocates. */
+static int allocate_by_writing(int fd, uint64_t bytes)
+{
+    static const uint8_t zeros[ZERO_CHUNK];
+    int r = 0;
+    for (uint64_t at = 0; r == 0 && at < bytes; at += ZERO_CHUNK) {
+        size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
+        r = segfile_write_all(fd, zeros, n, at);
+    }
+    return r;
+}
+
+static int allocate(int fd, uint64_t bytes)
+{
+    while (fallocate(fd, 0, 0, (off_t)bytes) < 0) {
+        if (errno == EINTR)
+            continue;
+        if (errno == EOPNOTSUPP || errno == ENOSYS)
+            return allocate_by_writing(fd, bytes);
+        return -errno;
+    }
+    return 0;
+}
+
+static bool is_full(int r)
+{
+    return r == -ENOSPC || r == -EDQUOT;
+}
+
+int segfile_allocate(int fd, uint64_t *size, uint64_t least_bytes)
+{
+    uint64_t size_bytes = *size;
+    int r = allocate(fd, size_bytes);
+    while (is_full(r) && size_bytes / 2 >= least_bytes) {
+        size_bytes = (size_bytes / 2) & ~(uint64_t)4095;
+        if (ftruncate(fd, 0) < 0)
+            return -errno;
+        r = allocate(fd, size_bytes);
+    }
+    *size = size_bytes;
+    return r;
+}
+
+int segfile_open(int dir_fd, const char *segment_name)
+{
+    char name[TEMPORARY_BYTES];
+    struct stat opened, named;
+    temporary_name(segment_name, name);
+    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return -errno;
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -EBUSY;
+    if (fstat(fd, &opened) < 0)
+        return -errno;
+    if (fstatat(dir_fd, name, &named, 0) < 0)
+        return errno == ENOENT ? -EBUSY : -errno;
+    if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+        return -EBUSY;
+    return canp_take_fd(&fd);
+}
+
+int segfile_publish(int dir_fd, const char *name)
+{
+    char temporary[TEMPORARY_BYTES];
+    temporary_name(name, temporary);
+    /* Never over an existing file: a segment that this writer did not open is not its own. */
+    if (renameat2(dir_fd, temporary, dir_fd, name, RENAME_NOREPLACE) < 0) {
+        if (errno != EINVAL && errno != ENOSYS)
+            return errno == EEXIST ? -CANP_E_EXISTS : -errno;
+        if (faccessat(dir_fd, name, F_OK, 0) == 0)
+            return -CANP_E_EXISTS;
+        if (renameat(dir_fd, temporary, dir_fd, name) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
+/* Where names cannot be exchanged: the segment may be removed between the look and the renaming. */
+static int replace_by_renaming(int dir_fd, const char *name, const char *temporary)
+{
+    if (faccessat(dir_fd, name, F_OK, 0) < 0)
+        return -errno;
+    return renameat(dir_fd, temporary, dir_fd, name) < 0 ? -errno : 0;
+}
+
+/* The two names are exchanged: that fails when the segment has been removed, and does not bring it back. */
+int segfile_replace(int dir_fd, const char *name)
+{
+    char temporary[TEMPORARY_BYTES];
+    temporary_name(name, temporary);
+    CANP_CLEANUP(canp_fd_close) int old = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+    if (old < 0)
+        return -errno;
+    /* For a moment it has the temporary name, under which others would cut it: see segfile_open(). */
+    if (flock(old, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return -EBUSY;
+    if (renameat2(dir_fd, temporary, dir_fd, name, RENAME_EXCHANGE) < 0)
+        return errno == EINVAL || errno == ENOSYS ? replace_by_renaming(dir_fd, name, temporary) : -errno;
+    unlinkat(dir_fd, temporary, 0); /* what stays there holds no data for any reader */
+    return 0;
+}
+
+void segfile_discard(int dir_fd, const char *name)
+{
+    char temporary[TEMPORARY_BYTES];
+    temporary_name(name, temporary);
+    unlinkat(dir_fd, temporary, 0);
+}

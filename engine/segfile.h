@@ -1,0 +1,37 @@
+/*
+ * The file of a segment that is being written: made under a temporary name, really allocated, then given its
+ * own.
+ *
+ * Invariant: nobody but the one who made it under its temporary name, and holds its lock, ever cuts a file;
+ * what once had a segment's name is not changed any more. No state; any thread.
+ */
+#ifndef CANP_ENGINE_SEGFILE_H
+#define CANP_ENGINE_SEGFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * The file under the temporary name of segment `name`, locked: another process may be packing this very
+ * segment. It may also have just given the file that we opened its final name, and that must not be touched:
+ * -EBUSY. Owned: the descriptor.
+ */
+int segfile_open(int dir_fd, const char *name);
+
+/* Really allocates *size bytes, or what the disk still has, by halves down to least_bytes; *size is what it
+ * got. */
+int segfile_allocate(int fd, uint64_t *size, uint64_t least_bytes);
+
+/* Gives the file its name, which must be free: else -CANP_E_EXISTS. */
+int segfile_publish(int dir_fd, const char *name);
+
+/* Gives the file its name in place of the segment that has it; -ENOENT when that has been removed. */
+int segfile_replace(int dir_fd, const char *name);
+
+/* pwrite until all is written. 0 or an error. */
+int segfile_write_all(int fd, const void *data, size_t bytes, uint64_t offset);
+
+/* Removes what has the temporary name. */
+void segfile_discard(int dir_fd, const char *name);
+
+#endif
