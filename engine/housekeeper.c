@@ -6,7 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SEGMENTS_AT_ONCE_MAX 1024U
+#define SEALING_MAX          8U /* more than these are sealed before the next segment is made: a bound */
+#define SEGMENTS_AT_ONCE_MAX (SEALING_MAX + 8U)
 
 static int64_t monotonic_ns(void)
 {
@@ -54,9 +55,12 @@ static bool seal_one(struct housekeeper *k)
     if (!s)
         return false;
     k->sealing = s->next;
+    k->sealing_count--;
     k->sealing_now = true;
     pthread_mutex_unlock(&k->lock);
     int r = segout_seal(s, k->no_sync, &k->index);
+    if (r == 0)
+        retention_size(&k->retention, s->header.number, s->seal.blocks_end + s->seal.index_bytes);
     if (r == 0 && k->packer)
         packthread_push(k->packer, s->header.number);
     bool poisoned = r < 0 && s->seal.blocks > 0;
@@ -71,14 +75,75 @@ static bool seal_one(struct housekeeper *k)
     return true;
 }
 
+/* Takes the segment out of the queue when it is the oldest: it will not be sealed any more. */
+static struct segout *take_unsealed(struct housekeeper *k, uint64_t number)
+{
+    struct segout *s = k->sealing;
+    if (!s || s->header.number != number)
+        return NULL;
+    k->sealing = s->next;
+    k->sealing_count--;
+    return s;
+}
+
+/* Called without the lock. */
+static void remove_oldest(struct housekeeper *k)
+{
+    pthread_mutex_lock(&k->lock);
+    struct segout *s = take_unsealed(k, retention_oldest(&k->retention));
+    pthread_mutex_unlock(&k->lock);
+    segout_free(s);
+    int r = retention_remove_oldest(&k->retention);
+    pthread_mutex_lock(&k->lock);
+    note_error(k, r);
+    pthread_cond_broadcast(&k->done);
+    pthread_mutex_unlock(&k->lock);
+}
+
+static bool retain(struct housekeeper *k)
+{
+    uint64_t open_bytes = (k->current ? k->current->size_bytes : 0) + (k->ready ? k->ready->size_bytes : 0);
+    if (!retention_is_on(&k->retention) || !retention_exceeded(&k->retention, k->next_number - 1, open_bytes))
+        return false;
+    pthread_mutex_unlock(&k->lock);
+    remove_oldest(k);
+    pthread_mutex_lock(&k->lock);
+    return true;
+}
+
+static bool is_full(int r)
+{
+    return r == -ENOSPC || r == -EDQUOT;
+}
+
+/* Room is made by removing what is not kept, on a full disk also what would be: only then a smaller segment
+ * will do. */
+static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_bytes, uint64_t least_bytes,
+                          struct segout **out)
+{
+    struct retention *kept = &k->retention;
+    while (retention_exceeded(kept, number - 1, open_bytes + k->segment_bytes))
+        remove_oldest(k);
+    int r = segout_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
+    while (is_full(r) && retention_oldest(kept) + 1 < number) {
+        remove_oldest(k);
+        r = segout_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
+    }
+    return is_full(r) ? segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, out)
+                      : r;
+}
+
 static bool make_ready(struct housekeeper *k)
 {
     if (!k->want_ready)
         return false;
     uint64_t number = k->next_number, least_bytes = k->least_bytes;
+    uint64_t open_bytes = k->current ? k->current->size_bytes : 0;
     pthread_mutex_unlock(&k->lock);
     struct segout *s = NULL;
-    int r = segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
+    int r = retention_is_on(&k->retention)
+                ? create_keeping(k, number, open_bytes, least_bytes, &s)
+                : segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
     /* The header is on disk before the file has its name: no power cut leaves a segment without one. */
     if (r == 0 && !k->no_sync && (r = segout_sync(s)) < 0) {
         segout_free(s);
@@ -136,7 +201,9 @@ static void *housekeeper_main(void *arg)
     pthread_mutex_lock(&k->lock);
     for (;;) {
         /* In order of urgency: the writer may be waiting for the next segment. */
-        if (make_ready(k) || populate_current(k) || sync_current(k) || seal_one(k))
+        if (k->sealing_count > SEALING_MAX && seal_one(k))
+            continue;
+        if (make_ready(k) || populate_current(k) || sync_current(k) || retain(k) || seal_one(k))
             continue;
         if (k->stop)
             break;
@@ -234,6 +301,8 @@ static void queue_for_sealing(struct housekeeper *k)
     while (*end)
         end = &(*end)->next;
     *end = k->current;
+    k->sealing_count++;
+    retention_size(&k->retention, k->current->header.number, k->current->size_bytes);
     k->current = NULL;
     k->sync_due_ns = INT64_MAX; /* sealing syncs */
     pthread_cond_signal(&k->work);
@@ -251,6 +320,7 @@ int housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
         k->current = k->ready;
         k->ready = NULL;
         k->next_number++;
+        pthread_cond_signal(&k->work); /* there may be one too many now */
         /* The directory entry is on disk before anything relies on it. */
         if (!k->no_sync && fsync(k->dir_fd) < 0 && errno != EINVAL)
             note_error(k, -errno);

@@ -1,6 +1,7 @@
 /*
  * The writer's second thread: makes the next segment before it is needed, prefaults ahead of the write
- * position, syncs on time, seals what is full. So the writer's thread only copies blocks.
+ * position, syncs on time, seals what is full, removes what is not kept. So the writer's thread only copies
+ * blocks.
  *
  * All state is under one mutex; neither the capture thread nor a reader ever comes here.
  */
@@ -10,6 +11,7 @@
 #include <pthread.h>
 
 #include "packthread.h"
+#include "retention.h"
 #include "segout.h"
 
 struct housekeeper {
@@ -22,12 +24,14 @@ struct housekeeper {
     uint64_t segment_bytes;
     uint64_t sync_ns; /* 0 = only when sealing */
     bool no_sync;
-    struct packthread *packer; /* borrowed; NULL = do not pack */
+    struct packthread *packer;  /* borrowed; NULL = do not pack */
+    struct retention retention; /* opened and closed by the writer: the packer looks at it, too */
 
     struct index_builder index; /* scratch */
     struct segout *current;     /* being written; owned here, filled by the writer */
     struct segout *ready;       /* the next one, prepared */
     struct segout *sealing;     /* list: full, to be sealed */
+    unsigned sealing_count;
     bool sealing_now;
     bool want_ready;
     uint64_t next_number;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -20,6 +21,28 @@ static void lower_priority(void)
     syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, self, IOPRIO_IDLE);
 }
 
+/* The segment has its name anew, and another size; it may have been removed meanwhile. */
+static void tell_retention(struct packthread *p, uint64_t number)
+{
+    char name[SEG_NAME_BYTES];
+    struct stat st;
+    seg_name(name, number);
+    if (fstatat(p->dir_fd, name, &st, 0) == 0)
+        retention_size(p->retention, number, (uint64_t)st.st_size);
+    retention_recheck(p->retention, number);
+}
+
+/* What is removed is not worth the work. */
+static int pack_segment(struct packthread *p, uint64_t number)
+{
+    if (number < retention_oldest(p->retention))
+        return 0;
+    int r = repack_segment(&p->repack, p->dir_fd, number);
+    if (r == 1)
+        tell_retention(p, number);
+    return r;
+}
+
 static void pack_one(struct packthread *p)
 {
     uint64_t number = p->queue[p->first];
@@ -27,10 +50,12 @@ static void pack_one(struct packthread *p)
     p->count--;
     p->busy = true;
     pthread_mutex_unlock(&p->lock);
-    int r = repack_segment(&p->repack, p->dir_fd, number);
+    int r = pack_segment(p, number);
     pthread_mutex_lock(&p->lock);
     p->busy = false;
-    if (r < 0 && r != -ENOENT && p->error == 0) /* ENOENT: retention was faster */
+    if (r == -ENOSPC || r == -EDQUOT)
+        p->passed_over++;
+    else if (r < 0 && r != -ENOENT && p->error == 0) /* ENOENT: retention was faster */
         p->error = r;
     pthread_cond_broadcast(&p->changed);
 }
@@ -50,13 +75,14 @@ static void *packthread_main(void *arg)
     return NULL;
 }
 
-int packthread_start(struct packthread *p, int dir_fd)
+int packthread_start(struct packthread *p, int dir_fd, struct retention *retention)
 {
     static const struct canp_repack_opts opts = CANP_REPACK_OPTS_INIT;
     int r = repack_open(&p->repack, &opts);
     if (r < 0)
         return r;
     p->dir_fd = dir_fd;
+    p->retention = retention;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
     r = -pthread_create(&p->thread, NULL, packthread_main, p);

@@ -9,6 +9,7 @@
 #include <pthread.h>
 
 #include "repack.h"
+#include "retention.h"
 
 #define PACKTHREAD_QUEUE 256U
 
@@ -16,17 +17,18 @@ struct packthread {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    int dir_fd; /* borrowed */
+    int dir_fd;                  /* borrowed */
+    struct retention *retention; /* borrowed: is told sizes, and asked */
     struct repack repack;
     uint64_t queue[PACKTHREAD_QUEUE];
     unsigned first, count;
-    unsigned passed_over; /* segments left raw because the queue was full */
+    unsigned passed_over; /* segments left raw because the queue or the disk was full */
     int error;            /* first error of packing: what it met stays raw */
     bool busy;
     bool stop;
 };
 
-int packthread_start(struct packthread *p, int dir_fd);
+int packthread_start(struct packthread *p, int dir_fd, struct retention *retention);
 void packthread_push(struct packthread *p, uint64_t number);
 
 /* Waits until all that was pushed is packed. The first error so far. */

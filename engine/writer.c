@@ -6,22 +6,22 @@
 
 #include <canp/cleanup.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <libgen.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
-#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "housekeeper.h"
+#include "newdir.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
 #define GATHER_BYTES          (256U << 10)
+#define KEEP_PARTS            16U /* keep_bytes alone given: so many segments */
+#define ROTATE_RETRY_NS       INT64_C(1000000000)
 #define IFACE_ROW_BYTES       (8 + sizeof(struct canp_iface))
 #define GAP_ROW_BYTES         (8 + sizeof(struct canp_gap))
 #define IFACES_MAX            255
@@ -31,6 +31,8 @@ struct canp_writer {
     struct housekeeper keeper;
     struct packthread packer; /* when keeper.packer points to it */
     struct canp_writer_stats stats;
+    uint64_t segment_ns; /* 0 = no limit */
+    int64_t begun_ns;    /* CLOCK_MONOTONIC of the current segment's first block from the caller, 0 = none */
     bool prepared;       /* the next segment has been asked for */
     bool ifaces_pending; /* defined, but not yet in the current segment */
     unsigned iface_count;
@@ -43,82 +45,6 @@ struct canp_writer {
 };
 
 /* ---- opening --------------------------------------------------------------------------------------- */
-
-/* The entry of a new directory is on disk before a recording relies on it. */
-static int sync_parent(const char *path)
-{
-    char parent[PATH_MAX];
-    snprintf(parent, sizeof(parent), "%s", path);
-    CANP_CLEANUP(canp_fd_close) int fd = open(dirname(parent), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return errno == EACCES ? 0 : -errno; /* not readable for us: nothing that we could do */
-    return fsync(fd) < 0 && errno != EINVAL ? -errno : 0;
-}
-
-static int make_dir(const char *path, bool no_sync)
-{
-    if (mkdir(path, 0777) < 0)
-        return errno == EEXIST ? 0 : -errno;
-    return no_sync ? 0 : sync_parent(path);
-}
-
-/* mkdir -p. */
-static int make_dirs(const char *dir, bool no_sync)
-{
-    char path[PATH_MAX];
-    int r = 0;
-    if (snprintf(path, sizeof(path), "%s", dir) >= (int)sizeof(path))
-        return -ENAMETOOLONG;
-    for (char *slash = path + 1; r == 0 && (slash = strchr(slash, '/')); slash++) {
-        *slash = '\0';
-        r = make_dir(path, no_sync);
-        *slash = '/';
-    }
-    return r < 0 ? r : make_dir(path, no_sync);
-}
-
-static int holds_segments(int dir_fd)
-{
-    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return -errno;
-    canp_take_fd(&fd);
-    int found = 0;
-    while (!found) {
-        errno = 0; /* only this tells readdir()'s errors from the end */
-        struct dirent *e = readdir(dir);
-        if (!e) {
-            found = -errno;
-            break;
-        }
-        found = seg_number(e->d_name) != 0;
-    }
-    closedir(dir);
-    return found;
-}
-
-static int open_dir(const char *dir, const struct canp_writer_opts *opts, int *out, struct canp_why *why)
-{
-    int r = opts->create_dir ? make_dirs(dir, opts->no_sync) : 0;
-    if (r < 0)
-        return canp_fail(why, r, "cannot create directory %s: %s", dir, canp_strerror(r));
-    CANP_CLEANUP(canp_fd_close) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return canp_fail(why, -errno, "cannot open directory %s: %s", dir, canp_strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return canp_fail(why, -EBUSY, "another recorder is writing to %s; choose another directory", dir);
-    r = holds_segments(fd);
-    if (r < 0)
-        return canp_fail(why, r, "cannot read directory %s: %s", dir, canp_strerror(r));
-    if (r > 0)
-        return canp_fail(why, -CANP_E_EXISTS,
-                         "%s already holds a recording; choose another directory or move it away", dir);
-    if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
-        return canp_fail(why, -errno, "cannot write to directory %s: %s", dir, canp_strerror(errno));
-    *out = canp_take_fd(&fd);
-    return 0;
-}
 
 static void read_boot_id(uint8_t out[16])
 {
@@ -136,29 +62,73 @@ static void read_boot_id(uint8_t out[16])
     }
 }
 
+static uint64_t segment_bytes_of(const struct canp_writer_opts *opts)
+{
+    uint64_t bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
+    if (opts->segment_bytes == 0 && opts->keep_bytes && bytes > opts->keep_bytes / KEEP_PARTS)
+        bytes = opts->keep_bytes / KEEP_PARTS;
+    return bytes < SEG_BYTES_MIN ? SEG_BYTES_MIN : (bytes + 4095) & ~UINT64_C(4095);
+}
+
+/* Of the packer's file beside a segment: its rows in blocks of another size, and the index. */
+static uint64_t packing_bytes_of(const struct canp_writer_opts *opts)
+{
+    uint64_t bytes = segment_bytes_of(opts);
+    return opts->pack ? bytes + bytes / 8 + (64U << 10) : 0;
+}
+
+static int check_opts(const struct canp_writer_opts *opts, struct canp_why *why)
+{
+    if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
+        return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
+    uint64_t least = 2 * segment_bytes_of(opts) + packing_bytes_of(opts);
+    if (opts->keep_bytes && opts->keep_bytes < least)
+        return canp_fail(
+            why, -EINVAL,
+            "%llu bytes to keep are too few for segments of %llu: at least %llu, for the current "
+            "segment%s",
+            (unsigned long long)opts->keep_bytes, (unsigned long long)segment_bytes_of(opts),
+            (unsigned long long)least,
+            opts->pack ? ", the next one and one that is packed" : " and the next one");
+    return 0;
+}
+
 static void configure(struct canp_writer *w, const struct canp_writer_opts *opts)
 {
     struct housekeeper *k = &w->keeper;
-    uint64_t bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
+    w->segment_ns = opts->segment_ns < INT64_MAX / 2 ? opts->segment_ns : 0;
     k->dir_fd = w->dir_fd;
-    k->segment_bytes = (bytes + 4095) & ~UINT64_C(4095);
+    k->segment_bytes = segment_bytes_of(opts);
     k->sync_ns = opts->sync_ns;
     k->no_sync = opts->no_sync;
     k->next_number = 1;
     read_boot_id(k->identity.boot_id);
 }
 
-static int start_threads(struct canp_writer *w, bool pack)
+static int start_keeping(struct canp_writer *w, const struct canp_writer_opts *opts)
+{
+    int r = retention_open(&w->keeper.retention, w->dir_fd, opts->keep_segments, opts->keep_bytes);
+    w->keeper.retention.packing_bytes_max = packing_bytes_of(opts);
+    return r;
+}
+
+static int start_threads(struct canp_writer *w, const struct canp_writer_opts *opts)
 {
     if (getrandom(w->keeper.identity.recording, 16, 0) != 16)
         return -EIO;
-    int r = pack ? packthread_start(&w->packer, w->dir_fd) : 0;
-    if (r < 0)
+    int r = start_keeping(w, opts);
+    if (r == 0 && opts->pack)
+        r = packthread_start(&w->packer, w->dir_fd, &w->keeper.retention);
+    if (r < 0) {
+        retention_close(&w->keeper.retention);
         return r;
-    w->keeper.packer = pack ? &w->packer : NULL;
+    }
+    w->keeper.packer = opts->pack ? &w->packer : NULL;
     r = housekeeper_start(&w->keeper);
-    if (r < 0 && pack)
+    if (r < 0 && opts->pack)
         packthread_stop(&w->packer);
+    if (r < 0)
+        retention_close(&w->keeper.retention);
     return r;
 }
 
@@ -167,10 +137,11 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
 {
     static const struct canp_writer_opts defaults = CANP_WRITER_OPTS_INIT;
     opts = opts ? opts : &defaults;
-    if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
-        return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
+    int r = check_opts(opts, why);
+    if (r < 0)
+        return r;
     CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
-    int r = open_dir(dir, opts, &dir_fd, why);
+    r = newdir_open(dir, opts->create_dir, opts->no_sync, &dir_fd, why);
     if (r < 0)
         return r;
     struct canp_writer *w = calloc(1, sizeof(*w));
@@ -178,7 +149,7 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
         return canp_fail(why, -ENOMEM, "out of memory");
     w->dir_fd = dir_fd;
     configure(w, opts);
-    r = start_threads(w, opts->pack);
+    r = start_threads(w, opts);
     if (r < 0) {
         free(w);
         return canp_fail(why, r, "cannot start the writer's threads: %s", canp_strerror(r));
@@ -259,6 +230,13 @@ static uint64_t least_segment_bytes(const struct canp_writer *w, size_t payload_
     return need < SEG_BYTES_MIN ? SEG_BYTES_MIN : (need + 4095) & ~UINT64_C(4095);
 }
 
+static int64_t monotonic_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
 static int next_segment(struct canp_writer *w, size_t payload_bytes)
 {
     uint64_t need = least_segment_bytes(w, payload_bytes);
@@ -268,20 +246,42 @@ static int next_segment(struct canp_writer *w, size_t payload_bytes)
     if (r < 0)
         return r;
     w->prepared = false;
+    w->begun_ns = 0;
     w->ifaces_pending = w->iface_count > 0;
     w->stats.segments++;
     w->stats.bytes += SEG_HEADER_BYTES;
     return 0;
 }
 
-/* Has the segment a successor in the making before it is full? */
+/* How much of the segment's time is over; 0 without a limit. */
+static int64_t age_ns(const struct canp_writer *w)
+{
+    return w->segment_ns && w->begun_ns ? monotonic_ns() - w->begun_ns : 0;
+}
+
+/* Has the segment a successor in the making before it is full, or its time up? */
 static void prepare_next(struct canp_writer *w)
 {
     struct segout *s = w->keeper.current;
-    if (w->prepared || atomic_load_explicit(&s->used, memory_order_relaxed) < s->size_bytes / 2)
+    if (w->prepared || (atomic_load_explicit(&s->used, memory_order_relaxed) < s->size_bytes / 2 &&
+                        age_ns(w) <= (int64_t)(w->segment_ns / 2)))
         return;
     w->prepared = true;
     housekeeper_prepare(&w->keeper, SEG_BYTES_MIN);
+}
+
+/* Where the next segment cannot be made, the current one goes on for a while. */
+static int rotate_by_time(struct canp_writer *w)
+{
+    int r = next_segment(w, 0);
+    if (r < 0)
+        w->begun_ns += ROTATE_RETRY_NS;
+    return r;
+}
+
+static bool is_time_up(const struct canp_writer *w)
+{
+    return w->segment_ns && age_ns(w) >= (int64_t)w->segment_ns;
 }
 
 static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
@@ -302,6 +302,7 @@ static void note_poisoned(struct canp_writer *w)
         return;
     w->gap = gap;
     w->gap_pending = true;
+    w->stats.poisoned++;
 }
 
 int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
@@ -309,14 +310,25 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
     if (rows->records == 0)
         return 0;
     note_poisoned(w);
+    if (is_time_up(w))
+        rotate_by_time(w);
     int r = must_rotate(w, rows->used_bytes) ? next_segment(w, rows->used_bytes) : 0;
     if (r == 0 && (w->ifaces_pending || w->gap_pending))
         r = commit_ifaces(w, rows->first_ns);
     if (r == 0)
         r = commit_block(w, rows);
-    if (r == 0)
-        prepare_next(w);
-    return r;
+    if (r < 0)
+        return r;
+    if (w->begun_ns == 0)
+        w->begun_ns = monotonic_ns();
+    prepare_next(w);
+    return 0;
+}
+
+int canp_writer_reserve(struct canp_writer *w, size_t payload_bytes, unsigned blocks)
+{
+    size_t bytes = payload_bytes + blocks * sizeof(struct block_header);
+    return must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
 }
 
 /* ---- records --------------------------------------------------------------------------------------- */
@@ -359,7 +371,20 @@ int canp_writer_put(struct canp_writer *w, const struct canp_record *record)
 int canp_writer_rotate(struct canp_writer *w)
 {
     int r = canp_writer_flush(w);
-    return r < 0 ? r : next_segment(w, 0);
+    return r < 0 || w->begun_ns == 0 ? r : next_segment(w, 0);
+}
+
+int64_t canp_writer_tend(struct canp_writer *w)
+{
+    if (!w->segment_ns || !w->begun_ns)
+        return INT64_MAX;
+    int64_t left_ns = (int64_t)w->segment_ns - age_ns(w);
+    if (left_ns > 0)
+        return left_ns;
+    int r = canp_writer_flush(w);
+    if (r == 0 && w->begun_ns)
+        r = rotate_by_time(w);
+    return r < 0 ? r : INT64_MAX;
 }
 
 int canp_writer_sync(struct canp_writer *w)
@@ -371,6 +396,7 @@ int canp_writer_sync(struct canp_writer *w)
 void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out)
 {
     *out = w->stats;
+    out->removed = retention_oldest(&w->keeper.retention) - 1;
 }
 
 int canp_writer_finish(struct canp_writer *w)
@@ -393,7 +419,7 @@ void canp_writer_close(struct canp_writer *w)
     housekeeper_stop(&w->keeper);
     if (w->keeper.packer)
         packthread_stop(&w->packer);
-
+    retention_close(&w->keeper.retention);
     if (w->dir_fd >= 0)
         close(w->dir_fd);
     free(w->gather.data);

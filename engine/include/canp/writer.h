@@ -24,11 +24,19 @@ struct canp_writer_opts {
     bool no_sync;     /* never sync */
     bool create_dir;  /* make the directory (and its parents) when missing */
     bool pack;        /* pack each segment once it is sealed, in a background thread of the lowest priority */
+    uint64_t segment_ns; /* a segment is closed when its first block is so old (canp_writer_tend()); 0 = when
+                            it is full */
+    /* The recording as a ring: when there is more, the oldest segments are removed. Who reads one finishes
+     * undisturbed. On a full disk the oldest goes, too. 0 = keep all. */
+    uint64_t keep_segments; /* so many, the current one included */
+    uint64_t keep_bytes; /* of all files, with the current segment at full size, the next one and one that is
+                            packed; at least two segments, three with `pack`. Without segment_bytes a segment
+                            is a 16th of it, 64 MiB at most. At most 65536 segments. */
 };
 
 #define CANP_WRITER_OPTS_INIT                                                                                \
     {                                                                                                        \
-        0, 0, false, true, false                                                                             \
+        .create_dir = true                                                                                   \
     }
 
 /* What a writer has done so far. */
@@ -37,13 +45,16 @@ struct canp_writer_stats {
     uint64_t records; /* frames and events in committed blocks */
     uint64_t lost;    /* frames accounted as lost by gap rows in committed blocks */
     uint64_t blocks;
-    uint64_t bytes;    /* bytes of committed blocks and segment headers: what the files hold */
+    uint64_t bytes;    /* bytes of committed blocks and segment headers: what the files held before packing */
     uint64_t segments; /* segments started */
+    uint64_t removed;  /* of these, removed to keep within keep_segments, keep_bytes or a full disk */
+    uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
 };
 
 /*
  * Starts a new recording in `dir`. Owned: *out, freed by canp_writer_close().
- * Errors: -CANP_E_EXISTS when dir holds segments already (they are left alone), -ENOSPC, -EACCES, ...;
+ * Errors: -CANP_E_EXISTS when dir holds segments already (they are left alone), -EINVAL (an option out of its
+ * bounds), -ENOSPC, -EACCES, ...;
  * `why` names the path.
  */
 CANP_API int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struct canp_writer **out,
@@ -71,8 +82,21 @@ CANP_API int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf 
 CANP_API int canp_writer_put(struct canp_writer *w, const struct canp_record *record);
 CANP_API int canp_writer_flush(struct canp_writer *w);
 
-/* Ends the current segment; the next commit starts a new one. */
+/* Ends the current segment and starts the next, unless nothing was committed to it yet. */
 CANP_API int canp_writer_rotate(struct canp_writer *w);
+
+/*
+ * Makes sure that so many blocks of together payload_bytes can be committed next, by starting the next
+ * segment if need be. Errors as canp_writer_commit()'s.
+ */
+CANP_API int canp_writer_reserve(struct canp_writer *w, size_t payload_bytes, unsigned blocks);
+
+/*
+ * With segment_ns, for callers that may have nothing to commit for a while: ends the current segment if its
+ * time is up. Returns in how many ns to call again, INT64_MAX = not before the next commit; or an error, then
+ * the segment goes on and the call may be tried again.
+ */
+CANP_API int64_t canp_writer_tend(struct canp_writer *w);
 
 /* fdatasync of what is committed. */
 CANP_API int canp_writer_sync(struct canp_writer *w);
