@@ -36,4 +36,12 @@ for program in build/consumer by_pkg_config by_pkg_config_static; do
 done
 "$work/build/consumer_cpp"
 readelf -d "$libdir/libcanp.so" | grep -q 'SONAME.*libcanp.so.0'
+CANP_LIBRARY=$libdir/libcanp.so.0 PYTHONPATH=$prefix/share/canp/python PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -W ignore - <<'PY'
+import can, canp.can_io
+assert can.LogReader.__module__.startswith("can")
+try:
+    can.LogReader("/nonexistent.canp")
+except ValueError as error:
+    assert "cannot open /nonexistent.canp" in str(error), error
+PY
 echo "installed package: consumers build and run"

@@ -1,0 +1,238 @@
+#!/usr/bin/python3
+"""The Python package against the command, golden recordings and python-can's own readers.
+
+usage: test_canp.py SOURCE_DIR BUILD_DIR; runs under Debian's python3, which has python-can.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import unittest
+
+SOURCE, BUILD = sys.argv.pop(1), sys.argv.pop(1)
+CANP = os.path.join(BUILD, "tools/canp")
+os.environ["CANP_LIBRARY"] = os.path.join(BUILD, "libcanp.so.0")
+sys.path.insert(0, os.path.join(SOURCE, "tools/python"))  # before pkg_resources looks for plug-ins
+
+import can  # noqa: E402
+import canp  # noqa: E402
+from canp import _lib, can_io  # noqa: E402
+
+LOG = """\
+(1700000000.000000) vcan0 123#
+(1700000000.010000) vcan0 7FF#DEADBEEF
+(1700000000.020000) can1 18FEF100#1122334455667788
+(1700000000.020000) vcan0 123#R4
+(1700000000.030000) can1 123##5AABBCC
+(1700000000.040000) can1 12345678##4
+(1700000000.050000) vcan0 123#0011223344556677
+"""
+GOLDEN = ("sealed", "packed", "indexed", "torn", "damaged")
+
+
+def golden(name):
+    return os.path.join(SOURCE, "tests/format/golden", name + ".canp")
+
+
+def run(*command, status=0):
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    return done.stdout
+
+
+def key(message):
+    return (round(message.timestamp, 6), message.channel, message.arbitration_id, message.is_extended_id,
+            message.is_remote_frame, message.is_error_frame, message.dlc, bytes(message.data), message.is_fd,
+            message.bitrate_switch, message.error_state_indicator)
+
+
+class Case(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory()
+        self.addCleanup(temporary.cleanup)
+        self.work = temporary.name
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def recording(self, name="drive", log=LOG):
+        with open(self.path("in.log"), "w", encoding="ascii") as file:
+            file.write(log)
+        run(CANP, "convert", self.path("in.log"), self.path(name))
+        return self.path(name)
+
+
+class Library(Case):
+    def test_structs_are_laid_out_as_in_c(self):
+        for line in run(os.path.join(BUILD, "tests/python_layout")).splitlines():
+            struct, field, offset, size = line.split()
+            with self.subTest(line):
+                if struct == "canp_filter_set":
+                    self.assertEqual(_lib.FILTER_SET_BYTES, int(size))
+                elif field == "-":
+                    self.assertGreaterEqual(_lib.ctypes.sizeof(_lib.STRUCTS[struct]), int(size))
+                else:
+                    member = getattr(_lib.STRUCTS[struct], field)
+                    self.assertEqual((member.offset, member.size), (int(offset), int(size)))
+
+    def test_versions_agree(self):
+        version = run(CANP, "--version").split()[1]
+        self.assertEqual(canp.__version__, version)
+        self.assertTrue(os.path.isdir(os.path.join(SOURCE, f"tools/python/canp-{version}.dist-info")))
+        with open(os.path.join(SOURCE, "tools/python/pyproject.toml"), encoding="ascii") as file:
+            self.assertIn(f'\nversion = "{version}"\n', file.read())
+
+
+class Reading(Case):
+    def as_dumped(self, path, status=0):
+        lines = run(CANP, "dump", "-f", "json", path, status=status).splitlines()
+        return [json.loads(line) for line in lines]
+
+    def test_golden_recordings_as_dump_shows_them(self):
+        for name in GOLDEN:
+            with self.subTest(name), canp.Reader(golden(name)) as reader:
+                dumped = [r for r in self.as_dumped(golden(name), 1 if name == "damaged" else 0)
+                          if r["kind"] in ("can", "fd", "xl")]
+                frames = list(reader.frames())
+                self.assertEqual(len(frames), len(dumped))
+                self.assertGreater(len(frames), 20)
+                for ours, theirs in zip(frames, dumped):
+                    self.assertEqual((ours.time_ns, ours.interface, ours.data.hex().upper(), ours.length),
+                                     (theirs["time_ns"], theirs["iface"], theirs["data"], theirs["len"]))
+                    self.assertEqual(["can", "fd", "xl"][ours.kind], theirs["kind"])
+                    self.assertEqual(["rx", "tx", "own"][ours.direction], theirs["dir"])
+                self.assertEqual(reader.damaged > 0, name == "damaged")
+
+    def test_gaps_and_info(self):
+        with canp.Reader(golden("sealed")) as reader:
+            info = reader.info()
+            gaps = [r for r in reader.records() if isinstance(r, canp.Gap)]
+            self.assertEqual(sum(gap.lost for gap in gaps), info["lost"])
+            self.assertEqual(reader.lost, info["lost"])
+            self.assertEqual(info["frames"], sum(1 for _ in reader))
+            self.assertFalse(reader.live)
+
+    def test_filters_and_windows(self):
+        with canp.Reader(self.recording()) as reader:
+            self.assertEqual(reader.interfaces, ["vcan0", "can1"])
+            self.assertEqual([f.id & 0x7FF for f in reader.frames("123:C00007FF")], [0x123, 0x123, 0x123])
+            start = 1700000000 * 10**9
+            window = list(reader.frames(from_ns=start + 10**7, to_ns=start + 2 * 10**7))
+            self.assertEqual([f.time_ns - start for f in window], [10**7, 2 * 10**7, 2 * 10**7])
+            with self.assertRaisesRegex(canp.Error, "12G"):
+                reader.frames("12G:7FF")
+
+    def test_walks_are_independent_and_end_with_the_reader(self):
+        reader = canp.Reader(self.recording())
+        one, two = reader.frames(), reader.frames()
+        self.assertEqual(next(one), next(two))
+        self.assertEqual(next(one), list(two)[0])
+        reader.close()
+        with self.assertRaises(ValueError):
+            reader.frames()
+        with self.assertRaises(canp.Error):
+            canp.Reader(self.path("nothing"))
+
+    def test_written_frames_come_back(self):
+        frames = [canp.Frame(1700000000123456789 + i, "vcan%d" % (i % 3), i, bytes(range(i % 9)), i % 9, canp.KIND_CAN,
+                             i % 3, 0, 0, None) for i in range(5000)]
+        frames.append(canp.Frame(1700000001000000000, "vcan0", 5, b"x" * 2048, 2048, canp.KIND_XL, 0, 0x81, (3, 77), None))
+        frames.append(canp.Frame(1700000001000000000, "vcan0", 5, b"x" * 8, 8, canp.KIND_CAN, 0, 0, 13, None))
+        frames.append(canp.Frame(1700000001000000000, "vcan0", 5, b"x" * 64, 64, canp.KIND_FD, 0, 5, 0, None))
+        frames.append(canp.Frame(1700000001000000000, "vcan0", 5 | canp.ID_RTR, b"", 4, canp.KIND_CAN, 0, 0, 0, None))
+        for pack in False, True:
+            with canp.Writer(self.path(f"written{pack}"), pack=pack) as writer:
+                for f in frames:
+                    writer.put(f.time_ns, f.interface, f.id, f.data, kind=f.kind, flags=f.flags, extra=f.extra,
+                               length=f.length, direction=f.direction)
+            with canp.Reader(self.path(f"written{pack}")) as reader:
+                self.assertEqual(list(reader), frames)
+        with self.assertRaises(canp.Error):
+            canp.Writer(self.path("writtenTrue"))
+
+    def test_following_a_recording_that_grows(self):
+        writer = canp.Writer(self.path("growing"))
+        writer.put(1, "vcan0", 1)
+        writer.flush()
+        seen, second = [], threading.Event()
+
+        def follow():
+            with canp.Reader(self.path("growing")) as reader:
+                for frame in reader.frames(follow=True):
+                    seen.append(frame.id)
+                    if len(seen) == 2:
+                        second.set()
+
+        follower = threading.Thread(target=follow)
+        follower.start()
+        writer.put(2, "vcan0", 2)
+        writer.flush()
+        self.assertTrue(second.wait(60))
+        writer.put(3, "vcan0", 3)
+        writer.close()
+        follower.join(60)
+        self.assertEqual(seen, [1, 2, 3])
+
+
+class PythonCan(Case):
+    def theirs(self):
+        with can.LogReader(self.path("in.log")) as reader:
+            return list(map(key, reader))
+
+    def test_log_reader_takes_a_directory(self):
+        path = self.recording()
+        for name in path, path + "/", os.path.join(path, "00000001.canp"):
+            with self.subTest(name), can.LogReader(name) as reader:
+                self.assertIsInstance(reader, can_io.CanpReader)
+                self.assertEqual(list(map(key, reader)), self.theirs())
+
+    def test_what_is_no_recording(self):
+        for name in "nothing", "nothing.canp":
+            with self.subTest(name), self.assertRaisesRegex(ValueError, "no canp recording"):
+                can.LogReader(self.path(name))
+
+    def test_what_python_can_has_no_message_for_is_counted(self):
+        with can.LogReader(golden("sealed")) as reader, self.assertLogs("can.io.canp") as logged:
+            self.assertGreater(len(list(reader)), 20)
+            self.assertGreater(reader.skipped_xl, 0)
+            self.assertGreater(reader.lost, 0)
+            self.assertEqual(len(logged.output), 2)
+
+    def test_logger_writes_a_recording(self):
+        self.recording()
+        for name in "copy.canp", "copy/":
+            with can.LogReader(self.path("in.log")) as reader, can.Logger(self.path(name)) as logger:
+                self.assertIsInstance(logger, can_io.CanpWriter)
+                for message in reader:
+                    logger(message)
+            with can.LogReader(self.path(name)) as copy:
+                self.assertEqual(list(map(key, copy)), self.theirs())
+
+    def test_error_frames(self):
+        message = can.Message(timestamp=1.5, arbitration_id=0x4, is_extended_id=False, is_error_frame=True,
+                              channel="vcan0", data=bytes(8))
+        with can.Logger(self.path("errors.canp")) as logger:
+            logger(message)
+        with can.LogReader(self.path("errors.canp")) as reader:
+            self.assertEqual(list(map(key, reader)), [key(message)])
+        self.assertIn(" vcan0 20000004#0000000000000000", run(CANP, "dump", self.path("errors.canp")))
+
+    def test_player(self):
+        program = ("import sys, threading, can, can.player\n"
+                   "bus = can.Bus('there', bustype='virtual')\n"
+                   "sys.argv = ['player', '-i', 'virtual', '-c', 'there', sys.argv[1]]\n"
+                   "can.player.main()\n"
+                   "while (m := bus.recv(0)) is not None:\n"
+                   "    print('%X' % m.arbitration_id, bytes(m.data).hex())\n")
+        path = self.recording(log="".join(line for line in LOG.splitlines(True) if "##" not in line))
+        environment = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "tools/python"))
+        said = subprocess.run([sys.executable, "-W", "ignore", "-c", program, path], env=environment, text=True,
+                              capture_output=True, check=True).stdout
+        sent = [line.split()[0] for line in said.splitlines() if len(line.split()) in (1, 2)]
+        self.assertEqual(sent, ["123", "7FF", "18FEF100", "123", "123"])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
