@@ -10,6 +10,7 @@
 
 #define POLYNOMIAL   0x82F63B78U
 #define STREAM_BYTES 1024U
+#define LINE_BYTES   64U /* of the processor's cache; another size costs time only */
 
 static uint32_t byte_table[8][256];  /* slicing by 8, for machines without the instruction */
 static uint32_t shift_table[4][256]; /* a checksum moved over STREAM_BYTES zero bytes */
@@ -61,14 +62,26 @@ static inline uint64_t load(const uint8_t *p)
     return word;
 }
 
-/* Three streams side by side; p moves on by 3 * STREAM_BYTES. */
+/* What the next run's streams begin with; the processor does not see it coming by itself. May lie behind the
+ * end: a hint never faults. */
+static inline void prefetch_three(const uint8_t *p)
+{
+    __builtin_prefetch(p);
+    __builtin_prefetch(p + LINE_BYTES);
+    __builtin_prefetch(p + 2 * LINE_BYTES);
+}
+
+/* Three streams side by side over 3 * STREAM_BYTES. */
 TARGET static uint32_t update_three(uint32_t crc, const uint8_t *p)
 {
     uint32_t a = crc, b = 0, c = 0;
-    for (size_t i = 0; i < STREAM_BYTES; i += 8) {
-        a = STEP8(a, load(p + i));
-        b = STEP8(b, load(p + STREAM_BYTES + i));
-        c = STEP8(c, load(p + 2 * STREAM_BYTES + i));
+    for (size_t line = 0; line < STREAM_BYTES; line += LINE_BYTES) {
+        prefetch_three(p + 3 * STREAM_BYTES + 3 * line);
+        for (size_t i = line; i < line + LINE_BYTES; i += 8) {
+            a = STEP8(a, load(p + i));
+            b = STEP8(b, load(p + STREAM_BYTES + i));
+            c = STEP8(c, load(p + 2 * STREAM_BYTES + i));
+        }
     }
     return shift_over_stream(shift_over_stream(a) ^ b) ^ c;
 }
