@@ -22,6 +22,8 @@
     X(pack, "blocks packed, beside plain LZ4 of their rows")                                                 \
     X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")                \
     X(scan, "a recording read through: rows and packed, beside a bare loop over the rows")                   \
+    X(query, "one id out of a packed recording, beside reading all of it")                                   \
+    X(recover, "opening a recording whose writer was killed, beside a checksum pass over its end")           \
     X(replay, "how late frames are put, with the spin and without")
 
 struct bench {

@@ -1,0 +1,157 @@
+/*
+ * canp bench query: one id out of a packed recording beside reading all of it, in processor time per frame of
+ * the recording, warm in the page cache. `query_one_id` is the id of median frequency among those of the
+ * drive.
+ */
+#include <canp/repack.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "bench_recording.h"
+
+#define FRAMES  10000000U
+#define IDS_MAX 256
+
+struct id {
+    uint32_t id;
+    uint64_t frames;
+};
+
+struct query {
+    uint64_t frames;
+    char dir[128];
+    unsigned ids;
+    struct id id[IDS_MAX]; /* rarest first */
+    struct canp_filter_set filter;
+};
+
+static double per_frame(const struct query *q, const struct canp_cursor_opts *opts, uint64_t expected)
+{
+    struct canp_reader *reader;
+    uint64_t frames, start_ns = bench_cpu_ns();
+    int r = canp_reader_open(q->dir, &reader, NULL);
+
+    if (r < 0)
+        return r;
+    r = bench_sum_recording(reader, opts, &frames);
+    canp_reader_close(reader);
+    uint64_t elapsed_ns = bench_cpu_ns() - start_ns;
+
+    if (r == 0 && frames != expected)
+        r = -EIO;
+    return r < 0 ? r : (double)elapsed_ns / (double)q->frames;
+}
+
+static double query_all(void *user)
+{
+    const struct query *q = user;
+    return per_frame(q, NULL, q->frames);
+}
+
+static double query_id(struct query *q, const struct id *id)
+{
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
+    uint32_t bits = id->id & CANP_ID_EFF ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK;
+
+    q->filter.count = 1;
+    q->filter.filters[0] = (struct canp_filter){id->id, bits | CANP_ID_EFF | CANP_ID_RTR};
+    opts.filter = &q->filter;
+    opts.frames_only = true;
+    return per_frame(q, &opts, id->frames);
+}
+
+static double query_one_id(void *user)
+{
+    struct query *q = user;
+    return query_id(q, &q->id[q->ids / 2]);
+}
+
+static double query_rarest_id(void *user)
+{
+    struct query *q = user;
+    return query_id(q, &q->id[0]);
+}
+
+static double query_busiest_id(void *user)
+{
+    struct query *q = user;
+    return query_id(q, &q->id[q->ids - 1]);
+}
+
+/* ------------------------------------------------------------------ set-up */
+
+static int count_frame(struct query *q, uint32_t id)
+{
+    unsigned at = 0;
+
+    while (at < q->ids && q->id[at].id != id)
+        at++;
+    if (at == IDS_MAX)
+        return -E2BIG;
+    if (at == q->ids)
+        q->id[q->ids++] = (struct id){id, 0};
+    q->id[at].frames++;
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = ((const struct id *)a)->frames, y = ((const struct id *)b)->frames;
+    return (x > y) - (x < y);
+}
+
+static int count_ids(struct query *q)
+{
+    struct canp_reader *reader;
+    struct canp_cursor *cursor;
+    struct canp_record record;
+    int r = canp_reader_open(q->dir, &reader, NULL);
+
+    if (r < 0)
+        return r;
+    r = canp_cursor_open(reader, NULL, &cursor);
+    while (r == 0 && (r = canp_cursor_next(cursor, &record)) == 1)
+        r = canp_kind_is_frame(record.kind) ? count_frame(q, record.frame->id) : 0;
+    canp_cursor_close(cursor);
+    canp_reader_close(reader);
+    qsort(q->id, q->ids, sizeof(q->id[0]), compare);
+    return r;
+}
+
+static int query_open(struct query *q, const char *dir)
+{
+    const struct bench_drive drive = {.frames = q->frames};
+    const struct canp_repack_opts pack = CANP_REPACK_OPTS_INIT;
+    struct canp_repack_stats stats;
+
+    snprintf(q->dir, sizeof(q->dir), "%s/packed", dir);
+    int r = bench_drive_record(q->dir, &drive);
+    if (r == 0)
+        r = canp_repack(q->dir, &pack, &stats, NULL);
+    return r < 0 ? r : count_ids(q);
+}
+
+static int run(struct bench *bench, const char *dir)
+{
+    static const struct bench_case cases[] = {
+        {"query_one_id", "ns/frame", query_one_id, "query_all", query_all, 0.05, NULL},
+        {"query_rarest_id", "ns/frame", query_rarest_id, "query_all", query_all, 0.05, NULL},
+        {"query_busiest_id", "ns/frame", query_busiest_id, "query_all", query_all, 0, NULL},
+    };
+    struct query *q = calloc(1, sizeof(*q));
+
+    if (q == NULL)
+        return -ENOMEM;
+    q->frames = bench_size(bench, FRAMES);
+    int r = query_open(q, dir);
+    if (r == 0)
+        r = bench_run_cases(bench, cases, sizeof(cases) / sizeof(cases[0]), q);
+    free(q);
+    return r;
+}
+
+int bench_query(struct bench *bench)
+{
+    return bench_in_directory(bench, run);
+}
