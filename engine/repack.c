@@ -104,14 +104,16 @@ static int write_beside(struct repack *r, int dir_fd, const struct segin *s, str
                                        .created_monotonic_ns = s->header.created_monotonic_ns};
     memcpy(identity.recording, s->header.recording, sizeof(identity.recording));
     memcpy(identity.boot_id, s->header.boot_id, sizeof(identity.boot_id));
-    /* Rows of one block may need a few blocks' headers more; unpacked, some 8 times the packed size is not
-     * enough. */
+    /* Rows of one block may need a few blocks' headers more; where times are far apart each block stays one;
+     * unpacked, some 8 times the packed size is not enough. */
     uint64_t rows_bytes = 0;
     int error = segin_rows_bytes(s, &rows_bytes);
     if (error < 0)
         return error;
+    uint64_t blocks_max = s->file_bytes / sizeof(struct block_header);
+    uint64_t blocks = s->seal.blocks < blocks_max ? s->seal.blocks : blocks_max;
     uint64_t size = SEG_HEADER_BYTES + rows_bytes +
-                    (rows_bytes / BLOCK_ROWS_BYTES + 64) * 2 * sizeof(struct block_header);
+                    (rows_bytes / BLOCK_ROWS_BYTES + blocks + 64) * 2 * sizeof(struct block_header);
     size = (size + 8191) & ~UINT64_C(4095);
     error = segout_create(dir_fd, s->header.number, size, size, &identity, out);
     if (error < 0)
