@@ -16,6 +16,7 @@ enum canp_exit {
     X(convert, "candump logs into recordings and back")                                                      \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \
+    X(merge, "several recordings into one, by time")                                                         \
     X(pack, "re-encode sealed segments in place: the same records, smaller")                                 \
     X(verify, "read and check everything, name each damaged place")                                          \
     X(repair, "copy all that is intact into a new recording, gaps marked")

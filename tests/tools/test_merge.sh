@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# canp merge: what comes out is what `sort` makes of the dumps; interfaces by name; exit statuses.
+# usage: test_merge.sh CANP; prints `ok NAME` or `not ok NAME: reason`.
+set -uo pipefail
+canp=$1
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+check() { # NAME COMMAND...
+    local name=$1 said
+    shift
+    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 300 <<<"$said")" && bad=1; fi
+}
+status_is() { # STATUS COMMAND...: with this exit status
+    local wanted=$1 got=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" || got=$?
+    [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err")" && return 1; }
+}
+
+# make NAME IFACE IFACE OFFSET: two interfaces, the second one a little behind, and a gap
+make() {
+    awk -v a="$2" -v b="$3" -v offset="$4" 'BEGIN {
+        for (n = 0; n < 3000; n++) {
+            t = 1700000000 + offset + int(n / 10) * 0.01
+            printf "(%.6f) %s %03X#%02X\n", t + n % 10 * 0.001, a, n % 2048, n % 256
+            if (n % 10 == 9)
+                for (k = 0; k < 10; k += 3) printf "(%.6f) %s 7%02X#\n", t + k * 0.001, b, n % 256
+        }
+        printf "# GAP %s socket lost 17 from %d.000000000 to %d.000000000\n", a, 1700000010 + offset, 1700000010 + offset
+    }' >"$work/$1.log"
+    "$canp" convert "$work/$1.log" "$work/$1" || bad=1
+}
+in_order() { "$canp" dump "$1" | sed 's/^# GAP \([^ ]*\) \(.*\) to \([0-9.]*\)$/(\3) GAP \1 \2/' | sort -s -k1,1; }
+
+make one vcan0 vcan1 0
+make two vcan1 can7 1.5005
+{ "$canp" dump "$work/one" && "$canp" dump "$work/two"; } >"$work/all.txt"
+check "two recordings" status_is 0 "$canp" merge "$work/one" "$work/two" -o "$work/both"
+sed 's/^# GAP \([^ ]*\) \(.*\) to \([0-9.]*\)$/(\3) GAP \1 \2/' "$work/all.txt" | sort -s -k1,1 >"$work/expected"
+"$canp" dump "$work/both" | sed 's/^# GAP \([^ ]*\) \(.*\) to \([0-9.]*\)$/(\3) GAP \1 \2/' >"$work/actual"
+check "are what sort makes of them" cmp "$work/expected" "$work/actual"
+check "interfaces of the same name are one" grep -q '"name":"vcan1","frames":4200' <("$canp" info --json "$work/both")
+check "one recording, its interfaces in order of time" status_is 0 "$canp" merge "$work/one" --pack -o "$work/sorted"
+in_order "$work/one" >"$work/expected"
+"$canp" dump "$work/sorted" | sed 's/^# GAP \([^ ]*\) \(.*\) to \([0-9.]*\)$/(\3) GAP \1 \2/' >"$work/actual"
+check "is what sort makes of it" cmp "$work/expected" "$work/actual"
+check "the new one is whole" status_is 0 "$canp" verify "$work/sorted"
+check "an existing recording is not touched" status_is 3 "$canp" merge "$work/one" -o "$work/both"
+check "a missing one" status_is 3 "$canp" merge "$work/one" "$work/none" -o "$work/new"
+check "no output named" status_is 2 "$canp" merge "$work/one"
+dd if=/dev/zero of="$work/two/00000001.canp" bs=1 seek=20000 count=64 conv=notrunc 2>/dev/null
+check "a damaged one: a finding" status_is 1 "$canp" merge "$work/one" "$work/two" -o "$work/damaged"
+check "that is told" grep -q '1 damaged place left out' "$work/err"
+exit "$bad"
