@@ -24,11 +24,15 @@
 #define DEFAULT_LATENCY_NS 20000000U
 #define DEFAULT_RCVBUF     (16U << 20)
 #define DEFAULT_SLAB_BYTES (256U << 10)
-#define DEFAULT_SLAB_COUNT 192U
+#define DEFAULT_STALL_NS   UINT64_C(10000000000)
 #define SLAB_BYTES_MIN     4096U
 #define SLAB_BYTES_MAX     (16U << 20)
-#define LATENCY_MIN_NS     100000U
-#define SYNC_NS            1000000000U
+#define BLOCKS_PER_SEGMENT 4U /* a block must fit the smallest segment, and not waste much of it */
+/* 170,000 classic frames of 8 bytes are 4.08 MB; the rest is for slabs that were handed over half full. */
+#define STALL_BYTES_PER_S 5000000U
+#define STALL_BYTES_SAID  (64U << 20) /* more than that is worth a word */
+#define LATENCY_MIN_NS    100000U
+#define SYNC_NS           1000000000U
 
 /* Upper estimates of what the kernel books for one frame (skb and its data), measured 768 and about 4352. */
 #define FRAME_COST_BYTES    1280U
@@ -66,6 +70,47 @@ static void say(const struct canp_recorder *rec, const char *text)
         rec->opts.notice(rec->opts.user, text);
 }
 
+static struct canp_writer_opts writer_opts(const struct canp_recorder_opts *o)
+{
+    struct canp_writer_opts w = CANP_WRITER_OPTS_INIT;
+    w.segment_bytes = o->segment_bytes;
+    w.segment_ns = o->segment_ns;
+    w.keep_segments = o->keep_segments;
+    w.keep_bytes = o->keep_bytes;
+    w.sync_ns = o->sync_ns ? o->sync_ns : SYNC_NS;
+    if (o->sync_at_segments)
+        w.sync_ns = 0;
+    w.no_sync = o->no_sync;
+    w.pack = o->pack;
+    return w;
+}
+
+/* Slabs that hold what comes while the disk stalls. */
+static int size_slabs(struct canp_recorder *rec, struct canp_why *why)
+{
+    struct canp_recorder_opts *o = &rec->opts;
+    struct canp_writer_opts w = writer_opts(o);
+    size_t block_max = canp_writer_segment_bytes(&w) / BLOCKS_PER_SEGMENT & ~(size_t)(SLAB_BYTES_MIN - 1);
+    if (o->slab_bytes == 0)
+        o->slab_bytes = block_max < DEFAULT_SLAB_BYTES ? block_max : DEFAULT_SLAB_BYTES;
+    rec->block_bytes = o->slab_bytes < block_max ? o->slab_bytes : block_max;
+    uint64_t stall_ns = o->stall_ns ? o->stall_ns : DEFAULT_STALL_NS;
+    uint64_t limit_ns =
+        (uint64_t)CANP_SLABRING_SLOTS_MAX * rec->block_bytes / STALL_BYTES_PER_S * 1000000000U;
+    if (o->slab_bytes < SLAB_BYTES_MIN || o->slab_bytes > SLAB_BYTES_MAX || o->slab_count == 1 ||
+        o->slab_count > CANP_SLABRING_SLOTS_MAX)
+        return canp_fail(why, -EINVAL, "slabs: %u to %u bytes, 2 to %u", SLAB_BYTES_MIN, SLAB_BYTES_MAX,
+                         CANP_SLABRING_SLOTS_MAX);
+    if (o->slab_count)
+        return 0;
+    if (stall_ns > limit_ns)
+        return canp_fail(why, -EINVAL, "a disk stall of more than %llu s is not provided for",
+                         (unsigned long long)(limit_ns / 1000000000U));
+    double bytes = (double)stall_ns / 1e9 * STALL_BYTES_PER_S;
+    o->slab_count = 4 + (unsigned)(bytes / (double)rec->block_bytes);
+    return 0;
+}
+
 static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
     struct canp_recorder_opts *o = &rec->opts;
@@ -73,14 +118,13 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
     o->flush_ns = o->flush_ns ? o->flush_ns : DEFAULT_FLUSH_NS;
     o->latency_ns = o->latency_ns ? o->latency_ns : DEFAULT_LATENCY_NS;
     o->rcvbuf_bytes = o->rcvbuf_bytes ? o->rcvbuf_bytes : DEFAULT_RCVBUF;
-    o->slab_bytes = o->slab_bytes ? o->slab_bytes : DEFAULT_SLAB_BYTES;
-    o->slab_count = o->slab_count ? o->slab_count : DEFAULT_SLAB_COUNT;
     if (!opts->dir || !opts->dir[0])
         return canp_fail(why, -EINVAL, "no directory to record into");
     if (opts->iface_count == 0)
         return canp_fail(why, -EINVAL, "no interface to record");
-    if (o->slab_bytes < SLAB_BYTES_MIN || o->slab_bytes > SLAB_BYTES_MAX || o->slab_count < 2)
-        return canp_fail(why, -EINVAL, "slabs: %u to %u bytes, at least 2", SLAB_BYTES_MIN, SLAB_BYTES_MAX);
+    int r = size_slabs(rec, why);
+    if (r < 0)
+        return r;
     /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */
     if (o->latency_ns > o->flush_ns / 4)
         o->latency_ns = o->flush_ns / 4;
@@ -88,10 +132,6 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
         o->latency_ns = LATENCY_MIN_NS;
     rec->commit_after_ns = o->flush_ns / 2;
     rec->frames_left = o->frames_max ? o->frames_max : UINT64_MAX;
-    /* A block must fit the smallest segment, and not waste much of it. */
-    rec->block_bytes = o->slab_bytes;
-    if (o->segment_bytes && rec->block_bytes > o->segment_bytes / 4)
-        rec->block_bytes = o->segment_bytes / 4 & ~(size_t)7;
     return 0;
 }
 
@@ -181,18 +221,21 @@ static int define_ifaces(struct canp_recorder *rec)
 
 static int open_writer(struct canp_recorder *rec, struct canp_why *why)
 {
-    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
-    opts.segment_bytes = rec->opts.segment_bytes;
-    opts.sync_ns = rec->opts.sync_ns ? rec->opts.sync_ns : SYNC_NS;
-    if (rec->opts.sync_at_segments)
-        opts.sync_ns = 0;
-    opts.no_sync = rec->opts.no_sync;
-    opts.pack = rec->opts.pack;
+    struct canp_writer_opts opts = writer_opts(&rec->opts);
     int r = canp_writer_open(rec->dir, &opts, &rec->writer, why);
     if (r < 0)
         return r;
     r = define_ifaces(rec);
     return r < 0 ? canp_fail(why, r, "%s: %s", rec->dir, canp_strerror(r)) : 0;
+}
+
+static void say_slabs(const struct canp_recorder *rec)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "slabs take %llu MiB of memory: %.0f s of 170,000 frames/s",
+             (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20),
+             (double)(rec->block_bytes * rec->opts.slab_count) / STALL_BYTES_PER_S);
+    say(rec, text);
 }
 
 static int open_memory(struct canp_recorder *rec, struct canp_why *why)
@@ -202,7 +245,10 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     opts.slot_count = rec->opts.slab_count;
     int r = canp_slabring_create(&opts, &rec->ring);
     if (r < 0)
-        return canp_fail(why, r, "slabs: %s", canp_strerror(r));
+        return canp_fail(why, r, "%u slabs of %zu bytes: %s", opts.slot_count, opts.slot_bytes,
+                         canp_strerror(r));
+    if (opts.slot_bytes * opts.slot_count > STALL_BYTES_SAID)
+        say_slabs(rec);
     rec->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     return rec->stop_fd < 0 ? canp_fail(why, -errno, "eventfd: %s", canp_strerror(errno)) : 0;
 }
@@ -302,6 +348,14 @@ void canp_recorder_close(struct canp_recorder *rec)
     canp_slabring_free(rec->ring);
     free(rec->dir);
     free(rec);
+}
+
+void canp_recorder_rotate(struct canp_recorder *rec)
+{
+    int saved = errno;
+    atomic_store_explicit(&rec->rotate, true, memory_order_relaxed); /* the wake orders it */
+    canp_slabring_wake(rec->ring);
+    errno = saved;
 }
 
 void canp_recorder_stop(struct canp_recorder *rec)

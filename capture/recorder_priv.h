@@ -28,6 +28,18 @@ struct gap_pending {
 
 enum { GAP_LAYERS = CANP_LAYER_RECORDER + 1 };
 
+#define UNSTORED_EVENTS_BYTES 8192U
+#define GAP_ROW_BYTES         40U
+
+/* What could not be stored, until it can be told (unstored.h). */
+struct unstored {
+    uint64_t frames; /* since it was told last */
+    struct gap_pending gaps[CANP_RECORDER_IFACES_MAX][GAP_LAYERS];
+    struct canp_rowbuf events;
+    _Alignas(8) uint8_t events_room[UNSTORED_EVENTS_BYTES];
+    _Alignas(8) uint8_t gap_rows[CANP_RECORDER_IFACES_MAX * GAP_LAYERS * GAP_ROW_BYTES];
+};
+
 /* One interface. Capture's, but where said otherwise. */
 struct chan {
     _Alignas(64) int fd;
@@ -117,13 +129,18 @@ struct canp_recorder {
 
     /* Spill. */
     _Alignas(64) struct canp_writer *writer; /* owner's until the thread starts */
-    int store_error;                         /* the first one; read by others after the join */
-    int64_t store_failed_ns;                 /* time of the first frame that was not stored */
+    int store_error;                         /* that ends the recording; read by others after the join */
     struct canp_why store_why;
+    int full_error;    /* the disk is full: nothing is stored until there is room; 0 = it is not */
+    uint64_t retry_ns; /* full_error: CLOCK_MONOTONIC of the next look */
     bool unsynced;
+    int64_t tend_ns;        /* as canp_writer_tend() said last */
+    uint64_t poisoned_told; /* segments that could not be synced and that the user knows of */
+    struct unstored unstored;
 
     /* Shared. */
     _Alignas(64) _Atomic bool stop;
+    _Atomic bool rotate;       /* asked for; spill takes it */
     _Atomic bool capture_done; /* release by capture after its last commit; acquire by spill */
     _Atomic uint64_t slabs_spilled;
     _Atomic uint64_t started_ns;
@@ -132,6 +149,7 @@ struct canp_recorder {
     _Atomic uint64_t bytes; /* the writer's statistics, published by spill */
     _Atomic uint64_t blocks;
     _Atomic uint64_t segments;
+    _Atomic uint64_t removed;
     _Atomic(const char *) io;
     struct notices notices;
 };

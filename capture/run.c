@@ -206,6 +206,7 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
     canp_slabring_stats(rec->ring, &ring);
     *out = (struct canp_recorder_stats){.duration_ns = run_ns(rec),
                                         .segments = counter_get(&rec->segments),
+                                        .removed = counter_get(&rec->removed),
                                         .bytes = counter_get(&rec->bytes),
                                         .blocks = counter_get(&rec->blocks),
                                         .harvests = counter_get(&rec->harvests),

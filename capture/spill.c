@@ -1,20 +1,40 @@
 /*
  * The spill thread: takes slabs in order and commits them as blocks; speaks the notices; ends the recording.
  *
- * Invariant: a slab's frames are either in the files or counted in lost_unstored of their interface. The
- * writer and everything that may wait for the disk belong to this thread.
+ * Invariant: a slab's frames are either in the files or noted as not stored (unstored.h), and counted there.
+ * The writer and everything that may wait for the disk belong to this thread.
  *
- * What happens when a block cannot be stored is decided in store_failed() alone: now it ends the recording.
+ * A full disk: what cannot be stored is dropped, counted, and told by gaps once there is room for a whole
+ * slab again, which is tried for once a second. Any other error that stays ends the recording.
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 
-#include "recorder_priv.h"
+#include "unstored.h"
 
-#define SYNC_IDLE_NS 1000000000 /* sync what is unsynced when nothing came for so long */
+#define SYNC_IDLE_NS 1000000000  /* sync what is unsynced when nothing came for so long */
+#define RETRY_NS     1000000000U /* between looks for room on a full disk */
 
 static const struct canp_rowbuf *rows_of(const struct canp_slab *slab)
 {
     return &((const struct slab_head *)slab->user)->rows;
+}
+
+/* To the user, at once. This thread's. */
+static void say(const struct canp_recorder *rec, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void say(const struct canp_recorder *rec, const char *format, ...)
+{
+    char text[sizeof(struct canp_why)];
+    va_list args;
+    if (!rec->opts.notice)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    rec->opts.notice(rec->opts.user, text);
 }
 
 static void publish(struct canp_recorder *rec)
@@ -24,37 +44,72 @@ static void publish(struct canp_recorder *rec)
     atomic_store_explicit(&rec->bytes, stats.bytes, memory_order_relaxed);
     atomic_store_explicit(&rec->blocks, stats.blocks, memory_order_relaxed);
     atomic_store_explicit(&rec->segments, stats.segments, memory_order_relaxed);
+    atomic_store_explicit(&rec->removed, stats.removed, memory_order_relaxed);
+    if (stats.poisoned != rec->poisoned_told)
+        say(rec,
+            "%s: a segment could not be written out: what it holds may not outlive a power failure; a gap "
+            "says "
+            "so, and the next segment is begun",
+            rec->dir);
+    rec->poisoned_told = stats.poisoned;
 }
 
-/* Counts the frames of rows that were not stored. */
-static void count_unstored(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+static bool is_full(int error)
 {
-    for (size_t at = 0; at < rows->used_bytes; at += canp_row_bytes(rows->data + at)) {
-        const uint8_t *row = rows->data + at;
-        if (canp_kind_is_frame(canp_row_kind(row)))
-            counter_add(&rec->chans[row[0]].lost_unstored, 1);
-    }
+    return error == -ENOSPC || error == -EDQUOT;
 }
 
-static void store_failed(struct canp_recorder *rec, const struct canp_rowbuf *rows, int error)
+static void store_failed(struct canp_recorder *rec, int error)
 {
-    count_unstored(rec, rows);
-    if (rec->store_error)
+    if (is_full(error)) {
+        rec->full_error = error;
+        rec->retry_ns = clock_monotonic_ns() + RETRY_NS;
+        say(rec, "%s: %s: frames are counted as lost until there is room", rec->dir, canp_strerror(error));
         return;
+    }
     rec->store_error = error;
-    rec->store_failed_ns = rows->first_ns;
-    const char *hint = error == -ENOSPC || error == -EDQUOT ? " (make room, or record to another disk)" : "";
-    canp_fail(&rec->store_why, error, "%s: %s%s; the recording ends here, what was stored before is readable",
-              rec->dir, canp_strerror(error), hint);
+    canp_fail(&rec->store_why, error, "%s: %s; the recording ends here, what was stored before is readable",
+              rec->dir, canp_strerror(error));
     canp_recorder_stop(rec);
 }
 
-/* After the first failure nothing more is tried: a gap in the middle would be told by nobody. */
+/* The disk was full: is there room for what is to be told, and for a slab? True: all is as it was before. */
+static bool is_room_again(struct canp_recorder *rec)
+{
+    uint64_t now_ns = clock_monotonic_ns(), lost = rec->unstored.frames;
+    if (now_ns < rec->retry_ns)
+        return false;
+    rec->retry_ns = now_ns + RETRY_NS;
+    int r = canp_writer_reserve(rec->writer, UNSTORED_BYTES_MAX + rec->block_bytes, UNSTORED_BLOCKS_MAX + 1);
+    if (r == 0)
+        r = unstored_store(rec);
+    if (r < 0 && !is_full(r))
+        store_failed(rec, r);
+    if (r < 0)
+        return false;
+    rec->full_error = 0;
+    say(rec, "%s: there is room again; %llu frames were lost, a gap says so", rec->dir,
+        (unsigned long long)lost);
+    return true;
+}
+
+static int commit(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+{
+    int r = canp_writer_commit(rec->writer, rows);
+    /* A segment that cannot be written is left behind: the second try goes to the next one. */
+    return r < 0 && !is_full(r) ? canp_writer_commit(rec->writer, rows) : r;
+}
+
 static void store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
-    int r = rec->store_error ? rec->store_error : canp_writer_commit(rec->writer, rows);
+    if (rec->store_error || (rec->full_error && !is_room_again(rec))) {
+        unstored_note(rec, rows);
+        return;
+    }
+    int r = commit(rec, rows);
     if (r < 0) {
-        store_failed(rec, rows, r);
+        unstored_note(rec, rows);
+        store_failed(rec, r);
         return;
     }
     rec->unsynced = true;
@@ -75,11 +130,8 @@ static void sync_idle(struct canp_recorder *rec)
 {
     int r = rec->store_error ? 0 : canp_writer_sync(rec->writer);
     rec->unsynced = false;
-    if (r < 0 && rec->opts.notice) {
-        struct canp_why why;
-        canp_fail(&why, r, "%s: sync: %s", rec->dir, canp_strerror(r));
-        rec->opts.notice(rec->opts.user, why.text);
-    }
+    if (r < 0)
+        say(rec, "%s: sync: %s", rec->dir, canp_strerror(r));
 }
 
 static void spill_all(struct canp_recorder *rec)
@@ -94,25 +146,48 @@ static void spill_all(struct canp_recorder *rec)
     }
 }
 
-/* The disk is full, but the segment may still have room for a few bytes: say how much is missing. */
-static void store_last_gaps(struct canp_recorder *rec)
+/* What a segment's end may wait for: the user's wish, or its time. A full disk lets the segment go on. */
+static void rotate(struct canp_recorder *rec)
 {
-    _Alignas(8) uint8_t room[CANP_RECORDER_IFACES_MAX * 48];
-    struct canp_rowbuf rows;
-    canp_rowbuf_init(&rows, room, sizeof(room));
-    int64_t now_ns = clock_realtime_ns();
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        uint64_t lost = counter_get(&rec->chans[i].lost_unstored);
-        if (lost)
-            canp_rowbuf_put_gap(&rows, (uint8_t)i, CANP_LAYER_RECORDER, lost, rec->store_failed_ns, now_ns);
+    if (rec->store_error || rec->full_error)
+        return;
+    /* relaxed: nothing but the wish itself is handed over */
+    if (atomic_exchange_explicit(&rec->rotate, false, memory_order_relaxed)) {
+        int r = canp_writer_rotate(rec->writer);
+        if (r < 0)
+            say(rec, "%s: the next segment cannot be begun: %s; the present one goes on", rec->dir,
+                canp_strerror(r));
     }
-    canp_writer_commit(rec->writer, &rows); /* best effort: the counts are in the statistics, too */
+    rec->tend_ns = canp_writer_tend(rec->writer);
+    publish(rec);
 }
 
+/* How long nothing needs to be done when no slab comes; -1 = no limit. */
+static int64_t idle_ns(const struct canp_recorder *rec)
+{
+    int64_t ns = rec->unsynced ? SYNC_IDLE_NS : INT64_MAX;
+    if (rec->full_error && ns > (int64_t)RETRY_NS)
+        ns = RETRY_NS;
+    if (rec->tend_ns < 0 &&
+        ns > (int64_t)RETRY_NS) /* the segment's time is up, but no next one can be made */
+        ns = RETRY_NS;
+    else if (rec->tend_ns >= 0 && ns > rec->tend_ns)
+        ns = rec->tend_ns;
+    return ns == INT64_MAX ? -1 : ns;
+}
+
+/* The end: what could not be stored is told now, or else at least counted. */
 static void finish(struct canp_recorder *rec)
 {
-    if (rec->store_error)
-        store_last_gaps(rec);
+    rec->retry_ns = 0;
+    bool full = rec->full_error && !rec->store_error && !is_room_again(rec);
+    if (full || rec->store_error)
+        unstored_store(rec); /* the segment may still have room for so little */
+    if (full && !rec->store_error) {
+        rec->store_error = rec->full_error;
+        canp_fail(&rec->store_why, rec->store_error, "%s: %s: what came last is not in the recording",
+                  rec->dir, canp_strerror(rec->store_error));
+    }
     int r = canp_writer_finish(rec->writer);
     if (r < 0 && !rec->store_error) {
         rec->store_error = r;
@@ -126,14 +201,20 @@ static void *spill_main(void *arg)
 {
     struct canp_recorder *rec = arg;
     bool done;
+    rec->tend_ns = INT64_MAX;
     do {
-        int r = canp_slabring_wait(rec->ring, rec->unsynced ? SYNC_IDLE_NS : -1);
+        int r = canp_slabring_wait(rec->ring, idle_ns(rec));
         /* acquire: pairs with the release in canp_recorder_run(); before the look at the slabs, so that the
          * last one is not missed */
         done = atomic_load_explicit(&rec->capture_done, memory_order_acquire);
         spill_all(rec);
         speak(rec);
-        if (r == -ETIMEDOUT && rec->unsynced)
+        rotate(rec);
+        if (r != -ETIMEDOUT)
+            continue;
+        if (rec->full_error && !rec->store_error)
+            is_room_again(rec);
+        if (rec->unsynced)
             sync_idle(rec);
     } while (!done);
     finish(rec);

@@ -62,7 +62,7 @@ static void read_boot_id(uint8_t out[16])
     }
 }
 
-static uint64_t segment_bytes_of(const struct canp_writer_opts *opts)
+uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
 {
     uint64_t bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
     if (opts->segment_bytes == 0 && opts->keep_bytes && bytes > opts->keep_bytes / KEEP_PARTS)
@@ -73,7 +73,7 @@ static uint64_t segment_bytes_of(const struct canp_writer_opts *opts)
 /* Of the packer's file beside a segment: its rows in blocks of another size, and the index. */
 static uint64_t packing_bytes_of(const struct canp_writer_opts *opts)
 {
-    uint64_t bytes = segment_bytes_of(opts);
+    uint64_t bytes = canp_writer_segment_bytes(opts);
     return opts->pack ? bytes + bytes / 8 + (64U << 10) : 0;
 }
 
@@ -81,13 +81,13 @@ static int check_opts(const struct canp_writer_opts *opts, struct canp_why *why)
 {
     if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
         return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
-    uint64_t least = 2 * segment_bytes_of(opts) + packing_bytes_of(opts);
+    uint64_t least = 2 * canp_writer_segment_bytes(opts) + packing_bytes_of(opts);
     if (opts->keep_bytes && opts->keep_bytes < least)
         return canp_fail(
             why, -EINVAL,
             "%llu bytes to keep are too few for segments of %llu: at least %llu, for the current "
             "segment%s",
-            (unsigned long long)opts->keep_bytes, (unsigned long long)segment_bytes_of(opts),
+            (unsigned long long)opts->keep_bytes, (unsigned long long)canp_writer_segment_bytes(opts),
             (unsigned long long)least,
             opts->pack ? ", the next one and one that is packed" : " and the next one");
     return 0;
@@ -98,7 +98,7 @@ static void configure(struct canp_writer *w, const struct canp_writer_opts *opts
     struct housekeeper *k = &w->keeper;
     w->segment_ns = opts->segment_ns < INT64_MAX / 2 ? opts->segment_ns : 0;
     k->dir_fd = w->dir_fd;
-    k->segment_bytes = segment_bytes_of(opts);
+    k->segment_bytes = canp_writer_segment_bytes(opts);
     k->sync_ns = opts->sync_ns;
     k->no_sync = opts->no_sync;
     k->next_number = 1;

@@ -65,16 +65,18 @@ mkdir "$work/small" && mount -t tmpfs -o size=16k tmpfs "$work/small"
 fails "disk full at the start" 3 "No space left" -o "$work/small/r" vcan0
 umount "$work/small"
 
-# Full in the middle: what was stored stays readable, the rest is counted.
+# Full in the middle, to the end: it goes on, what was stored stays readable, the rest is counted.
 mount -t tmpfs -o size=3m tmpfs "$work/small"
 frames=150000
 start_record -o "$work/small/r" --segment-size 1M vcan0 || not_ok "full disk: starts" "$(cat "$work/err")"
 pinned cangen vcan0 -g 0 -n "$frames" -I i -L 8 -D i
-wait "$recorder"
-status=$? recorder=
 said=$(grep -c "No space left" "$work/err")
-[ "$status" -eq 3 ] && [ "$said" -eq 1 ] && ok "full disk: one line, status 3" ||
-    not_ok "full disk: one line, status 3" "status $status: $(cat "$work/err")"
+kill -0 "$recorder" && [ "$said" -eq 1 ] && ok "full disk: one line at once, and it goes on" ||
+    not_ok "full disk: one line at once, and it goes on" "$(cat "$work/err")"
+end_record
+said=$(grep -c "No space left" "$work/err")
+[ "$status" -eq 3 ] && [ "$said" -eq 2 ] && ok "full disk at the end: status 3, and one line" ||
+    not_ok "full disk at the end: status 3, and one line" "status $status: $(cat "$work/err")"
 "$canp" info --json "$work/small/r" >"$work/info"
 if [ "$(json "$work/out" 'o["frames"]')" = "$(json "$work/info" 'o["frames"]')" ] &&
     [ "$(json "$work/info" 'o["frames"]')" -gt 50000 ]; then
@@ -88,7 +90,9 @@ cut -d'#' -f2 "$work/actual" >"$work/y"
 python3 -c 'import sys
 for n in range(int(sys.argv[1])): print(n.to_bytes(8, "little").hex().upper())' "$(wc -l <"$work/y")" >"$work/x"
 same "full disk: they are the first ones, in order" "$work/x" "$work/y"
-[ "$(json "$work/out" 'o["interfaces"][0]["lost"]["recorder"]')" -gt 0 ] && ok "full disk: the rest is counted as lost" ||
+lost=$(json "$work/out" 'o["lost"]')
+[ "$lost" -gt 0 ] && [ $(($(json "$work/out" 'o["frames"]') + lost)) -eq "$frames" ] &&
+    ok "full disk: the rest, $lost, is counted as lost" ||
     not_ok "full disk: the rest is counted as lost" "$(cat "$work/out")"
 umount "$work/small"
 finish

@@ -15,6 +15,8 @@ struct fake_opts {
     unsigned chan_count;
     unsigned slab_count;
     size_t slab_bytes;
+    void (*notice)(void *user, const char *text); /* from the spill thread */
+    void *user;
 };
 
 static struct canp_recorder *fake_open(const struct fake_opts *opts)
@@ -28,6 +30,8 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     rec->chan_count = opts->chan_count;
     rec->block_bytes = opts->slab_bytes;
     rec->dir = strdup(opts->dir ? opts->dir : "");
+    rec->opts.notice = opts->notice;
+    rec->opts.user = opts->user;
     rec->now_ns = clock_monotonic_ns();
     rec->commit_after_ns = 1000000;
     for (unsigned i = 0; i < rec->chan_count; i++) {

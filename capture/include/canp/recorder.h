@@ -39,6 +39,9 @@ struct canp_recorder_opts {
     uint64_t duration_ns;   /* 0 = until stopped */
     uint64_t frames_max;    /* stop when so many frames are stored; 0 = no limit */
     uint64_t segment_bytes; /* 0 = the writer's default; at least 64 KiB */
+    uint64_t segment_ns;    /* a segment is closed when its first frames are so old; 0 = when it is full */
+    uint64_t keep_segments; /* the oldest are removed when there are more; 0 = keep all */
+    uint64_t keep_bytes;    /* the same by the size of all files (canp/writer.h); 0 = keep all */
     uint64_t sync_ns;       /* 0 = 1 s: what a power cut can take at most */
     bool sync_at_segments;  /* sync only when a segment is full, or at the end */
     bool no_sync;           /* never */
@@ -49,8 +52,10 @@ struct canp_recorder_opts {
                                doubles what is asked) */
     bool no_error_frames;
     bool hw_timestamps;  /* keep the adapter's own stamps beside the kernel's, where the driver has them */
-    size_t slab_bytes;   /* 0 = 256 KiB; 4 KiB .. 16 MiB */
-    unsigned slab_count; /* 0 = 192: with 256 KiB, 10 s of 170,000 classic frames/s in 48 MiB */
+    size_t slab_bytes;   /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
+    unsigned slab_count; /* 0 = by stall_ns; 65536 at most */
+    uint64_t stall_ns; /* 0 = 10 s: so long may the disk stall at 170,000 classic frames of 8 bytes a second,
+                          and nothing is lost. What it takes is allocated at the start: 5 MB a second. */
     enum canp_recorder_io io;
     /* What a user should know: one sentence without newline. Called by the thread in open, then by the spill
      * thread; never by the capture thread. NULL allowed. */
@@ -84,6 +89,7 @@ struct canp_recorder_stats {
     uint64_t lost;        /* sum over interfaces and layers */
     uint64_t duration_ns; /* since frames were really received; stands still at the end */
     uint64_t segments;    /* started */
+    uint64_t removed;     /* of these, by keep_segments, keep_bytes or for want of room */
     uint64_t bytes;       /* committed to segment files */
     uint64_t blocks;
     uint64_t harvests;       /* rounds of the capture thread */
@@ -108,13 +114,20 @@ CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct ca
 
 /*
  * Receives until stopped, or until duration_ns or frames_max is reached; then stores everything and ends the
- * recording. 0; or a negative error (disk full, I/O error: all that was stored before stays readable, frames
- * not stored are counted as lost) with `why` filled. Once per recorder.
+ * recording. 0; or a negative error with `why` filled: all that was stored before stays readable, frames not
+ * stored are counted as lost. Once per recorder.
+ *
+ * A full disk does not end it (with keep_segments or keep_bytes the oldest segment goes, else frames are
+ * dropped, counted, and told by a gap as soon as there is room); it is the error at the end when it is still
+ * full then. An I/O error ends it, unless the next segment can be written.
  */
 CANP_API int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why);
 
 /* Ends canp_recorder_run() soon, also one that has not begun yet. Any thread; async-signal-safe. */
 CANP_API void canp_recorder_stop(struct canp_recorder *rec);
+
+/* Closes the segment soon and begins the next, unless it is empty. Any thread; async-signal-safe. */
+CANP_API void canp_recorder_rotate(struct canp_recorder *rec);
 
 /* Any thread, while running and after. */
 CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);

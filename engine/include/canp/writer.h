@@ -51,6 +51,9 @@ struct canp_writer_stats {
     uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
 };
 
+/* The size that segments get by these options. */
+CANP_API uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts);
+
 /*
  * Starts a new recording in `dir`. Owned: *out, freed by canp_writer_close().
  * Errors: -CANP_E_EXISTS when dir holds segments already (they are left alone), -EINVAL (an option out of its

@@ -1,0 +1,182 @@
+/*
+ * The disk gets full while it is recorded, and has room again, or not before the end: what could not be
+ * stored is counted, to the frame, and told by gaps; gaps and link events that stood in between are told,
+ * too; each is said once. The recorder is real but for its sockets, fallocate() is what fails.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <canp/reader.h>
+
+#include "fake_recorder.h"
+#include "faults.h"
+
+#define T0     INT64_C(1700000000000000000)
+#define CHANS  2U
+#define FRAMES 240000U /* 5.8 MB in all, in segments of 1 MiB, one of which is always ready */
+
+struct said {
+    unsigned full, again, other;
+};
+
+struct sums {
+    uint64_t frames, links, gaps_recorder, gaps_socket;
+    bool in_order;
+};
+
+static void hear(void *user, const char *text)
+{
+    struct said *said = user;
+    if (strstr(text, "until there is room"))
+        said->full++;
+    else if (strstr(text, "there is room again"))
+        said->again++;
+    else
+        said->other++;
+    printf("  says: %s\n", text);
+}
+
+/* Frames from `from` on; every 1000th with three that the socket dropped before it. */
+static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint32_t drops[CHANS])
+{
+    for (unsigned i = from; i < to; i++) {
+        unsigned c = i % CHANS;
+        if (i % 1000 < CHANS)
+            drops[c] += 3;
+        fake_receive_number(rec, c, T0 + i, drops[c], i);
+        if (i % 500 != 499)
+            continue;
+        rec->now_ns = clock_monotonic_ns();
+        for (unsigned k = 0; k < CHANS; k++)
+            atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
+        if (rec->gaps_pending)
+            intake_gaps(rec);
+        intake_commit(rec);
+    }
+}
+
+/* Until the spill thread has taken all. */
+static void settle(struct canp_recorder *rec)
+{
+    intake_commit(rec);
+    while (atomic_load(&rec->slabs_spilled) != rec->slabs_committed)
+        usleep(1000);
+}
+
+static void receive_link(struct canp_recorder *rec, unsigned code)
+{
+    settle(rec); /* so that there is a slab for it */
+    struct canp_link_event event = {.code = code, .bytes = sizeof(event), .name = "fake"};
+    intake_event(rec, 1, CANP_KIND_LINK, T0, &event);
+}
+
+static int read_back(const char *dir, struct sums *sums)
+{
+    struct canp_reader *reader;
+    struct canp_cursor *cursor;
+    struct canp_record r;
+    uint64_t next[CHANS] = {0}, number;
+    *sums = (struct sums){.in_order = true};
+    if (canp_reader_open(dir, &reader, NULL) < 0 || canp_cursor_open(reader, NULL, &cursor) < 0)
+        return -1;
+    while (canp_cursor_next(cursor, &r) == 1) {
+        if (r.kind == CANP_KIND_GAP && r.gap->layer == CANP_LAYER_RECORDER)
+            sums->gaps_recorder += r.gap->lost;
+        else if (r.kind == CANP_KIND_GAP && r.gap->layer == CANP_LAYER_SOCKET)
+            sums->gaps_socket += r.gap->lost;
+        sums->links += r.kind == CANP_KIND_LINK;
+        if (!canp_kind_is_frame(r.kind))
+            continue;
+        memcpy(&number, r.frame->data, 8);
+        sums->in_order &= number >= next[r.channel] && number % CHANS == r.channel;
+        next[r.channel] = number + 1;
+        sums->frames++;
+    }
+    canp_cursor_close(cursor);
+    canp_reader_close(reader);
+    return 0;
+}
+
+static int complain(const char *what, uint64_t is, uint64_t should)
+{
+    fprintf(stderr, "%s: %llu instead of %llu\n", what, (unsigned long long)is, (unsigned long long)should);
+    return 1;
+}
+
+static int judge(const char *dir, const struct canp_recorder_stats *stats, uint64_t socket, bool told)
+{
+    struct sums sums;
+    uint64_t unstored = stats->ifaces[0].lost.recorder + stats->ifaces[1].lost.recorder;
+    if (read_back(dir, &sums) < 0)
+        return complain("not readable", 1, 0);
+    printf("  %llu stored, %llu lost, of which gaps tell %llu; the socket lost %llu\n",
+           (unsigned long long)sums.frames, (unsigned long long)unstored,
+           (unsigned long long)sums.gaps_recorder, (unsigned long long)sums.gaps_socket);
+    if (sums.frames + unstored != FRAMES || stats->frames != sums.frames || unstored == 0)
+        return complain("stored + lost", sums.frames + unstored, FRAMES);
+    if (told && sums.gaps_recorder != unstored)
+        return complain("told by gaps", sums.gaps_recorder, unstored);
+    if (told && sums.gaps_socket != socket)
+        return complain("told by gaps of the socket", sums.gaps_socket, socket);
+    if (told && sums.links != 2)
+        return complain("link events", sums.links, 2);
+    return sums.in_order ? 0 : complain("in order", 0, 1);
+}
+
+/* Full for the middle third, or from there to the end. */
+static int fill_disk(const char *dir, int error, bool again)
+{
+    struct said said = {0};
+    uint32_t drops[CHANS] = {0};
+    struct fake_opts opts = {.dir = dir, .chan_count = CHANS, .slab_count = 64, .slab_bytes = 65536};
+    opts.notice = hear;
+    opts.user = &said;
+    struct canp_recorder *rec = fake_open(&opts);
+    struct canp_recorder_stats stats;
+    receive(rec, 0, FRAMES / 3, drops);
+    settle(rec);
+    fault_arm(FAULT_fallocate, 1, 1000000, error);
+    receive(rec, FRAMES / 3, FRAMES / 2, drops);
+    receive_link(rec, CANP_LINK_DOWN);
+    receive(rec, FRAMES / 2, FRAMES / 4 * 3, drops);
+    receive_link(rec, CANP_LINK_UP);
+    settle(rec);
+    if (again)
+        fault_disarm();
+    sleep(again ? 2 : 0); /* the spill thread looks for room on its own, once a second */
+    receive(rec, FRAMES / 4 * 3, FRAMES, drops);
+    intake_finish(rec);
+    spill_join(rec);
+    fault_disarm();
+    int result = rec->store_error;
+    canp_recorder_stats(rec, &stats);
+    fake_close(rec);
+    if (result != (again ? 0 : error == ENOSPC ? -ENOSPC : -EDQUOT))
+        return complain("result", (uint64_t)-result, (uint64_t)error);
+    if (said.full + said.again + said.other != (again ? 2 : 1))
+        return complain("lines said", said.full + said.again + said.other, again ? 2 : 1);
+    return judge(dir, &stats, drops[0] + drops[1], again);
+}
+
+static int in_new_dir(int error, bool again)
+{
+    char dir[] = "/tmp/canp-full-XXXXXX", command[64];
+    printf("%s, %s\n", strerror(error), again ? "then room again" : "to the end");
+    if (!mkdtemp(dir))
+        return 1;
+    int r = fill_disk(dir, error, again);
+    snprintf(command, sizeof(command), "rm -rf %s", dir);
+    return system(command) == 0 ? r : 1;
+}
+
+int main(void)
+{
+    int r = in_new_dir(ENOSPC, true);
+    if (r == 0)
+        r = in_new_dir(ENOSPC, false);
+    if (r == 0)
+        r = in_new_dir(EDQUOT, true);
+    return r;
+}
