@@ -17,12 +17,12 @@
 
 /* Lanes share an LZ4 block until it holds this much: smaller ones cost size, larger ones cost who reads one
  * id. */
-#define GROUP_PLAIN_BYTES 8192U
+#define GROUP_PLAIN_BYTES 16384U
 #define HC_LEVEL          9
 #define CHANNELS_MAX      256U
 
 /* Worst case of a lane's directory entry, but for its plane masks. */
-#define ENTRY_BYTES_MAX (1 + 2 + 4 + 5 + 3 + 2 * CANP_VARINT_BYTES_MAX + 5 + 8 + 1)
+#define ENTRY_BYTES_MAX (1 + 2 + 4 + 5 + 3 + 1 + 3 * 3 + 2 * CANP_VARINT_BYTES_MAX + 5 + 8 + 1)
 
 uint32_t canp_pack_lz4(struct canp_packer *p, const uint8_t *from, size_t bytes, uint8_t *to, size_t capacity)
 {
@@ -91,15 +91,36 @@ static bool put_payload(struct canp_packer *p, const uint8_t *rows, const struct
     return any != 0;
 }
 
+static uint8_t *put_own(uint8_t *at, uint32_t rows, const struct canp_pack_times *times)
+{
+    at = canp_varint_put(at, canp_zigzag(times->first_ns));
+    if (rows == 1)
+        return at;
+    at = canp_varint_put(at, canp_zigzag(times->period));
+    return canp_varint_put(at, times->stream_bytes);
+}
+
+static uint8_t *put_follow(uint8_t *at, uint32_t l, const struct canp_pack_times *times)
+{
+    const struct canp_pack_follow *f = &times->follow;
+    *at++ = times->k;
+    at = canp_varint_put(at, l - f->leader);
+    at = canp_varint_put(at, f->start);
+    at = canp_varint_put(at, canp_zigzag(f->offset));
+    at = canp_varint_put(at, f->stride);
+    return canp_varint_put(at, times->stream_bytes);
+}
+
 /* A lane's directory entry: what is as in the lane before it, which lies before it in memory, is left out. */
-static uint8_t *put_entry(uint8_t *at, const struct canp_pack_lane *lane, bool first,
+static uint8_t *put_entry(uint8_t *at, const struct canp_pack_lane *lane, uint32_t l,
                           const struct canp_pack_times *times, const uint8_t *masks, bool planes)
 {
-    bool new_tag = first || lane[-1].tag != lane->tag;
+    bool first = l == 0, new_tag = first || lane[-1].tag != lane->tag;
     bool new_head = first || lane[-1].head >> 32 != lane->head >> 32;
     uint32_t id = (uint32_t)lane->head, id_before = new_tag ? 0 : (uint32_t)lane[-1].head;
+    unsigned form_k = times->follows ? CANP_FORM_FOLLOWS : times->k;
     *at++ = (uint8_t)((new_tag ? CANP_FORM_TAG : 0) | (new_head ? CANP_FORM_HEAD : 0) |
-                      (planes ? CANP_FORM_PLANES : 0) | (times->k << CANP_FORM_K_SHIFT));
+                      (planes ? CANP_FORM_PLANES : 0) | (form_k << CANP_FORM_K_SHIFT));
     if (new_tag) {
         memcpy(at, &lane->tag, 2);
         at += 2;
@@ -111,11 +132,7 @@ static uint8_t *put_entry(uint8_t *at, const struct canp_pack_lane *lane, bool f
     }
     at = canp_varint_put(at, id - id_before);
     at = canp_varint_put(at, lane->rows - 1);
-    at = canp_varint_put(at, canp_zigzag(times->first_ns));
-    if (lane->rows > 1) {
-        at = canp_varint_put(at, canp_zigzag(times->period_ns));
-        at = canp_varint_put(at, times->stream_bytes);
-    }
+    at = times->follows ? put_follow(at, l, times) : put_own(at, lane->rows, times);
     if (lane->tag & CANP_TAG_HW_TIME) {
         canp_store_u64(at, times->hw_first);
         at[8] = times->hw_k;
@@ -135,10 +152,10 @@ static bool put_lanes(struct canp_packer *p, const uint8_t *rows, struct section
     for (uint32_t l = 0; l < p->lane_count; l++) {
         const struct canp_pack_lane *lane = &p->sorted[l];
         struct canp_pack_times times = {0};
-        canp_pack_lane_times(p, rows, lane, s->times, &times);
+        canp_pack_lane_times(p, rows, l, s->times, &times);
         s->times += times.stream_bytes;
         bool planes = put_payload(p, rows, lane, s, masks);
-        s->directory = put_entry(s->directory, lane, l == 0, &times, masks, planes);
+        s->directory = put_entry(s->directory, lane, l, &times, masks, planes);
         s->group_lanes++;
         if ((size_t)(s->plain - p->plain) >= GROUP_PLAIN_BYTES && !group_close(p, s))
             return false;
@@ -160,12 +177,13 @@ static int64_t assemble(const struct canp_packer *p, const struct sections *s,
 {
     size_t lane_bytes = (size_t)(s->directory - p->directory);
     size_t table_bytes = (size_t)(s->group_table - p->group_table);
+    bool second = p->follows || p->unit > 1;
     size_t times_bytes = (size_t)(s->times - p->times), groups_bytes = (size_t)(s->groups - p->groups);
     struct canp_pack_header header = {
         .rows_bytes = (uint32_t)rows_bytes,
         .row_count = p->row_count,
         .lane_count = p->lane_count,
-        .version = CANP_PACK_VERSION,
+        .version = second ? CANP_PACK_VERSION_MAX : CANP_PACK_VERSION,
         .order = (uint8_t)plan->order,
         .column_bits = plan->column_bits,
         .directory_bytes = (uint32_t)(lane_bytes + table_bytes),
@@ -173,6 +191,7 @@ static int64_t assemble(const struct canp_packer *p, const struct sections *s,
         .column_bytes = plan->column_bytes,
         .times_bytes = (uint32_t)times_bytes,
         .group_count = s->group_count,
+        .unit = second ? p->unit : 0,
     };
     size_t used = sizeof(header) + lane_bytes + table_bytes + plan->exception_bytes + plan->column_bytes +
                   times_bytes + groups_bytes;
@@ -203,6 +222,8 @@ int64_t canp_pack(struct canp_packer *p, const uint8_t *rows, size_t rows_bytes,
         return r < 0 ? r : 0;
     struct canp_pack_order_plan plan;
     canp_pack_order(p, rows, &plan);
+    p->unit = canp_pack_unit(p);
+    p->follows = false;
     struct sections s = {
         .directory = p->directory,
         .times = p->times,
@@ -219,11 +240,15 @@ int64_t canp_pack(struct canp_packer *p, const uint8_t *rows, size_t rows_bytes,
 
 /* ---- scratch memory ---------------------------------------------------------------------------- */
 
+static size_t rows_max(const struct canp_packer *p)
+{
+    size_t rows = p->max_bytes / 16 + 1;
+    return rows < CANP_PACK_ROWS_MAX ? rows : CANP_PACK_ROWS_MAX;
+}
+
 static void carve_packer(struct canp_packer *p, struct canp_carver *c)
 {
-    size_t bytes = p->max_bytes, rows = bytes / 16 + 1;
-    if (rows > CANP_PACK_ROWS_MAX)
-        rows = CANP_PACK_ROWS_MAX;
+    size_t bytes = p->max_bytes, rows = rows_max(p);
     p->table = canp_carve(c, (size_t)1 << p->table_bits, sizeof(*p->table));
     p->lanes = canp_carve(c, rows, sizeof(*p->lanes));
     p->sorted = canp_carve(c, rows, sizeof(*p->sorted));
@@ -235,7 +260,11 @@ static void carve_packer(struct canp_packer *p, struct canp_carver *c)
     p->by_channel.list = canp_carve(c, rows / 8 + 1, sizeof(*p->by_channel.list));
     p->latest = canp_carve(c, 1 + CHANNELS_MAX, sizeof(*p->latest));
     p->words = canp_carve(c, rows + CANP_PLANES_SLACK, sizeof(*p->words));
+    p->row_times = canp_carve(c, rows, sizeof(*p->row_times));
+    p->position = canp_carve(c, rows, sizeof(*p->position));
+    p->votes = canp_carve(c, rows, sizeof(*p->votes));
     p->steps = canp_carve(c, rows, sizeof(*p->steps));
+    p->follow_steps = canp_carve(c, rows, sizeof(*p->follow_steps));
     p->directory = canp_carve(c, rows * ENTRY_BYTES_MAX + bytes, 1);
     p->exceptions = canp_carve(c, (rows / 8 + 2) * 6, 1);
     p->column = canp_carve(c, rows + 1, 2);
@@ -271,6 +300,7 @@ int canp_packer_open(size_t max_rows_bytes, enum canp_pack_level level, struct c
     c.used_bytes = 0;
     carve_packer(p, &c);
     memset(p->table, 0, sizeof(*p->table) << p->table_bits);
+    memset(p->votes, 0, rows_max(p) * sizeof(*p->votes));
     *out = p;
     return 0;
 }

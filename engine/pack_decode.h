@@ -9,8 +9,9 @@
 /* A lane as its directory entry tells. */
 struct canp_unpack_lane {
     uint64_t head;
-    uint64_t first; /* time of the first row, two's complement */
-    uint64_t period;
+    uint64_t first;  /* time of the first row, two's complement */
+    uint64_t period; /* units; as follower: its offset from its leader */
+    uint64_t pace;   /* typical period, units */
     uint64_t hw_first;
     const uint8_t *stream; /* its times */
     const uint8_t *masks;  /* a plane mask per payload word, NULL when nothing changes */
@@ -18,11 +19,16 @@ struct canp_unpack_lane {
     uint32_t rows;
     uint32_t start;       /* index of its first row among all rows, lane after lane */
     uint32_t plain_bytes; /* its part of its group */
+    uint32_t leader;      /* lane, when it follows */
+    uint32_t leader_row;  /* before its first row */
+    uint32_t stride;      /* leader's rows for each of its own; 0: it follows none */
     uint16_t tag;
     uint16_t row_bytes;
     uint16_t words; /* of payload */
     uint8_t k;
     uint8_t hw_k;
+    uint8_t depth;   /* how many leaders are before it */
+    bool times_told; /* in times[] and hw_times[] */
 };
 
 /* Lanes that share an LZ4 block. */
@@ -44,6 +50,7 @@ struct canp_unpacker {
     size_t max_bytes;
     bool loaded; /* a directory has been read and was in order */
     struct canp_pack_header header;
+    uint64_t unit; /* of times, ns */
     uint32_t exception_count;
     uint32_t channels;      /* how many there are */
     const uint8_t *column;  /* as stored */
@@ -87,8 +94,8 @@ static inline bool canp_unpack_wants(const struct canp_unpack_choice *c, uint32_
     return lane >= c->first && lane < c->end && (!c->chosen || c->chosen[lane]);
 }
 
-/* Decodes the times of a lane into times[] and hw_times[]. */
-int canp_unpack_times(struct canp_unpacker *u, const struct canp_unpack_lane *lane);
+/* Decodes the times of a lane, and before them its leaders', into times[] and hw_times[]. */
+int canp_unpack_times(struct canp_unpacker *u, uint32_t l);
 
 /*
  * Fills place[] for the wanted rows: offsets in the output, in recorded order. The times of the lanes that

@@ -17,6 +17,8 @@ struct canp_pack_lane {
     uint32_t rows;
     uint32_t start; /* index of its first row among all rows, lane after lane */
     uint32_t next;  /* while gathering: index of its next row */
+    uint64_t pace;  /* its typical period, in units */
+    uint8_t depth;  /* how many leaders are before it */
 };
 
 /* A row that is not where the time order puts it. */
@@ -44,6 +46,8 @@ struct canp_packer {
     uint16_t epoch;
     uint32_t lane_count;
     uint32_t row_count;
+    uint32_t unit;                          /* ns: all distances between times are multiples of it */
+    bool follows;                           /* a lane does */
     uint32_t *table;                        /* hash -> epoch << 16 | lane by first appearance */
     struct canp_pack_lane *lanes;           /* by first appearance */
     struct canp_pack_lane *sorted;          /* in directory order */
@@ -55,7 +59,11 @@ struct canp_packer {
     struct canp_pack_exceptions by_channel; /* if ordered by time within each channel */
     struct canp_pack_latest *latest;        /* of the block, and of each channel class */
     uint64_t *words;                        /* one column of payload words of a lane */
+    uint64_t *row_times;                    /* of the rows, lane after lane */
+    uint16_t *position;                     /* of the rows in the block, lane after lane */
+    uint16_t *votes;                        /* lanes that come before another, all zero between lanes */
     uint64_t *steps;                        /* differences of times of a lane */
+    uint64_t *follow_steps;                 /* the same, from its leader's */
     uint8_t *directory;                     /* the sections as they grow */
     uint8_t *exceptions;
     uint8_t *column;
@@ -88,16 +96,39 @@ void canp_pack_order(struct canp_packer *p, const uint8_t *rows, struct canp_pac
 uint32_t canp_pack_lz4(struct canp_packer *p, const uint8_t *from, size_t bytes, uint8_t *to,
                        size_t capacity);
 
+/* What all distances between times are multiples of, ns. */
+uint32_t canp_pack_unit(const struct canp_packer *p);
+
+/* How a lane follows another. */
+struct canp_pack_follow {
+    uint32_t leader;
+    uint32_t start; /* the leader's row before the lane's first */
+    uint32_t stride;
+    int64_t offset; /* units */
+};
+
+/* Finds a leader for lane l whose times tell those of lane l in fewer bits than steps[] does. Then fills
+ * follow_steps[] and the lane's depth and pace. */
+bool canp_pack_follow(struct canp_packer *p, uint32_t l, struct canp_pack_follow *out);
+
+/* Bits that a number takes, without what the code adds. */
+static inline unsigned canp_number_bits(uint64_t number)
+{
+    return 64U - (unsigned)__builtin_clzll(number | 1);
+}
+
 /* Codes the times (and hardware stamps) of one lane: the lane's directory fields and its bit stream. */
 struct canp_pack_times {
+    bool follows;
+    struct canp_pack_follow follow;
     int64_t first_ns;
-    int64_t period_ns;
+    int64_t period;    /* units */
     uint64_t hw_first; /* hardware stamp of the first row minus first_ns */
     uint8_t k;
     uint8_t hw_k;
     uint32_t stream_bytes;
 };
-void canp_pack_lane_times(struct canp_packer *p, const uint8_t *rows, const struct canp_pack_lane *lane,
-                          uint8_t *stream, struct canp_pack_times *out);
+void canp_pack_lane_times(struct canp_packer *p, const uint8_t *rows, uint32_t l, uint8_t *stream,
+                          struct canp_pack_times *out);
 
 #endif

@@ -12,7 +12,8 @@
 
 #include <canp/rows.h>
 
-#define CANP_PACK_VERSION 1
+#define CANP_PACK_VERSION     1 /* without leaders and units */
+#define CANP_PACK_VERSION_MAX 2
 
 /* How the recorded order is stored. */
 enum canp_pack_order {
@@ -26,7 +27,7 @@ struct canp_pack_header {
     uint32_t rows_bytes;      /* of the restored rows */
     uint32_t row_count;       /* 1..CANP_PACK_ROWS_MAX */
     uint32_t lane_count;      /* 1..row_count */
-    uint8_t version;          /* CANP_PACK_VERSION */
+    uint8_t version;          /* 1..CANP_PACK_VERSION_MAX */
     uint8_t order;            /* enum canp_pack_order */
     uint8_t column_bits;      /* per row in the order column: 0, 1, 2, 4, 8 or 16 */
     uint8_t zero;             /* 0 */
@@ -35,7 +36,7 @@ struct canp_pack_header {
     uint32_t column_bytes;    /* as stored; plain when of the plain size, else an LZ4 block */
     uint32_t times_bytes;     /* all lanes' bit streams */
     uint32_t group_count;     /* LZ4 blocks of payload */
-    uint32_t zero2;           /* 0 */
+    uint32_t unit;            /* of time differences, ns; version 1: 0, meant is 1 */
 };
 _Static_assert(sizeof(struct canp_pack_header) == 40, "packed header");
 _Static_assert(offsetof(struct canp_pack_header, version) == 12, "packed header");
@@ -50,6 +51,7 @@ _Static_assert(offsetof(struct canp_pack_header, group_count) == 32, "packed hea
 #define CANP_FORM_HEAD      0x02U /* bytes 4..7 of the head follow, else the lane before's */
 #define CANP_FORM_PLANES    0x04U /* plane masks follow, else none of its payload bytes ever changes */
 #define CANP_FORM_K_SHIFT   3
+#define CANP_FORM_FOLLOWS   31U /* in place of k: a leader, and k in a byte of its own; version 2 */
 #define CANP_PACK_K_MAX     24U /* so that a code fits one 64 bit load, see canp_bits_get() */
 #define CANP_PACK_ESCAPE    16U /* so many zero bits announce a plain 64 bit value */
 #define CANP_PACK_WORDS_MAX (CANP_ROW_BYTES_MAX / 8)

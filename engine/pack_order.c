@@ -49,6 +49,8 @@ static void walk(struct canp_packer *p, const uint8_t *rows)
         int64_t time = (int64_t)canp_load_u64(rows + at) >> CANP_ROW_TIME_SHIFT;
         p->lane_of_row[i] = (uint16_t)l;
         p->source[index] = at;
+        p->row_times[index] = (uint64_t)time;
+        p->position[index] = (uint16_t)i;
         at += lane->row_bytes;
         if (!follows(&p->latest[0], time, l))
             exception_add(&p->by_time, max, i, index);

@@ -1,16 +1,36 @@
 /*
  * Packing, third part: a lane's times. Most lanes are periodic, so a time is coded as its distance from the
- * one before less the lane's period, in exponential Golomb codes whose order fits the lane's jitter. A
- * hardware stamp is coded as the change of its distance from the time.
+ * one before less the lane's period, in exponential Golomb codes whose order fits the lane's jitter; or as
+ * its distance from a leader's (pack_follow.c). A hardware stamp is coded as the change of its distance from
+ * the time.
  *
  * Invariant: all arithmetic is modulo 2^64, so that any times come back exactly. One thread per packer.
  */
 #include "pack_encode.h"
 
 #include "pack_bits.h"
+#include "pack_follow.h"
 
 #define SAMPLES        31U
+#define UNIT_MAX       1000000000U
 #define CLOSE_LOOK_MIN 40U /* values; for fewer it does not pay */
+
+/* What all distances between times are multiples of: 1 where the clock tells nanoseconds. */
+uint32_t canp_pack_unit(const struct canp_packer *p)
+{
+    uint64_t first = p->row_times[0], unit = UNIT_MAX;
+    for (uint32_t i = 1; i < p->row_count; i++) {
+        uint64_t a = canp_time_distance(p->row_times[i], first);
+        if (a % 1000 != 0)
+            return 1;
+        while (a % unit != 0) {
+            uint64_t rest = a % unit;
+            a = unit;
+            unit = rest;
+        }
+    }
+    return p->row_count > 1 ? (uint32_t)unit : 1;
+}
 
 /* About the median of the n differences: the middle one of some of them. */
 static int64_t typical(const uint64_t *steps, uint32_t n)
@@ -46,7 +66,7 @@ static uint64_t bits_taken(const uint64_t *values, uint32_t n, uint32_t stride, 
  */
 static uint8_t choose_k(const uint64_t *values, uint32_t n)
 {
-    uint32_t count[67] = {0}, stride = n / 512 + 1;
+    uint32_t count[67] = {0}, stride = n / 256 + 1;
     unsigned fewest = 64, most = 0;
     int64_t sum = 0, seen = 0;
     for (uint32_t i = 0; i < n; i += stride, seen++) {
@@ -88,49 +108,63 @@ static void put_values(struct canp_bits_out *bits, const uint64_t *values, uint3
         canp_bits_put(bits, values[i], k);
 }
 
-static uint64_t row_time(const uint8_t *row)
+/* The lane's own numbers, in steps[]. */
+static void own_steps(struct canp_packer *p, struct canp_pack_lane *lane, struct canp_pack_times *out)
 {
-    return (uint64_t)((int64_t)canp_load_u64(row) >> CANP_ROW_TIME_SHIFT);
-}
-
-static void put_times(struct canp_packer *p, const uint8_t *rows, const struct canp_pack_lane *lane,
-                      struct canp_bits_out *bits, struct canp_pack_times *out)
-{
-    const uint32_t *source = p->source + lane->start;
-    uint64_t *steps = p->steps, before = row_time(rows + source[0]);
+    const uint64_t *times = p->row_times + lane->start;
+    uint64_t *steps = p->steps;
     uint32_t n = lane->rows - 1;
-    out->first_ns = (int64_t)before;
-    out->period_ns = 0;
-    out->k = 0;
-    if (n == 0)
-        return;
-    for (uint32_t i = 0; i < n; i++) {
-        uint64_t time = row_time(rows + source[i + 1]);
-        steps[i] = time - before;
-        before = time;
-    }
-    out->period_ns = typical(steps, n);
     for (uint32_t i = 0; i < n; i++)
-        steps[i] = canp_zigzag((int64_t)(steps[i] - (uint64_t)out->period_ns));
-    out->k = choose_k(steps, n);
-    put_values(bits, steps, n, out->k);
+        steps[i] = times[i + 1] - times[i];
+    if (p->unit > 1) {
+        for (uint32_t i = 0; i < n; i++)
+            steps[i] = (uint64_t)((int64_t)steps[i] / (int64_t)p->unit);
+    }
+    out->first_ns = (int64_t)times[0];
+    out->period = typical(steps, n);
+    for (uint32_t i = 0; i < n; i++)
+        steps[i] = canp_zigzag((int64_t)(steps[i] - (uint64_t)out->period));
+    lane->pace = (uint64_t)out->period;
 }
 
-/* Hardware stamp of a row minus its time. */
-static uint64_t hw_distance(const uint8_t *row, const struct canp_pack_lane *lane)
+static void put_times(struct canp_packer *p, uint32_t l, struct canp_bits_out *bits,
+                      struct canp_pack_times *out)
 {
-    return canp_load_u64(row + lane->row_bytes - 8) - row_time(row);
+    struct canp_pack_lane *lane = &p->sorted[l];
+    out->follows = false;
+    out->period = 0;
+    out->k = 0;
+    lane->depth = 0;
+    lane->pace = 0;
+    if (lane->rows == 1) {
+        out->first_ns = (int64_t)p->row_times[lane->start];
+        return;
+    }
+    own_steps(p, lane, out);
+    out->follows = canp_pack_follow(p, l, &out->follow);
+    p->follows |= out->follows;
+    const uint64_t *numbers = out->follows ? p->follow_steps : p->steps;
+    uint32_t n = lane->rows - !out->follows;
+    out->k = choose_k(numbers, n);
+    put_values(bits, numbers, n, out->k);
+}
+
+/* Hardware stamp of the lane's i-th row minus its time. */
+static uint64_t hw_distance(const struct canp_packer *p, const uint8_t *rows,
+                            const struct canp_pack_lane *lane, uint32_t i)
+{
+    const uint8_t *row = rows + p->source[lane->start + i];
+    return canp_load_u64(row + lane->row_bytes - 8) - p->row_times[lane->start + i];
 }
 
 static void put_hw_times(struct canp_packer *p, const uint8_t *rows, const struct canp_pack_lane *lane,
                          struct canp_bits_out *bits, struct canp_pack_times *out)
 {
-    const uint32_t *source = p->source + lane->start;
-    uint64_t before = hw_distance(rows + source[0], lane);
+    uint64_t before = hw_distance(p, rows, lane, 0);
     uint32_t n = lane->rows - 1;
     out->hw_first = before;
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t distance = hw_distance(rows + source[i + 1], lane);
+        uint64_t distance = hw_distance(p, rows, lane, i + 1);
         p->steps[i] = canp_zigzag((int64_t)(distance - before));
         before = distance;
     }
@@ -138,11 +172,12 @@ static void put_hw_times(struct canp_packer *p, const uint8_t *rows, const struc
     put_values(bits, p->steps, n, out->hw_k);
 }
 
-void canp_pack_lane_times(struct canp_packer *p, const uint8_t *rows, const struct canp_pack_lane *lane,
-                          uint8_t *stream, struct canp_pack_times *out)
+void canp_pack_lane_times(struct canp_packer *p, const uint8_t *rows, uint32_t l, uint8_t *stream,
+                          struct canp_pack_times *out)
 {
+    const struct canp_pack_lane *lane = &p->sorted[l];
     struct canp_bits_out bits = {.at = stream};
-    put_times(p, rows, lane, &bits, out);
+    put_times(p, l, &bits, out);
     if (lane->tag & CANP_TAG_HW_TIME)
         put_hw_times(p, rows, lane, &bits, out);
     out->stream_bytes = (uint32_t)(canp_bits_finish(&bits) - stream);

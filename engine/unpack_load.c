@@ -7,10 +7,13 @@
  * and the unpacker's size. One thread per unpacker.
  */
 #include "pack_decode.h"
+#include "pack_follow.h"
 
 static bool header_is_valid(const struct canp_unpacker *u, const struct canp_pack_header *h)
 {
-    return h->version == CANP_PACK_VERSION && h->zero == 0 && h->zero2 == 0 && h->order <= CANP_ORDER_LANE &&
+    bool first = h->version == CANP_PACK_VERSION && h->unit == 0;
+    bool second = h->version == CANP_PACK_VERSION_MAX && h->unit != 0;
+    return (first || second) && h->zero == 0 && h->order <= CANP_ORDER_LANE &&
            h->rows_bytes <= u->max_bytes && h->row_count >= 1 && h->row_count <= CANP_PACK_ROWS_MAX &&
            (uint64_t)h->row_count * 16 <= h->rows_bytes && h->lane_count >= 1 &&
            h->lane_count <= h->row_count && h->group_count <= h->lane_count;
@@ -54,23 +57,54 @@ static void read_head(struct canp_input *in, uint8_t form, const struct canp_unp
     lane->head = id | ((uint64_t)head_high << 32);
 }
 
-/* Rows and times. False when there are more rows or bytes than are left. */
-static bool read_counts(struct canp_input *in, struct canp_unpack_lane *lane, uint32_t rows_left,
+/* The lane's part of the times. */
+static bool read_stream(struct canp_input *in, struct canp_unpack_lane *lane, struct canp_input *times)
+{
+    uint64_t bytes = canp_varint_get(in);
+    if (bytes > UINT32_MAX || !(lane->stream = canp_input_take(times, bytes)))
+        return false;
+    lane->stream_bytes = (uint32_t)bytes;
+    return in->ok;
+}
+
+/* A lane whose times are told by another's, which stands before it. */
+static bool read_follow(struct canp_unpacker *u, struct canp_input *in, struct canp_unpack_lane *lane,
                         struct canp_input *times)
+{
+    const uint8_t *k = canp_input_take(in, 1);
+    uint64_t back = canp_varint_get(in), row = canp_varint_get(in);
+    lane->period = (uint64_t)canp_unzigzag(canp_varint_get(in));
+    uint64_t stride = canp_varint_get(in), number = (uint64_t)(lane - u->lanes);
+    if (!in->ok || *k > CANP_PACK_K_MAX || back == 0 || back > number || stride == 0 ||
+        stride > CANP_FOLLOW_STRIDE_MAX)
+        return false;
+    const struct canp_unpack_lane *leader = lane - back;
+    if (row >= leader->rows || leader->depth >= CANP_FOLLOW_DEPTH_MAX)
+        return false;
+    lane->k = *k;
+    lane->leader = (uint32_t)(number - back);
+    lane->leader_row = (uint32_t)row;
+    lane->stride = (uint32_t)stride;
+    lane->pace = leader->pace * stride;
+    lane->depth = (uint8_t)(leader->depth + 1);
+    return read_stream(in, lane, times);
+}
+
+/* Rows and times. False when there are more rows or bytes than are left. */
+static bool read_counts(struct canp_unpacker *u, struct canp_input *in, struct canp_unpack_lane *lane,
+                        uint32_t rows_left, struct canp_input *times)
 {
     uint64_t more = canp_varint_get(in);
     if (!in->ok || more >= rows_left)
         return false;
     lane->rows = (uint32_t)more + 1;
+    if (lane->k == CANP_FORM_FOLLOWS)
+        return read_follow(u, in, lane, times);
     lane->first = (uint64_t)canp_unzigzag(canp_varint_get(in));
-    if (lane->rows > 1) {
-        lane->period = (uint64_t)canp_unzigzag(canp_varint_get(in));
-        uint64_t bytes = canp_varint_get(in);
-        if (bytes > UINT32_MAX || !(lane->stream = canp_input_take(times, bytes)))
-            return false;
-        lane->stream_bytes = (uint32_t)bytes;
-    }
-    return in->ok;
+    if (lane->rows == 1)
+        return in->ok;
+    lane->period = lane->pace = (uint64_t)canp_unzigzag(canp_varint_get(in));
+    return read_stream(in, lane, times);
 }
 
 /* Hardware stamps and plane masks; how many bytes of payload are in the group. */
@@ -104,10 +138,11 @@ static bool read_lane(struct canp_unpacker *u, struct canp_input *in, struct can
         return false;
     memset(lane, 0, sizeof(*lane));
     lane->k = *form >> CANP_FORM_K_SHIFT;
-    if (lane->k > CANP_PACK_K_MAX)
+    bool follows = lane->k == CANP_FORM_FOLLOWS && u->header.version != CANP_PACK_VERSION;
+    if (lane->k > CANP_PACK_K_MAX && !follows)
         return false;
     read_head(in, *form, before, lane);
-    return in->ok && set_row_size(u, before, lane) && read_counts(in, lane, rows_left, times) &&
+    return in->ok && set_row_size(u, before, lane) && read_counts(u, in, lane, rows_left, times) &&
            read_rest(in, *form, lane);
 }
 
@@ -229,6 +264,7 @@ int canp_unpack_load(struct canp_unpacker *u, const uint8_t *packed, size_t pack
     struct canp_input in = {packed + sizeof(*h), packed + packed_bytes, true};
     if (!header_is_valid(u, h) || packed_bytes % 8 != 0)
         return -CANP_E_DAMAGED;
+    u->unit = h->unit ? h->unit : 1;
     struct canp_input directory = section(&in, h->directory_bytes),
                       exceptions = section(&in, h->exception_bytes);
     struct canp_input column = section(&in, h->column_bytes), times = section(&in, h->times_bytes);

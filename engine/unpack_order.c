@@ -1,5 +1,5 @@
 /*
- * Unpacking, second part: times, and from them the recorded order.
+ * Unpacking, third part: from the times the recorded order.
  *
  * Invariant: whatever the times are, every wanted row gets a place of its own in the output, and the sorting
  * is bounded: a bucket sort whose insertion phase has a budget, then a radix sort. One thread per unpacker.
@@ -8,41 +8,11 @@
 
 #include <lz4.h>
 
-#include "pack_bits.h"
-
 #define TIME_BIAS (UINT64_C(1) << 47)
-
-/* ---- times ------------------------------------------------------------------------------------- */
-
-int canp_unpack_times(struct canp_unpacker *u, const struct canp_unpack_lane *lane)
-{
-    struct canp_bits_in bits = {.base = lane->stream, .end = (size_t)lane->stream_bytes * 8};
-    uint64_t *times = u->times + lane->start, time = lane->first, range = (time + TIME_BIAS) >> 48;
-    uint32_t rows = lane->rows;
-    times[0] = time;
-    for (uint32_t i = 1; i < rows; i++) {
-        time += lane->period + (uint64_t)canp_unzigzag(canp_bits_get(&bits, lane->k));
-        range |= (time + TIME_BIAS) >> 48; /* rows hold 48 bits of it */
-        times[i] = time;
-    }
-    if (lane->tag & CANP_TAG_HW_TIME) {
-        uint64_t *hw = u->hw_times + lane->start, distance = lane->hw_first;
-        hw[0] = distance + times[0];
-        for (uint32_t i = 1; i < rows; i++) {
-            distance += (uint64_t)canp_unzigzag(canp_bits_get(&bits, lane->hw_k));
-            hw[i] = distance + times[i];
-        }
-    }
-    return range || bits.at > bits.end ? -CANP_E_DAMAGED : 0;
-}
 
 /* ---- sorting ----------------------------------------------------------------------------------- */
 
 /* Keys hold a time in the upper 48 bits and a row index in the lower 16. */
-static inline uint64_t key_time(uint64_t key)
-{
-    return key >> 16;
-}
 
 static void radix_sort(struct canp_unpacker *u, uint32_t n)
 {
@@ -71,13 +41,12 @@ static void spread(struct canp_unpacker *u, uint32_t n, uint64_t low, uint64_t h
     uint32_t count = 64;
     while (count < n && count < CANP_UNPACK_BUCKETS_MAX)
         count *= 2;
-    unsigned shift = 0;
-    while ((key_time(high) - key_time(low)) >> shift >= count)
+    unsigned shift = 16;
+    while ((high - low) >> shift >= count)
         shift++;
     memset(u->buckets, 0, count * sizeof(*u->buckets));
-    uint64_t base = key_time(low);
     for (uint32_t i = 0; i < n; i++)
-        u->buckets[(key_time(u->keys2[i]) - base) >> shift]++;
+        u->buckets[(u->keys2[i] - low) >> shift]++;
     uint16_t sum = 0;
     for (uint32_t b = 0; b < count; b++) {
         uint16_t in_bucket = u->buckets[b];
@@ -85,7 +54,7 @@ static void spread(struct canp_unpacker *u, uint32_t n, uint64_t low, uint64_t h
         sum = (uint16_t)(sum + in_bucket);
     }
     for (uint32_t i = 0; i < n; i++)
-        u->keys[u->buckets[(key_time(u->keys2[i]) - base) >> shift]++] = u->keys2[i];
+        u->keys[u->buckets[(u->keys2[i] - low) >> shift]++] = u->keys2[i];
 }
 
 /* Puts nearly sorted keys in order; false when it would take too long. */
@@ -107,37 +76,60 @@ static bool insertion_sort(uint64_t *keys, uint32_t n)
     return true;
 }
 
-/* Row indexes of the wanted lanes of [first, end) that are no exceptions, in order of (time, index). */
-static uint32_t sort_rows(struct canp_unpacker *u, uint32_t first, uint32_t end,
-                          const struct canp_unpack_choice *choice, uint32_t *out)
+/* Keys being listed: where the next goes, and their bounds. */
+struct listing {
+    uint64_t *end;
+    uint64_t low;
+    uint64_t high;
+};
+
+static inline void list_key(struct listing *list, uint64_t key)
 {
-    uint64_t low = UINT64_MAX, high = 0, before = 0;
-    uint32_t n = 0;
-    bool sorted = true;
+    *list->end++ = key;
+    list->low = key < list->low ? key : list->low;
+    list->high = key > list->high ? key : list->high;
+}
+
+static void list_lane(const struct canp_unpacker *u, const struct canp_unpack_lane *lane, struct listing *out)
+{
+    struct listing list = *out;
+    const uint64_t *times = u->times;
+    uint32_t i = lane->start, end = lane->start + lane->rows;
+    for (; i < end && u->exception_count == 0; i++)
+        list_key(&list, ((times[i] + TIME_BIAS) << 16) | i);
+    for (; i < end; i++) {
+        if (!((u->excepted[i / 64] >> (i & 63)) & 1))
+            list_key(&list, ((times[i] + TIME_BIAS) << 16) | i);
+    }
+    *out = list;
+}
+
+/* Keys of the wanted lanes of [first, end) that are no exceptions, in order of (time, index); *n of them. */
+static const uint64_t *sort_rows(struct canp_unpacker *u, uint32_t first, uint32_t end,
+                                 const struct canp_unpack_choice *choice, uint32_t *n)
+{
+    struct listing list = {u->keys2, UINT64_MAX, 0};
     for (uint32_t l = first; l < end; l++) {
-        const struct canp_unpack_lane *lane = &u->lanes[l];
-        if (choice->chosen && !choice->chosen[l])
-            continue;
-        for (uint32_t i = lane->start; i < lane->start + lane->rows; i++) {
-            if (u->exception_count && (u->excepted[i / 64] >> (i & 63)) & 1)
-                continue;
-            uint64_t key = ((u->times[i] + TIME_BIAS) << 16) | i;
-            u->keys2[n++] = key;
-            low = key < low ? key : low;
-            high = key > high ? key : high;
-            sorted &= key >= before;
-            before = key;
-        }
+        if (!choice->chosen || choice->chosen[l])
+            list_lane(u, &u->lanes[l], &list);
     }
-    const uint64_t *keys = u->keys2;
-    if (!sorted) {
-        spread(u, n, low, high);
-        if (!insertion_sort(u->keys, n)) {
-            memcpy(u->keys, u->keys2, n * sizeof(*u->keys));
-            radix_sort(u, n);
-        }
-        keys = u->keys;
+    uint32_t count = *n = (uint32_t)(list.end - u->keys2);
+    if (count == 0)
+        return u->keys;
+    spread(u, count, list.low, list.high);
+    if (!insertion_sort(u->keys, count)) {
+        memcpy(u->keys, u->keys2, count * sizeof(*u->keys));
+        radix_sort(u, count);
     }
+    return u->keys;
+}
+
+/* The same as row indexes; how many. */
+static uint32_t sort_indexes(struct canp_unpacker *u, uint32_t first, uint32_t end,
+                             const struct canp_unpack_choice *choice, uint32_t *out)
+{
+    uint32_t n;
+    const uint64_t *keys = sort_rows(u, first, end, choice, &n);
     for (uint32_t i = 0; i < n; i++)
         out[i] = keys[i] & 0xFFFF;
     return n;
@@ -150,7 +142,7 @@ static int decode_times(struct canp_unpacker *u, const struct canp_unpack_choice
     for (uint32_t l = choice->first; l < choice->end; l++) {
         if (!canp_unpack_wants(choice, l))
             continue;
-        int r = canp_unpack_times(u, &u->lanes[l]);
+        int r = canp_unpack_times(u, l);
         if (r < 0)
             return r;
     }
@@ -204,7 +196,7 @@ static uint32_t sort_channels(struct canp_unpacker *u, const struct canp_unpack_
                                               (uint8_t)u->lanes[end].tag == (uint8_t)u->lanes[first].tag))
             end++;
         u->next[2 * classes] = filled;
-        filled += sort_rows(u, first, end, all, u->sorted + filled);
+        filled += sort_indexes(u, first, end, all, u->sorted + filled);
         u->next[2 * classes++ + 1] = filled;
         first = end;
     }
@@ -244,6 +236,19 @@ static void place_uniform(struct canp_unpacker *u)
         u->place[u->sequence[i]] = i * u->uniform_bytes;
 }
 
+/* The usual block: rows of one size, in order of time. */
+static int place_by_time(struct canp_unpacker *u, const struct canp_unpack_choice *all)
+{
+    int r = decode_times(u, all);
+    if (r < 0)
+        return r;
+    uint32_t n, bytes = u->uniform_bytes, at = 0;
+    const uint64_t *keys = sort_rows(u, 0, u->header.lane_count, all, &n);
+    for (uint32_t i = 0; i < n; i++, at += bytes)
+        u->place[keys[i] & 0xFFFF] = at;
+    return 0;
+}
+
 /* Places of the wanted rows, and their positions, from the sequence of the first `count` rows in it. */
 static void place_chosen(struct canp_unpacker *u, const struct canp_unpack_choice *choice, uint32_t count,
                          uint32_t *positions)
@@ -265,11 +270,12 @@ static void place_chosen(struct canp_unpacker *u, const struct canp_unpack_choic
 }
 
 /* A lane's rows follow each other in the order they have. */
-static int place_lane(struct canp_unpacker *u, const struct canp_unpack_lane *lane)
+static int place_lane(struct canp_unpacker *u, uint32_t l)
 {
+    const struct canp_unpack_lane *lane = &u->lanes[l];
     for (uint32_t i = 0; i < lane->rows; i++)
         u->place[lane->start + i] = i * lane->row_bytes;
-    return canp_unpack_times(u, lane);
+    return canp_unpack_times(u, l);
 }
 
 /* The lane that a row belongs to. */
@@ -307,20 +313,23 @@ static bool times_suffice(const struct canp_unpacker *u, const struct canp_unpac
 int canp_unpack_place(struct canp_unpacker *u, const struct canp_unpack_choice *choice, uint32_t *positions)
 {
     if (!positions && choice->end - choice->first == 1)
-        return place_lane(u, &u->lanes[choice->first]);
+        return place_lane(u, choice->first);
     if (!positions && choice->chosen && times_suffice(u, choice)) {
         int r = decode_times(u, choice);
         if (r < 0)
             return r;
-        uint32_t count = sort_rows(u, choice->first, choice->end, choice, u->sequence);
+        uint32_t count = sort_indexes(u, choice->first, choice->end, choice, u->sequence);
         place_chosen(u, choice, count, NULL);
         return 0;
     }
+    bool whole = !choice->chosen && choice->end - choice->first == u->header.lane_count;
+    bool uniform = whole && u->uniform_bytes && !positions;
+    if (uniform && u->header.order == CANP_ORDER_TIME && u->exception_count == 0)
+        return place_by_time(u, choice);
     int r = order_all(u);
     if (r < 0)
         return r;
-    if (!choice->chosen && choice->end - choice->first == u->header.lane_count && u->uniform_bytes &&
-        !positions)
+    if (uniform)
         place_uniform(u);
     else
         place_chosen(u, choice, u->header.row_count, positions);

@@ -120,10 +120,29 @@ def row_sizes(tag, head):
     return 8 + (body + 7) // 8 * 8
 
 
+def distance(a, b):
+    d = (a - b) & U64
+    return min(d, (1 << 64) - d)
+
+
+def nearest(leader, at, time):
+    """The leader's row nearest to a time: up to eight rows forward, or else backward."""
+    for step in 1, -1:
+        start = at
+        while (0 <= at + step < len(leader) and abs(at - start) < 8
+               and distance(leader[at + step], time) < distance(leader[at], time)):
+            at += step
+        if at != start:
+            break
+    return at
+
+
 class Lane:
-    def __init__(self, entry, before, times):
+    def __init__(self, entry, lanes, times, version, unit):
+        before = lanes[-1] if lanes else First
         form = entry.take(1)[0]
         k = form >> 3
+        follows = k == 31 and version == 2
         identifier = struct.unpack("<I", before.head[:4])[0]
         self.tag, high = before.tag, before.head[4:]
         if form & 1:
@@ -136,25 +155,48 @@ class Lane:
         plain_row = row_sizes(self.tag, self.head)
         self.words = (plain_row - 16) // 8
         self.row_bytes = plain_row + (8 if self.tag & HW_TIME else 0)
-        time, period, part = entry.zigzag(), 0, b""
-        if self.rows > 1:
-            period = entry.zigzag()
+        part = b""
+        self.pace = 0
+        if follows:
+            k = entry.take(1)[0]
+            leader = lanes[len(lanes) - entry.varint()]
+            at, offset, stride = entry.varint(), entry.zigzag(), entry.varint()
+            self.pace = leader.pace * stride & U64
             part = times.take(entry.varint())
+        else:
+            time = entry.zigzag()
+            if self.rows > 1:
+                period = entry.zigzag()
+                self.pace = period & U64
+                part = times.take(entry.varint())
+        if k > 24:
+            raise Damaged("k")
         bits = Bits(part)
-        distance = hw_k = 0
+        apart = hw_k = 0
         if self.tag & HW_TIME:
-            distance, hw_k = struct.unpack("<QB", entry.take(9))
+            apart, hw_k = struct.unpack("<QB", entry.take(9))
         self.masks = entry.take(self.words) if form & 4 else bytes(self.words)
-        self.times = [time]
-        for _ in range(self.rows - 1):
-            time = signed(time + period + unzigzag(bits.golomb(k)))
-            self.times.append(time)
+        self.times = []
+        if follows:
+            for _ in range(self.rows):
+                at = min(at, leader.rows - 1)
+                number = bits.golomb(k)
+                beside = leader.times[at] + unit * unzigzag(number)
+                self.times.append(signed(beside + unit * offset))
+                if number > leader.pace:
+                    at = nearest(leader.times, at, beside)
+                at += stride
+        else:
+            self.times = [time]
+            for _ in range(self.rows - 1):
+                time = signed(time + unit * (period + unzigzag(bits.golomb(k))))
+                self.times.append(time)
         self.hw = []
         if self.tag & HW_TIME:
-            self.hw = [distance + self.times[0]]
+            self.hw = [apart + self.times[0]]
             for i in range(1, self.rows):
-                distance += unzigzag(bits.golomb(hw_k))
-                self.hw.append(distance + self.times[i])
+                apart += unzigzag(bits.golomb(hw_k))
+                self.hw.append(apart + self.times[i])
         self.planes = sum(bin(m).count("1") for m in self.masks)
         self.plain_bytes = 8 * self.words + self.planes * (self.rows - 1)
 
@@ -199,18 +241,17 @@ def unpack(payload):
     if len(payload) < 48 or len(payload) % 8:
         raise Damaged("size")
     (row_bytes, row_count, lane_count, version, order, column_bits, zero, d, e, c, t, group_count,
-     zero2) = struct.unpack_from("<IIIBBBBIIIIII", payload)
-    if version != 1 or order > 2 or zero or zero2:
+     unit) = struct.unpack_from("<IIIBBBBIIIIII", payload)
+    if version not in (1, 2) or order > 2 or zero or (unit > 0) != (version == 2):
         raise Damaged("header")
     rest = Input(payload)
     rest.take(40)
     directory, exceptions = Input(rest.take(d)), Input(rest.take(e))
     column, times = rest.take(c), Input(rest.take(t))
 
-    lanes, before = [], First
+    lanes = []
     for _ in range(lane_count):
-        before = Lane(directory, before, times)
-        lanes.append(before)
+        lanes.append(Lane(directory, lanes, times, version, unit or 1))
     by_index = []
     next_lane = 0
     for _ in range(group_count):

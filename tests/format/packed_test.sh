@@ -10,4 +10,4 @@ trap 'rm -rf "$tmp"' EXIT
 python3 "$here/canp_unpack.py" "$tmp/small" "$tmp/large"
 cd "$here/golden/packed"
 sha256sum --quiet --check SHA256SUMS
-python3 "$here/canp_unpack.py" small-blocks large-blocks
+python3 "$here/canp_unpack.py" small-blocks large-blocks following-blocks

@@ -13,8 +13,9 @@ struct random_rows_style {
     uint32_t rows;
     uint32_t ids; /* drawn from so many */
     uint32_t channels;
-    uint32_t kinds;   /* bit 0 classic, 1 FD, 2 XL, 3 events */
-    uint32_t times;   /* 0 periodic, 1 ties, 2 any 48 bits, 3 mostly forward, 4 all equal, 5 backwards */
+    uint32_t kinds; /* bit 0 classic, 1 FD, 2 XL, 3 events */
+    uint32_t times; /* 0 periodic, 1 ties, 2 any 48 bits, 3 mostly forward, 4 all equal, 5 backwards, 6 bursts
+                       of all ids at irregular times, 7 the same to the microsecond */
     uint32_t payload; /* 0 constant, 1 counter and noise, 2 noise */
     bool hw_times;
     bool odd_padding; /* reserved and padding bytes hold garbage */
@@ -28,11 +29,26 @@ static inline struct random_rows_style random_rows_style_draw(struct test_random
         .ids = ids[test_random_below(r, 5)],
         .channels = test_random_below(r, 3) ? 1 : 1 + (uint32_t)test_random_below(r, 256),
         .kinds = test_random_below(r, 2) ? 1 : 1 + (uint32_t)test_random_below(r, 15),
-        .times = (uint32_t)test_random_below(r, 6),
+        .times = (uint32_t)test_random_below(r, 8),
         .payload = (uint32_t)test_random_below(r, 3),
         .hw_times = test_random_below(r, 4) == 0,
         .odd_padding = test_random_below(r, 4) == 0,
     };
+}
+
+static inline bool random_rows_bursts(const struct random_rows_style *s)
+{
+    return s->times >= 6;
+}
+
+/* Frame by frame 120 us apart, bursts 10 ms and some; now and then a frame comes late. */
+static inline int64_t random_rows_burst_time(struct test_random *r, const struct random_rows_style *s,
+                                             uint32_t i)
+{
+    uint64_t burst = i / s->ids, late = test_random_below(r, 30) ? 0 : test_random_below(r, 40000000);
+    uint64_t jitter = (burst * UINT64_C(0x9E3779B97F4A7C15) >> 40) % 3000000;
+    uint64_t time = burst * 10000000 + jitter + i % s->ids * 120000 + test_random_below(r, 900) + late;
+    return (int64_t)(s->times == 7 ? time / 1000 * 1000 : time);
 }
 
 static inline int64_t random_rows_time(struct test_random *r, const struct random_rows_style *s, uint32_t i)
@@ -49,6 +65,9 @@ static inline int64_t random_rows_time(struct test_random *r, const struct rando
                (test_random_below(r, 20) ? 0 : (int64_t)test_random_below(r, 50000000));
     case 4:
         return 0;
+    case 6:
+    case 7:
+        return random_rows_burst_time(r, s, i);
     default:
         return -(int64_t)i * 70001;
     }
@@ -71,18 +90,24 @@ static inline uint32_t random_rows_put(struct test_random *r, const struct rando
     static const uint8_t event_kinds[] = {CANP_KIND_GAP, CANP_KIND_IFACE, CANP_KIND_LINK, CANP_KIND_MARK,
                                           CANP_KIND_CLOCK};
     static const uint16_t event_bytes[] = {32, 40, 32, 8, 40};
-    unsigned pick = (unsigned)test_random_below(r, 4);
+    uint32_t id = (uint32_t)test_random_below(r, s->ids);
+    if (random_rows_bursts(s) && test_random_below(r, 40))
+        id = i % s->ids;
+    uint8_t channel = (uint8_t)(random_rows_bursts(s) ? id % s->channels : test_random_below(r, s->channels));
+    struct test_random by_id = {id}, *shape = random_rows_bursts(s) ? &by_id : r; /* whole lanes in bursts */
+    unsigned pick = (unsigned)test_random_below(shape, 4);
     while (!((s->kinds >> pick) & 1))
         pick = (pick + 1) & 3;
-    uint32_t id = (uint32_t)test_random_below(r, s->ids) * 7;
-    uint8_t kind = (uint8_t)pick, dir = (uint8_t)(test_random_below(r, 8) ? 0 : test_random_below(r, 3));
+    id *= 7;
+    uint8_t kind = (uint8_t)pick;
+    uint8_t dir = (uint8_t)(test_random_below(shape, 8) ? 0 : test_random_below(shape, 3));
     uint64_t noise = s->odd_padding ? test_random_u64(r) : 0;
     memset(row, 0, CANP_ROW_BYTES_MAX);
     uint32_t body = 8;
     if (pick <= 1) {
-        uint8_t len = (uint8_t)(test_random_below(r, 4) ? 8 : test_random_below(r, pick ? 65 : 9));
+        uint8_t len = (uint8_t)(test_random_below(shape, 4) ? 8 : test_random_below(shape, pick ? 65 : 9));
         static const uint32_t id_flags[] = {0, CANP_ID_EFF, CANP_ID_RTR, CANP_ID_ERR};
-        id |= id_flags[test_random_below(r, 10) < 8 ? id & 1 : test_random_below(r, 4)];
+        id |= id_flags[test_random_below(shape, 10) < 8 ? id & 1 : test_random_below(shape, 4)];
         memcpy(row + 8, &id, 4);
         row[12] = len;
         row[13] = pick ? CANP_FD_FDF | CANP_FD_BRS : (uint8_t)noise;
@@ -107,7 +132,7 @@ static inline uint32_t random_rows_put(struct test_random *r, const struct rando
     }
     for (uint32_t at = 8; at < (s->odd_padding ? canp_align8(body) : body); at++)
         row[8 + at] = random_rows_byte(r, s, i, at - 8);
-    uint16_t tag = canp_tag((uint8_t)test_random_below(r, s->channels), kind, dir);
+    uint16_t tag = canp_tag(channel, kind, dir);
     uint32_t row_bytes = 8 + canp_align8(body);
     if (s->hw_times && test_random_below(r, 10)) {
         tag |= CANP_TAG_HW_TIME;
