@@ -95,7 +95,7 @@ static int enter_next_segment(struct canp_cursor *c)
         leave_segment(c);
         c->segment = next;
         c->segment_open = true;
-        c->offset = SEG_HEADER_BYTES;
+        c->offset = next.header.header_bytes;
         c->next_seq = 0;
         return 1;
     }

@@ -93,12 +93,14 @@ int seg_header_check(const struct seg_header *h)
         return -CANP_E_DAMAGED;
     if (h->version != SEG_VERSION || (h->incompat & ~SEG_INCOMPAT_KNOWN))
         return -CANP_E_VERSION;
-    return h->header_bytes == SEG_HEADER_BYTES ? 0 : -CANP_E_DAMAGED;
+    bool is_short = (h->incompat & SEG_INCOMPAT_SHORT) && h->header_bytes % 8 == 0 &&
+                    h->header_bytes >= SEG_BLOCKS_MIN && h->header_bytes < SEG_HEADER_BYTES;
+    return is_short || h->header_bytes == SEG_HEADER_BYTES ? 0 : -CANP_E_DAMAGED;
 }
 
 bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt, uint64_t file_bytes)
 {
-    return s->magic == SEAL_MAGIC && s->crc == seg_seal_crc(s, salt) && s->blocks_end >= SEG_HEADER_BYTES &&
+    return s->magic == SEAL_MAGIC && s->crc == seg_seal_crc(s, salt) && s->blocks_end >= SEG_BLOCKS_MIN &&
            s->blocks_end <= file_bytes;
 }
 

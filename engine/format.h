@@ -4,7 +4,8 @@
  *
  *   0     struct seg_header (the rest of its 512 bytes is zero)
  *   512   struct seg_seal, all zero until the segment is sealed
- *   4096  blocks, one after the other, each 8-aligned: struct block_header + payload
+ *   4096  blocks (from 640 on where the header says so), one after the other, each 8-aligned: struct
+ * block_header + payload
  *   ...   index (struct index_header + entries), when sealed
  */
 #ifndef CANP_ENGINE_FORMAT_H
@@ -24,22 +25,26 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "segment files are lit
 #define SEG_MAGIC                                                                                            \
     "\x89"                                                                                                   \
     "CANP\r\n\x1a"
-#define SEG_VERSION        1
-#define SEG_HEADER_BYTES   4096U
-#define SEG_SEAL_OFFSET    512U
-#define SEG_BYTES_MIN      (64U << 10)
-#define SEG_BYTES_MAX      (UINT64_C(1) << 40)
-#define SEG_INCOMPAT_KNOWN 0U          /* feature bits that a reader must know to read the file at all */
-#define SEAL_MAGIC         0x4C414553U /* "SEAL" */
-#define BLOCK_MAGIC        0x4B4C4243U /* "CBLK" */
-#define BLOCK_BYTES_MAX    (64U << 20)
-#define BLOCK_FLAGS_KNOWN  0x001FU
+#define SEG_VERSION      1
+#define SEG_HEADER_BYTES 4096U
+#define SEG_SEAL_OFFSET  512U
+#define SEG_BYTES_MIN    (64U << 10)
+#define SEG_BYTES_MAX    (UINT64_C(1) << 40)
+/* Feature bits that a reader must know to read the file at all. */
+#define SEG_INCOMPAT_SHORT  1U /* blocks begin where the header says, before SEG_HEADER_BYTES */
+#define SEG_INCOMPAT_FOLLOW 2U /* packed payloads of version 2 */
+#define SEG_INCOMPAT_KNOWN  3U
+#define SEG_BLOCKS_MIN      640U        /* the earliest place for blocks: behind the seal */
+#define SEAL_MAGIC          0x4C414553U /* "SEAL" */
+#define BLOCK_MAGIC         0x4B4C4243U /* "CBLK" */
+#define BLOCK_BYTES_MAX     (64U << 20)
+#define BLOCK_FLAGS_KNOWN   0x001FU
 
 struct seg_header {
     uint8_t magic[8];
     uint32_t crc; /* of bytes 12..511 */
     uint16_t version;
-    uint16_t header_bytes; /* where the blocks begin */
+    uint16_t header_bytes; /* where the blocks begin: SEG_HEADER_BYTES, or less */
     uint32_t compat;       /* features that an older reader may ignore */
     uint32_t incompat;     /* features that it must not */
     uint64_t salt;         /* random; every block's checksum begins with it */

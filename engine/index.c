@@ -199,6 +199,13 @@ static void put_blocks(struct output *o, const struct index_builder *b, uint32_t
     }
 }
 
+uint64_t index_bytes(const struct index_builder *b)
+{
+    uint64_t words = (b->ids + 63) / 64;
+    return sizeof(struct index_header) + b->ids * sizeof(struct index_id) +
+           b->blocks * (sizeof(struct index_block) + words * sizeof(uint64_t));
+}
+
 int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes)
 {
     struct index_header h = {.magic = INDEX_MAGIC,

@@ -64,6 +64,9 @@ void index_add_block(struct index_builder *b, uint64_t offset, const struct bloc
                      const uint8_t *rows);
 void index_release(struct index_builder *b);
 
+/* How large it will be. */
+uint64_t index_bytes(const struct index_builder *b);
+
 /* Writes the index at `offset` of the file; *bytes is its size, 0 when there is none. 0 or a write error. */
 int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes);
 

@@ -171,7 +171,7 @@ static int count_by_blocks(struct tally *t, uint64_t number)
     t->info.damaged += c->damaged;
     if (r == 0 && c->segment_open && !c->segment.sealed)
         t->info.torn_bytes += torn_bytes(&c->segment, c->offset);
-    t->info.bytes += SEG_HEADER_BYTES;
+    t->info.bytes += c->segment_open ? c->segment.header.header_bytes : 0;
     canp_cursor_close(c);
     return r < 0 ? r : 0;
 }

@@ -187,7 +187,7 @@ static int survey_tail(struct canp_reader *reader)
     if (recording_open_segment(reader, number, &s) < 0)
         return 0;
     bool same = number == reader->tail_number;
-    uint64_t end = survey_segment(reader, &s, same ? reader->tail_end : SEG_HEADER_BYTES);
+    uint64_t end = survey_segment(reader, &s, same ? reader->tail_end : s.header.header_bytes);
     int more = !same || end != reader->tail_end || s.sealed != reader->tail_sealed;
     reader->tail_number = number;
     reader->tail_end = end;
@@ -325,7 +325,7 @@ int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
         struct segin s;
         if (recording_open_segment(reader, reader->numbers[0], &s) == 0) {
-            survey_segment(reader, &s, SEG_HEADER_BYTES);
+            survey_segment(reader, &s, s.header.header_bytes);
             segin_close(&s);
         }
     }

@@ -16,7 +16,7 @@
 
 #define CHANNELS_MAX 256U
 
-#define UNPACKED_BYTES_MIN (256U << 10) /* what a full block has */
+#define UNPACKED_BYTES_MIN (512U << 10) /* what a full block has */
 
 struct canp_reader {
     pthread_mutex_t lock;

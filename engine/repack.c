@@ -14,20 +14,33 @@
 
 #include "cursor.h"
 
-#define BLOCK_ROWS_BYTES (256U << 10) /* 10,922 classic frames of 8 bytes */
-#define PACKED_CAPACITY  (BLOCK_ROWS_BYTES + 4096)
+/* Rows of a block, at most: 21,845 classic frames of 8 bytes; twice that where reading may take longer. */
+#define BLOCK_ROWS_BYTES   (512U << 10)
+#define ARCHIVE_ROWS_BYTES (1U << 20)
+#define BLOCK_SLACK_BYTES  4096U /* more than a row: blocks of equal size end as rows do */
+
+static uint32_t rows_bytes_max(const struct repack *r)
+{
+    return r->opts.level == CANP_PACK_ARCHIVE && !r->opts.unpack ? ARCHIVE_ROWS_BYTES : BLOCK_ROWS_BYTES;
+}
+
+static void gather_begin(struct repack *r)
+{
+    canp_rowbuf_init(&r->gather, r->rows, r->block_bytes);
+}
 
 int repack_open(struct repack *r, const struct canp_repack_opts *opts)
 {
     memset(r, 0, sizeof(*r));
     r->opts = *opts;
-    r->rows = aligned_alloc(64, BLOCK_ROWS_BYTES);
-    r->packed = aligned_alloc(64, PACKED_CAPACITY);
-    if (!r->rows || !r->packed || canp_packer_open(BLOCK_ROWS_BYTES, opts->level, &r->packer) < 0) {
+    r->block_bytes = rows_bytes_max(r);
+    r->rows = aligned_alloc(64, r->block_bytes);
+    r->packed = aligned_alloc(64, r->block_bytes);
+    if (!r->rows || !r->packed || canp_packer_open(r->block_bytes, opts->level, &r->packer) < 0) {
         repack_close(r);
         return -ENOMEM;
     }
-    canp_rowbuf_init(&r->gather, r->rows, BLOCK_ROWS_BYTES);
+    gather_begin(r);
     return 0;
 }
 
@@ -49,12 +62,12 @@ static int commit_gathered(struct repack *r, struct segout *out)
         return 0;
     int64_t packed = 0;
     if (!r->opts.unpack && !(g->flags & CANP_BLOCK_HAS_IFACES))
-        packed = canp_pack(r->packer, g->data, g->used_bytes, r->packed, PACKED_CAPACITY - 8);
+        packed = canp_pack(r->packer, g->data, g->used_bytes, r->packed, r->block_bytes - 8);
     if (packed < 0)
         return (int)packed;
     int error =
         packed > 0 ? segout_commit_packed(out, g, r->packed, (uint32_t)packed) : segout_commit(out, g);
-    canp_rowbuf_init(g, r->rows, BLOCK_ROWS_BYTES);
+    gather_begin(r);
     return error;
 }
 
@@ -97,6 +110,15 @@ static bool is_as_wanted(const struct repack *r, const struct segin *s)
     return r->opts.unpack ? s->seal.packed_bytes == 0 : s->seal.packed_bytes != 0 || s->seal.frames == 0;
 }
 
+/* Blocks of equal size, so that none is small: a small block costs more bytes a frame. */
+static void set_block_bytes(struct repack *r, uint64_t rows_bytes)
+{
+    uint32_t most = rows_bytes_max(r), least = most / 4;
+    uint64_t blocks = rows_bytes / (most - BLOCK_SLACK_BYTES) + 1;
+    uint64_t even = (rows_bytes / blocks + BLOCK_SLACK_BYTES) & ~UINT64_C(7);
+    r->block_bytes = even < least ? least : even > most ? most : (uint32_t)even;
+}
+
 static int write_beside(struct repack *r, int dir_fd, const struct segin *s, struct canp_cursor *c,
                         struct segout **out)
 {
@@ -104,21 +126,26 @@ static int write_beside(struct repack *r, int dir_fd, const struct segin *s, str
                                        .created_monotonic_ns = s->header.created_monotonic_ns};
     memcpy(identity.recording, s->header.recording, sizeof(identity.recording));
     memcpy(identity.boot_id, s->header.boot_id, sizeof(identity.boot_id));
+    if (!r->opts.unpack) {
+        identity.incompat = SEG_INCOMPAT_SHORT | SEG_INCOMPAT_FOLLOW;
+        identity.header_bytes = SEG_BLOCKS_MIN;
+    }
     /* Rows of one block may need a few blocks' headers more; where times are far apart each block stays one;
      * unpacked, some 8 times the packed size is not enough. */
     uint64_t rows_bytes = 0;
     int error = segin_rows_bytes(s, &rows_bytes);
     if (error < 0)
         return error;
+    set_block_bytes(r, rows_bytes);
     uint64_t blocks_max = s->file_bytes / sizeof(struct block_header);
     uint64_t blocks = s->seal.blocks < blocks_max ? s->seal.blocks : blocks_max;
     uint64_t size = SEG_HEADER_BYTES + rows_bytes +
-                    (rows_bytes / BLOCK_ROWS_BYTES + blocks + 64) * 2 * sizeof(struct block_header);
+                    (rows_bytes / r->block_bytes + blocks + 64) * 2 * sizeof(struct block_header);
     size = (size + 8191) & ~UINT64_C(4095);
     error = segout_create(dir_fd, s->header.number, size, size, &identity, out);
     if (error < 0)
         return error;
-    canp_rowbuf_init(&r->gather, r->rows, BLOCK_ROWS_BYTES);
+    gather_begin(r);
     index_begin(&r->index);
     (*out)->index = &r->index;
     error = copy_blocks(r, *out, c);

@@ -13,7 +13,8 @@ struct repack {
     struct canp_repack_opts opts;
     struct canp_repack_stats stats;
     struct canp_packer *packer;
-    uint8_t *rows; /* gathered; small blocks become large ones */
+    uint8_t *rows;        /* gathered; small blocks become large ones */
+    uint32_t block_bytes; /* of rows in a block, at most */
     uint8_t *packed;
     struct canp_rowbuf gather;
     struct index_builder index;

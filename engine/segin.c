@@ -65,10 +65,10 @@ int segin_open(struct segin *s, int dir_fd, const char *name)
     s->fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0)
         return -errno;
-    s->chain_end = SEG_HEADER_BYTES;
     int r = read_file_size(s);
     if (r == 0)
         r = read_header(s);
+    s->chain_end = s->header.header_bytes;
     if (r == 0)
         r = segin_refresh(s);
     if (r < 0)
@@ -179,7 +179,7 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
 void segin_note_checked(struct segin *s, const struct segin_block *b)
 {
     uint64_t before = canp_mapped_mark(s->mapped);
-    if (b->chained && b->offset == (before ? before : SEG_HEADER_BYTES))
+    if (b->chained && b->offset == (before ? before : s->header.header_bytes))
         canp_mapped_raise_mark(s->mapped, b->end);
 }
 
@@ -227,8 +227,8 @@ int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct
 {
     uint8_t chunk[SCAN_CHUNK];
     uint64_t at = (offset + 8) & ~UINT64_C(7);
-    if (at < SEG_HEADER_BYTES)
-        at = SEG_HEADER_BYTES;
+    if (at < s->header.header_bytes)
+        at = s->header.header_bytes;
     uint64_t limit = blocks_limit(s), budget = at < limit ? search_budget(s, at) : 0;
     while (at < limit) {
         ssize_t n = read_at(s->fd, chunk, sizeof(chunk), at);
@@ -248,7 +248,7 @@ int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct
 
 int segin_rows_bytes(const struct segin *s, uint64_t *out)
 {
-    uint64_t sum = 0, at = SEG_HEADER_BYTES;
+    uint64_t sum = 0, at = s->header.header_bytes;
     struct block_header h;
     while (at < s->seal.blocks_end) {
         if (segin_header_at(s, at, &h) != 1 || !block_header_is_sane(&h, s->seal.blocks_end - at))

@@ -16,8 +16,10 @@
 
 #include "segfile.h"
 
-#define WINDOW_BYTES (4ULL << 20) /* prefaulted at a time */
-#define AHEAD_BYTES  (8ULL << 20) /* prefaulted in front of the write position */
+#define INDEX_PACKED_MIN (256U << 10) /* bytes of packed blocks from which on there is an index */
+#define INDEX_SHARE      64U          /* below: when it takes no more than this part of them */
+#define WINDOW_BYTES     (4ULL << 20) /* prefaulted at a time */
+#define AHEAD_BYTES      (8ULL << 20) /* prefaulted in front of the write position */
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -35,7 +37,8 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     struct seg_header *h = &s->header;
     memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
     h->version = SEG_VERSION;
-    h->header_bytes = SEG_HEADER_BYTES;
+    h->header_bytes = identity->header_bytes ? identity->header_bytes : SEG_HEADER_BYTES;
+    h->incompat = identity->incompat;
     if (getentropy(&h->salt, sizeof(h->salt)) < 0)
         return -errno;
     h->number = number;
@@ -75,6 +78,7 @@ static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, u
     r = fill_header(s, number, identity);
     if (r < 0)
         return r;
+    atomic_store_explicit(&s->used, s->header.header_bytes, memory_order_relaxed);
     r = segfile_write_all(s->fd, &s->header, sizeof(s->header), 0);
     if (r < 0)
         return r;
@@ -95,7 +99,7 @@ int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t lea
     s->dir_fd = dir_fd;
     s->seal.first_ns = INT64_MAX;
     s->seal.last_ns = INT64_MIN;
-    atomic_init(&s->used, SEG_HEADER_BYTES);
+    atomic_init(&s->used, 0);
     int r = create_file(s, number, size_bytes, least_bytes, identity);
     if (r < 0) {
         segout_free(s);
@@ -276,12 +280,19 @@ int segout_sync(struct segout *s)
 static void index_rows(struct segout *s, struct index_builder *index)
 {
     uint64_t end = atomic_load_explicit(&s->used, memory_order_acquire);
-    for (uint64_t at = SEG_HEADER_BYTES; at < end;) {
+    for (uint64_t at = s->header.header_bytes; at < end;) {
         struct block_header h;
         memcpy(&h, s->map + at, sizeof(h));
         index_add_block(index, at, &h, s->map + at + sizeof(h));
         at += sizeof(h) + h.stored_bytes;
     }
+}
+
+/* A small packed segment is unpacked in a millisecond or two, and an index would be a good part of it. */
+static bool index_pays(const struct seg_seal *seal, const struct index_builder *index)
+{
+    return seal->packed_bytes == 0 || seal->packed_bytes >= INDEX_PACKED_MIN ||
+           seal->packed_bytes >= INDEX_SHARE * index_bytes(index);
 }
 
 /* A cache: when it cannot be written, the segment is sealed without. */
@@ -294,7 +305,8 @@ static void write_index(struct segout *s, struct index_builder *scratch)
         index_begin(index);
         index_rows(s, index);
     }
-    if (!index || index_write(index, s->fd, seal->blocks_end, s->header.salt, &seal->index_bytes) < 0)
+    if (!index || !index_pays(seal, index) ||
+        index_write(index, s->fd, seal->blocks_end, s->header.salt, &seal->index_bytes) < 0)
         seal->index_bytes = 0;
     seal->index_offset = seal->index_bytes ? seal->blocks_end : 0;
 }

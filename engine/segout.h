@@ -44,6 +44,8 @@ struct segout_identity {
     int64_t created_realtime_ns; /* 0 = now */
     int64_t created_monotonic_ns;
     struct canp_objpool *pool; /* of struct segout, borrowed; NULL: malloc */
+    uint32_t incompat;         /* features */
+    uint16_t header_bytes;     /* where blocks begin; 0 = SEG_HEADER_BYTES */
 };
 
 /*

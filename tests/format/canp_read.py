@@ -55,8 +55,10 @@ class Segment:
         (crc, version, self.begin, _, incompatible) = struct.unpack_from("<IHHII", head, 8)
         if crc != crc32c(head[12:512]):
             raise Refused("header damaged")
-        if version != 1 or incompatible != 0:
+        if version != 1 or incompatible & ~3:
             raise Refused("a version or feature that this reader does not know")
+        if self.begin != 4096 and not (incompatible & 1 and 640 <= self.begin <= 4096 and self.begin % 8 == 0):
+            raise Refused("blocks begin at a strange place")
         self.salt = head[24:32]
         self.read_seal()
 

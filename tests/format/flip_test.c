@@ -18,7 +18,7 @@
 #define BLOCKS_MAX  64U
 
 static uint8_t good[FILE_MAX], copy[FILE_MAX];
-static size_t good_bytes;
+static size_t good_bytes, header_bytes;
 static struct {
     size_t from, to;       /* in the file */
     unsigned first, count; /* records */
@@ -65,9 +65,11 @@ static unsigned read_all(const uint8_t *data, size_t bytes, uint64_t out[RECORDS
 static void find_blocks(void)
 {
     struct block_header h;
+    struct seg_header header;
+    memcpy(&header, good, sizeof(header));
+    header_bytes = header.header_bytes;
     block_count = 0;
-    for (size_t at = SEG_HEADER_BYTES; at + sizeof(h) <= good_bytes && block_count < BLOCKS_MAX;
-         block_count++) {
+    for (size_t at = header_bytes; at + sizeof(h) <= good_bytes && block_count < BLOCKS_MAX; block_count++) {
         memcpy(&h, good + at, sizeof(h));
         if (h.magic != BLOCK_MAGIC)
             break;
@@ -121,7 +123,7 @@ static int flip_all(void)
     memcpy(copy, good, good_bytes);
     for (size_t at = 0; r == 0 && at < good_bytes; at++) {
         /* between the seal and the blocks there is nothing: a sample will do */
-        if (at >= SEG_SEAL_OFFSET + 128 && at < SEG_HEADER_BYTES && at % 64 != 0)
+        if (at >= SEG_SEAL_OFFSET + 128 && at < header_bytes && at % 64 != 0)
             continue;
         for (unsigned bit = 0; r == 0 && bit < 8; bit++) {
             copy[at] ^= (uint8_t)(1U << bit);

@@ -222,15 +222,59 @@ static void make_packed(const char *dir)
         exit(1);
 }
 
+/* Twelve messages in bursts at irregular times, some of them missing; `coarse`, as an adapter's clock of 10
+ * us. */
+static void put_bursts(struct canp_writer *w, unsigned bursts, bool coarse)
+{
+    uint32_t state = 1;
+    for (unsigned b = 0; b < bursts; b++) {
+        for (unsigned i = 0; i < 12; i++) {
+            state = state * 1664525 + 1013904223;
+            int64_t late = (b * 2654435761U >> 8) % 4000000, noise = state >> 8 & 0x3FFF;
+            int64_t after = 20000 + b * INT64_C(20000000) + late + i * 250000 + noise;
+            if (state >> 26 != 0)
+                put_can(w, coarse ? after / 10000 * 10000 : after, 0x300 + i, 8, 0, CANP_DIR_RX);
+        }
+    }
+}
+
+static void make_bursts(const char *dir, const char *name, bool coarse)
+{
+    struct canp_repack_stats stats;
+    struct canp_writer *w = begin(dir, name);
+    if (!coarse) {
+        put_frames(w);
+        put_events(w);
+    }
+    put_bursts(w, 40, coarse);
+    must(canp_writer_finish(w), "finish");
+    canp_writer_close(w);
+    must(canp_repack(path, NULL, &stats, NULL), "repack");
+    if (stats.changed != 1)
+        exit(1);
+}
+
+/* Packed payload of version 2, behind a short header. */
+static void make_following(const char *dir)
+{
+    make_bursts(dir, "following", false);
+}
+
+/* The same with a unit of time. */
+static void make_coarse(const char *dir)
+{
+    make_bursts(dir, "coarse", true);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*make)(const char *dir);
-    } files[] = {
-        {"sealed", make_sealed}, {"torn", make_torn}, {"damaged", make_damaged}, {"packed", make_packed}};
+    } files[] = {{"sealed", make_sealed}, {"torn", make_torn},           {"damaged", make_damaged},
+                 {"packed", make_packed}, {"following", make_following}, {"coarse", make_coarse}};
     if (argc < 3) {
-        fputs("usage: make_golden NEW-DIRECTORY sealed|torn|damaged|packed...\n", stderr);
+        fputs("usage: make_golden NEW-DIRECTORY sealed|torn|damaged|packed|following|coarse...\n", stderr);
         return 2;
     }
     for (int i = 2; i < argc; i++) {

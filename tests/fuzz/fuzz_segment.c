@@ -123,7 +123,8 @@ static void put_checksums_right(uint8_t *data, size_t size)
     memcpy(&seal, data + SEG_SEAL_OFFSET, sizeof(seal));
     seal.crc = seg_seal_crc(&seal, header.salt);
     memcpy(data + SEG_SEAL_OFFSET, &seal, sizeof(seal));
-    for (size_t at = SEG_HEADER_BYTES; at + sizeof(block) <= size; at += sizeof(block) + block.stored_bytes) {
+    for (size_t at = header.header_bytes; at + sizeof(block) <= size;
+         at += sizeof(block) + block.stored_bytes) {
         memcpy(&block, data + at, sizeof(block));
         if (block.stored_bytes > size - at - sizeof(block))
             break;
@@ -135,7 +136,7 @@ static void put_checksums_right(uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     read_file(data, size);
-    if (size < SEG_HEADER_BYTES)
+    if (size < SEG_BLOCKS_MIN)
         return 0;
     uint8_t *copy = malloc(size);
     must(copy != NULL, "no memory");
