@@ -35,6 +35,7 @@ static int open_queue(struct drill *d)
 {
     struct rx *rx = calloc(1, sizeof(*rx));
     struct group *g = rx ? &rx->groups[GROUP_FRAMES] : NULL;
+    size_t ring_bytes = FRAME_BUFFERS * sizeof(struct io_uring_buf);
     if (!rx)
         return -ENOMEM;
     d->rec->rx = rx;
@@ -49,7 +50,7 @@ static int open_queue(struct drill *d)
     g->count = FRAME_BUFFERS;
     g->mask = FRAME_BUFFERS - 1;
     g->buffer_bytes = canp_align8(message_bytes(d) + RX_FRAME_BYTES);
-    g->ring = calloc(1, FRAME_BUFFERS * sizeof(struct io_uring_buf));
+    g->ring = calloc(1, ring_bytes);
     g->buffers = calloc(FRAME_BUFFERS, g->buffer_bytes);
     return g->ring && g->buffers ? 0 : -ENOMEM;
 }

@@ -1,0 +1,226 @@
+#!/usr/bin/python3
+"""What needs no bus: the engine's modes, the formats' size and speed, and how cost grows. Started by scripts/bench.
+
+usage: native.py engine|formats|growth --build DIR --out FILE [--max BYTES] [--runs N]
+Writes FILE anew, one JSON object per result and line.
+"""
+import argparse
+import gzip
+import json
+import lzma
+import os
+import resource
+import shutil
+import statistics
+import struct
+import subprocess
+import tempfile
+import time
+
+import formats as files
+
+ROW_BYTES = 24
+SEGMENT = 64 << 20
+FORMAT_FRAMES = 200000
+
+
+def run(*words, **more):
+    return subprocess.run([str(w) for w in words], check=True, stdout=subprocess.PIPE, **more).stdout
+
+
+def cpu_ns(*words):
+    """User and system time of a command: what reading costs in a process of its own."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run([str(w) for w in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9
+
+
+def wall_ns(*words):
+    start = time.monotonic_ns()
+    run(*words)
+    return time.monotonic_ns() - start
+
+
+class Bench:
+    def __init__(self, args, work):
+        self.args, self.work = args, work
+        self.canp, self.drive = (os.path.join(args.build, p) for p in ("tools/canp", "tests/bench_drive"))
+        self.lines = []
+
+    def add(self, **line):
+        self.lines.append(line)
+        print(" ".join(f"{k}={v:.6g}" if isinstance(v, float) else f"{k}={v}" for k, v in line.items()), flush=True)
+
+    def path(self, name):
+        return os.path.join(self.work, name)
+
+    def make(self, name, frames, ids=0, segment=SEGMENT):
+        shutil.rmtree(self.path(name), ignore_errors=True)
+        start = time.monotonic_ns()
+        run(self.drive, "make", self.path(name), frames, ids, segment)
+        return (time.monotonic_ns() - start) / frames
+
+    def scan(self, name, runs=5):
+        """Medians of (ns per frame, ns to open)."""
+        results = [json.loads(run(self.drive, "scan", self.path(name))) for _ in range(runs)]
+        return (statistics.median(r["scan_ns"] / r["frames"] for r in results),
+                statistics.median(r["open_ns"] for r in results))
+
+    def seek(self, name, times=500):
+        return json.loads(run(self.drive, "seek", self.path(name), times))["seek_p50_ns"]
+
+
+# ---- the engine ---------------------------------------------------------------------------------------------------
+
+def engine(bench):
+    for line in run(bench.canp, "bench", "--json", "--runs", bench.args.runs).decode().splitlines():
+        bench.add(**json.loads(line), cpu=os.environ.get("CANP_BENCH_CPU", "?"), canp=os.environ.get("CANP_BENCH_COMMIT", "?"))
+
+
+# ---- formats ------------------------------------------------------------------------------------------------------
+
+def write_pcapng(log, path):
+    """As dumpcap writes SocketCAN (link type 227), stamps in ns."""
+    option = struct.pack("<HHBxxxHH", 9, 1, 9, 0, 0)
+    with open(path, "wb") as out:
+        out.write(struct.pack("<LLLHHqL", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28))
+        out.write(struct.pack("<LLHHL", 1, 20 + len(option), 227, 0, 0) + option + struct.pack("<L", 20 + len(option)))
+        for line in open(log, "rb"):
+            stamp, _, text = line.split()
+            seconds, fraction = stamp.strip(b"()").split(b".")
+            ns = int(seconds) * 10**9 + int(fraction.ljust(9, b"0"))
+            can_id, data = text.split(b"#")
+            data = bytes.fromhex(data.decode())
+            number = int(can_id, 16) | (0x80000000 if len(can_id) == 8 else 0)
+            packet = struct.pack(">LB3x", number, len(data)) + data
+            pad = -len(packet) % 4
+            size = 32 + len(packet) + pad
+            out.write(struct.pack("<LLLLLLL", 6, size, 0, ns >> 32, ns & 0xFFFFFFFF, len(packet), len(packet)))
+            out.write(packet + b"\0" * pad + struct.pack("<L", size))
+
+
+READ_BLF = "import can, sys\nfor m in can.BLFReader(sys.argv[1]): pass"
+READ_LOG = "import can, sys\nfor m in can.CanutilsLogReader(sys.argv[1]): pass"
+
+
+def formats(bench):
+    frames = FORMAT_FRAMES
+    bench.make("raw", frames)
+    shutil.copytree(bench.path("raw"), bench.path("packed"))
+    run(bench.canp, "pack", bench.path("packed"))
+    log, log_ns = bench.path("drive.log"), bench.path("drive-ns.log")
+    with open(log, "wb") as out:
+        out.write(run(bench.canp, "dump", "--micros", bench.path("raw")))
+    with open(log_ns, "wb") as out:
+        out.write(run(bench.canp, "dump", bench.path("raw")))
+    write_pcapng(log_ns, bench.path("drive.pcapng"))
+    run("/usr/bin/python3", "-m", "can.logconvert", log, bench.path("drive.blf"))
+    text = open(log, "rb").read()
+    sizes = {"gzip -6": len(gzip.compress(text, 6)), "xz -6": len(lzma.compress(text, preset=6))}
+    open(bench.path("drive.log.gz"), "wb").write(gzip.compress(text, 6))
+
+    def add(name, size, read_ns, reader, colour):
+        bench.add(format=name, bytes=size / frames, read_ns=read_ns, reader=reader, colour=colour, frames=frames)
+
+    def size(name):
+        return os.stat(bench.path(name)).st_size
+
+    def start_free(command, *more):
+        """CPU per frame, the same program's start taken off."""
+        idle = statistics.median(cpu_ns(*command) for _ in range(3))
+        return statistics.median(cpu_ns(*command, *more) for _ in range(3)) - idle
+
+    parse_ns = statistics.median(json.loads(run(bench.drive, "parse", log))["scan_ns"] for _ in range(5)) / frames
+    unzip_ns = statistics.median(cpu_ns("gzip", "-dc", bench.path("drive.log.gz")) for _ in range(3)) / frames
+    add("canp, packed", files.bytes_of(bench.path("packed")), bench.scan("packed")[0], "libcanp cursor", 8)
+    add("canp", files.bytes_of(bench.path("raw")), bench.scan("raw")[0], "libcanp cursor", 0)
+    add("candump text", len(text), parse_ns, "libcanp's parser", 1)
+    add("candump text, gzip -6", sizes["gzip -6"], unzip_ns + parse_ns, "gzip -dc, libcanp's parser", 2)
+    add("candump text, python-can", len(text), (cpu_ns("/usr/bin/python3", "-c", READ_LOG, log)
+        - cpu_ns("/usr/bin/python3", "-c", "import can")) / frames, "python-can", 9)
+    add("pcapng", size("drive.pcapng"), cpu_ns("capinfos", "-c", bench.path("drive.pcapng")) / frames, "capinfos -c", 3)
+    add("BLF (zlib)", size("drive.blf"), (cpu_ns("/usr/bin/python3", "-c", READ_BLF, bench.path("drive.blf"))
+        - cpu_ns("/usr/bin/python3", "-c", "import can")) / frames, "python-can", 4)
+
+
+# ---- growth -------------------------------------------------------------------------------------------------------
+
+def steps(low, high):
+    while low <= high:
+        yield low
+        low *= 10
+
+
+def grow_size(bench):
+    for size in [s << 20 for s in (1, 10, 100, 1000, 4000, 20000)]:
+        if size > bench.args.max:
+            break
+        frames = size // ROW_BYTES
+        write_ns = bench.make("size", frames, 50)
+        scan_ns, open_ns = bench.scan("size", 3 if size < 1 << 30 else 1)
+        mib = size >> 20
+        add = lambda series, what, value, unit: bench.add(series="size " + series, what=what, over="MiB", n=mib, value=value, unit=unit)
+        add("write", "writing, by size of the recording", write_ns, "ns/frame, process start included")
+        add("scan", "reading all, by size of the recording", scan_ns, "ns/frame")
+        add("open", "opening, by size of the recording", open_ns / 1e6, "ms")
+        add("seek", "seeking to a time and reading a frame, by size of the recording", bench.seek("size") / 1e6, "ms")
+        add("info", "canp info, by size of the recording", wall_ns(bench.canp, "info", bench.path("size")) / 1e6, "ms")
+    shutil.rmtree(bench.path("size"), ignore_errors=True)
+
+
+def grow_segments(bench):
+    for count in steps(1, 10000):
+        frames = count * 2300  # of 24 bytes: what 64 KiB hold, beside header, interfaces and index
+        bench.make("segments", frames, 50, 64 << 10)
+        segments = len(os.listdir(bench.path("segments")))
+        scan_ns, open_ns = bench.scan("segments", 3)
+        add = lambda series, what, value, unit: bench.add(series="segments " + series, what=what, over="segments", n=segments,
+                                                          value=value, unit=unit)
+        add("scan", "reading all, by number of segments (of 64 KiB)", scan_ns, "ns/frame")
+        add("open", "opening, by number of segments", open_ns / 1e3, "us")
+        add("open each", "opening, for each segment", open_ns / 1e3 / segments, "us/segment")
+        add("seek", "seeking to a time and reading a frame, by number of segments", bench.seek("segments") / 1e3, "us")
+        add("info", "canp info, for each segment", wall_ns(bench.canp, "info", bench.path("segments")) / 1e3 / segments,
+            "us/segment, process start included")
+    shutil.rmtree(bench.path("segments"), ignore_errors=True)
+
+
+def grow_ids(bench):
+    frames = 1000000
+    for ids in steps(10, 10000):
+        bench.make("ids", frames, ids)
+        add = lambda series, what, value, unit: bench.add(series="ids " + series, what=what, over="IDs", n=ids, value=value,
+                                                          unit=unit)
+        add("scan", "reading all, by number of IDs", bench.scan("ids")[0], "ns/frame")
+        add("info", "canp info, by number of IDs", wall_ns(bench.canp, "info", bench.path("ids")) / frames, "ns/frame")
+        pack_ns = cpu_ns(bench.canp, "pack", bench.path("ids"))
+        add("pack", "packing (whole command), by number of IDs", pack_ns / frames, "ns/frame")
+        add("packed size", "size packed, by number of IDs", files.bytes_of(bench.path("ids")) / frames, "B/frame")
+        add("scan packed", "reading all of it packed, by number of IDs", bench.scan("ids")[0], "ns/frame")
+    shutil.rmtree(bench.path("ids"), ignore_errors=True)
+
+
+def growth(bench):
+    grow_ids(bench)
+    grow_segments(bench)
+    grow_size(bench)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("what", choices=["engine", "formats", "growth"])
+    parser.add_argument("--build", required=True)
+    parser.add_argument("--out", required=True)
+    parser.add_argument("--max", type=int, default=1 << 30, help="of the largest recording, bytes")
+    parser.add_argument("--runs", type=int, default=15)
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="canp-bench-") as work:
+        bench = Bench(args, work)
+        {"engine": engine, "formats": formats, "growth": growth}[args.what](bench)
+    with open(args.out, "w") as out:
+        out.writelines(json.dumps(line) + "\n" for line in bench.lines)
+
+
+if __name__ == "__main__":
+    main()

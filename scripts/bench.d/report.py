@@ -1,0 +1,296 @@
+#!/usr/bin/env python3
+"""Tables and plots of what scripts/bench measured: report.py DIR reads DIR/*.jsonl, writes DIR/report.md and DIR/*.svg.
+
+Runs of the same cell, peer and kernel are summed up by their median; losses are summed over all runs.
+"""
+import collections
+import json
+import os
+import statistics
+import sys
+
+import svg
+
+PEERS = {  # name: (how it is called, colour, line)
+    "canp": ("canp record", 0, "bold"), "canp-pack": ("canp record --pack", 8, ""),
+    "canp-mmsg": ("canp, io_uring off", 9, ""), "candump": ("candump -l", 1, ""),
+    "candump-32M": ("candump -l -r 33554432", 2, ""), "dumpcap": ("dumpcap", 3, ""),
+    "python-can": ("python-can logger (BLF)", 4, ""), "bare-recvmsg": ("recvmsg, discard", 5, "dash"),
+    "bare-recvmmsg": ("recvmmsg(256), discard", 6, "dash"), "bare-paced": ("recvmmsg(256) every 20 ms, discard", 7, "dash")}
+SHORT = {"bare-paced": "recvmmsg each 20 ms", "bare-recvmmsg": "recvmmsg(256)", "bare-recvmsg": "recvmsg",
+         "candump-32M": "candump -l -r 32M", "python-can": "python-can BLF"}
+CELLS = {
+    "vehicle": "one 500 kbit/s bus at 40 %", "rate8000": "8,000 frames/s", "rate20000": "20,000 frames/s",
+    "buses8": "eight 500 kbit/s buses at 100 %, as far as the machine can send it",
+    "full": "the sender's full speed, classic", "full-fd": "the sender's full speed, FD with 64 bytes",
+    "senders4": "full speed, four senders on two buses", "bursts": "bursts of 5,000 frames at full speed, 0.5 s apart",
+    "stall": "8,000 frames/s, and the disk stalls for 3 s", "latency-vehicle": "one 500 kbit/s bus at 40 %",
+    "latency8000": "8,000 frames/s"}
+BY_RATE = ("vehicle", "rate8000", "rate20000", "full")
+
+
+def read(path):
+    if not os.path.exists(path):
+        return []
+    with open(path) as f:
+        return [json.loads(line) for line in f if line.strip()]
+
+
+class Sum:
+    """All runs of one recorder on one kind of traffic and one kernel."""
+
+    def __init__(self, runs):
+        self.runs = [r for r in runs if "error" not in r]
+        self.errors = [r["error"] for r in runs if "error" in r]
+
+    def median(self, key):
+        values = [r[key] for r in self.runs if r.get(key) is not None]
+        return statistics.median(values) if values else None
+
+    def spread(self, key):
+        values = [r[key] for r in self.runs if r.get(key) is not None]
+        return (min(values), max(values)) if values else None
+
+    def total(self, key):
+        return sum(r[key] for r in self.runs)
+
+    @property
+    def rate(self):
+        return statistics.median(r["sent"] / r["seconds"] for r in self.runs)
+
+    @property
+    def known(self):
+        if any(r["lost_known"] is None for r in self.runs):
+            return None
+        return self.total("lost_known")
+
+
+def grouped(lines):
+    groups = collections.defaultdict(list)
+    for line in lines:
+        groups[line["kernel"], line["cell"], line["peer"]].append(line)
+    return {key: Sum(runs) for key, runs in groups.items()}
+
+
+def count(n):
+    return f"{n:,.0f}"
+
+
+def share(lost, sent):
+    if lost == 0:
+        return "0"
+    percent = 100 * lost / sent
+    return f"{count(lost)} ({percent:.2g} %)" if percent < 10 else f"{count(lost)} ({percent:.0f} %)"
+
+
+def word_on_loss(s):
+    if s.known is None:
+        return "nothing"
+    if s.known == s.total("lost"):
+        return "exactly" if s.total("lost") else "0"
+    return f"{count(s.known)}"
+
+
+# ---- tables -----------------------------------------------------------------------------------------------------
+
+def peer_rows(sums, kernel, cell):
+    ours = sums.get((kernel, cell, "canp"))
+    for peer, (title, _, _) in PEERS.items():
+        s = sums.get((kernel, cell, peer))
+        if not s or not s.runs:
+            continue
+        cpu, size = s.median("cpu_us"), s.median("bytes")
+        ratio = f"{ours.median('cpu_us') / cpu:.2f}" if ours and ours.runs and peer != "canp" else ""
+        low, high = s.spread("cpu_us")
+        yield [title, share(s.total("lost"), s.total("sent")), word_on_loss(s), f"{cpu:.1f} ({low:.1f} to {high:.1f})", ratio,
+               f"{s.median('switches'):.3f}", f"{s.median('rss_peak_bytes') / 2**20:.0f} ({s.median('rss_anon_bytes') / 2**20:.0f})",
+               f"{size:.1f}" if size is not None else "", f"{s.median('cpu_life_us'):.1f}"]
+
+
+def table(header, rows):
+    out = ["| " + " | ".join(header) + " |", "|" + "---|" * len(header)]
+    return out + ["| " + " | ".join(str(c) for c in row) + " |" for row in rows] + [""]
+
+
+def kernel_section(sums, kernel, lines):
+    of = [x for x in lines if x["kernel"] == kernel]
+    first, out = of[-1], []
+    out.append(f"### Kernel {kernel} ({first['lab']}, {first['cpus']} CPUs: {first['cpu']})\n")
+    out.append(f"canp {first['canp']}, can-utils {first['can-utils']}, wireshark {first['wireshark']}, "
+               f"python-can {first['python-can']}.\n")
+    for cell, what in CELLS.items():
+        some = [s for (k, c, _), s in sums.items() if (k, c) == (kernel, cell) and s.runs]
+        if not some or cell.startswith("latency"):
+            continue
+        rates = [s.rate for s in some]
+        out.append(f"**{what}**: {count(some[0].median('sent'))} frames sent in each of {max(len(s.runs) for s in some)} runs, "
+                   f"{count(min(rates))} to {count(max(rates))} frames/s reached\n")
+        out += table(["recorder", "lost", "it says", "CPU µs/frame (range)", "canp takes", "switches/frame", "MiB, peak (anonymous)",
+                      "B/frame", "CPU, whole life"], peer_rows(sums, kernel, cell))
+    return out + latency_section(sums, kernel)
+
+
+def latency_section(sums, kernel):
+    rows = []
+    for peer, (title, _, _) in PEERS.items():
+        row = [title]
+        for cell in ("latency-vehicle", "latency8000"):
+            s = sums.get((kernel, cell, peer))
+            p50 = s.median("latency_p50_ms") if s else None
+            row += [f"{p50:.1f}", f"{s.median('latency_p99_ms'):.1f}"] if p50 is not None else ["", ""]
+        if any(row[1:]):
+            rows.append(row)
+    if not rows:
+        return []
+    return ["**From the wire until another process can read it**, ms\n"] + table(
+        ["recorder", "40 % bus: p50", "p99", "8,000/s: p50", "p99"], rows)
+
+
+def goals_section(sums, kernels):
+    goals = (("dumpcap", 0.6), ("candump", 0.25), ("bare-paced", 1.15))
+    rows = []
+    for kernel in kernels:
+        ours = sums.get((kernel, "rate8000", "canp"))
+        for peer, limit in goals:
+            s = sums.get((kernel, "rate8000", peer))
+            if ours and s and ours.runs and s.runs:
+                ratio = ours.median("cpu_us") / s.median("cpu_us")
+                rows.append([kernel, PEERS[peer][0], f"{ratio:.2f}", limit, "met" if ratio <= limit else "**missed**"])
+    if not rows:
+        return []
+    return ["### CPU per stored frame at 8,000 frames/s: canp's share of the other's\n"] + table(
+        ["kernel", "beside", "ratio", "goal", ""], rows)
+
+
+def engine_section(lines):
+    if not lines:
+        return []
+    rows = [[x["mode"], x["name"], f"{x['ratio']:.3g}" if x["ratio"] is not None else "", f"{x['value']:.4g} {x['unit']}",
+             f"{x['reference']}: {x['reference_value']:.4g}" if x["reference"] else ""] for x in lines]
+    return ["### The engine itself, native\n", "`canp bench`: medians of alternated runs, on " + lines[-1].get("cpu", "?") + ".\n"
+            ] + table(["mode", "what", "ratio", "value", "beside"], rows)
+
+
+def guard_section(lines):
+    if not lines:
+        return []
+    return ["### Instructions per frame (callgrind), " + lines[0]["compiler"] + "\n"] + table(
+        ["path", "what", "instructions"], [[x["name"], x["what"], x["value"]] for x in lines])
+
+
+def formats_section(lines):
+    if not lines:
+        return []
+    rows = [[x["format"], f"{x['bytes']:.2f}", f"{x['read_ns']:.0f}", x["reader"]] for x in lines]
+    return [f"### The same {count(lines[0]['frames'])} frames of a generated drive, in files\n"] + table(
+        ["format", "B/frame", "ns/frame to read all", "read by"], rows)
+
+
+def growth_section(lines):
+    if not lines:
+        return []
+    out = ["### How cost grows\n"]
+    for name in dict.fromkeys(x["series"] for x in lines):
+        of = [x for x in lines if x["series"] == name]
+        merged = collections.OrderedDict()
+        for x in of:
+            merged.setdefault(x["n"], []).append(x["value"])
+        out.append(f"**{of[0]['what']}**, {of[0]['unit']}\n")
+        out += table([of[0]["over"]] + [f"{n:,}" for n in merged],
+                     [[""] + [f"{statistics.median(v):.4g}" for v in merged.values()]])
+    return out
+
+
+def ifaces_growth(lines):
+    """The cells ifacesN as growth: CPU per frame over the number of interfaces."""
+    return [{"series": f"ifaces {x['peer']} {x['kernel']}", "over": "interfaces", "n": int(x["cell"][len("ifaces"):]),
+             "what": f"{PEERS[x['peer']][0]}, 8,000 frames/s in all, kernel {x['kernel']}", "unit": "CPU µs/frame",
+             "value": x["cpu_us"]} for x in lines if "error" not in x]
+
+
+# ---- plots ------------------------------------------------------------------------------------------------------
+
+def by_rate(sums, kernel, value):
+    """peer -> [(rate, value)]"""
+    lines = {}
+    for peer in PEERS:
+        points = [(s.rate, value(s)) for s in (sums.get((kernel, cell, peer)) for cell in BY_RATE) if s and s.runs]
+        if len(points) > 1:
+            lines[peer] = sorted(points)
+    return lines
+
+
+def rate_axis(lines):
+    rates = [x for points in lines.values() for x, _ in points]
+    return svg.Axis("frames per second sent", min(rates) / 1.2, max(rates) * 1.2, log=True)
+
+
+def plot_loss(sums, kernel, path):
+    lines = by_rate(sums, kernel, lambda s: 100 * s.total("lost") / s.total("sent"))
+    lines = {p: v for p, v in lines.items() if not p.startswith("bare")}
+    if not lines:
+        return False
+    top = max([y for points in lines.values() for _, y in points] + [5])
+    plot = svg.Plot("Frames lost against rate", f"kernel {kernel}; one vcan bus; lower is better", rate_axis(lines),
+                    svg.Axis("% of the frames sent", 0, top))
+    for peer, points in reversed(lines.items()):
+        plot.add_line(SHORT.get(peer, PEERS[peer][0]), points, PEERS[peer][1], PEERS[peer][2])
+    plot.legend.reverse()
+    plot.write(path)
+    return True
+
+
+def plot_cpu(sums, kernel, path):
+    lines = by_rate(sums, kernel, lambda s: s.median("cpu_us"))
+    if not lines:
+        return False
+    values = [y for points in lines.values() for _, y in points]
+    plot = svg.Plot("CPU per stored frame against rate", f"kernel {kernel}; whole process, kernel part included; lower is better",
+                    rate_axis(lines), svg.Axis("µs per frame", min(values) / 1.3, max(values) * 1.3, log=True))
+    for peer, points in lines.items():
+        plot.add_line(SHORT.get(peer, PEERS[peer][0]), points, PEERS[peer][1], PEERS[peer][2])
+    plot.write(path)
+    return True
+
+
+def plot_formats(lines, path):
+    if not lines:
+        return False
+    sizes, speeds = [x["bytes"] for x in lines], [x["read_ns"] for x in lines]
+    plot = svg.Plot("Size of a frame, and the time to read it", "a generated drive, native; lower left is better",
+                    svg.Axis("bytes per frame", 0, max(sizes) * 1.15),
+                    svg.Axis("ns per frame to read all", min(speeds) / 2, max(speeds) * 2, log=True))
+    for x in lines:
+        plot.add_point(x["format"], x["bytes"], x["read_ns"], x["colour"])
+    plot.write(path)
+    return True
+
+
+def main():
+    directory = sys.argv[1]
+    peers = read(os.path.join(directory, "peers.jsonl"))
+    sums = grouped(peers)
+    kernels = sorted({k for k, _, _ in sums}, key=lambda k: [int(n) for n in k.split("-")[0].split("+")[0].split(".") if n.isdigit()])
+    out = ["# What canp costs, beside its peers\n", "Made by `scripts/bench`; [README](../../README.md#what-it-costs) says how.\n"]
+    out += goals_section(sums, kernels)
+    for kernel in kernels:
+        out += kernel_section(sums, kernel, peers)
+        name = kernel.split("-")[0].split("+")[0]
+        plot_loss(sums, kernel, os.path.join(directory, f"loss-{name}.svg"))
+        plot_cpu(sums, kernel, os.path.join(directory, f"cpu-{name}.svg"))
+    formats = read(os.path.join(directory, "formats.jsonl"))
+    out += engine_section(read(os.path.join(directory, "engine.jsonl")))
+    out += guard_section(read(os.path.join(directory, "guard.jsonl")))
+    out += formats_section(formats)
+    plot_formats(formats, os.path.join(directory, "formats.svg"))
+    out += growth_section(ifaces_growth(read(os.path.join(directory, "ifaces.jsonl"))) +
+                          read(os.path.join(directory, "growth.jsonl")))
+    with open(os.path.join(directory, "report.md"), "w") as f:
+        f.write("\n".join(out) + "\n")
+    for key, s in sorted(sums.items()):
+        for error in s.errors:
+            print(f"bench: {' '.join(key)}: {error}", file=sys.stderr)
+    print(os.path.join(directory, "report.md"))
+
+
+main()
