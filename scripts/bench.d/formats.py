@@ -1,4 +1,5 @@
 """What the peers' files hold: how many frames, and which byte of the file makes which frame readable."""
+import datetime
 import json
 import mmap
 import os
@@ -53,8 +54,12 @@ def pcapng_frames(path):
 
 
 def blf_frames(path):
-    """A frame is readable when its container is whole. python-can's stamps count from the first frame's."""
-    data, at, start_ns, rest = read(path), 144, None, b""
+    """A frame is readable when its container is whole. Stamps count from the time (ms) in the file's header."""
+    data, at, rest = read(path), 144, b""
+    year, month, _, day, hour, minute, second, ms = struct.unpack_from("<8H", data, 40) if len(data) >= 144 else [0] * 8
+    if not year:
+        return
+    start_ns = int(datetime.datetime(year, month, day, hour, minute, second).timestamp()) * 10**9 + ms * 10**6
     while at + 16 <= len(data):
         signature, _, _, size, kind = struct.unpack_from("<4sHHLL", data, at)
         if signature != b"LOBJ" or at + size > len(data):
@@ -71,7 +76,7 @@ def blf_frames(path):
                 flags, _, _, stamp = struct.unpack_from("<LHHQ", rest, inner_at + 16)
                 inner_at += inner_size + inner_size % 4
                 if inner_kind in (1, 86, 73, 100, 101):  # CAN, CAN2, error, FD
-                    yield at + size, stamp * (1 if flags == 2 else 10000)
+                    yield at + size, start_ns + stamp * (1 if flags == 2 else 10000)
             rest = rest[inner_at:]
         at += size + size % 4
 
