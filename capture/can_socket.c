@@ -18,6 +18,7 @@
 /* Newer than some headers; the values are the kernel's. */
 #define RAW_XL_FRAMES 7  /* CAN_RAW_XL_FRAMES, kernel 6.2 */
 #define XL_MTU_MIN    76 /* CANXL_MIN_MTU */
+_Static_assert(sizeof(struct canp_filter) == sizeof(struct can_filter), "handed over as it is");
 #ifndef SO_MEMINFO
 #define SO_MEMINFO 55
 #endif
@@ -74,10 +75,19 @@ static int set_stamps(int fd, bool hardware)
                    SOF_TIMESTAMPING_RAW_HARDWARE);
 }
 
+static can_err_mask_t error_mask(const struct can_socket_opts *opts)
+{
+    if (!opts->error_frames)
+        return 0;
+    return opts->filters ? opts->filters->error_mask : CAN_ERR_MASK;
+}
+
 static int set_options(int fd, const struct can_socket_opts *opts)
 {
-    can_err_mask_t errors = opts->error_frames ? CAN_ERR_MASK : 0;
+    can_err_mask_t errors = error_mask(opts);
     int r = setsockopt(fd, SOL_CAN_RAW, CAN_RAW_ERR_FILTER, &errors, sizeof(errors)) < 0 ? -errno : 0;
+    if (r == 0 && opts->filters && opts->filters->join)
+        r = set(fd, SOL_CAN_RAW, CAN_RAW_JOIN_FILTERS, 1);
     if (r == 0)
         r = set(fd, SOL_CAN_RAW, CAN_RAW_FD_FRAMES, 1);
     if (r == 0)
@@ -101,10 +111,12 @@ int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_byt
     return canp_take_fd(&fd);
 }
 
-int can_socket_bind(int fd, int ifindex)
+int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters)
 {
-    struct can_filter all = {0, 0};
-    if (setsockopt(fd, SOL_CAN_RAW, CAN_RAW_FILTER, &all, sizeof(all)) < 0)
+    static const struct canp_filter all = {0, 0};
+    bool some = filters && filters->count;
+    socklen_t bytes = some ? (socklen_t)(filters->count * sizeof(all)) : sizeof(all);
+    if (setsockopt(fd, SOL_CAN_RAW, CAN_RAW_FILTER, some ? filters->filters : &all, bytes) < 0)
         return -errno;
     struct sockaddr_can address = {.can_family = AF_CAN, .can_ifindex = ifindex};
     return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;

@@ -3,14 +3,16 @@
 #define CANP_CAPTURE_CAN_SOCKET_H
 
 #include <canp/error.h>
+#include <canp/filter.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 struct can_socket_opts {
     uint32_t mtu; /* of the interface: XL frames are asked for where it takes them */
     uint64_t rcvbuf_bytes;
-    bool error_frames;
+    bool error_frames; /* false: none, whatever the filters ask for */
     bool hw_timestamps;
+    const struct canp_filter_set *filters; /* NULL: everything. With filters, error frames by their mask. */
 };
 
 /* 0 when this kernel has CAN_RAW, else an error with what to do. */
@@ -23,11 +25,11 @@ int can_socket_possible(struct canp_why *why);
 int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why);
 
 /*
- * From here on it receives. 0 or a negative errno. Also for a socket whose interface was unregistered: the
- * kernel took its filters away then (net/can/raw.c, raw_notify()), so the filter that takes everything is set
- * first.
+ * From here on it receives what the filters (NULL: everything) let through. 0 or a negative errno. Also for a
+ * socket whose interface was unregistered: the kernel took its filters away then (net/can/raw.c,
+ * raw_notify()), so they are set first.
  */
-int can_socket_bind(int fd, int ifindex);
+int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters);
 
 /* Frames dropped so far because the receive buffer was full (cumulative, wraps). 0 or a negative errno. */
 int can_socket_drops(int fd, uint32_t *drops);

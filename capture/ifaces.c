@@ -40,7 +40,7 @@ static unsigned attr_type(const struct rtattr *attr)
     return attr->rta_type & NLA_TYPE_MASK;
 }
 
-static void parse_can(const struct rtattr *nest, struct iface_link *out)
+static void parse_can(const struct rtattr *nest, struct canp_link *out)
 {
     int left = (int)RTA_PAYLOAD(nest);
     struct can_bittiming timing = {0};
@@ -63,6 +63,9 @@ static void parse_can(const struct rtattr *nest, struct iface_link *out)
         case IFLA_CAN_STATE:
             copy_bytes(&out->state, sizeof(out->state), a);
             break;
+        case IFLA_CAN_RESTART_MS:
+            copy_bytes(&out->restart_ms, sizeof(out->restart_ms), a);
+            break;
         case IFLA_CAN_BERR_COUNTER:
             copy_bytes(&counter, sizeof(counter), a);
             out->tx_errors = counter.txerr;
@@ -72,7 +75,19 @@ static void parse_can(const struct rtattr *nest, struct iface_link *out)
     }
 }
 
-static void parse_linkinfo(const struct rtattr *nest, struct iface_link *out)
+static void parse_device_stats(const struct rtattr *attr, struct canp_link *out)
+{
+    struct can_device_stats stats = {0};
+    copy_bytes(&stats, sizeof(stats), attr);
+    out->bus_errors = stats.bus_error;
+    out->error_warnings = stats.error_warning;
+    out->error_passives = stats.error_passive;
+    out->bus_offs = stats.bus_off;
+    out->arbitrations_lost = stats.arbitration_lost;
+    out->restarts = stats.restarts;
+}
+
+static void parse_linkinfo(const struct rtattr *nest, struct canp_link *out)
 {
     int left = (int)RTA_PAYLOAD(nest);
     for (const struct rtattr *a = RTA_DATA(nest); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
@@ -80,18 +95,23 @@ static void parse_linkinfo(const struct rtattr *nest, struct iface_link *out)
             copy_text(out->kind, sizeof(out->kind), a);
         else if (attr_type(a) == IFLA_INFO_DATA && strcmp(out->kind, "can") == 0)
             parse_can(a, out);
+        else if (attr_type(a) == IFLA_INFO_XSTATS && strcmp(out->kind, "can") == 0)
+            parse_device_stats(a, out);
     }
 }
 
-static void parse_stats(const struct rtattr *attr, struct iface_link *out)
+static void parse_stats(const struct rtattr *attr, struct canp_link *out)
 {
     struct rtnl_link_stats64 stats = {0};
     copy_bytes(&stats, sizeof(stats), attr);
+    out->rx_frames = stats.rx_packets;
+    out->tx_frames = stats.tx_packets;
     out->rx_dropped = stats.rx_dropped;
+    out->tx_dropped = stats.tx_dropped;
     out->rx_over_errors = stats.rx_over_errors;
 }
 
-bool iface_link_parse(const struct nlmsghdr *message, struct iface_link *out)
+bool iface_link_parse(const struct nlmsghdr *message, struct canp_link *out)
 {
     if ((message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) ||
         message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))
@@ -103,7 +123,7 @@ bool iface_link_parse(const struct nlmsghdr *message, struct iface_link *out)
     out->ifindex = info->ifi_index;
     out->flags = info->ifi_flags;
     out->type = info->ifi_type;
-    out->state = IFACES_STATE_NONE;
+    out->state = CANP_LINK_STATE_NONE;
     int left = (int)(message->nlmsg_len - NLMSG_LENGTH(sizeof(*info)));
     for (const struct rtattr *a = IFLA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
         switch (attr_type(a)) {
@@ -141,7 +161,7 @@ int ifaces_ask(int fd, int ifindex)
 }
 
 /* Takes over the links of one datagram. 1: the dump goes on, 0: it is over, or a negative errno. */
-static int take_links(char *buffer, size_t bytes, struct iface_link *out, unsigned count, unsigned *found)
+static int take_links(char *buffer, size_t bytes, struct canp_link *out, unsigned count, unsigned *found)
 {
     unsigned left = (unsigned)bytes;
     for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
@@ -155,7 +175,7 @@ static int take_links(char *buffer, size_t bytes, struct iface_link *out, unsign
     return 1;
 }
 
-static int list_with(int fd, char *buffer, struct iface_link *out, unsigned count)
+static int list_with(int fd, char *buffer, struct canp_link *out, unsigned count)
 {
     unsigned found = 0;
     int r = ifaces_ask(fd, 0);
@@ -170,7 +190,7 @@ static int list_with(int fd, char *buffer, struct iface_link *out, unsigned coun
     return r < 0 ? r : (int)found;
 }
 
-int ifaces_list(struct iface_link *out, unsigned count)
+int ifaces_list(struct canp_link *out, unsigned count)
 {
     CANP_CLEANUP(canp_fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0)
@@ -197,7 +217,7 @@ int ifaces_watch(void)
 
 /* ---- names to links ---------------------------------------------------------------------------- */
 
-static const struct iface_link *find(const struct iface_link *links, unsigned count, const char *name)
+static const struct canp_link *find(const struct canp_link *links, unsigned count, const char *name)
 {
     for (unsigned i = 0; i < count; i++) {
         if (strcmp(links[i].name, name) == 0)
@@ -207,7 +227,7 @@ static const struct iface_link *find(const struct iface_link *links, unsigned co
 }
 
 /* "vcan0 can0" (the CAN interfaces that there are), cut where the text ends. */
-static void name_can_ifaces(const struct iface_link *links, unsigned count, char *text, size_t size)
+static void name_can_ifaces(const struct canp_link *links, unsigned count, char *text, size_t size)
 {
     size_t used = 0;
     text[0] = '\0';
@@ -222,7 +242,7 @@ static void name_can_ifaces(const struct iface_link *links, unsigned count, char
     }
 }
 
-static int no_such_iface(const struct iface_link *links, unsigned count, const char *name,
+static int no_such_iface(const struct canp_link *links, unsigned count, const char *name,
                          struct canp_why *why)
 {
     char names[160];
@@ -235,7 +255,7 @@ static int no_such_iface(const struct iface_link *links, unsigned count, const c
                      name);
 }
 
-static int iface_is_down(const struct iface_link *link, struct canp_why *why)
+static int iface_is_down(const struct canp_link *link, struct canp_why *why)
 {
     if (strcmp(link->kind, "can") == 0 && link->bitrate == 0)
         return canp_fail(
@@ -245,7 +265,7 @@ static int iface_is_down(const struct iface_link *link, struct canp_why *why)
     return canp_fail(why, -ENETDOWN, "%s: interface is down: ip link set %s up", link->name, link->name);
 }
 
-static int check(const struct iface_link *link, struct canp_why *why)
+static int check(const struct canp_link *link, struct canp_why *why)
 {
     if (link->type != ARPHRD_CAN)
         return canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", link->name);
@@ -255,7 +275,7 @@ static int check(const struct iface_link *link, struct canp_why *why)
 }
 
 /* Appends one link, each once. The new number, or an error. */
-static int append(const struct iface_link *link, struct iface_link *out, unsigned used, unsigned count,
+static int append(const struct canp_link *link, struct canp_link *out, unsigned used, unsigned count,
                   struct canp_why *why)
 {
     if (find(out, used, link->name))
@@ -266,7 +286,7 @@ static int append(const struct iface_link *link, struct iface_link *out, unsigne
     return (int)used + 1;
 }
 
-static int append_any(const struct iface_link *links, unsigned link_count, struct iface_link *out,
+static int append_any(const struct canp_link *links, unsigned link_count, struct canp_link *out,
                       unsigned used, unsigned count, struct canp_why *why)
 {
     int r = (int)used;
@@ -287,8 +307,8 @@ static int append_any(const struct iface_link *links, unsigned link_count, struc
                      "ip link add dev vcan0 type vcan && ip link set vcan0 up");
 }
 
-static int resolve(const struct iface_link *links, unsigned link_count, const char *const *names,
-                   unsigned name_count, struct iface_link *out, unsigned count, struct canp_why *why)
+static int resolve(const struct canp_link *links, unsigned link_count, const char *const *names,
+                   unsigned name_count, struct canp_link *out, unsigned count, struct canp_why *why)
 {
     int used = 0;
     for (unsigned i = 0; i < name_count && used >= 0; i++) {
@@ -296,7 +316,7 @@ static int resolve(const struct iface_link *links, unsigned link_count, const ch
             used = append_any(links, link_count, out, (unsigned)used, count, why);
             continue;
         }
-        const struct iface_link *link = find(links, link_count, names[i]);
+        const struct canp_link *link = find(links, link_count, names[i]);
         if (!link)
             return no_such_iface(links, link_count, names[i], why);
         int r = check(link, why);
@@ -305,10 +325,29 @@ static int resolve(const struct iface_link *links, unsigned link_count, const ch
     return used;
 }
 
-int ifaces_resolve(const char *const *names, unsigned name_count, struct iface_link *out, unsigned count,
+int iface_find(const char *name, struct canp_link *out, struct canp_why *why)
+{
+    struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
+    if (!links)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    int r = ifaces_list(links, IFACES_MAX);
+    const struct canp_link *link = r < 0 ? NULL : find(links, (unsigned)r, name);
+    if (r < 0)
+        canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r));
+    else if (!link)
+        r = no_such_iface(links, (unsigned)r, name, why);
+    else
+        r = link->type == ARPHRD_CAN ? 0 : canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", name);
+    if (r == 0)
+        *out = *link;
+    free(links);
+    return r;
+}
+
+int ifaces_resolve(const char *const *names, unsigned name_count, struct canp_link *out, unsigned count,
                    struct canp_why *why)
 {
-    struct iface_link *links = calloc(IFACES_MAX, sizeof(*links));
+    struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
     if (!links)
         return canp_fail(why, -ENOMEM, "out of memory");
     int r = ifaces_list(links, IFACES_MAX);

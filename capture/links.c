@@ -18,7 +18,7 @@
 #define LAST_LOOK_MS 10
 
 static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_link_code code,
-                  const struct iface_link *link)
+                  const struct canp_link *link)
 {
     struct canp_link_event e = {.code = code,
                                 .bytes = sizeof(e),
@@ -29,7 +29,7 @@ static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_li
     intake_event(rec, ch->index, CANP_KIND_LINK, clock_realtime_ns(), &e);
 }
 
-static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     ch->gone = true;
     ch->up = false;
@@ -39,9 +39,9 @@ static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct i
 }
 
 /* A name that was gone is registered again, perhaps under another index. */
-static void note_back(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void note_back(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
-    int r = can_socket_bind(ch->fd, link->ifindex);
+    int r = can_socket_bind(ch->fd, link->ifindex, ch->filters);
     if (r < 0) {
         recorder_notice(rec, "%s: interface is back but cannot be bound: %s", ch->name, canp_strerror(r));
         return;
@@ -53,14 +53,14 @@ static void note_back(struct canp_recorder *rec, struct chan *ch, const struct i
     recorder_notice(rec, "%s: interface is back", ch->name);
 }
 
-static void note_rename(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void note_rename(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     recorder_notice(rec, "%s: interface is now called %s; recording goes on", ch->name, link->name);
     memcpy(ch->name, link->name, sizeof(ch->name));
     event(rec, ch, CANP_LINK_RENAMED, link);
 }
 
-static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     ch->up = link->flags & IFF_UP;
     event(rec, ch, ch->up ? CANP_LINK_UP : CANP_LINK_DOWN, link);
@@ -70,7 +70,7 @@ static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct
                     ch->name);
 }
 
-static void note_state(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void note_state(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     static const char *const names[] = {"error active", "error warning", "error passive", "bus off"};
     ch->state = link->state;
@@ -82,7 +82,7 @@ static void note_state(struct canp_recorder *rec, struct chan *ch, const struct 
 
 /* Frames that the device or its driver dropped since the last look. A controller's overrun counts once,
  * however many frames it took: for this layer `lost` is what the driver knows, a lower bound. */
-static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     uint64_t drops = link->rx_dropped + link->rx_over_errors;
     int64_t now_ns = clock_realtime_ns();
@@ -93,18 +93,18 @@ static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const 
     ch->device_asked = false;
 }
 
-static void update(struct canp_recorder *rec, struct chan *ch, const struct iface_link *link)
+static void update(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     note_device_drops(rec, ch, link);
     if (strcmp(ch->name, link->name) != 0)
         note_rename(rec, ch, link);
     if (ch->up != ((link->flags & IFF_UP) != 0))
         note_updown(rec, ch, link);
-    if (link->state != IFACES_STATE_NONE && link->state != ch->state)
+    if (link->state != CANP_LINK_STATE_NONE && link->state != ch->state)
         note_state(rec, ch, link);
 }
 
-static void take_link(struct canp_recorder *rec, const struct iface_link *link, bool deleted)
+static void take_link(struct canp_recorder *rec, const struct canp_link *link, bool deleted)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
         struct chan *ch = &rec->chans[i];
@@ -123,7 +123,7 @@ static void take_link(struct canp_recorder *rec, const struct iface_link *link, 
 static void take_datagram(struct canp_recorder *rec, size_t bytes)
 {
     unsigned left = (unsigned)bytes;
-    struct iface_link link;
+    struct canp_link link;
     struct nlmsghdr *h = (struct nlmsghdr *)rec->netlink_buffer;
     for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
         if (iface_link_parse(h, &link))

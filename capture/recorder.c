@@ -135,7 +135,7 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
     return 0;
 }
 
-static void set_up_chan(struct chan *ch, const struct iface_link *link, unsigned index)
+static void set_up_chan(struct chan *ch, const struct canp_link *link, unsigned index)
 {
     ch->fd = -1;
     ch->index = (uint8_t)index;
@@ -150,6 +150,19 @@ static void set_up_chan(struct chan *ch, const struct iface_link *link, unsigned
     memcpy(ch->first_name, link->name, sizeof(ch->first_name));
 }
 
+static int parse_specs(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    int r = 0;
+    if (opts->iface_count > CANP_RECORDER_IFACES_MAX)
+        return canp_fail(why, -CANP_E_TOO_MANY, "more than %u interfaces", CANP_RECORDER_IFACES_MAX);
+    rec->specs = calloc(opts->iface_count, sizeof(*rec->specs));
+    if (!rec->specs)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    for (unsigned i = 0; i < opts->iface_count && r == 0; i++)
+        r = iface_spec_parse(opts->ifaces[i], &rec->specs[i], why);
+    return r;
+}
+
 /* Watching begins before the interfaces are looked at, so that no change falls in between. */
 static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
@@ -157,12 +170,17 @@ static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opt
     if (rec->watch_fd < 0)
         return canp_fail(why, rec->watch_fd, "cannot watch the interfaces (rtnetlink): %s",
                          canp_strerror(rec->watch_fd));
-    struct iface_link *links = calloc(CANP_RECORDER_IFACES_MAX, sizeof(*links));
+    struct canp_link *links = calloc(CANP_RECORDER_IFACES_MAX, sizeof(*links));
     if (!links)
         return canp_fail(why, -ENOMEM, "out of memory");
-    int r = ifaces_resolve(opts->ifaces, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
-    for (int i = 0; i < r; i++)
+    const char *names[CANP_RECORDER_IFACES_MAX];
+    for (unsigned i = 0; i < opts->iface_count; i++)
+        names[i] = rec->specs[i].name;
+    int r = ifaces_resolve(names, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
+    for (int i = 0; i < r; i++) {
         set_up_chan(&rec->chans[i], &links[i], (unsigned)i);
+        rec->chans[i].filters = iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
+    }
     rec->chan_count = r < 0 ? 0 : (unsigned)r;
     free(links);
     return r < 0 ? r : 0;
@@ -187,6 +205,7 @@ static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
         struct chan *ch = &rec->chans[i];
         struct can_socket_opts opts = {.mtu = ch->link.mtu,
                                        .rcvbuf_bytes = rec->opts.rcvbuf_bytes,
+                                       .filters = ch->filters,
                                        .error_frames = !rec->opts.no_error_frames,
                                        .hw_timestamps = rec->opts.hw_timestamps};
         uint64_t got;
@@ -206,7 +225,7 @@ static int define_ifaces(struct canp_recorder *rec)
     int64_t now_ns = clock_realtime_ns();
     int r = 0;
     for (unsigned i = 0; i < rec->chan_count && r == 0; i++) {
-        const struct iface_link *link = &rec->chans[i].link;
+        const struct canp_link *link = &rec->chans[i].link;
         struct canp_iface iface = {.mtu = link->mtu,
                                    .bytes = sizeof(iface),
                                    .ifindex = (uint32_t)link->ifindex,
@@ -257,7 +276,7 @@ static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
         struct chan *ch = &rec->chans[i];
-        int r = can_socket_bind(ch->fd, ch->ifindex);
+        int r = can_socket_bind(ch->fd, ch->ifindex, ch->filters);
         if (r < 0)
             return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
         ch->prev_ns = ch->device_look_ns = clock_realtime_ns();
@@ -303,6 +322,8 @@ static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *
 {
     int r = take_opts(rec, opts, why);
     if (r == 0)
+        r = parse_specs(rec, opts, why);
+    if (r == 0)
         r = can_socket_possible(why);
     if (r == 0)
         r = find_ifaces(rec, opts, why);
@@ -346,6 +367,7 @@ void canp_recorder_close(struct canp_recorder *rec)
     canp_fd_close(&rec->stop_fd);
     canp_fd_close(&rec->watch_fd);
     canp_slabring_free(rec->ring);
+    free(rec->specs);
     free(rec->dir);
     free(rec);
 }

@@ -15,6 +15,7 @@
 #include <canp/slabring.h>
 #include <canp/writer.h>
 
+#include "iface_spec.h"
 #include "ifaces.h"
 #include "notices.h"
 #include "pace.h"
@@ -61,7 +62,8 @@ struct chan {
     int ifindex;
     char name[CANP_IFACE_NAME_BYTES];       /* now */
     char first_name[CANP_IFACE_NAME_BYTES]; /* constant after open */
-    struct iface_link link;                 /* as found at open; constant */
+    struct canp_link link;                  /* as found at open; constant */
+    const struct canp_filter_set *filters;  /* into recorder.specs, NULL = everything; constant */
 
     /* Published by capture once per harvest, read by anyone; each a lone relaxed counter. */
     _Atomic uint64_t frames_seen;
@@ -100,6 +102,7 @@ struct canp_recorder {
     /* Constant after open. */
     struct canp_recorder_opts opts; /* defaults filled in; dir, ifaces not valid */
     char *dir;
+    struct iface_spec *specs; /* as asked for, one per opts.iface_count */
     struct canp_slabring *ring;
     size_t block_bytes; /* of a slab that are used, so that a block fits a segment */
     uint64_t commit_after_ns;

@@ -58,7 +58,7 @@ static bool enable(int fd, int option)
     return setsockopt(fd, SOL_CAN_RAW, option, &one, sizeof(one)) == 0;
 }
 
-static void set_up(struct canp_sender *s, const struct iface_link *link)
+static void set_up(struct canp_sender *s, const struct canp_link *link)
 {
     static const uint8_t pass_vcid[4] = {XL_VCID_PASS, 0, 0, 0};
     setsockopt(s->fd, SOL_CAN_RAW, CAN_RAW_FILTER, NULL, 0); /* it receives nothing */
@@ -81,7 +81,7 @@ static void set_up(struct canp_sender *s, const struct iface_link *link)
 
 int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_why *why)
 {
-    struct iface_link link;
+    struct canp_link link;
     int r = can_socket_possible(why);
     if (r < 0)
         return r;

@@ -24,6 +24,7 @@ enum canp_exit {
 /* Commands that need CAN sockets (CANP_CAPTURE). */
 #define CANP_COMMANDS_CAPTURE(X)                                                                             \
     X(gen, "make CAN traffic: a simulated vehicle, or a flood")                                              \
+    X(link, "CAN interfaces: state, error counters, bit rates; up, down, restart")                           \
     X(record, "record CAN interfaces")                                                                       \
     X(replay, "send a recording, in its own time")
 

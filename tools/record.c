@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <canp/link.h>
 #include <canp/recorder.h>
 
 #include "commands.h"
@@ -153,6 +154,36 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     return status;
 }
 
+/* --bitrate: brings each interface up. One that has no controller has no bit rate: it is left as it is. */
+static int bring_up(const struct canp_recorder_opts *o, uint64_t bitrate, uint64_t dbitrate)
+{
+    struct canp_link link;
+    struct canp_why why;
+    for (unsigned i = 0; i < o->iface_count; i++) {
+        char name[64];
+        snprintf(name, sizeof(name), "%.*s", (int)strcspn(o->ifaces[i], ","), o->ifaces[i]);
+        if (strcmp(name, "any") == 0)
+            return opts_fail("record", CANP_EXIT_USAGE, "--bitrate needs interfaces by name, not `any`");
+        int r = canp_link_find(name, &link, &why);
+        if (r == 0 && strcmp(link.kind, "can") == 0)
+            r = canp_link_up(name, (uint32_t)bitrate, (uint32_t)dbitrate, &why);
+        else if (r == 0)
+            fprintf(stderr, "canp record: %s: has no bit rate: --bitrate is not for it\n", name);
+        if (r < 0)
+            return opts_fail("record", status_of(r), "%s", why.text);
+    }
+    return 0;
+}
+
+static int check_bitrates(uint64_t bitrate, uint64_t dbitrate)
+{
+    if (bitrate > UINT32_MAX || dbitrate > UINT32_MAX)
+        return opts_fail("record", CANP_EXIT_USAGE, "a bit rate is a number of bit/s, such as 500000");
+    if (dbitrate && !bitrate)
+        return opts_fail("record", CANP_EXIT_USAGE, "--dbitrate needs --bitrate");
+    return 0;
+}
+
 /* canp-YYYYMMDD-HHMMSS in local time. */
 static void name_after_now(char *name, size_t size)
 {
@@ -178,11 +209,22 @@ static int read_sync(const char *text, struct canp_recorder_opts *o)
     return o->no_sync || o->sync_at_segments ? 0 : opts_duration(text, &o->sync_ns);
 }
 
+static const char epilogue[] =
+    "Ends on SIGINT or SIGTERM, or by -d or -n, and prints a summary: frames, frames lost by layer, rate.\n"
+    "A line on stderr says when frames are really being received. SIGHUP closes the segment\n"
+    "and begins the next.\n"
+    "On a full disk frames are counted as lost, and recording resumes when there is room;\n"
+    "with --keep or --keep-bytes the oldest segment goes instead.\n\n"
+    "FILTER is candump's, kept by the kernel: 123:7FF, 123~7FF (all but), 8 digits = extended,\n"
+    "#FF (error frames by mask), j (join: all must match). Behind `any` it holds for each. Without\n"
+    "filters everything is recorded; with filters, error frames by # alone, and losses of the socket\n"
+    "are those of what they let through.\n";
+
 int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
     bool json = false;
-    uint64_t stats_ns = 0, keep = UINT64_MAX, keep_bytes = UINT64_MAX;
+    uint64_t stats_ns = 0, keep = UINT64_MAX, keep_bytes = UINT64_MAX, bitrate = 0, dbitrate = 0;
     const char *sync = "1s";
     char name[64];
     const struct opt options[] = {
@@ -201,20 +243,17 @@ int canp_cmd_record(int argc, char **argv)
         {0, "stall", OPT_DURATION, &o.stall_ns, "TIME",
          "disk stall that costs no frame at 170,000/s; takes 5 MB of memory a second (10s)"},
         {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
+        {0, "bitrate", OPT_COUNT, &bitrate, "N", "bring the interfaces up with this bit rate"},
+        {0, "dbitrate", OPT_COUNT, &dbitrate, "N", "and, for CAN FD, this one of the data phase"},
         {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
         {0, "stats", OPT_DURATION, &stats_ns, "TIME",
          "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
         {0, "json", OPT_FLAG, &json, NULL, "print the summary as one JSON object"},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL},
     };
-    const struct opt_spec spec = {
-        "record", "IFACE...", "Record CAN interfaces; `any` is every CAN interface that is up.", options,
-        "Ends on SIGINT or SIGTERM, or by -d or -n, and prints a summary: frames, "
-        "frames lost by layer, rate.\n"
-        "A line on stderr says when frames are really being received. SIGHUP closes "
-        "the segment\nand begins the next.\n"
-        "On a full disk frames are counted as lost, and recording resumes when there "
-        "is room;\nwith --keep or --keep-bytes the oldest segment goes instead.\n"};
+    const struct opt_spec spec = {"record", "IFACE[,FILTER]...",
+                                  "Record CAN interfaces; `any` is every CAN interface that is up.", options,
+                                  epilogue};
     int count = opts_parse(&spec, argc, argv);
     if (count < 0)
         return OPTS_EXIT(count);
@@ -233,5 +272,8 @@ int canp_cmd_record(int argc, char **argv)
     o.ifaces = (const char *const *)argv + 1;
     o.iface_count = (unsigned)count;
     o.io = io_of_environment();
-    return record(&o, json, stats_ns);
+    int status = check_bitrates(bitrate, dbitrate);
+    if (status == 0 && bitrate)
+        status = bring_up(&o, bitrate, dbitrate);
+    return status ? status : record(&o, json, stats_ns);
 }

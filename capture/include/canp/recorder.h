@@ -33,7 +33,10 @@ enum canp_recorder_io {
 };
 
 struct canp_recorder_opts {
-    const char *const *ifaces; /* names; `any` = every CAN interface that is up now. Borrowed for open. */
+    /* Names; `any` = every CAN interface that is up now. Behind a name, after commas, candump's filters
+     * (canp/filter.h), kept by the kernel: `can0,123:7FF,#FF`. What they do not let through is neither stored
+     * nor counted as lost. With filters, error frames come by the mask (`#`) alone. Borrowed for open. */
+    const char *const *ifaces;
     unsigned iface_count;
     const char *dir;        /* of the recording; made when missing, refused when it holds one. Borrowed. */
     uint64_t duration_ns;   /* 0 = until stopped */
@@ -105,8 +108,8 @@ struct canp_recorder_stats {
  * Checks the interfaces, opens their sockets, starts the recording in opts->dir and the spill thread.
  * Reception begins here: what arrives until canp_recorder_run() waits in the socket buffers.
  * Owned: *out, freed by canp_recorder_close(). `why` says what failed and what to do about it. Errors:
- * -EINVAL (option out of bounds, interface named twice), -ENODEV (no such interface), -EPROTOTYPE (not a CAN
- * interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without CAN), and those of
+ * -EINVAL (option out of bounds, interface named twice, bad filter), -ENODEV (no such interface), -EPROTOTYPE
+ * (not a CAN interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without CAN), and those of
  * canp_writer_open().
  */
 CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,

@@ -1,0 +1,35 @@
+/* Interfaces with filters, as candump takes them (iface_spec.h). Any thread; no state. */
+#include "iface_spec.h"
+
+#include <errno.h>
+#include <string.h>
+
+int iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why)
+{
+    size_t length = strcspn(text, ",");
+    size_t kept = length < sizeof(out->name) ? length : sizeof(out->name) - 1;
+    memset(out, 0, sizeof(*out));
+    memcpy(out->name, text, kept);
+    out->filtered = text[length] == ',';
+    if (!out->filtered)
+        return 0;
+    struct canp_why part;
+    if (canp_filter_parse(&out->filters, text + length + 1, &part) < 0)
+        return canp_fail(why, -EINVAL, "%s: %s", out->name, part.text);
+    return 0;
+}
+
+const struct canp_filter_set *iface_specs_filters(const struct iface_spec *specs, unsigned count,
+                                                  const char *name)
+{
+    const struct iface_spec *found = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (strcmp(specs[i].name, name) == 0) {
+            found = &specs[i];
+            break;
+        }
+        if (!found && strcmp(specs[i].name, "any") == 0)
+            found = &specs[i];
+    }
+    return found && found->filtered ? &found->filters : NULL;
+}

@@ -1,0 +1,119 @@
+/*
+ * Bit rates by rtnetlink (link_timing.h). libsocketcan knows no data bit rate, sets one thing per request,
+ * where CAN FD needs mode and rates in one, and prints what the kernel answers instead of returning it.
+ *
+ * Invariant: the request is built in one buffer whose size holds the largest there is. Any thread.
+ */
+#include "link_timing.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <linux/can/netlink.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <canp/cleanup.h>
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
+
+struct request {
+    struct nlmsghdr header;
+    struct ifinfomsg info;
+    char attributes[256];
+};
+
+static struct rtattr *end_of(struct request *q)
+{
+    return (struct rtattr *)((char *)q + NLMSG_ALIGN(q->header.nlmsg_len));
+}
+
+static struct rtattr *put(struct request *q, unsigned short type, const void *data, size_t bytes)
+{
+    struct rtattr *a = end_of(q);
+    assert((char *)a + RTA_SPACE(bytes) <= (char *)q + sizeof(*q));
+    a->rta_type = type;
+    a->rta_len = (unsigned short)RTA_LENGTH(bytes);
+    if (bytes)
+        memcpy(RTA_DATA(a), data, bytes);
+    q->header.nlmsg_len = (uint32_t)(NLMSG_ALIGN(q->header.nlmsg_len) + RTA_SPACE(bytes));
+    return a;
+}
+
+static void close_nest(struct request *q, struct rtattr *nest)
+{
+    nest->rta_len = (unsigned short)((char *)end_of(q) - (char *)nest);
+}
+
+static void build(struct request *q, int ifindex, uint32_t bitrate, uint32_t dbitrate)
+{
+    struct can_bittiming nominal = {.bitrate = bitrate}, data = {.bitrate = dbitrate};
+    struct can_ctrlmode fd = {.mask = CAN_CTRLMODE_FD, .flags = CAN_CTRLMODE_FD};
+    memset(q, 0, sizeof(*q));
+    q->header = (struct nlmsghdr){.nlmsg_len = NLMSG_LENGTH(sizeof(q->info)),
+                                  .nlmsg_type = RTM_NEWLINK,
+                                  .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+                                  .nlmsg_seq = 1};
+    q->info = (struct ifinfomsg){.ifi_family = AF_UNSPEC, .ifi_index = ifindex};
+    struct rtattr *linkinfo = put(q, IFLA_LINKINFO, NULL, 0);
+    put(q, IFLA_INFO_KIND, "can", 3);
+    struct rtattr *can = put(q, IFLA_INFO_DATA, NULL, 0);
+    put(q, IFLA_CAN_BITTIMING, &nominal, sizeof(nominal));
+    if (dbitrate) {
+        put(q, IFLA_CAN_DATA_BITTIMING, &data, sizeof(data));
+        put(q, IFLA_CAN_CTRLMODE, &fd, sizeof(fd));
+    }
+    close_nest(q, can);
+    close_nest(q, linkinfo);
+}
+
+/* The sentence that a newer kernel appends to its answer (NETLINK_EXT_ACK). */
+static void copy_said(const struct nlmsghdr *h, char said[LINK_TIMING_SAID_BYTES])
+{
+    if (!(h->nlmsg_flags & NLM_F_ACK_TLVS) || !(h->nlmsg_flags & NLM_F_CAPPED))
+        return;
+    int left = (int)h->nlmsg_len - (int)NLMSG_LENGTH(sizeof(struct nlmsgerr));
+    const struct rtattr *a =
+        (const struct rtattr *)((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(sizeof(struct nlmsgerr)));
+    for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+        size_t n = strnlen(RTA_DATA(a), RTA_PAYLOAD(a));
+        if (a->rta_type != NLMSGERR_ATTR_MSG)
+            continue;
+        n = n < LINK_TIMING_SAID_BYTES ? n : LINK_TIMING_SAID_BYTES - 1;
+        memcpy(said, RTA_DATA(a), n);
+        said[n] = '\0';
+    }
+}
+
+static int talk(int fd, const struct request *q, char said[LINK_TIMING_SAID_BYTES])
+{
+    _Alignas(struct nlmsghdr) char answer[4096];
+    if (send(fd, q, q->header.nlmsg_len, 0) < 0)
+        return -errno;
+    ssize_t n = recv(fd, answer, sizeof(answer), 0);
+    if (n < 0)
+        return -errno;
+    const struct nlmsghdr *h = (const struct nlmsghdr *)answer;
+    if (!NLMSG_OK(h, (unsigned)n) || h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(int)))
+        return -EPROTO;
+    copy_said(h, said);
+    return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+}
+
+int link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES])
+{
+    struct request q;
+    int on = 1;
+    said[0] = '\0';
+    CANP_CLEANUP(canp_fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    if (fd < 0)
+        return -errno;
+    setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)); /* not there: no sentence */
+    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
+    build(&q, ifindex, bitrate, dbitrate);
+    return talk(fd, &q, said);
+}

@@ -1,0 +1,26 @@
+/* Controller states and modes in words (link_text.h): those of linux/can/netlink.h, as `ip` calls them. */
+#include "link_text.h"
+
+#include <stdio.h>
+
+const char *link_state_text(const struct canp_link *link)
+{
+    static const char *const states[] = {"error-active", "error-warning", "error-passive",
+                                         "bus-off",      "stopped",       "sleeping"};
+    return link->state < sizeof(states) / sizeof(states[0]) ? states[link->state] : "-";
+}
+
+const char *link_mode_text(char out[LINK_MODE_BYTES], uint32_t ctrlmode, const char *between)
+{
+    static const char *const modes[] = {"loopback",       "listen-only", "triple-sampling", "one-shot",
+                                        "berr-reporting", "fd",          "presume-ack",     "fd-non-iso",
+                                        "cc-len8-dlc",    "tdc-auto",    "tdc-manual"};
+    size_t used = 0;
+    out[0] = '\0';
+    for (unsigned bit = 0; bit < sizeof(modes) / sizeof(modes[0]); bit++) {
+        if (ctrlmode & 1U << bit)
+            used +=
+                (size_t)snprintf(out + used, LINK_MODE_BYTES - used, "%s%s", used ? between : "", modes[bit]);
+    }
+    return out; /* all of them are 140 bytes */
+}
