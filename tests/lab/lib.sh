@@ -108,3 +108,15 @@ PY
         not_ok "$1" "sent $(wc -l <"$2"), stored $(wc -l <"$work/actual"), accounted as lost $lost"
     fi
 }
+
+# fresh_interface IFACE: its driver takes the adapter up anew, so that no bit rate is set, whatever came before.
+fresh_interface() {
+    local device driver i
+    device=$(readlink -f "/sys/class/net/$1/device") && driver=$(readlink -f "$device/driver") || return 1
+    echo "${device##*/}" >"$driver/unbind" && echo "${device##*/}" >"$driver/bind" || return 1
+    for ((i = 0; i < 100; i++)); do
+        [ -d "/sys/class/net/$1" ] && break
+        sleep 0.05
+    done
+    ! ip -details link show "$1" | grep -q bitrate
+}
