@@ -8,9 +8,13 @@
 #include <linux/can.h>
 #include <linux/can/error.h>
 #include <linux/can/raw.h>
+#include <linux/ethtool.h>
+#include <linux/if.h>
 #include <linux/net_tstamp.h>
 #include <linux/sock_diag.h>
+#include <linux/sockios.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <canp/cleanup.h>
@@ -120,6 +124,15 @@ int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters)
         return -errno;
     struct sockaddr_can address = {.can_family = AF_CAN, .can_ifindex = ifindex};
     return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+}
+
+bool can_socket_has_hw_stamps(int fd, const char *iface)
+{
+    struct ethtool_ts_info info = {.cmd = ETHTOOL_GET_TS_INFO};
+    struct ifreq request = {.ifr_data = (void *)&info};
+    unsigned both = SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE;
+    memcpy(request.ifr_name, iface, strnlen(iface, IFNAMSIZ - 1));
+    return ioctl(fd, SIOCETHTOOL, &request) == 0 && (info.so_timestamping & both) == both;
 }
 
 int can_socket_drops(int fd, uint32_t *drops)

@@ -31,6 +31,9 @@ int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_byt
  */
 int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters);
 
+/* Does this interface's driver stamp received frames itself? False also where it does not tell. */
+bool can_socket_has_hw_stamps(int fd, const char *iface);
+
 /* Frames dropped so far because the receive buffer was full (cumulative, wraps). 0 or a negative errno. */
 int can_socket_drops(int fd, uint32_t *drops);
 

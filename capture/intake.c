@@ -12,12 +12,14 @@ static struct canp_rowbuf *rows_of(struct canp_slab *slab)
     return &((struct slab_head *)slab->user)->rows;
 }
 
-static int xl_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, const uint8_t *frame,
-                  uint32_t bytes)
+static int xl_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t hw_ns,
+                  const uint8_t *frame, uint32_t bytes)
 {
     struct canp_record record = {.time_ns = time_ns,
                                  .kind = CANP_KIND_XL,
                                  .channel = (uint8_t)tag,
+                                 .has_hw_time = (tag & CANP_TAG_HW_TIME) != 0,
+                                 .hw_time_ns = hw_ns,
                                  .dir = (tag >> CANP_TAG_DIR_SHIFT) & 3,
                                  .xl = (const struct canp_xl_frame *)frame};
     if (bytes < sizeof(struct canp_xl_frame) || bytes < sizeof(struct canp_xl_frame) + record.xl->len)
@@ -29,7 +31,7 @@ int intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t 
                uint32_t bytes)
 {
     if (((tag >> CANP_TAG_KIND_SHIFT) & 15) == CANP_KIND_XL)
-        return xl_row(rows, time_ns, tag & (uint16_t)~CANP_TAG_HW_TIME, frame, bytes);
+        return xl_row(rows, time_ns, tag, hw_ns, frame, bytes);
     int r = canp_rowbuf_put_frame(rows, time_ns, tag, (const struct canp_frame *)frame);
     if (r == 0 && (tag & CANP_TAG_HW_TIME))
         memcpy(rows->data + rows->used_bytes - 8, &hw_ns, 8);

@@ -198,6 +198,14 @@ static void say_rcvbuf(const struct canp_recorder *rec, uint64_t got)
     say(rec, text);
 }
 
+static void say_no_hw_stamps(const struct canp_recorder *rec, const struct chan *ch)
+{
+    char text[120];
+    snprintf(text, sizeof(text),
+             "%s: its driver has no hardware time stamps: the kernel's alone are recorded", ch->name);
+    say(rec, text);
+}
+
 static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
 {
     uint64_t least = UINT64_MAX;
@@ -212,6 +220,8 @@ static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
         ch->fd = can_socket_open(&opts, &got, why);
         if (ch->fd < 0)
             return ch->fd;
+        if (rec->opts.hw_timestamps && !can_socket_has_hw_stamps(ch->fd, ch->name))
+            say_no_hw_stamps(rec, ch);
         ch->rcvbuf_bytes = got * 2;
         least = got < least ? got : least;
     }
@@ -245,6 +255,7 @@ static int open_writer(struct canp_recorder *rec, struct canp_why *why)
     if (r < 0)
         return r;
     r = define_ifaces(rec);
+    notes_store(&rec->notes, rec->writer);
     return r < 0 ? canp_fail(why, r, "%s: %s", rec->dir, canp_strerror(r)) : 0;
 }
 
@@ -324,6 +335,8 @@ static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *
     if (r == 0)
         r = parse_specs(rec, opts, why);
     if (r == 0)
+        r = notes_make(&rec->notes, opts, why);
+    if (r == 0)
         r = can_socket_possible(why);
     if (r == 0)
         r = find_ifaces(rec, opts, why);
@@ -367,6 +380,7 @@ void canp_recorder_close(struct canp_recorder *rec)
     canp_fd_close(&rec->stop_fd);
     canp_fd_close(&rec->watch_fd);
     canp_slabring_free(rec->ring);
+    notes_free(&rec->notes);
     free(rec->specs);
     free(rec->dir);
     free(rec);

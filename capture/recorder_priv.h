@@ -17,6 +17,7 @@
 
 #include "iface_spec.h"
 #include "ifaces.h"
+#include "notes.h"
 #include "notices.h"
 #include "pace.h"
 
@@ -121,9 +122,12 @@ struct canp_recorder {
     uint64_t now_ns;                     /* CLOCK_MONOTONIC of this round */
     uint64_t end_ns;                     /* by opts.duration_ns; UINT64_MAX = none */
     uint64_t slabs_committed;
-    bool gaps_pending;  /* some chan has one */
-    bool links_changed; /* the netlink socket is readable */
-    bool rx_retry;      /* a socket failed oddly and is to be armed again soon */
+    uint64_t anchor_ns;      /* CLOCK_MONOTONIC of the last clock record */
+    uint64_t clock_ns;       /* and of the last look at the clocks; */
+    int64_t clock_offset_ns; /* how far CLOCK_REALTIME was ahead then */
+    bool gaps_pending;       /* some chan has one */
+    bool links_changed;      /* the netlink socket is readable */
+    bool rx_retry;           /* a socket failed oddly and is to be armed again soon */
     struct pace pace;
     const struct rx_ops *rx_ops;
     struct rx *rx;
@@ -140,6 +144,7 @@ struct canp_recorder {
     int64_t tend_ns;        /* as canp_writer_tend() said last */
     uint64_t poisoned_told; /* segments that could not be synced and that the user knows of */
     struct unstored unstored;
+    struct notes notes; /* owner's until the thread starts */
 
     /* Shared. */
     _Alignas(64) _Atomic bool stop;
@@ -180,6 +185,11 @@ void recorder_notice(struct canp_recorder *rec, const char *format, ...)
 
 uint64_t clock_monotonic_ns(void);
 int64_t clock_realtime_ns(void);
+
+/* clock.c: notes both clocks; looks whether one was set, and whether it is time to note them again. Capture.
+ */
+void clock_anchor(struct canp_recorder *rec);
+void clock_look(struct canp_recorder *rec);
 
 /* links.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
 void links_read(struct canp_recorder *rec);

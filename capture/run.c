@@ -75,14 +75,6 @@ static void harvest(struct canp_recorder *rec)
     counter_add(&rec->harvests, 1);
 }
 
-static void put_clock(struct canp_recorder *rec)
-{
-    struct canp_clock clock = {.bytes = sizeof(clock), .realtime_ns = clock_realtime_ns()};
-    clock.monotonic_ns = (int64_t)clock_monotonic_ns();
-    memcpy(clock.boot_id, rec->boot_id, sizeof(clock.boot_id));
-    intake_event(rec, 0, CANP_KIND_CLOCK, clock.realtime_ns, &clock);
-}
-
 static bool goes_on(const struct canp_recorder *rec)
 {
     return !recorder_stopped(rec) && rec->frames_left > 0 && rec->now_ns < rec->end_ns;
@@ -97,6 +89,7 @@ static void capture(struct canp_recorder *rec)
             rec->ask_ns = rec->now_ns + ASK_NS;
             links_ask(rec);
         }
+        clock_look(rec);
         if (rec->links_changed)
             links_read(rec);
         if (rec->gaps_pending)
@@ -127,6 +120,7 @@ static void drain(struct canp_recorder *rec)
     if (rec->frames_left > 0)
         take_last_drops(rec);
     links_finish(rec);
+    clock_anchor(rec);
 }
 
 static int open_rx(struct canp_recorder *rec, struct canp_why *why)
@@ -167,7 +161,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
         duration_ns && duration_ns < UINT64_MAX - rec->now_ns ? rec->now_ns + duration_ns : UINT64_MAX;
     atomic_store_explicit(&rec->started_ns, rec->now_ns, memory_order_relaxed);
     pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
-    put_clock(rec);
+    clock_anchor(rec);
     if (rec->opts.ready)
         rec->opts.ready(rec->opts.user, rec);
     capture(rec);

@@ -113,6 +113,7 @@ static void store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
         return;
     }
     rec->unsynced = true;
+    notes_store(&rec->notes, rec->writer);
     publish(rec);
 }
 

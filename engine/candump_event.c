@@ -4,6 +4,8 @@
  *   # LINK vcan0 down at 1700000000.100000000
  *   # IFACE vcan0 mtu 72 bitrate 500000 dbitrate 2000000
  *   # MARK text
+ *   # NOTE key=value
+ *   # WINDOW begin text
  *   # CLOCK realtime 1700000000.100000000 monotonic 0000012345.100000000
  * and candump's own `DROPCOUNT: dropped 3 CAN frames on 'vcan0' socket (total drops 3)`, which becomes a gap.
  * Only gaps come back from text. Any thread; no state.
@@ -56,7 +58,8 @@ static char *put_iface_definition(char *out, const struct canp_iface *iface)
 static char *put_mark(char *out, const struct canp_event *mark)
 {
     size_t bytes = mark->bytes > sizeof(*mark) ? mark->bytes - sizeof(*mark) : 0;
-    out = canp_put_text(out, "MARK ");
+    static const char *const words[] = {"MARK ", "NOTE ", "WINDOW begin ", "WINDOW end "};
+    out = canp_put_text(out, words[mark->code < sizeof(words) / sizeof(words[0]) ? mark->code : 0]);
     for (size_t i = 0; i < bytes && mark->payload[i] && i < 2048; i++)
         *out++ = mark->payload[i] < ' ' ? ' ' : (char)mark->payload[i];
     return out;

@@ -198,6 +198,8 @@ static void put_json_event(struct text *t, const struct canp_record *r)
             r->link->rx_errors);
         put_json_text(t, "name", r->link->name, CANP_IFACE_NAME_BYTES);
     }
+    if (r->kind == CANP_KIND_MARK)
+        put(t, ",\"code\":%u", r->event->code);
     if (r->kind == CANP_KIND_MARK && r->event->bytes > sizeof(*r->event))
         put_json_text(t, "text", (const char *)r->event->payload, r->event->bytes - sizeof(*r->event));
     if (r->kind == CANP_KIND_CLOCK)

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "commands.h"
+#include "info_events.h"
 #include "memory_report.h"
 #include "opts.h"
 #include "text.h"
@@ -18,6 +19,7 @@ struct summary {
     struct canp_info info;
     struct canp_iface_info ifaces[CHANNELS_MAX];
     unsigned iface_count;
+    struct info_events events;
 };
 
 static double seconds(const struct canp_info *info)
@@ -53,7 +55,9 @@ static void print_json(const struct summary *s)
             putchar(',');
         print_iface_json(&s->ifaces[n]);
     }
-    puts("]}");
+    putchar(']');
+    info_events_print_json(&s->events);
+    puts("}");
 }
 
 static void print_iface_text(const struct canp_iface_info *i, double duration)
@@ -94,6 +98,7 @@ static void print_text(const struct summary *s)
     puts("interfaces");
     for (unsigned n = 0; n < s->iface_count; n++)
         print_iface_text(&s->ifaces[n], seconds(i));
+    info_events_print_text(&s->events);
 }
 
 /* ---- --memory: what reading it took ------------------------------------------------------------------- */
@@ -135,7 +140,7 @@ static int read_summary(struct canp_reader *reader, struct summary *s)
     int r = canp_reader_info(reader, &s->info);
     if (r == 0)
         s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
-    return r;
+    return r == 0 ? info_events_read(reader, &s->events) : r;
 }
 
 static int read_and_report(struct canp_reader *reader, struct summary *s, bool memory)

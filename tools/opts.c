@@ -157,6 +157,14 @@ static int parse_real(const char *text, double *value)
     return parse_with_unit(text, units, value);
 }
 
+static int store_in_list(struct opt_list *list, const char *text)
+{
+    if (list->count == OPT_LIST_MAX)
+        return -E2BIG;
+    list->texts[list->count++] = text;
+    return 0;
+}
+
 static int store(const struct opt *o, const char *text)
 {
     switch (o->type) {
@@ -166,6 +174,8 @@ static int store(const struct opt *o, const char *text)
     case OPT_TEXT:
         *(const char **)o->value = text;
         return 0;
+    case OPT_LIST:
+        return store_in_list(o->value, text);
     case OPT_COUNT:
         return parse_count(text, o->value);
     case OPT_SIZE:
@@ -236,8 +246,11 @@ static int take(struct parse *p, const struct opt *o, const char *attached)
             return usage_error(p->spec, "option --%s needs an argument", o->name);
         text = p->argv[++p->at];
     }
-    if (store(o, text) == 0)
+    int r = store(o, text);
+    if (r == 0)
         return 0;
+    if (r == -E2BIG)
+        return usage_error(p->spec, "more of option --%s than it takes", o->name);
     fprintf(stderr, "canp %s: option --%s: '%s' is no %s\n", p->spec->command, o->name, text, o->argument);
     return -CANP_EXIT_USAGE - 1;
 }

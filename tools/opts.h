@@ -17,7 +17,14 @@ enum opt_type {
     OPT_COUNT,    /* uint64_t *: a decimal number >= 0 */
     OPT_SIZE,     /* uint64_t *: bytes, 64M 2G 512k (powers of 1024) */
     OPT_DURATION, /* uint64_t *: nanoseconds; 10ms 5s 2m 1h, a bare number is seconds */
+    OPT_LIST,     /* struct opt_list *: each time it is given, one more text */
     OPT_REAL,     /* double *: a decimal number > 0 */
+};
+
+#define OPT_LIST_MAX 64
+struct opt_list {
+    const char *texts[OPT_LIST_MAX]; /* borrowed from argv */
+    unsigned count;
 };
 
 struct opt {

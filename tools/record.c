@@ -223,6 +223,7 @@ static const char epilogue[] =
 int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
+    static struct opt_list notes;
     bool json = false;
     uint64_t stats_ns = 0, keep = UINT64_MAX, keep_bytes = UINT64_MAX, bitrate = 0, dbitrate = 0;
     const char *sync = "1s";
@@ -245,6 +246,10 @@ int canp_cmd_record(int argc, char **argv)
         {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
         {0, "bitrate", OPT_COUNT, &bitrate, "N", "bring the interfaces up with this bit rate"},
         {0, "dbitrate", OPT_COUNT, &dbitrate, "N", "and, for CAN FD, this one of the data phase"},
+        {0, "hw-timestamps", OPT_FLAG, &o.hw_timestamps, NULL,
+         "keep the adapter's own stamps beside the kernel's"},
+        {0, "note", OPT_LIST, &notes, "KEY=VALUE",
+         "keep this in the recording; `canp info` shows it; may be repeated"},
         {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
         {0, "stats", OPT_DURATION, &stats_ns, "TIME",
          "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
@@ -271,6 +276,8 @@ int canp_cmd_record(int argc, char **argv)
     o.dir = o.dir ? o.dir : name;
     o.ifaces = (const char *const *)argv + 1;
     o.iface_count = (unsigned)count;
+    o.notes = notes.texts;
+    o.note_count = notes.count;
     o.io = io_of_environment();
     int status = check_bitrates(bitrate, dbitrate);
     if (status == 0 && bitrate)

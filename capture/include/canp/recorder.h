@@ -54,7 +54,10 @@ struct canp_recorder_opts {
     uint64_t rcvbuf_bytes;  /* 0 = 16 MiB asked per socket (the kernel books about 0.8 KiB per frame, and
                                doubles what is asked) */
     bool no_error_frames;
-    bool hw_timestamps;  /* keep the adapter's own stamps beside the kernel's, where the driver has them */
+    bool hw_timestamps; /* keep the adapter's own stamps beside the kernel's, where the driver has them */
+    /* KEY=VALUE texts, kept in each segment (mark records). Borrowed for open. */
+    const char *const *notes;
+    unsigned note_count;
     size_t slab_bytes;   /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
     unsigned slab_count; /* 0 = by stall_ns; 65536 at most */
     uint64_t stall_ns; /* 0 = 10 s: so long may the disk stall at 170,000 classic frames of 8 bytes a second,
@@ -108,9 +111,9 @@ struct canp_recorder_stats {
  * Checks the interfaces, opens their sockets, starts the recording in opts->dir and the spill thread.
  * Reception begins here: what arrives until canp_recorder_run() waits in the socket buffers.
  * Owned: *out, freed by canp_recorder_close(). `why` says what failed and what to do about it. Errors:
- * -EINVAL (option out of bounds, interface named twice, bad filter), -ENODEV (no such interface), -EPROTOTYPE
- * (not a CAN interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without CAN), and those of
- * canp_writer_open().
+ * -EINVAL (option out of bounds, interface named twice, bad filter or note), -ENODEV (no such interface),
+ * -EPROTOTYPE (not a CAN interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without CAN), and
+ * those of canp_writer_open().
  */
 CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
                                 struct canp_why *why);

@@ -65,8 +65,17 @@ enum canp_kind {
     CANP_KIND_GAP = 8,    /* frames lost here: struct canp_gap */
     CANP_KIND_IFACE = 9,  /* defines a channel's interface: struct canp_iface */
     CANP_KIND_LINK = 10,  /* an interface changed: struct canp_link_event */
-    CANP_KIND_MARK = 11,  /* a text set by a user or program: struct canp_event with the text */
+    CANP_KIND_MARK = 11,  /* a text: struct canp_event (enum canp_mark_code) with it, not terminated */
     CANP_KIND_CLOCK = 12, /* clock anchor: struct canp_clock */
+};
+
+/* Codes of a mark. A reader that knows none of them shows the text. */
+enum canp_mark_code {
+    CANP_MARK_TEXT = 0, /* anything */
+    CANP_MARK_NOTE = 1, /* KEY=VALUE about the recording; stands in each segment */
+    CANP_MARK_WINDOW_BEGIN =
+        2, /* recording by triggers: what follows was kept because of the trigger named here */
+    CANP_MARK_WINDOW_END = 3, /* up to the next begin nothing was kept: no loss */
 };
 
 /* Which way a frame went, seen from this host (MSG_DONTROUTE and MSG_CONFIRM of recvmsg). */

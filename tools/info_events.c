@@ -1,0 +1,118 @@
+/* Notes, clock steps and windows of a recording (info_events.h). Main thread. */
+#include "info_events.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "text.h"
+
+#define STEP_NS     1000000 /* as capture/clock.c has it: less may be slewing */
+#define SLEW_DIVIDE 1000
+
+struct scan {
+    struct info_events *out;
+    struct canp_clock last;
+    bool has_last;
+};
+
+static char *note_with_key(struct info_events *events, const char *text, size_t key_bytes)
+{
+    for (unsigned i = 0; i < events->note_count; i++) {
+        if (strncmp(events->notes[i], text, key_bytes) == 0)
+            return events->notes[i];
+    }
+    return events->note_count < INFO_NOTES_MAX ? events->notes[events->note_count++] : NULL;
+}
+
+static void take_note(struct info_events *events, const struct canp_event *mark)
+{
+    char text[INFO_NOTE_BYTES];
+    size_t bytes = mark->bytes - sizeof(*mark);
+    bytes = bytes < sizeof(text) ? bytes : sizeof(text) - 1;
+    memcpy(text, mark->payload, bytes);
+    text[bytes] = '\0';
+    size_t key_bytes = strcspn(text, "=");
+    char *note = text[key_bytes] ? note_with_key(events, text, key_bytes + 1) : NULL;
+    if (note)
+        memcpy(note, text, strlen(text) + 1);
+}
+
+static void take_clock(struct scan *scan, const struct canp_clock *clock)
+{
+    struct info_events *out = scan->out;
+    int64_t passed_ns = clock->monotonic_ns - scan->last.monotonic_ns;
+    if (scan->has_last && passed_ns >= 0 &&
+        memcmp(clock->boot_id, scan->last.boot_id, sizeof(clock->boot_id)) == 0) {
+        int64_t step_ns = clock->realtime_ns - scan->last.realtime_ns - passed_ns;
+        if (llabs(step_ns) > STEP_NS + passed_ns / SLEW_DIVIDE) {
+            if (out->step_count < INFO_STEPS_MAX) {
+                out->steps[out->step_count].time_ns = clock->realtime_ns;
+                out->steps[out->step_count].step_ns = step_ns;
+            }
+            out->step_count++;
+        }
+    }
+    scan->last = *clock;
+    scan->has_last = true;
+}
+
+int info_events_read(struct canp_reader *reader, struct info_events *out)
+{
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
+    struct canp_cursor *cursor;
+    struct canp_record r;
+    struct scan scan = {.out = out};
+    opts.kinds = 1U << CANP_KIND_MARK | 1U << CANP_KIND_CLOCK;
+    int result = canp_cursor_open(reader, &opts, &cursor);
+    if (result < 0)
+        return result;
+    while ((result = canp_cursor_next(cursor, &r)) == 1) {
+        if (r.kind == CANP_KIND_CLOCK)
+            take_clock(&scan, r.clock);
+        else if (r.event->code == CANP_MARK_NOTE)
+            take_note(out, r.event);
+        else if (r.event->code == CANP_MARK_WINDOW_BEGIN)
+            out->windows++;
+    }
+    canp_cursor_close(cursor);
+    return result;
+}
+
+void info_events_print_json(const struct info_events *events)
+{
+    fputs(",\"notes\":{", stdout);
+    for (unsigned i = 0; i < events->note_count; i++) {
+        char key[INFO_NOTE_BYTES];
+        size_t key_bytes = strcspn(events->notes[i], "=");
+        memcpy(key, events->notes[i], key_bytes);
+        key[key_bytes] = '\0';
+        if (i)
+            putchar(',');
+        text_json_string(stdout, key);
+        putchar(':');
+        text_json_string(stdout, events->notes[i] + key_bytes + 1);
+    }
+    fputs("},\"clock_steps\":[", stdout);
+    for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
+        printf("%s{\"time_ns\":%lld,\"step_ns\":%lld}", i ? "," : "", (long long)events->steps[i].time_ns,
+               (long long)events->steps[i].step_ns);
+    printf("],\"windows\":%u", events->windows);
+}
+
+void info_events_print_text(const struct info_events *events)
+{
+    char time[TEXT_BYTES];
+    for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
+        printf("clock        set by %+.3f s at %s\n", (double)events->steps[i].step_ns / 1e9,
+               text_time(time, events->steps[i].time_ns));
+    if (events->step_count > INFO_STEPS_MAX)
+        printf("clock        and %u more steps\n", events->step_count - INFO_STEPS_MAX);
+    if (events->windows)
+        printf("windows      %u, begun by triggers; nothing was kept between them\n", events->windows);
+    if (events->note_count)
+        puts("notes");
+    for (unsigned i = 0; i < events->note_count; i++) {
+        size_t key_bytes = strcspn(events->notes[i], "=");
+        printf("  %-12.*s %s\n", (int)key_bytes, events->notes[i], events->notes[i] + key_bytes + 1);
+    }
+}

@@ -1,0 +1,28 @@
+/* What a recording's events tell about it: notes, clock steps, windows. Main thread. */
+#ifndef CANP_TOOLS_INFO_EVENTS_H
+#define CANP_TOOLS_INFO_EVENTS_H
+
+#include <canp/reader.h>
+
+#define INFO_NOTES_MAX  64
+#define INFO_STEPS_MAX  16
+#define INFO_NOTE_BYTES 1024
+
+struct info_events {
+    char notes[INFO_NOTES_MAX][INFO_NOTE_BYTES]; /* KEY=VALUE, each key once, its last value */
+    unsigned note_count;                         /* more than fit are left out */
+    struct {
+        int64_t time_ns; /* of the first clock record behind it */
+        int64_t step_ns; /* how far the clock was set ahead */
+    } steps[INFO_STEPS_MAX];
+    unsigned step_count; /* all; the first INFO_STEPS_MAX are kept */
+    unsigned windows;    /* begun by triggers */
+};
+
+/* Reads the blocks that hold events. 0 or a negative error. */
+int info_events_read(struct canp_reader *reader, struct info_events *out);
+
+void info_events_print_json(const struct info_events *events);
+void info_events_print_text(const struct info_events *events);
+
+#endif
