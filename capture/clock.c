@@ -5,10 +5,11 @@
  */
 #include "intake.h"
 
-#define ANCHOR_NS   60000000000U
-#define STEP_NS     1000000 /* a smaller move is no step ... */
-#define SLEW_DIVIDE 1000 /* ... nor is less than a thousandth of the time: the kernel slews 500 ppm at most  \
-                          */
+#define ANCHOR_NS 60000000000U
+#define STEP_NS   1000000 /* a smaller move is no step ... */
+#define SLEW_DIVIDE                                                                                          \
+    1000 /* ... nor is less than a thousandth of the time: the kernel slews 500 ppm at most                  \
+          */
 
 static void put(struct canp_recorder *rec, int64_t realtime_ns, uint64_t monotonic_ns)
 {

@@ -59,6 +59,8 @@ void intake_commit(struct canp_recorder *rec)
     if (!slab || rows_of(slab)->records == 0)
         return;
     slab->used_bytes = rows_of(slab)->used_bytes;
+    ((struct slab_head *)slab->user)->closed =
+        (struct window_time){(int64_t)clock_monotonic_ns(), rec->clock_offset_ns};
     rec->slab = NULL;
     rec->slab_deadline_ns = 0;
     rec->slabs_committed++;

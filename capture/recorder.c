@@ -34,6 +34,9 @@
 #define LATENCY_MIN_NS    100000U
 #define SYNC_NS           1000000000U
 
+#define POST_TRIGGER_NS 10000000000U
+#define TRIGGER_MEMORY  (64U << 20)
+
 /* Upper estimates of what the kernel books for one frame (skb and its data), measured 768 and about 4352. */
 #define FRAME_COST_BYTES    1280U
 #define XL_FRAME_COST_BYTES 4608U
@@ -248,6 +251,26 @@ static int define_ifaces(struct canp_recorder *rec)
     return r;
 }
 
+static int open_window(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    struct window_opts w = {.triggers = opts->triggers,
+                            .trigger_count = opts->trigger_count,
+                            .pre_ns = opts->pre_trigger_ns,
+                            .post_ns = opts->post_trigger_ns ? opts->post_trigger_ns : POST_TRIGGER_NS,
+                            .memory_bytes =
+                                opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY,
+                            .block_bytes = rec->block_bytes,
+                            .store = spill_store,
+                            .let_go = spill_let_go,
+                            .short_of_memory = spill_short_of_memory,
+                            .user = rec};
+    if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0)
+        return 0;
+    if (opts->pre_trigger_ns == 0 || opts->pre_trigger_ns > INT64_MAX / 4)
+        return canp_fail(why, -EINVAL, "triggers need the time before them that is to be kept");
+    return window_open(&w, &rec->window, why);
+}
+
 static int open_writer(struct canp_recorder *rec, struct canp_why *why)
 {
     struct canp_writer_opts opts = writer_opts(&rec->opts);
@@ -337,6 +360,8 @@ static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *
     if (r == 0)
         r = notes_make(&rec->notes, opts, why);
     if (r == 0)
+        r = open_window(rec, opts, why);
+    if (r == 0)
         r = can_socket_possible(why);
     if (r == 0)
         r = find_ifaces(rec, opts, why);
@@ -381,6 +406,7 @@ void canp_recorder_close(struct canp_recorder *rec)
     canp_fd_close(&rec->watch_fd);
     canp_slabring_free(rec->ring);
     notes_free(&rec->notes);
+    window_close(rec->window);
     free(rec->specs);
     free(rec->dir);
     free(rec);
@@ -400,4 +426,10 @@ void canp_recorder_stop(struct canp_recorder *rec)
     atomic_store_explicit(&rec->stop, true, memory_order_relaxed);
     eventfd_write(rec->stop_fd, 1); /* fails only when the counter is full: then it is readable anyway */
     errno = saved;
+}
+
+void canp_recorder_trigger(struct canp_recorder *rec)
+{
+    atomic_store_explicit(&rec->triggered, true, memory_order_relaxed); /* nothing else is handed over */
+    canp_slabring_wake(rec->ring);
 }

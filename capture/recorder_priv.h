@@ -20,6 +20,7 @@
 #include "notes.h"
 #include "notices.h"
 #include "pace.h"
+#include "window.h"
 
 /* Frames lost that no gap row tells of yet. */
 struct gap_pending {
@@ -73,11 +74,13 @@ struct chan {
     _Atomic uint64_t lost_unslabbed; /* no free slab */
     /* Written by spill. */
     _Atomic uint64_t lost_unstored; /* was in a slab that could not be stored */
+    _Atomic uint64_t outside;       /* in no window */
 };
 
 /* A slab's header, in its user area: travels with it from capture to spill. */
 struct slab_head {
     struct canp_rowbuf rows;
+    struct window_time closed;
 };
 _Static_assert(sizeof(struct slab_head) <= CANP_SLAB_USER_BYTES, "the slab's user area holds its header");
 
@@ -144,10 +147,13 @@ struct canp_recorder {
     int64_t tend_ns;        /* as canp_writer_tend() said last */
     uint64_t poisoned_told; /* segments that could not be synced and that the user knows of */
     struct unstored unstored;
-    struct notes notes; /* owner's until the thread starts */
+    struct notes notes;    /* owner's until the thread starts */
+    struct window *window; /* likewise; NULL: everything is stored */
 
     /* Shared. */
     _Alignas(64) _Atomic bool stop;
+    _Atomic bool triggered; /* from outside; spill takes it */
+    _Atomic uint64_t windows;
     _Atomic bool rotate;       /* asked for; spill takes it */
     _Atomic bool capture_done; /* release by capture after its last commit; acquire by spill */
     _Atomic uint64_t slabs_spilled;
@@ -199,6 +205,10 @@ void links_ask(struct canp_recorder *rec);
 void links_finish(struct canp_recorder *rec);
 
 /* spill.c */
+/* What the window hands out, and lets go; the user is the recorder. Spill. */
+void spill_store(void *user, const struct canp_rowbuf *rows);
+void spill_let_go(void *user, const struct canp_rowbuf *rows);
+void spill_short_of_memory(void *user, uint64_t held_ns);
 int spill_start(struct canp_recorder *rec);
 /* After the last commit: everything is stored and the recording ended when it returns. */
 void spill_join(struct canp_recorder *rec);

@@ -180,7 +180,8 @@ static void chan_stats(const struct chan *ch, struct canp_recorder_iface_stats *
     uint64_t unstored = counter_get(&ch->lost_unstored);
     uint64_t seen = counter_get(&ch->frames_seen);
     memcpy(out->name, ch->first_name, sizeof(out->name));
-    out->frames = seen > unstored ? seen - unstored : 0;
+    out->outside = counter_get(&ch->outside);
+    out->frames = seen > unstored + out->outside ? seen - unstored - out->outside : 0;
     out->lost.socket = counter_get(&ch->lost_socket);
     out->lost.device = counter_get(&ch->lost_device);
     out->lost.recorder = counter_get(&ch->lost_unslabbed) + unstored;
@@ -202,6 +203,7 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
                                         .segments = counter_get(&rec->segments),
                                         .removed = counter_get(&rec->removed),
                                         .bytes = counter_get(&rec->bytes),
+                                        .windows = counter_get(&rec->windows),
                                         .blocks = counter_get(&rec->blocks),
                                         .harvests = counter_get(&rec->harvests),
                                         .slabs_full_max = ring.full_slots_max,
@@ -213,6 +215,7 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
         struct canp_recorder_iface_stats *iface = &out->ifaces[i];
         chan_stats(&rec->chans[i], iface);
         out->frames += iface->frames;
+        out->outside += iface->outside;
         out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder;
     }
 }

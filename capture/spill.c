@@ -16,11 +16,6 @@
 #define SYNC_IDLE_NS 1000000000  /* sync what is unsynced when nothing came for so long */
 #define RETRY_NS     1000000000U /* between looks for room on a full disk */
 
-static const struct canp_rowbuf *rows_of(const struct canp_slab *slab)
-{
-    return &((const struct slab_head *)slab->user)->rows;
-}
-
 /* To the user, at once. This thread's. */
 static void say(const struct canp_recorder *rec, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
@@ -117,6 +112,51 @@ static void store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
     publish(rec);
 }
 
+/* ---- a recording by triggers ---------------------------------------------------------------------- */
+
+void spill_store(void *user, const struct canp_rowbuf *rows)
+{
+    store(user, rows);
+}
+
+void spill_let_go(void *user, const struct canp_rowbuf *rows)
+{
+    struct canp_recorder *rec = user;
+    for (size_t at = 0; at < rows->used_bytes; at += canp_row_bytes(rows->data + at)) {
+        const uint8_t *row = rows->data + at;
+        if (canp_kind_is_frame(canp_row_kind(row)))
+            counter_add(&rec->chans[row[0]].outside, 1);
+    }
+}
+
+void spill_short_of_memory(void *user, uint64_t held_ns)
+{
+    const struct canp_recorder *rec = user;
+    say(rec, "the window begins %.1f s before its trigger, not %.1f s: the memory for it holds no more",
+        (double)held_ns / 1e9, (double)rec->opts.pre_trigger_ns / 1e9);
+}
+
+static void take(struct canp_recorder *rec, const struct canp_slab *slab)
+{
+    const struct slab_head *head = (const struct slab_head *)slab->user;
+    if (!rec->window) {
+        store(rec, &head->rows);
+        return;
+    }
+    window_feed(rec->window, &head->rows, head->closed);
+    atomic_store_explicit(&rec->windows, window_count(rec->window), memory_order_relaxed);
+}
+
+static void take_trigger(struct canp_recorder *rec)
+{
+    /* relaxed: nothing but the wish itself is handed over */
+    if (!atomic_exchange_explicit(&rec->triggered, false, memory_order_relaxed) || !rec->window)
+        return;
+    int64_t monotonic_ns = (int64_t)clock_monotonic_ns();
+    window_trigger(rec->window, (struct window_time){monotonic_ns, clock_realtime_ns() - monotonic_ns});
+    atomic_store_explicit(&rec->windows, window_count(rec->window), memory_order_relaxed);
+}
+
 static void speak(struct canp_recorder *rec)
 {
     const char *text;
@@ -139,7 +179,7 @@ static void spill_all(struct canp_recorder *rec)
 {
     struct canp_slab *slab;
     while ((slab = canp_slabring_take(rec->ring)) != NULL) {
-        store(rec, rows_of(slab));
+        take(rec, slab);
         canp_slabring_give_back(rec->ring, slab);
         /* release: pairs with the acquire in intake_flush_if_due() */
         atomic_store_explicit(&rec->slabs_spilled, counter_get(&rec->slabs_spilled) + 1,
@@ -181,6 +221,8 @@ static int64_t idle_ns(const struct canp_recorder *rec)
 static void finish(struct canp_recorder *rec)
 {
     rec->retry_ns = 0;
+    if (rec->window)
+        window_finish(rec->window);
     bool full = rec->full_error && !rec->store_error && !is_room_again(rec);
     if (full || rec->store_error)
         unstored_store(rec); /* the segment may still have room for so little */
@@ -209,6 +251,7 @@ static void *spill_main(void *arg)
          * last one is not missed */
         done = atomic_load_explicit(&rec->capture_done, memory_order_acquire);
         spill_all(rec);
+        take_trigger(rec);
         speak(rec);
         rotate(rec);
         if (r != -ETIMEDOUT)

@@ -39,6 +39,12 @@ static void on_hangup(int number)
     errno = saved;
 }
 
+static void on_trigger(int number)
+{
+    (void)number;
+    canp_recorder_trigger(running);
+}
+
 /* SIGINT and SIGTERM end the recording, also in a script's background job, which has SIGINT ignored. */
 static void catch_signals(void)
 {
@@ -49,10 +55,13 @@ static void catch_signals(void)
     had_terminal = tcgetpgrp(STDERR_FILENO) >= 0;
     action.sa_handler = on_hangup;
     sigaction(SIGHUP, &action, NULL);
+    action.sa_handler = on_trigger;
+    sigaction(SIGUSR1, &action, NULL);
 }
 
 struct face {
     const char *dir;
+    bool windows; /* recording by triggers */
 };
 
 static void say_notice(void *user, const char *text)
@@ -77,7 +86,14 @@ static double rate(uint64_t frames, uint64_t duration_ns)
     return duration_ns ? (double)frames * 1e9 / (double)duration_ns : 0;
 }
 
-static void print_summary(const struct canp_recorder_stats *s, const char *dir)
+static void print_windows(const struct canp_recorder_stats *s)
+{
+    char outside[TEXT_BYTES];
+    printf("%llu window%s; %s frames outside of them were let go\n", (unsigned long long)s->windows,
+           s->windows == 1 ? "" : "s", text_count(outside, s->outside));
+}
+
+static void print_summary(const struct canp_recorder_stats *s, const struct face *face)
 {
     char frames[TEXT_BYTES], lost[TEXT_BYTES], bytes[TEXT_BYTES];
     printf("%-16s %12s %10s %10s %10s %12s\n", "interface", "frames", "lost:sock", "device", "recorder",
@@ -93,17 +109,22 @@ static void print_summary(const struct canp_recorder_stats *s, const char *dir)
            (unsigned long long)s->segments, s->segments == 1 ? "" : "s");
     if (s->removed)
         printf(", %llu of them removed again,", (unsigned long long)s->removed);
-    printf(" of %s (%s)\n", dir, s->io);
+    printf(" of %s (%s)\n", face->dir, s->io);
+    if (face->windows)
+        print_windows(s);
 }
 
-static void print_json(const struct canp_recorder_stats *s, const char *dir)
+static void print_json(const struct canp_recorder_stats *s, const struct face *face)
 {
     printf("{\"frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,\"removed\":%llu,\"bytes\":"
            "%llu,"
            "\"directory\":",
            (unsigned long long)s->frames, (unsigned long long)s->lost, (unsigned long long)s->duration_ns,
            (unsigned long long)s->segments, (unsigned long long)s->removed, (unsigned long long)s->bytes);
-    text_json_string(stdout, dir);
+    text_json_string(stdout, face->dir);
+    if (face->windows)
+        printf(",\"windows\":%llu,\"outside\":%llu", (unsigned long long)s->windows,
+               (unsigned long long)s->outside);
     fputs(",\"interfaces\":[", stdout);
     for (unsigned i = 0; i < s->iface_count; i++) {
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
@@ -129,7 +150,7 @@ static int status_of(int error)
 static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
 {
     struct canp_why why = {""};
-    struct face face = {opts->dir};
+    struct face face = {opts->dir, opts->pre_trigger_ns > 0};
     opts->notice = say_notice;
     opts->ready = say_ready;
     opts->user = &face;
@@ -144,9 +165,9 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     struct canp_recorder_stats stats;
     canp_recorder_stats(running, &stats);
     if (json)
-        print_json(&stats, opts->dir);
+        print_json(&stats, &face);
     else
-        print_summary(&stats, opts->dir);
+        print_summary(&stats, &face);
     int status = fflush(stdout) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
     if (r < 0)
         status = opts_fail("record", CANP_EXIT_ENVIRONMENT, "%s", why.text);
@@ -218,12 +239,18 @@ static const char epilogue[] =
     "FILTER is candump's, kept by the kernel: 123:7FF, 123~7FF (all but), 8 digits = extended,\n"
     "#FF (error frames by mask), j (join: all must match). Behind `any` it holds for each. Without\n"
     "filters everything is recorded; with filters, error frames by # alone, and losses of the socket\n"
-    "are those of what they let through.\n";
+    "are those of what they let through.\n\n"
+    "TRIGGER is a FILTER (123:7FF; #40: error frames by mask), a filter and the bytes that a frame\n"
+    "begins with (123:7FF#11.22, of a mask: 123:7FF#11.22/FF.0F), `error` (any error frame), `bus-off`\n"
+    "or `gap` (frames were lost). A window begins --pre-trigger before a trigger and ends --post-trigger\n"
+    "behind the last one; windows that meet are one. At either end it may hold 50 ms more. What memory\n"
+    "holds is 2.6 million frames in 64 MiB; where that is less than the time asked for, windows begin\n"
+    "later, and a line says so. Frames in no window are let go and counted apart: they are no loss.\n";
 
 int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
-    static struct opt_list notes;
+    static struct opt_list notes, triggers;
     bool json = false;
     uint64_t stats_ns = 0, keep = UINT64_MAX, keep_bytes = UINT64_MAX, bitrate = 0, dbitrate = 0;
     const char *sync = "1s";
@@ -250,6 +277,13 @@ int canp_cmd_record(int argc, char **argv)
          "keep the adapter's own stamps beside the kernel's"},
         {0, "note", OPT_LIST, &notes, "KEY=VALUE",
          "keep this in the recording; `canp info` shows it; may be repeated"},
+        {0, "pre-trigger", OPT_DURATION, &o.pre_trigger_ns, "TIME",
+         "record by triggers: hold the last TIME in memory, keep it when a trigger comes"},
+        {0, "trigger", OPT_LIST, &triggers, "TRIGGER",
+         "what triggers (see below); may be repeated; SIGUSR1 does, too"},
+        {0, "post-trigger", OPT_DURATION, &o.post_trigger_ns, "TIME", "and keep what follows for TIME (10s)"},
+        {0, "trigger-memory", OPT_SIZE, &o.trigger_memory_bytes, "SIZE",
+         "memory for the time before a trigger (64M)"},
         {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
         {0, "stats", OPT_DURATION, &stats_ns, "TIME",
          "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
@@ -278,6 +312,11 @@ int canp_cmd_record(int argc, char **argv)
     o.iface_count = (unsigned)count;
     o.notes = notes.texts;
     o.note_count = notes.count;
+    o.triggers = triggers.texts;
+    o.trigger_count = triggers.count;
+    if (!o.pre_trigger_ns && (o.trigger_count || o.post_trigger_ns || o.trigger_memory_bytes))
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "--trigger, --post-trigger and --trigger-memory need --pre-trigger TIME");
     o.io = io_of_environment();
     int status = check_bitrates(bitrate, dbitrate);
     if (status == 0 && bitrate)

@@ -5,7 +5,7 @@
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-frames=${CANP_LAB_FRAMES:-4000}
+frames=${CANP_LAB_FRAMES:-1500}
 filters=('100:700' '100~700' '100:700,400:700' '12345678:8000000F' '000:80000000' '100:C0000700' '123~00F,456~00F,j'
     '0~0,#FFFFFFFF' '100:700,#4' '#1FFFFFFF' '123~00F,456:00F,J,#80')
 

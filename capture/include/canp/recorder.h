@@ -58,8 +58,18 @@ struct canp_recorder_opts {
     /* KEY=VALUE texts, kept in each segment (mark records). Borrowed for open. */
     const char *const *notes;
     unsigned note_count;
-    size_t slab_bytes;   /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
-    unsigned slab_count; /* 0 = by stall_ns; 65536 at most */
+    /* Recording by triggers, when pre_trigger_ns is not 0: what came in the last pre_trigger_ns is held in
+     * memory, and goes to the files when a trigger comes, with what follows for post_trigger_ns; else it is
+     * let go. Windows that meet are one. Triggers: filters, `123:7FF#11.22/FF.0F` (data, mask), `error`,
+     * `bus-off`, `gap`, and canp_recorder_trigger(). Borrowed for open. */
+    const char *const *triggers;
+    unsigned trigger_count;
+    uint64_t pre_trigger_ns;
+    uint64_t post_trigger_ns;      /* 0 = 10 s */
+    uint64_t trigger_memory_bytes; /* 0 = 64 MiB (2.6 million classic frames); where it holds less than
+                                      pre_trigger_ns, windows begin later and a notice says so */
+    size_t slab_bytes;             /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
+    unsigned slab_count;           /* 0 = by stall_ns; 65536 at most */
     uint64_t stall_ns; /* 0 = 10 s: so long may the disk stall at 170,000 classic frames of 8 bytes a second,
                           and nothing is lost. What it takes is allocated at the start: 5 MB a second. */
     enum canp_recorder_io io;
@@ -86,6 +96,7 @@ struct canp_recorder_lost {
 struct canp_recorder_iface_stats {
     char name[CANP_IFACE_NAME_BYTES]; /* as it was when recording began */
     uint64_t frames;                  /* received and not lost since; the newest may still lie in slabs */
+    uint64_t outside;                 /* received, but let go as in no window: neither stored nor lost */
     struct canp_recorder_lost lost;
 };
 
@@ -93,6 +104,8 @@ struct canp_recorder_iface_stats {
 struct canp_recorder_stats {
     uint64_t frames;      /* sum over the interfaces */
     uint64_t lost;        /* sum over interfaces and layers */
+    uint64_t outside;     /* sum over the interfaces */
+    uint64_t windows;     /* begun by triggers */
     uint64_t duration_ns; /* since frames were really received; stands still at the end */
     uint64_t segments;    /* started */
     uint64_t removed;     /* of these, by keep_segments, keep_bytes or for want of room */
@@ -111,9 +124,9 @@ struct canp_recorder_stats {
  * Checks the interfaces, opens their sockets, starts the recording in opts->dir and the spill thread.
  * Reception begins here: what arrives until canp_recorder_run() waits in the socket buffers.
  * Owned: *out, freed by canp_recorder_close(). `why` says what failed and what to do about it. Errors:
- * -EINVAL (option out of bounds, interface named twice, bad filter or note), -ENODEV (no such interface),
- * -EPROTOTYPE (not a CAN interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without CAN), and
- * those of canp_writer_open().
+ * -EINVAL (option out of bounds, interface named twice, bad filter, trigger or note), -ENODEV (no such
+ * interface), -EPROTOTYPE (not a CAN interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without
+ * CAN), and those of canp_writer_open().
  */
 CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
                                 struct canp_why *why);
@@ -134,6 +147,9 @@ CANP_API void canp_recorder_stop(struct canp_recorder *rec);
 
 /* Closes the segment soon and begins the next, unless it is empty. Any thread; async-signal-safe. */
 CANP_API void canp_recorder_rotate(struct canp_recorder *rec);
+
+/* A trigger, for a recording by triggers; else nothing. Any thread; async-signal-safe. */
+CANP_API void canp_recorder_trigger(struct canp_recorder *rec);
 
 /* Any thread, while running and after. */
 CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);

@@ -1,0 +1,295 @@
+/*
+ * Windows around triggers (window.h).
+ *
+ * Invariants: every block fed is stored or let go, once, and stored in the order fed; the blocks held are the
+ * newest ones, without a hole, and lie in one ring of bytes, oldest at `head`. Spill thread only.
+ */
+#include "window.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* A block held: this, then its rows. */
+struct held {
+    uint64_t bytes; /* with this header; 0 = the ring goes on at its start */
+    struct window_time closed;
+    struct canp_rowbuf rows; /* data: set anew when it is handed out */
+};
+
+struct window {
+    struct window_opts opts;
+    struct trigger *triggers;
+    uint8_t *memory;
+    size_t head, tail; /* oldest block; where the next one goes */
+    unsigned held;
+    bool open;              /* begun, and nothing was let go since: what comes may still belong to it */
+    bool short_of_memory;   /* blocks were let go that were young enough */
+    int64_t until_ns;       /* CLOCK_MONOTONIC: blocks that begin before are stored */
+    int64_t last_closed_ns; /* of the block fed last */
+    int64_t last_row_ns;    /* of the block stored last */
+    uint64_t count;
+};
+
+/* ---- the ring ----------------------------------------------------------------------------------- */
+
+static struct held *oldest(struct window *w)
+{
+    struct held *h = (struct held *)(w->memory + w->head);
+    if (w->opts.memory_bytes - w->head < sizeof(*h) || h->bytes == 0) {
+        w->head = 0;
+        h = (struct held *)w->memory;
+    }
+    h->rows.data = (uint8_t *)(h + 1);
+    return h;
+}
+
+static void drop_oldest(struct window *w)
+{
+    w->head += oldest(w)->bytes;
+    if (--w->held == 0)
+        w->head = w->tail = 0;
+}
+
+/* Where a block of so many bytes can go, or NULL. */
+static struct held *room_for(struct window *w, size_t bytes)
+{
+    size_t end = w->opts.memory_bytes;
+    if (w->held == 0)
+        return (struct held *)w->memory;
+    if (w->tail > w->head) {
+        if (end - w->tail >= bytes)
+            return (struct held *)(w->memory + w->tail);
+        if (bytes > w->head)
+            return NULL;
+        if (end - w->tail >= sizeof(struct held))
+            ((struct held *)(w->memory + w->tail))->bytes = 0;
+        w->tail = 0;
+        return (struct held *)w->memory;
+    }
+    return w->head - w->tail >= bytes ? (struct held *)(w->memory + w->tail) : NULL;
+}
+
+/* ---- storing and letting go --------------------------------------------------------------------- */
+
+static void mark(struct window *w, enum canp_mark_code code, int64_t time_ns, const char *text)
+{
+    _Alignas(8) uint8_t room[512];
+    union {
+        struct canp_event event;
+        uint8_t bytes[256];
+    } body = {.event = {.code = code}};
+    struct canp_rowbuf rows;
+    size_t n = strlen(text);
+    memcpy(body.bytes + sizeof(body.event), text, n);
+    body.event.bytes = (uint16_t)(sizeof(body.event) + n);
+    canp_rowbuf_init(&rows, room, sizeof(room));
+    canp_rowbuf_put_event(&rows, time_ns, 0, CANP_KIND_MARK, &body);
+    w->opts.store(w->opts.user, &rows);
+}
+
+static void end_window(struct window *w)
+{
+    if (w->open)
+        mark(w, CANP_MARK_WINDOW_END, w->last_row_ns, "");
+    w->open = false;
+}
+
+static void store(struct window *w, const struct canp_rowbuf *rows)
+{
+    w->opts.store(w->opts.user, rows);
+    w->last_row_ns = rows->last_ns;
+}
+
+static void let_go_oldest(struct window *w)
+{
+    end_window(w); /* from here on there is a hole behind it */
+    w->opts.let_go(w->opts.user, &oldest(w)->rows);
+    drop_oldest(w);
+}
+
+static void hold(struct window *w, const struct canp_rowbuf *rows, struct window_time closed)
+{
+    size_t bytes = sizeof(struct held) + canp_align8((uint32_t)rows->used_bytes);
+    struct held *h;
+    while (w->held > 0 && oldest(w)->closed.monotonic_ns < closed.monotonic_ns - (int64_t)w->opts.pre_ns) {
+        let_go_oldest(w);
+        w->short_of_memory = false;
+    }
+    while ((h = room_for(w, bytes)) == NULL) { /* ends: two of the largest blocks fit */
+        let_go_oldest(w);
+        w->short_of_memory = true;
+    }
+    *h = (struct held){.bytes = bytes, .closed = closed, .rows = *rows};
+    memcpy(h + 1, rows->data, rows->used_bytes);
+    w->tail = (size_t)((uint8_t *)h - w->memory) + bytes;
+    w->held++;
+}
+
+static void store_held(struct window *w)
+{
+    while (w->held > 0) {
+        store(w, &oldest(w)->rows);
+        drop_oldest(w);
+    }
+}
+
+/* A trigger at these times: what is older than pre_ns goes, the rest is stored. first_ns: of what comes with
+ * it. */
+static void begin_window(struct window *w, const char *name, struct window_time at, int64_t realtime_ns,
+                         int64_t first_ns)
+{
+    char text[200];
+    int64_t from_ns = at.monotonic_ns - (int64_t)w->opts.pre_ns;
+    while (w->held > 0 && oldest(w)->closed.monotonic_ns < from_ns)
+        let_go_oldest(w);
+    if (!w->open) {
+        first_ns = w->held ? oldest(w)->rows.first_ns : first_ns;
+        int64_t held_ns = realtime_ns - first_ns;
+        w->count++;
+        snprintf(text, sizeof(text), "trigger %s at %lld.%09lld", name, (long long)(realtime_ns / 1000000000),
+                 (long long)(realtime_ns % 1000000000));
+        mark(w, CANP_MARK_WINDOW_BEGIN, first_ns, text);
+        w->last_row_ns = first_ns;
+        if (w->short_of_memory && held_ns >= 0 && (uint64_t)held_ns < w->opts.pre_ns)
+            w->opts.short_of_memory(w->opts.user, (uint64_t)held_ns);
+    }
+    w->open = true;
+    w->short_of_memory = false;
+    store_held(w);
+}
+
+static void extend(struct window *w, int64_t trigger_ns)
+{
+    int64_t until_ns;
+    if (__builtin_add_overflow(trigger_ns, (int64_t)w->opts.post_ns, &until_ns))
+        until_ns = INT64_MAX;
+    if (until_ns > w->until_ns)
+        w->until_ns = until_ns;
+}
+
+/* ---- triggers ----------------------------------------------------------------------------------- */
+
+struct found {
+    const struct trigger *first; /* NULL: none */
+    int64_t first_ns, last_ns;   /* CLOCK_REALTIME */
+};
+
+static const struct trigger *match(const struct window *w, const struct canp_record *r)
+{
+    for (unsigned i = 0; i < w->opts.trigger_count; i++) {
+        if (trigger_matches(&w->triggers[i], r))
+            return &w->triggers[i];
+    }
+    return NULL;
+}
+
+static struct found look(const struct window *w, const struct canp_rowbuf *rows)
+{
+    struct found f = {NULL, 0, 0};
+    struct canp_record r;
+    for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
+        canp_row_read(rows->data + at, rows->base_ns, &r);
+        const struct trigger *t = match(w, &r);
+        if (!t)
+            continue;
+        if (!f.first)
+            f = (struct found){t, r.time_ns, r.time_ns};
+        f.last_ns = r.time_ns;
+    }
+    return f;
+}
+
+/* A row's CLOCK_MONOTONIC; a clock that was set within the block cannot take it out of the block. */
+static int64_t monotonic_of(const struct window *w, int64_t realtime_ns, struct window_time closed)
+{
+    int64_t ns = realtime_ns - closed.offset_ns;
+    if (ns > closed.monotonic_ns)
+        return closed.monotonic_ns;
+    return ns < w->last_closed_ns ? w->last_closed_ns : ns;
+}
+
+void window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed)
+{
+    struct found f = look(w, rows);
+    if (f.first) {
+        struct window_time at = {monotonic_of(w, f.first_ns, closed), closed.offset_ns};
+        begin_window(w, f.first->text, at, f.first_ns, rows->first_ns);
+        extend(w, monotonic_of(w, f.last_ns, closed));
+        store(w, rows);
+    } else if (w->open && w->held == 0 && w->last_closed_ns < w->until_ns) {
+        store(w, rows);
+    } else {
+        hold(w, rows, closed);
+    }
+    w->last_closed_ns = closed.monotonic_ns;
+}
+
+void window_trigger(struct window *w, struct window_time now)
+{
+    int64_t realtime_ns = now.monotonic_ns + now.offset_ns;
+    begin_window(w, "by signal", now, realtime_ns, realtime_ns);
+    extend(w, now.monotonic_ns);
+}
+
+uint64_t window_count(const struct window *w)
+{
+    return w->count;
+}
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+static int parse_triggers(struct window *w, struct canp_why *why)
+{
+    int r = 0;
+    for (unsigned i = 0; i < w->opts.trigger_count && r == 0; i++)
+        r = trigger_parse(w->opts.triggers[i], &w->triggers[i], why);
+    return r;
+}
+
+static int set_up(struct window *w, struct canp_why *why)
+{
+    size_t least = 2 * (sizeof(struct held) + w->opts.block_bytes);
+    w->opts.memory_bytes &= ~(size_t)63;
+    if (w->opts.memory_bytes < least)
+        return canp_fail(why, -EINVAL, "memory before a trigger: %zu bytes are too few, the least is %zu",
+                         w->opts.memory_bytes, least);
+    w->triggers = calloc(w->opts.trigger_count + 1, sizeof(*w->triggers));
+    w->memory = aligned_alloc(64, w->opts.memory_bytes);
+    if (!w->triggers || !w->memory)
+        return canp_fail(why, -ENOMEM, "memory before a trigger: no %zu bytes free", w->opts.memory_bytes);
+    memset(w->memory, 0, w->opts.memory_bytes); /* now, not while recording */
+    return parse_triggers(w, why);
+}
+
+int window_open(const struct window_opts *opts, struct window **out, struct canp_why *why)
+{
+    struct window *w = calloc(1, sizeof(*w));
+    if (!w)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    w->opts = *opts;
+    w->until_ns = w->last_closed_ns = INT64_MIN;
+    int r = set_up(w, why);
+    if (r < 0) {
+        window_close(w);
+        return r;
+    }
+    *out = w;
+    return 0;
+}
+
+void window_finish(struct window *w)
+{
+    end_window(w);
+    while (w->held > 0)
+        let_go_oldest(w);
+}
+
+void window_close(struct window *w)
+{
+    if (!w)
+        return;
+    free(w->triggers);
+    free(w->memory);
+    free(w);
+}

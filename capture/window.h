@@ -1,0 +1,57 @@
+/*
+ * A recording of windows: rows are held back in bounded memory for the time before a trigger; when one comes,
+ * what is held and what follows for the time after it goes to the files. Windows that meet are one.
+ *
+ * Whole blocks are kept or let go, so a window is longer than asked for by a block's time at each end (half
+ * the flush time, 50 ms, on any bus that does not fill a slab sooner).
+ *
+ * Pure logic: no file, no thread, no clock. Spill thread only.
+ */
+#ifndef CANP_CAPTURE_WINDOW_H
+#define CANP_CAPTURE_WINDOW_H
+
+#include <canp/rows.h>
+
+#include "trigger.h"
+
+struct window_opts {
+    const char *const *triggers;
+    unsigned trigger_count;
+    uint64_t pre_ns;
+    uint64_t post_ns;
+    size_t memory_bytes; /* of what is held */
+    size_t block_bytes;  /* largest block */
+    /* Takes a block for good: into the files. */
+    void (*store)(void *user, const struct canp_rowbuf *rows);
+    /* A block is let go: it lay in no window. */
+    void (*let_go)(void *user, const struct canp_rowbuf *rows);
+    /* A window begins later than pre_ns asks: the memory held no more. */
+    void (*short_of_memory)(void *user, uint64_t held_ns);
+    void *user;
+};
+
+/* When a block was closed: CLOCK_MONOTONIC, and how far CLOCK_REALTIME was ahead of it. */
+struct window_time {
+    int64_t monotonic_ns;
+    int64_t offset_ns;
+};
+
+struct window;
+
+/* Owned: *out. -EINVAL (a bad trigger, memory for less than two blocks) with `why`, -ENOMEM. */
+int window_open(const struct window_opts *opts, struct window **out, struct canp_why *why);
+
+/* Lets go of what is held and ends the window, if one is open. */
+void window_finish(struct window *w);
+void window_close(struct window *w);
+
+/* The next block of the stream. Copied where it is held. */
+void window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed);
+
+/* A trigger from outside (a signal), now. */
+void window_trigger(struct window *w, struct window_time now);
+
+/* Windows begun so far. */
+uint64_t window_count(const struct window *w);
+
+#endif

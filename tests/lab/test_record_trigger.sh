@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# lab: newest
+# Recording by triggers: what lies in a window, by candump's own log of the same traffic, is all there; what lies in
+# none is counted apart. By frame, by data, by error frame, bus-off, loss and SIGUSR1; again and again.
+# shellcheck source=tests/lab/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+pre=1 post=0.5
+
+# judge TIMES RECORDING LOG SUMMARY: every frame of the log within a window of one of the triggers is stored; nothing is
+# stored that lies farther off than a block's time (and what a slow machine adds); stored + outside = all.
+judge() {
+    python3 - "$pre" "$post" "$@" <<'PY'
+import json, subprocess, sys
+pre, post, times, stored, log, summary = float(sys.argv[1]), float(sys.argv[2]), eval(sys.argv[3]), *sys.argv[4:]
+def read(lines): return [(float(l.split()[0].strip("()")), l.split()[2]) for l in lines if l.startswith("(")]
+sent, kept = read(open(log)), read(open(stored))
+summary = json.load(open(summary))
+keys = {(round(t, 6), f) for t, f in ((int(t * 1e6) / 1e6, f) for t, f in kept)}
+near = lambda t, s: any(T - pre - s <= t <= T + post + s for T in times(sent))
+missing = [s for s in sent if near(s[0], -0.001) and not any((round(s[0] + d, 6), s[1]) in keys for d in (-1e-6, 0, 1e-6))]
+far = [k for k in kept if not near(k[0], 1.0)]
+if missing or far or len(kept) + summary["outside"] != len(sent) or len(kept) == len(sent) or not kept or summary["lost"]:
+    print(f"{len(sent)} sent, {len(kept)} stored, {summary}, missing {missing[:3]} ({len(missing)}), far {far[:3]} ({len(far)})")
+    sys.exit(1)
+print(f"{len(sent)} sent, {len(kept)} stored, {summary['windows']} windows")
+PY
+}
+
+# traffic SECONDS: numbered frames, one each 5 ms or so, until it is killed.
+start_traffic() {
+    cangen vcan0 -g 5 -I 100 -L 8 -D i &
+    traffic=$!
+}
+end_traffic() {
+    kill "$traffic" 2>/dev/null
+    wait "$traffic" 2>/dev/null
+}
+
+start_record -o "$work/r" --pre-trigger $pre --post-trigger $post --trigger 7DF:7FF --trigger '123:7FF#A0.01/F0' \
+    --trigger '#40' vcan0 || not_ok "record starts" "$(cat "$work/err")"
+candump -r 16777216 -L vcan0,0:0,'#FFFFFFFF' >"$work/log" &
+witness=$!
+start_traffic
+sleep 2.5
+cansend vcan0 7DF#0102
+sleep 0.7
+cansend vcan0 123#A5.01.FF # meets the one before
+cansend vcan0 123#05.01    # no trigger
+sleep 4
+cansend vcan0 20000040#0000000000000000
+sleep 4
+kill -USR1 "$recorder"
+date +%s.%N >"$work/usr1"
+sleep 1.5
+end_traffic
+sleep 0.2
+end_record
+kill "$witness"
+wait "$witness" 2>/dev/null
+[ "$status" -eq 0 ] && ok "ends with 0" || not_ok "ends with 0" "status $status: $(cat "$work/err")"
+"$canp" dump "$work/r" >"$work/dump"
+said=$(judge 'lambda sent: [t for t, f in sent if f[:3] == "7DF" or f[:7] == "123#A50" or f[:8] == "20000040"] + ['"$(cat "$work/usr1")"']' \
+    "$work/dump" "$work/log" "$work/out") && ok "windows hold what they should: $said" || not_ok "windows hold what they should" "$said"
+[ "$(json "$work/out" 'o["windows"]')" -eq 3 ] && ok "windows that meet are one" || not_ok "windows that meet are one" "$(cat "$work/out")"
+begins=$(grep -c '^# WINDOW begin trigger' "$work/dump") ends=$(grep -c '^# WINDOW end' "$work/dump")
+[ "$begins $ends" = "3 3" ] && grep -q '# WINDOW begin trigger 7DF:7FF at ' "$work/dump" && grep -q 'trigger by signal' "$work/dump" &&
+    ok "windows are marked" || not_ok "windows are marked" "$(grep '^# WINDOW' "$work/dump")"
+"$canp" info --json "$work/r" >"$work/info"
+[ "$(json "$work/info" 'o["windows"]')" -eq 3 ] && [ "$(json "$work/info" 'o["frames"]')" = "$(json "$work/out" 'o["frames"]')" ] &&
+    ok "info agrees" || not_ok "info agrees" "$(cat "$work/info")"
+
+# A loss is a trigger: the receive buffer overflows while the recorder is stopped.
+start_record -o "$work/gap" --rcvbuf 8k --pre-trigger $pre --post-trigger $post --trigger gap vcan0 || not_ok "record starts" "$(cat "$work/err")"
+sleep 0.3
+kill -STOP "$recorder"
+pinned cangen vcan0 -g 0 -n 5000 -I 100 -L 8 -D i
+kill -CONT "$recorder"
+sleep 0.5
+cansend vcan0 100#FF # rides the count of the drops
+sleep 0.5
+end_record
+"$canp" info --json "$work/gap" >"$work/info"
+lost=$(json "$work/out" 'o["lost"]')
+[ "$lost" -gt 0 ] && [ "$(json "$work/info" 'o["lost"]')" = "$lost" ] && [ "$(json "$work/out" 'o["windows"]')" -eq 1 ] &&
+    [ "$(json "$work/out" 'o["frames"] + o["outside"] + o["lost"]')" -eq 5001 ] && ok "a loss is a trigger" ||
+    not_ok "a loss is a trigger" "$(cat "$work/out")"
+
+# Less memory than the time takes: said, and the newest is kept.
+start_record -o "$work/short" --pre-trigger 60s --post-trigger 0.2 --trigger-memory 600k --trigger 7DF:7FF vcan0 ||
+    not_ok "record starts" "$(cat "$work/err")"
+pinned cangen vcan0 -g 0 -n 60000 -I 100 -L 8 -D i
+sleep 0.3
+cansend vcan0 7DF#
+sleep 0.5
+end_record
+frames=$(json "$work/out" 'o["frames"]')
+grep -q 'the window begins .* before its trigger, not 60' "$work/err" && [ "$frames" -gt 8000 ] && [ "$frames" -lt 30000 ] &&
+    [ "$(json "$work/out" 'o["frames"] + o["outside"] + o["lost"]')" -eq 60001 ] && ok "short of memory: said, $frames frames kept" ||
+    not_ok "short of memory" "$(cat "$work/err" "$work/out")"
+
+for options in "--trigger 7DF:7FF" "--pre-trigger 1s --trigger x" "--pre-trigger 1s --trigger-memory 1k"; do
+    # shellcheck disable=SC2086 # words
+    timeout 20 "$canp" record -o "$work/no" $options vcan0 >/dev/null 2>"$work/err"
+    status=$?
+    [ "$status" -eq 2 ] && [ "$(wc -l <"$work/err")" -eq 1 ] && [ ! -e "$work/no" ] && ok "refused: $options" ||
+        not_ok "refused: $options" "status $status: $(cat "$work/err")"
+done
+finish
