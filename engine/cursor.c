@@ -71,22 +71,28 @@ static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t ne
 
 /* ---- walking ------------------------------------------------------------------------------------- */
 
+/* Segments between two that are listed one behind the other. Retention begins with the oldest: when that in
+ * front has gone, those that are missing went with it. */
+static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number)
+{
+    if (before && number > before + 1 && recording_has_segment(c->reader, before))
+        note_damage(c, (struct canp_damage){.segment = before + 1, .block = UINT32_MAX, .error = -ENOENT});
+}
+
 /* Opens the next segment that can be read; unreadable ones count as damaged, ones that retention has removed
- * do not: it begins with the oldest, so the segment that we come from went before those that are missing. 1,
- * 0 when there is none, or an error after which one may try again. */
+ * do not. 1, 0 when there is none, or an error after which one may try again. */
 static int enter_next_segment(struct canp_cursor *c)
 {
-    uint64_t number = c->number;
-    while ((number = recording_next_segment(c->reader, number)) != 0 && number <= c->last_number) {
+    uint64_t number = c->number, before;
+    while ((number = recording_next_wanted(c->reader, number, &c->wanted, &before)) != 0 &&
+           number <= c->last_number) {
         struct segin next;
         int r = recording_open_segment(c->reader, number, &next);
         if (recording_error_passes(r))
             return r;
         if (r == -ENOENT && !c->reader->file_path)
             continue; /* removed by retention since the directory was listed */
-        if (c->number && number > c->number + 1 && recording_has_segment(c->reader, c->number))
-            note_damage(
-                c, (struct canp_damage){.segment = c->number + 1, .block = UINT32_MAX, .error = -ENOENT});
+        note_missing(c, before > c->number ? before : c->number, number);
         c->number = number;
         if (r < 0) {
             note_damage(c, (struct canp_damage){.block = UINT32_MAX, .error = r});
@@ -97,15 +103,27 @@ static int enter_next_segment(struct canp_cursor *c)
         c->segment_open = true;
         c->offset = next.header.header_bytes;
         c->next_seq = 0;
+        leap_enter(c);
         return 1;
     }
     return 0;
 }
 
+/* The block at the cursor's place, or behind it the first that the index does not rule out. As
+ * segin_block_at().
+ */
+static int block_here(struct canp_cursor *c, struct segin_block *b)
+{
+    if (c->leap.on)
+        leap_forward(c);
+    int r = segin_block_at(&c->segment, c->offset, b);
+    return leap_is_right(c, r, b) ? r : segin_block_at(&c->segment, c->offset, b);
+}
+
 /* The next whole block of this segment, past damaged places. 1, 0 (end, or not yet) or an error. */
 static int next_block_here(struct canp_cursor *c, struct segin_block *b)
 {
-    int r = segin_block_at(&c->segment, c->offset, b);
+    int r = block_here(c, b);
     if (r == 1 && b->header.seq > c->next_seq)
         note_damaged_blocks(c, b->offset, b->header.seq); /* blocks are missing in front of it */
     if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq))
@@ -235,6 +253,19 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
     wanted_init(&c->wanted, &c->opts);
     *out = c;
     return 0;
+}
+
+int canp_cursor_seek(struct canp_cursor *c, int64_t time_ns)
+{
+    int r = is_lost(c) ? -CANP_E_LOST : 0;
+    tell_damage(c, INT64_MAX);
+    leave_segment(c);
+    c->opts.from_ns = c->wanted.from_ns = time_ns;
+    c->number = 0;
+    c->last_ns = INT64_MIN;
+    c->rechecked = false;
+    c->rows_bytes = c->at = 0;
+    return r;
 }
 
 void canp_cursor_close(struct canp_cursor *c)

@@ -5,6 +5,7 @@
 #include <canp/buf.h>
 #include <canp/pack.h>
 
+#include "leap.h"
 #include "recording.h"
 #include "wanted.h"
 
@@ -19,6 +20,7 @@ struct canp_cursor {
     uint64_t last_number; /* the walk ends with this segment */
     uint64_t offset;      /* of the next block */
     uint32_t next_seq;
+    struct leap leap;
     uint32_t damaged; /* places skipped */
     int64_t last_ns;  /* highest time of the last whole block; INT64_MIN = none yet */
     bool damage_open; /* a damaged place whose end in time is not known yet: */

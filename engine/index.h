@@ -82,4 +82,10 @@ struct index_view {
 /* Checks everything that a reader relies on. */
 bool index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out);
 
+/* Its bitmap follows it. 8-aligned. */
+static inline const struct index_block *index_block_at(const struct index_view *index, uint32_t block)
+{
+    return (const struct index_block *)(index->blocks + block * index->block_bytes);
+}
+
 #endif

@@ -211,7 +211,7 @@ static int count_all(struct tally *t)
 
 int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
 {
-    struct tally t = {.reader = reader, .info = {.segments = reader->number_count}};
+    struct tally t = {.reader = reader, .info = {.segments = reader->list.count}};
     for (unsigned i = 0; i < CHANNELS_MAX; i++)
         reader->ifaces[i].frames = reader->ifaces[i].lost = 0;
     int r = count_all(&t);

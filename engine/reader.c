@@ -11,122 +11,28 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int compare_numbers(const void *a, const void *b)
+uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
 {
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
+    pthread_mutex_lock(&reader->lock);
+    uint64_t found = listing_next(&reader->list, after);
+    pthread_mutex_unlock(&reader->lock);
+    return found;
 }
 
-static int add_number(struct canp_reader *reader, uint64_t number)
+uint64_t recording_next_wanted(struct canp_reader *reader, uint64_t after, const struct wanted *w,
+                               uint64_t *before)
 {
-    if (reader->number_count == reader->number_capacity) {
-        size_t capacity = reader->number_capacity ? reader->number_capacity * 2 : 64;
-        uint64_t *numbers = realloc(reader->numbers, capacity * sizeof(*numbers));
-        if (!numbers)
-            return -ENOMEM;
-        reader->numbers = numbers;
-        reader->number_capacity = capacity;
-    }
-    reader->numbers[reader->number_count++] = number;
-    return 0;
+    pthread_mutex_lock(&reader->lock);
+    if (w->from_ns != INT64_MIN || w->to_ns != INT64_MAX)
+        listing_learn(&reader->list, reader->dir_fd, false);
+    uint64_t found = listing_next_wanted(&reader->list, after, w, before);
+    pthread_mutex_unlock(&reader->lock);
+    return found;
 }
 
 bool recording_has_segment(const struct canp_reader *reader, uint64_t number)
 {
-    char name[SEG_NAME_BYTES];
-    seg_name(name, number);
-    return faccessat(reader->dir_fd, name, F_OK, 0) == 0;
-}
-
-/* The directory, opened anew: a DIR of its own, so that dir_fd's place in it stays. */
-static DIR *open_listing(int dir_fd)
-{
-    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir)
-        canp_take_fd(&fd);
-    return dir;
-}
-
-static int add_numbers(struct canp_reader *reader, DIR *dir)
-{
-    int r = 0;
-    while (r == 0) {
-        errno = 0; /* only this tells readdir()'s errors from the end */
-        struct dirent *e = readdir(dir);
-        if (!e)
-            return -errno;
-        uint64_t number = seg_number(e->d_name);
-        r = number ? add_number(reader, number) : 0;
-    }
-    return r;
-}
-
-static void sort_numbers(struct canp_reader *reader)
-{
-    if (reader->number_count > 1)
-        qsort(reader->numbers, reader->number_count, sizeof(uint64_t), compare_numbers);
-}
-
-/* A directory that is written to while it is listed may leave a name out, which a rename moved to where the
- * listing had passed already: what is missing in front of a segment is looked for by its name. */
-static int add_passed_over(struct canp_reader *reader)
-{
-    size_t listed = reader->number_count;
-    int r = 0;
-    for (size_t i = 0; i < listed && r == 0; i++) {
-        uint64_t before = i ? reader->numbers[i - 1] : 0;
-        for (uint64_t n = reader->numbers[i] - 1; n > before && recording_has_segment(reader, n) && r == 0;
-             n--)
-            r = add_number(reader, n);
-    }
-    if (reader->number_count > listed)
-        sort_numbers(reader);
-    return r;
-}
-
-/* Lists the directory anew; on an error the list stays as it was. Called with the lock held. */
-static int list_segments(struct canp_reader *reader)
-{
-    uint64_t *numbers = reader->numbers;
-    size_t count = reader->number_count, capacity = reader->number_capacity;
-    DIR *dir = open_listing(reader->dir_fd);
-    if (!dir)
-        return -errno;
-    reader->numbers = NULL;
-    reader->number_count = reader->number_capacity = 0;
-    int r = add_numbers(reader, dir);
-    closedir(dir);
-    sort_numbers(reader);
-    if (r == 0)
-        r = add_passed_over(reader);
-    if (r < 0) {
-        free(reader->numbers);
-        reader->numbers = numbers;
-        reader->number_count = count;
-        reader->number_capacity = capacity;
-        return r;
-    }
-    free(numbers);
-    return 0;
-}
-
-uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
-{
-    uint64_t found = 0;
-    pthread_mutex_lock(&reader->lock);
-    size_t low = 0, high = reader->number_count;
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        if (reader->numbers[middle] > after)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    if (low < reader->number_count)
-        found = reader->numbers[low];
-    pthread_mutex_unlock(&reader->lock);
-    return found;
+    return listing_dir_has(reader->dir_fd, number);
 }
 
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out)
@@ -161,6 +67,16 @@ void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, siz
     pthread_mutex_unlock(&reader->lock);
 }
 
+bool recording_knows_channels(struct canp_reader *reader, uint64_t channel_mask)
+{
+    bool known = !(channel_mask >> 63); /* the 64th and all above */
+    pthread_mutex_lock(&reader->lock);
+    for (unsigned i = 0; i < 63; i++)
+        known = known && (reader->iface_known[i] || !(channel_mask >> i & 1));
+    pthread_mutex_unlock(&reader->lock);
+    return known;
+}
+
 /* Walks one segment's blocks for the channels' names; returns the end of the last good block. */
 static uint64_t survey_segment(struct canp_reader *reader, struct segin *s, uint64_t from)
 {
@@ -180,7 +96,7 @@ static uint64_t survey_segment(struct canp_reader *reader, struct segin *s, uint
 /* Looks at the last segment. 1 when it goes farther than before. */
 static int survey_tail(struct canp_reader *reader)
 {
-    uint64_t number = reader->number_count ? reader->numbers[reader->number_count - 1] : 0;
+    uint64_t number = listing_last(&reader->list);
     struct segin s;
     if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
         return 0;
@@ -201,13 +117,13 @@ static int list_anew(struct canp_reader *reader)
     if (reader->file_path)
         return 0;
     pthread_mutex_lock(&reader->lock);
-    int r = list_segments(reader);
+    int r = listing_read(&reader->list, reader->dir_fd);
     pthread_mutex_unlock(&reader->lock);
     return r;
 }
 
-/* A writer names the next segment before it seals the one before: only a list made after the last segment was
- * seen sealed shows that it has no successor. 1 when the recording goes farther than before, 0, or an error.
+/* A writer names the next segment before it seals the one before: only a look after the last segment was seen
+ * sealed shows that it has no successor. 1 when the recording goes farther than before, 0, or an error.
  */
 static int look_anew(struct canp_reader *reader)
 {
@@ -219,7 +135,8 @@ static int look_anew(struct canp_reader *reader)
         if (r < 0)
             return r;
         more |= survey_tail(reader);
-        known = !reader->tail_sealed || reader->tail_number == sealed_before;
+        known = !reader->tail_sealed || reader->tail_number == sealed_before || reader->file_path ||
+                !recording_has_segment(reader, reader->tail_number + 1);
     } while (!known);
     return more;
 }
@@ -231,7 +148,7 @@ static int open_path(struct canp_reader *reader, const char *path, struct canp_w
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
     if (!S_ISDIR(st.st_mode)) {
         reader->file_path = strdup(path);
-        return reader->file_path ? add_number(reader, 1) : -ENOMEM;
+        return reader->file_path ? listing_set_one(&reader->list, 1) : -ENOMEM;
     }
     reader->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (reader->dir_fd < 0)
@@ -244,7 +161,7 @@ static int look_first(struct canp_reader *reader, const char *path, struct canp_
     int r = look_anew(reader);
     if (r < 0)
         return canp_fail(why, r, "cannot list %s: %s", path, canp_strerror(r));
-    if (reader->number_count == 0)
+    if (reader->list.count == 0)
         return canp_fail(why, -CANP_E_EMPTY, "%s is no recording: it holds no segment (00000001.canp)", path);
     return 0;
 }
@@ -300,7 +217,7 @@ int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
     if (!reader)
         return -ENOMEM;
     reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-    int r = reader->dir_fd < 0 ? -errno : add_number(reader, number);
+    int r = reader->dir_fd < 0 ? -errno : listing_set_one(&reader->list, number);
     if (r < 0)
         canp_reader_close(reader);
     else
@@ -324,7 +241,7 @@ int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why
     }
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
         struct segin s;
-        if (recording_open_segment(reader, reader->numbers[0], &s) == 0) {
+        if (recording_open_segment(reader, listing_first(&reader->list), &s) == 0) {
             survey_segment(reader, &s, s.header.header_bytes);
             segin_close(&s);
         }
@@ -343,7 +260,7 @@ void canp_reader_close(struct canp_reader *reader)
     canp_mapcache_free(reader->maps);
     pthread_mutex_destroy(&reader->lock);
     free(reader->file_path);
-    free(reader->numbers);
+    listing_free(&reader->list);
     free(reader);
 }
 

@@ -12,6 +12,7 @@
 
 #include <canp/mempool.h>
 
+#include "listing.h"
 #include "segin.h"
 
 #define CHANNELS_MAX 256U
@@ -20,11 +21,9 @@
 
 struct canp_reader {
     pthread_mutex_t lock;
-    int dir_fd;        /* AT_FDCWD for a single file */
-    char *file_path;   /* of a single file, else NULL */
-    uint64_t *numbers; /* of the segments, ascending */
-    size_t number_count;
-    size_t number_capacity;
+    int dir_fd;      /* AT_FDCWD for a single file */
+    char *file_path; /* of a single file, else NULL */
+    struct listing list;
     unsigned iface_count;
     bool iface_known[CHANNELS_MAX];
     struct canp_iface_info ifaces[CHANNELS_MAX];
@@ -39,6 +38,11 @@ struct canp_reader {
 /* The first segment with a number above `after`; 0 = none. */
 uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
 
+/* The same, without segments known to hold nothing that is wanted; *before is what is listed in front of it,
+ * or 0. Bounds of time are worth a look at every seal, once. */
+uint64_t recording_next_wanted(struct canp_reader *reader, uint64_t after, const struct wanted *w,
+                               uint64_t *before);
+
 /* Is it what this process lacks for now? The segment itself may be whole, and one may try again. */
 static inline bool recording_error_passes(int r)
 {
@@ -52,6 +56,9 @@ int recording_open_segment(struct canp_reader *reader, uint64_t number, struct s
 
 /* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
 int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
+
+/* Has it names for all channels in this mask of a block or seal? */
+bool recording_knows_channels(struct canp_reader *reader, uint64_t channel_mask);
 
 /* Takes the channels' names from IFACE rows that a checksum has vouched for. */
 void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);

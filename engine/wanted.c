@@ -76,12 +76,57 @@ bool wanted_block(const struct wanted *w, const struct block_header *h)
     return frames || events;
 }
 
+bool wanted_span(const struct wanted *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
+                 uint64_t id_filter)
+{
+    if (last_ns < w->from_ns || first_ns > w->to_ns)
+        return false;
+    if (w->everything)
+        return true;
+    bool frames = (w->kinds & KINDS_FRAMES) && (id_filter & w->id_bits);
+    return (channel_mask & w->channel_mask) && (frames || (w->kinds & ~KINDS_FRAMES));
+}
+
 /* What tags say: of lanes and of records. */
 static bool wanted_tag(const struct wanted *w, uint8_t kind, uint8_t channel, uint8_t dir)
 {
     if (!(w->kinds >> kind & 1) || !(w->channels[channel / 64] >> channel % 64 & 1))
         return false;
     return !canp_kind_is_frame(kind) || (w->dirs >> dir & 1);
+}
+
+/* The index leaves out what may tell frames apart: the remote flag, directions, and of XL all but the
+ * priority. */
+static bool wanted_index_id(const struct wanted *w, const struct index_id *id)
+{
+    bool channel = w->channels[id->channel / 64] >> id->channel % 64 & 1;
+    if (!canp_kind_is_frame(id->kind) || !(w->kinds >> id->kind & 1) || !channel)
+        return false;
+    return !w->filter || id->kind == CANP_KIND_XL || canp_filter_match_id(w->filter, id->id) ||
+           canp_filter_match_id(w->filter, id->id | CANP_ID_RTR);
+}
+
+void wanted_ids(const struct wanted *w, const struct index_view *index, uint64_t ids[WANTED_ID_WORDS])
+{
+    memset(ids, 0, index->header->bitmap_words * sizeof(ids[0]));
+    for (uint32_t i = 0; i < index->header->ids; i++)
+        ids[i / 64] |= (uint64_t)wanted_index_id(w, &index->ids[i]) << i % 64;
+}
+
+bool wanted_index_block(const struct wanted *w, const struct index_view *index, uint32_t block,
+                        const uint64_t ids[WANTED_ID_WORDS])
+{
+    const struct index_block *b = index_block_at(index, block);
+    const uint64_t *held = (const uint64_t *)(b + 1);
+    if (b->last_ns < w->from_ns || b->first_ns > w->to_ns)
+        return false;
+    if (w->everything || ((w->kinds & ~KINDS_FRAMES) && (b->flags & CANP_BLOCK_HAS_EVENTS)))
+        return true;
+    for (uint32_t i = 0; i < index->header->bitmap_words; i++) {
+        if (held[i] & ids[i])
+            return true;
+    }
+    return false;
 }
 
 bool wanted_lane(const struct wanted *w, const struct canp_lane *lane)

@@ -12,6 +12,7 @@
 #include <canp/reader.h>
 
 #include "format.h"
+#include "index.h"
 
 struct wanted {
     int64_t from_ns;
@@ -29,6 +30,24 @@ void wanted_init(struct wanted *w, const struct canp_cursor_opts *opts);
 
 /* May a block with this header hold records that are wanted? */
 bool wanted_block(const struct wanted *w, const struct block_header *h);
+
+/* May records between these times, of these channels and ids, be wanted? Events may be among them. */
+bool wanted_span(const struct wanted *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
+                 uint64_t id_filter);
+
+/* Which ids of a segment's index may be wanted: a bit for each, in as many words as its blocks have. */
+#define WANTED_ID_WORDS (INDEX_IDS_MAX / 64)
+void wanted_ids(const struct wanted *w, const struct index_view *index, uint64_t ids[WANTED_ID_WORDS]);
+
+/* May this block of the index hold records that are wanted? */
+bool wanted_index_block(const struct wanted *w, const struct index_view *index, uint32_t block,
+                        const uint64_t ids[WANTED_ID_WORDS]);
+
+/* Is only a part wanted, so that it is worth while to look what can be left out? */
+static inline bool wanted_is_part(const struct wanted *w)
+{
+    return !w->everything || w->from_ns != INT64_MIN || w->to_ns != INT64_MAX;
+}
 
 bool wanted_lane(const struct wanted *w, const struct canp_lane *lane);
 bool wanted_record(const struct wanted *w, const struct canp_record *r);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "housekeeper.h"
+#include "listing.h"
 #include "newdir.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
@@ -407,6 +408,7 @@ int canp_writer_finish(struct canp_writer *w)
     housekeeper_retire(&w->keeper);
     int sealed = housekeeper_drain(&w->keeper);
     int packed = w->keeper.packer ? packthread_drain(&w->packer) : 0;
+    listing_update_catalogue(w->dir_fd); /* a cache */
     if (r == 0)
         r = sealed;
     return r < 0 ? r : packed;

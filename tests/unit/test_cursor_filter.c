@@ -91,6 +91,11 @@ static void draw_filter(struct test_random *random, struct canp_filter_set *set)
     }
 }
 
+static int64_t draw_time(struct test_random *random)
+{
+    return INT64_C(1699999999000000000) + (int64_t)test_random_below(random, 15000000000);
+}
+
 static void draw_opts(struct test_random *random, struct canp_cursor_opts *opts, struct canp_filter_set *set)
 {
     *opts = (struct canp_cursor_opts)CANP_CURSOR_OPTS_INIT;
@@ -106,9 +111,9 @@ static void draw_opts(struct test_random *random, struct canp_cursor_opts *opts,
         canp_cursor_opts_add_channel(
             opts, (uint8_t)test_random_below(random, test_random_below(random, 2) ? 2 : 256));
     if (test_random_below(random, 3) == 0)
-        opts->from_ns = INT64_C(1700000000000000000) + (int64_t)test_random_below(random, 13000000000);
+        opts->from_ns = draw_time(random);
     if (test_random_below(random, 3) == 0)
-        opts->to_ns = INT64_C(1700000000000000000) + (int64_t)test_random_below(random, 13000000000);
+        opts->to_ns = draw_time(random);
 }
 
 /* What the options say, word for word. */
@@ -162,31 +167,55 @@ static int rows_next(struct rows *rows, struct canp_record *out)
     }
 }
 
-static unsigned compare(struct canp_reader *reader, const struct canp_cursor_opts *opts)
+struct pair {
+    struct canp_cursor *some;
+    struct rows rows; /* the same options, in batches */
+};
+
+/* Both lend exactly what passes. */
+static unsigned compare(struct canp_reader *reader, const struct canp_cursor_opts *opts, struct pair *pair)
 {
     struct canp_cursor *all;
-    struct canp_cursor *some;
-    struct rows rows = {0};
     struct canp_record want, got, row;
     unsigned count = 0;
 
     cr_assert_eq(canp_cursor_open(reader, NULL, &all), 0);
-    cr_assert_eq(canp_cursor_open(reader, opts, &some), 0);
-    cr_assert_eq(canp_cursor_open(reader, opts, &rows.cursor), 0);
     while (canp_cursor_next(all, &want) == 1) {
         if (!passes(opts, &want))
             continue;
-        cr_assert_eq(canp_cursor_next(some, &got), 1, "record %u is missing", count);
+        cr_assert_eq(canp_cursor_next(pair->some, &got), 1, "record %u is missing", count);
         cr_assert(is_same(&want, &got), "record %u is another one", count);
-        cr_assert_eq(rows_next(&rows, &row), 1, "record %u is missing from batches", count);
+        cr_assert_eq(rows_next(&pair->rows, &row), 1, "record %u is missing from batches", count);
         cr_assert(is_same(&want, &row), "record %u of batches is another one", count);
         count++;
     }
-    cr_assert_eq(canp_cursor_next(some, &got), 0, "more than there is");
-    cr_assert_eq(rows_next(&rows, &row), 0, "more in batches than there is");
+    cr_assert_eq(canp_cursor_next(pair->some, &got), 0, "more than there is");
+    cr_assert_eq(rows_next(&pair->rows, &row), 0, "more in batches than there is");
     canp_cursor_close(all);
-    canp_cursor_close(some);
-    canp_cursor_close(rows.cursor);
+    return count;
+}
+
+/* As the options say, and then from another time on, twice: forwards or back, from the end and from within.
+ */
+static unsigned compare_and_seek(struct canp_reader *reader, struct canp_cursor_opts *opts,
+                                 struct test_random *random)
+{
+    struct pair pair = {0};
+    struct canp_record somewhere;
+
+    cr_assert_eq(canp_cursor_open(reader, opts, &pair.some), 0);
+    cr_assert_eq(canp_cursor_open(reader, opts, &pair.rows.cursor), 0);
+    unsigned count = compare(reader, opts, &pair);
+    for (unsigned i = 0; i < 2; i++) {
+        opts->from_ns = draw_time(random);
+        cr_assert_eq(canp_cursor_seek(pair.some, opts->from_ns), 0);
+        if (i == 0 && canp_cursor_next(pair.some, &somewhere) == 1)
+            cr_assert_eq(canp_cursor_seek(pair.some, opts->from_ns), 0);
+        cr_assert_eq(canp_cursor_seek(pair.rows.cursor, opts->from_ns), 0);
+        count += compare(reader, opts, &pair);
+    }
+    canp_cursor_close(pair.some);
+    canp_cursor_close(pair.rows.cursor);
     return count;
 }
 
@@ -205,7 +234,7 @@ static void run(bool pack)
         cr_assert_eq(canp_reader_open(dir, &reader, &why), 0, "%s", why.text);
         for (unsigned i = 0; i < 25; i++) {
             draw_opts(&random, &opts, &set);
-            found += compare(reader, &opts) > 0;
+            found += compare_and_seek(reader, &opts, &random) > 0;
         }
         canp_reader_close(reader);
         clear();

@@ -136,6 +136,13 @@ CANP_API int canp_cursor_open(struct canp_reader *reader, const struct canp_curs
 CANP_API void canp_cursor_close(struct canp_cursor *cursor);
 
 /*
+ * Goes to a point in time: what is read next is the first record in recorded order that is not before time_ns
+ * and passes the options, whose from_ns this replaces; backwards in time as well. 0; -CANP_E_LOST when what
+ * was lent before may have been wrong, as by canp_cursor_next(): the cursor has moved all the same.
+ */
+CANP_API int canp_cursor_seek(struct canp_cursor *cursor, int64_t time_ns);
+
+/*
  * The next record in recorded order: 1 and *out, or 0 at the end (of what is there now: after
  * canp_reader_refresh() there may be more), or a negative error; damaged blocks are skipped and counted.
  * Borrowed: what *out points to stays valid until the next call on this cursor or canp_cursor_close().

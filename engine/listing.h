@@ -1,0 +1,68 @@
+/*
+ * Which segments a recording has, by number, and as far as known what they span: from the catalogue, else
+ * from their seals. A reader holds one and guards it with its lock.
+ *
+ * Invariant: segments ascend; what is said of a segment's times and channels is what its seal said when the
+ * directory was listed. A segment of which nothing is known may hold anything.
+ */
+#ifndef CANP_ENGINE_LISTING_H
+#define CANP_ENGINE_LISTING_H
+
+#include "catalogue.h"
+#include "wanted.h"
+
+struct listed {
+    struct catalogue_entry entry; /* its number always, the rest when known */
+    uint64_t name_inode;          /* as the directory says: another one is another file */
+    bool known;
+    int64_t last_max_ns;  /* highest time in this segment and all in front; INT64_MAX: not known of all */
+    int64_t first_min_ns; /* lowest time in this segment and all behind; INT64_MIN: not known of all */
+};
+
+struct listing {
+    struct listed *segments;
+    size_t count;
+    size_t capacity;
+    bool catalogue_read;
+    bool learned; /* of all segments in this list, what there is to be known */
+};
+
+/* Lists the directory anew; what is known of segments that are still the same file stays. On an error the
+ * list stays as it was. */
+int listing_read(struct listing *l, int dir_fd);
+
+/* A list of this segment alone, of which nothing is known. 0 or -ENOMEM. */
+int listing_set_one(struct listing *l, uint64_t number);
+void listing_free(struct listing *l);
+
+/*
+ * Opens the segments of which nothing is known, to see what their seals say, and writes the catalogue when it
+ * missed enough of them (always: when it missed any) and the directory lets it. What cannot be opened, or is
+ * not sealed, stays unknown.
+ */
+void listing_learn(struct listing *l, int dir_fd, bool always);
+
+/* For who has written segments: writes the directory's catalogue anew if it misses any. */
+void listing_update_catalogue(int dir_fd);
+
+/* The number of the first segment above `after`; 0 = none. */
+uint64_t listing_next(const struct listing *l, uint64_t after);
+
+/* The same, without those known to hold nothing that is wanted; *before is what is listed in front of it, or
+ * 0. */
+uint64_t listing_next_wanted(const struct listing *l, uint64_t after, const struct wanted *w,
+                             uint64_t *before);
+
+static inline uint64_t listing_first(const struct listing *l)
+{
+    return l->count ? l->segments[0].entry.number : 0;
+}
+
+static inline uint64_t listing_last(const struct listing *l)
+{
+    return l->count ? l->segments[l->count - 1].entry.number : 0;
+}
+
+bool listing_dir_has(int dir_fd, uint64_t number);
+
+#endif
