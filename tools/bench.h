@@ -22,6 +22,7 @@
     X(pack, "blocks packed, beside plain LZ4 of their rows")                                                 \
     X(unpack, "packed blocks back into rows, beside plain LZ4's decoder; and one lane alone")                \
     X(scan, "a recording read through: rows and packed, beside a bare loop over the rows")                   \
+    X(seek, "to any time in a recording of 10,000 segments; opening it")                                     \
     X(query, "one id out of a packed recording, beside reading all of it")                                   \
     X(recover, "opening a recording whose writer was killed, beside a checksum pass over its end")           \
     X(replay, "how late frames are put, with the spin and without")

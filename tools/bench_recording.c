@@ -32,7 +32,7 @@ static int put_drive(struct canp_writer *w, struct canp_vehicle *v, const struct
         r = put_frame(w, v);
         if (r == 0 && (is_every(i, drive->block_frames) || is_every(i, drive->segment_frames)))
             r = stop_requested ? -EINTR : canp_writer_flush(w);
-        if (r == 0 && is_every(i, drive->segment_frames))
+        if (r == 0 && is_every(i, drive->segment_frames) && i < drive->frames)
             r = canp_writer_rotate(w);
     }
     if (r < 0)
