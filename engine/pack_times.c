@@ -36,7 +36,7 @@ uint32_t canp_pack_unit(const struct canp_packer *p)
 static int64_t typical(const uint64_t *steps, uint32_t n)
 {
     int64_t sample[SAMPLES];
-    uint32_t count = n < SAMPLES ? n : n < 4 * SAMPLES ? SAMPLES / 2 : SAMPLES;
+    uint32_t count = n < SAMPLES / 2 ? n : n < 4 * SAMPLES ? SAMPLES / 2 : SAMPLES;
     uint64_t stride = ((uint64_t)n << 16) / count; /* a fraction, 16 bits behind the point */
     for (uint32_t i = 0; i < count; i++) {
         int64_t v = (int64_t)steps[i * stride >> 16];
@@ -95,7 +95,7 @@ static uint8_t choose_k(const uint64_t *values, uint32_t n)
             continue;
         if (near == 0)
             return (uint8_t)k;
-        uint64_t bits = bits_taken(values, n, n / 64 + 1, k);
+        uint64_t bits = bits_taken(values, n, n / CLOSE_LOOK_MIN + 1, k);
         best = bits < best_bits ? (uint8_t)k : best;
         best_bits = bits < best_bits ? bits : best_bits;
     }
