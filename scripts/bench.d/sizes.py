@@ -4,19 +4,28 @@
 usage: sizes.py [--canp COMMAND] [--data DIR] [--keep DIR] [NAME...]
 
 Every recording becomes candump text with nanosecond stamps, the same for all contestants; `canp convert` and
-`canp pack` make the recordings that are measured, whole files with headers, seals and indexes, which weigh on short
-recordings (4 KiB of header); `its blocks` are the packed blocks alone. Ratios are of whole files. Recordings hold
-microseconds at best: nanoseconds are added as noise (splitmix64 of the frame's number, in order within equal
-stamps), so that nobody gains by zeros that a real recorder would not write. BLF is left out without python-can.
+`canp pack` make the recordings that are measured, whole files with headers, seals and indexes. Ratios are of whole
+files. Recordings hold microseconds at best: nanoseconds are added as noise (splitmix64 of the frame's number, in
+order within equal stamps), so that nobody gains by zeros that a real recorder would not write. BLF is left out
+without python-can.
+
+A second table says where the packed bytes are, how small archives are (`canp pack --archive`), and what packing
+makes of the log as it was imported, with its own coarse stamps. For each target that a vehicle's log misses it is
+said what the frames hold: the noise (log2 1000 bits), the least of two entropies of the time, from one frame of a
+lane (channel, id, length) to its next or from one frame to the next and which lane it is of, and the lanes' payloads,
+one lane after the other, as they are or as differences, in xz -9e. A code for these would have to be sent, too.
 """
 import argparse
+import collections
 import csv
 import glob
 import gzip
 import json
 import lzma
+import math
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -138,6 +147,35 @@ def recording_bytes(directory):
     return sum(os.path.getsize(p) for p in glob.glob(os.path.join(directory, "*.canp")))
 
 
+SECTIONS = ["headers", "index", "lanes", "order", "times", "payload"]
+
+
+def sections(directory):
+    """Bytes of each part of a packed recording (engine/FORMAT.md)."""
+    sizes = dict.fromkeys(SECTIONS, 0)
+    for path in glob.glob(os.path.join(directory, "*.canp")):
+        with open(path, "rb") as f:
+            data = f.read()
+        at, (end, _, index) = struct.unpack_from("<H", data, 14)[0], struct.unpack_from("<QQQ", data, 520)
+        sizes["headers"] += at
+        sizes["index"] += index
+        while at < end:
+            flags, stored = struct.unpack_from("<HxxI", data, at + 12)
+            packed = flags & 8
+            d, e, c, t = struct.unpack_from("<IIII", data, at + 96) if packed else (0, 0, 0, 0)
+            sizes["headers"] += 120 if packed else 80 + stored
+            sizes["lanes"] += d
+            sizes["order"] += e + c
+            sizes["times"] += t
+            sizes["payload"] += stored - 40 - d - e - c - t if packed else 0
+            at += 80 + stored
+    return sizes
+
+
+def text_of(frames):
+    return "".join(f"({ns // 10**9}.{ns % 10**9:09d}) {channel} {frame}\n" for ns, channel, frame in frames).encode()
+
+
 def canp(command, *arguments):
     subprocess.run([command, *arguments], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -145,7 +183,7 @@ def canp(command, *arguments):
 def measure(command, frames, work):
     """Bytes of each form of the frames."""
     log, recording = os.path.join(work, "text.log"), os.path.join(work, "recording")
-    text = "".join(f"({ns // 10**9}.{ns % 10**9:09d}) {channel} {frame}\n" for ns, channel, frame in frames).encode()
+    text = text_of(frames)
     with open(log, "wb") as f:
         f.write(text)
     canp(command, "convert", log, recording)
@@ -154,15 +192,72 @@ def measure(command, frames, work):
         sys.exit(f"{info['frames']} frames in the recording, {len(frames)} in the text")
     raw = recording_bytes(recording)
     canp(command, "pack", recording)
-    packed = json.loads(subprocess.run([command, "info", "--json", recording], check=True, capture_output=True).stdout)
+    packed, where = recording_bytes(recording), sections(recording)
     back = subprocess.run([command, "dump", recording], check=True, capture_output=True).stdout
+    shutil.rmtree(recording)
+    canp(command, "convert", log, recording)
+    canp(command, "pack", "--archive", recording)
+    archive = recording_bytes(recording)
+    shutil.rmtree(recording)
+    with open(log, "wb") as f:
+        f.write(text_of([(ns // 1000 * 1000, channel, frame) for ns, channel, frame in frames]))
+    canp(command, "convert", log, recording)
+    canp(command, "pack", recording)
     return {"text": len(text), "gzip -6": len(gzip.compress(text, 6)), "xz -6": len(lzma.compress(text, preset=6)),
-            "BLF": blf_bytes(frames, os.path.join(work, "log.blf")), "canp raw": raw,
-            "canp packed": recording_bytes(recording), "its blocks": packed["packed_bytes"], "same": back == text, "ids": info["ids"]}
+            "BLF": blf_bytes(frames, os.path.join(work, "log.blf")), "canp raw": raw, "canp packed": packed,
+            "same": back == text, "ids": info["ids"], **where, "archive": archive, "own stamps": recording_bytes(recording)}
+
+
+def entropy(symbols):
+    """Bits of one of them, by how often each occurs."""
+    counts = collections.Counter(symbols)
+    n = counts.total()
+    return sum(k * math.log2(n / k) for k in counts.values()) / n if n else 0
+
+
+def time_bits(frames):
+    last, steps, lanes = {}, [], [(channel, frame.partition("#")[0], len(frame)) for _, channel, frame in frames]
+    for (ns, _, _), lane in zip(frames, lanes):
+        if lane in last:
+            steps.append(ns // 1000 - last[lane])
+        last[lane] = ns // 1000
+    turns = entropy(zip(lanes, lanes[1:])) - entropy(lanes[:-1])
+    return min(entropy(steps), entropy(b[0] // 1000 - a[0] // 1000 for a, b in zip(frames, frames[1:])) + turns)
+
+
+def payload_bytes(frames):
+    """Of all lanes, one after the other, byte by byte: as they are, or less the frame before; the smaller one."""
+    lanes = collections.defaultdict(list)
+    for _, channel, frame in frames:
+        identifier, _, data = frame.partition("#")
+        if re.fullmatch("([0-9A-F]{2})*", data):
+            lanes[channel, identifier, len(data)].append(bytes.fromhex(data))
+    plain, less = [], []
+    for key in sorted(lanes):
+        for plane in zip(*lanes[key]):
+            plain.append(bytes(plane))
+            less.append(bytes([plane[0]] + [(b - a) & 255 for a, b in zip(plane, plane[1:])]))
+    return min(len(lzma.compress(b"".join(x), preset=9 | lzma.PRESET_EXTREME)) for x in (plain, less))
+
+
+TARGETS = [("B/frame", "<= 4.6", lambda m, n: m["canp packed"] / n <= 4.6),
+           ("of BLF", "<= 0.55x", lambda m, n: not m["BLF"] or m["canp packed"] <= 0.55 * m["BLF"]),
+           ("of xz -6", "<= 0.9x", lambda m, n: m["canp packed"] <= 0.9 * m["xz -6"])]
+
+
+def explain(name, frames, m):
+    """Why a target is missed; nothing when none is."""
+    n = len(frames)
+    missed = [f"{goal} {what}" for what, goal, met in TARGETS if not met(m, n)]
+    if not missed:
+        return
+    noise, time, payload = math.log2(1000) / 8, time_bits(frames) / 8, payload_bytes(frames) / n
+    print(f"{name} misses {', '.join(missed)}: {m['canp packed'] / n:.2f} B/frame. It holds {noise:.2f} of noise, about "
+          f"{time:.2f} of time and {payload:.2f} of payload (xz -9e): {noise + time + payload:.2f}.")
 
 
 def ratio(a, b):
-    return f"{a / b:.2f}" if b else "-"
+    return f"{a / b:.3f}" if b else "-"
 
 
 def main():
@@ -174,10 +269,11 @@ def main():
     parser.add_argument("--keep", help="keep texts and recordings here")
     parser.add_argument("names", nargs="*", help="only recordings whose name holds one of these")
     options = parser.parse_args()
-    columns = ["text", "gzip -6", "xz -6", "BLF", "canp raw", "canp packed", "its blocks"]
+    columns = ["text", "gzip -6", "xz -6", "BLF", "canp raw", "canp packed"]
+    parts = ["canp packed", *SECTIONS, "archive", "own stamps"]
     print("| recording | frames | ids | " + " | ".join(columns) + " | packed/BLF | packed/xz |")
     print("|---|---" + "|---" * (len(columns) + 3) + "|")
-    missed = []
+    missed, measured = [], []
     for name, vehicle, pattern, read in RECORDINGS:
         paths = sorted(glob.glob(os.path.join(options.data, pattern)))
         if options.names and not any(n in name for n in options.names):
@@ -196,8 +292,16 @@ def main():
         packed = m["canp packed"]
         print(f"| {name} | {n} | {m['ids']} | " + " | ".join(cells) +
               f" | {ratio(packed, m['BLF'])} | {ratio(packed, m['xz -6'])} |", flush=True)
+        measured.append((name, vehicle, frames, m))
         if not m["same"]:
             missed.append(f"{name}: the text that comes back differs")
+    print("\n| B/frame | " + " | ".join(parts) + " |\n|---" + "|---" * len(parts) + "|")
+    for name, _, frames, m in measured:
+        print(f"| {name} | " + " | ".join(f"{m[p] / len(frames):.2f}" for p in parts) + " |")
+    print()
+    for name, vehicle, frames, m in measured:
+        if vehicle:
+            explain(name, frames, m)
     for line in missed:
         print(line, file=sys.stderr)
     return 1 if missed else 0
