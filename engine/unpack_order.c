@@ -242,10 +242,18 @@ static int place_by_time(struct canp_unpacker *u, const struct canp_unpack_choic
     int r = decode_times(u, all);
     if (r < 0)
         return r;
-    uint32_t n, bytes = u->uniform_bytes, at = 0;
-    const uint64_t *keys = sort_rows(u, 0, u->header.lane_count, all, &n);
-    for (uint32_t i = 0; i < n; i++, at += bytes)
-        u->place[keys[i] & 0xFFFF] = at;
+    uint32_t n, bytes = u->uniform_bytes, at = 0, position = 0;
+    const uint64_t *keys = sort_rows(u, 0, u->header.lane_count, all, &n), *end = keys + n;
+    const struct canp_unpack_exception *e = u->exceptions, *last = e + u->exception_count;
+    for (; e < last; e++) {
+        for (; position < e->position && keys < end; position++, at += bytes)
+            u->place[*keys++ & 0xFFFF] = at;
+        u->place[e->index] = at;
+        position++;
+        at += bytes;
+    }
+    for (; keys < end; at += bytes)
+        u->place[*keys++ & 0xFFFF] = at;
     return 0;
 }
 
@@ -324,7 +332,7 @@ int canp_unpack_place(struct canp_unpacker *u, const struct canp_unpack_choice *
     }
     bool whole = !choice->chosen && choice->end - choice->first == u->header.lane_count;
     bool uniform = whole && u->uniform_bytes && !positions;
-    if (uniform && u->header.order == CANP_ORDER_TIME && u->exception_count == 0)
+    if (uniform && u->header.order == CANP_ORDER_TIME)
         return place_by_time(u, choice);
     int r = order_all(u);
     if (r < 0)
