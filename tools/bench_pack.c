@@ -1,6 +1,6 @@
 /*
  * canp bench pack, unpack: the packed form of blocks beside plain LZ4 of the same rows, per frame, codec
- * alone. The frames are those of a generated drive on two buses, in blocks of 256 KiB of rows; or those of
+ * alone. The frames are those of a generated drive on two buses, in blocks of 512 KiB of rows; or those of
  * the candump log that the environment variable CANP_BENCH_LOG names.
  */
 #include "bench.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define BLOCK_BYTES  (256U << 10)
+#define BLOCK_BYTES  (512U << 10) /* as repack.c gathers */
 #define BLOCKS_MAX   32
 #define DRIVE_FRAMES 80000
 
