@@ -35,14 +35,15 @@ static void pause_ns(long ns)
 
 static struct canp_histogram ages;
 
-static void look(struct canp_reader *reader, struct canp_cursor *cursor)
+/* Frames from before start_ns were there already. */
+static void look(struct canp_reader *reader, struct canp_cursor *cursor, int64_t start_ns)
 {
     struct canp_record r;
     if (canp_reader_refresh(reader) < 0)
         return;
     int64_t seen_ns = now_ns();
     while (canp_cursor_next(cursor, &r) == 1) {
-        if (canp_kind_is_frame(r.kind) && seen_ns > r.time_ns)
+        if (canp_kind_is_frame(r.kind) && r.time_ns >= start_ns && seen_ns > r.time_ns)
             canp_histogram_add(&ages, (uint64_t)(seen_ns - r.time_ns));
     }
 }
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
     struct sigaction action = {.sa_handler = on_signal};
     struct canp_reader *reader = NULL;
     struct canp_cursor *cursor = NULL;
+    int64_t start_ns = now_ns();
     if (argc != 2)
         return 2;
     sigaction(SIGINT, &action, NULL);
@@ -60,7 +62,7 @@ int main(int argc, char **argv)
     if (reader == NULL || canp_cursor_open(reader, NULL, &cursor) < 0)
         return 3;
     while (!stop) {
-        look(reader, cursor);
+        look(reader, cursor, start_ns);
         pause_ns(LOOK_NS);
     }
     printf("{\"frames\":%llu,\"p50_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu}\n",

@@ -4,10 +4,11 @@
 Runs inside the lab, started by scripts/bench: peers.py --build DIR --out FILE [--only CELL,...] [--peers PEER,...]
 [--runs N] [--scale X]. Appends one JSON object per run to FILE.
 
-What is measured lies between a snapshot one second after the recorder is ready and one 1.3 s after the last frame:
-CPU time by the scheduler's own count, of all its threads, kernel part included; voluntary context switches; peak
-resident memory at the end. `cpu_life_us` is the process's whole life instead, start-up and end included. Sent is what
-the sender says, checked against the interfaces' tx counters; stored is counted in the file.
+What is measured lies between two snapshots: before the traffic (and behind 1.5 s of the same traffic, so that what is
+done once, such as making a file, is done), and 1.3 s after its last frame: CPU time by the scheduler's own count, of
+all threads, kernel part included; voluntary context switches; peak resident memory at the end. `cpu_life_us` is the
+process's whole life instead, start-up and end included. Sent is what the sender says, checked against the interfaces'
+tx counters; stored is counted in the file.
 """
 import argparse
 import collections
@@ -28,6 +29,8 @@ from recorders import DEFAULT_PEERS, PEERS, Canp, text_of
 DISK = "/run/canp-bench"
 IMAGE = "/tmp/canp-bench.img"
 SETTLE_S = 1.3  # canp flushes within 0.1 s and syncs each second
+WARM_S = 1.5
+WARM_FRAMES = 20000
 
 
 # ---- the disk: ext4 on a device-mapper device, so that it can be stalled --------------------------------------
@@ -91,7 +94,7 @@ CELLS = {
     "senders4": Cell("full speed, four senders on two buses", *["vcan0 --profile flood --rate max --seed 1",
                      "vcan0 --profile flood --rate max --seed 2", "vcan1 --profile flood --rate max --seed 3",
                      "vcan1 --profile flood --rate max --seed 4"], buses=2, frames=75000),
-    "bursts": Cell("bursts of 5,000 frames at full speed", "vcan0 --profile flood --rate max -n 5000", repeat=8, pause_s=0.5),
+    "bursts": Cell("bursts of 5,000 frames at full speed", "vcan0 --profile flood --rate max", frames=5000, repeat=8, pause_s=0.5),
     "stall": Cell("8,000 frames/s, disk stalled for 3 s", "vcan0 --profile flood --rate 8000", seconds=8, stall_s=3),
     **{f"ifaces{n}": Cell(f"8,000 frames/s over {n} buses", " ".join(f"vcan{i}" for i in range(n)) +
                           f" --profile flood --rate {8000 // n}", buses=n, seconds=4) for n in (1, 2, 4, 8)},
@@ -101,21 +104,27 @@ CELLS = {
 }
 
 
+def send_once(args, cell, length):
+    procs = [subprocess.Popen([args.canp, "gen", *words.split(), *length, "--json"], stdout=subprocess.PIPE)
+             for words in cell.senders]
+    return sum(json.loads(proc.communicate()[0])["frames"] for proc in procs)
+
+
+def warm_up(args, cell):
+    """Frames sent."""
+    return send_once(args, cell, ["-d", f"{WARM_S}s"] if cell.seconds else ["-n", str(WARM_FRAMES)])
+
+
 def send(args, cell):
     """Runs the cell's traffic; what the senders say: (frames, seconds)."""
-    length = []
-    if cell.seconds:
-        length = ["-d", f"{cell.seconds * args.scale:.2f}s"]
+    length = ["-d", f"{cell.seconds * args.scale:.2f}s"] if cell.seconds else []
     if cell.frames:
         length = ["-n", str(int(cell.frames * args.scale))]
     sent, start = 0, time.monotonic()
     for turn in range(cell.repeat):
         if turn:
             time.sleep(cell.pause_s)
-        procs = [subprocess.Popen([args.canp, "gen", *words.split(), *length, "--json"], stdout=subprocess.PIPE)
-                 for words in cell.senders]
-        for proc in procs:
-            sent += json.loads(proc.communicate()[0])["frames"]
+        sent += send_once(args, cell, length)
     return sent, time.monotonic() - start
 
 
@@ -149,6 +158,7 @@ class Watch(threading.Thread):
     def __init__(self, peer, directory):
         super().__init__(daemon=True)
         self.peer, self.directory, self.sizes, self.over = peer, directory, [], False
+        self.start_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
 
     def run(self):
         while not self.over:
@@ -162,6 +172,8 @@ class Watch(threading.Thread):
         """How old each frame was when its bytes were in the file; those that never were count from end_ns."""
         ages, at = [], 0
         for offset, time_ns in self.peer.frames(self.directory):
+            if time_ns < self.start_ns:
+                continue
             while at < len(self.sizes) and self.sizes[at][1] < offset:
                 at += 1
             ages.append((self.sizes[at][0] if at < len(self.sizes) else end_ns) - time_ns)
@@ -223,10 +235,10 @@ def run(args, cell, peer):
     os.sync()
     proc = start(peer.command(cell.buses, cell.fd), directory)
     await_ready(proc, peer, cell)
-    time.sleep(1)
+    tx_before, warm = tx_packets(cell), warm_up(args, cell)
+    time.sleep(SETTLE_S)
     watch = follow(args, peer, directory) if cell.latency else None
-    before, tx_before = Snapshot(proc.pid), tx_packets(cell)
-    stall = threading.Timer(2, stall_disk, [cell.stall_s])
+    before, stall = Snapshot(proc.pid), threading.Timer(2, stall_disk, [cell.stall_s])
     if cell.stall_s:
         stall.start()
     sent, seconds = send(args, cell)
@@ -238,9 +250,11 @@ def run(args, cell, peer):
         watch.send_signal(signal.SIGINT)
     life_s = end(proc)
     stored, known = peer.stored(directory, text_of(os.path.join(directory, "out.txt")), text_of(proc.err_path))
-    result = {"sent": sent, "sent_device": tx_packets(cell) - tx_before, "seconds": round(seconds, 3), "stored": stored,
-              "lost": sent - stored, "lost_known": known, "exit": proc.returncode,
-              **after.since(before, max(stored, 1)), "cpu_life_us": life_s * 1e6 / max(stored, 1)}
+    all_sent = sent + warm
+    result = {"sent": all_sent, "sent_device": tx_packets(cell) - tx_before, "seconds": round(seconds, 3),
+              "rate": round(sent / seconds, 1), "stored": stored, "lost": all_sent - stored, "lost_known": known,
+              "exit": proc.returncode, **after.since(before, max(stored * sent / all_sent, 1)),
+              "cpu_life_us": life_s * 1e6 / max(stored, 1)}
     if peer.stores:
         os.remove(proc.err_path)
         os.remove(os.path.join(directory, "out.txt"))

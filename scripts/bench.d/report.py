@@ -56,7 +56,7 @@ class Sum:
 
     @property
     def rate(self):
-        return statistics.median(r["sent"] / r["seconds"] for r in self.runs)
+        return self.median("rate")
 
     @property
     def known(self):
