@@ -233,9 +233,8 @@ def plot_loss(sums, kernel, path):
     top = max([y for points in lines.values() for _, y in points] + [5])
     plot = svg.Plot("Frames lost against rate", f"kernel {kernel}; one vcan bus; lower is better", rate_axis(lines),
                     svg.Axis("% of the frames sent", 0, top))
-    for peer, points in reversed(lines.items()):
+    for peer, points in lines.items():  # thin lines on top of canp's, where they are the same
         plot.add_line(SHORT.get(peer, PEERS[peer][0]), points, PEERS[peer][1], PEERS[peer][2])
-    plot.legend.reverse()
     plot.write(path)
     return True
 
@@ -271,7 +270,7 @@ def main():
     peers = read(os.path.join(directory, "peers.jsonl"))
     sums = grouped(peers)
     kernels = sorted({k for k, _, _ in sums}, key=lambda k: [int(n) for n in k.split("-")[0].split("+")[0].split(".") if n.isdigit()])
-    out = ["# What canp costs, beside its peers\n", "Made by `scripts/bench`; [README](../../README.md#what-it-costs) says how.\n"]
+    out = ["# What canp costs, beside its peers\n", "Made by `scripts/bench`; the README says what the figures do not.\n"]
     out += goals_section(sums, kernels)
     for kernel in kernels:
         out += kernel_section(sums, kernel, peers)

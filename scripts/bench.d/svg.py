@@ -3,8 +3,8 @@ light and on a dark page: text and lines take their colours from the page's pref
 import math
 from html import escape
 
-WIDTH, HEIGHT = 860, 440
-LEFT, RIGHT, TOP, BOTTOM = 76, 190, 56, 62
+WIDTH, HEIGHT = 880, 440
+LEFT, RIGHT, TOP, BOTTOM = 76, 215, 56, 62
 COLOURS = (  # on a light page, on a dark one
     ("#0b62d6", "#6ea8fe"), ("#d9480f", "#ff8a5c"), ("#d99600", "#ffd24d"), ("#2b8a3e", "#69db7c"), ("#9c36b5", "#da8cf0"),
     ("#868e96", "#a7afb8"), ("#5c6770", "#c3cad1"), ("#343a40", "#e9ecef"), ("#0c8599", "#3bc9db"), ("#c2255c", "#faa2c1"))
