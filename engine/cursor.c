@@ -15,6 +15,19 @@ static void leave_segment(struct canp_cursor *c)
     if (c->segment_open)
         segin_close(&c->segment);
     c->segment_open = false;
+    c->back.blocks_end = 0;
+}
+
+void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segin *segment)
+{
+    leave_segment(c);
+    c->segment = *segment;
+    c->segment_open = true;
+    c->number = number;
+    c->offset = segment->header.header_bytes;
+    c->next_seq = 0;
+    c->rechecked = c->at_end = false;
+    leap_enter(c);
 }
 
 /* ---- damage: told once the first whole block behind it is known ---------------------------------- */
@@ -31,11 +44,15 @@ static void tell_damage(struct canp_cursor *c, int64_t to_ns)
 
 static void note_damage(struct canp_cursor *c, struct canp_damage damage)
 {
-    tell_damage(c, INT64_MAX);
-    c->damaged++;
+    uint64_t end = damage.offset + (damage.bytes ? damage.bytes : 1);
     if (!damage.segment)
         damage.segment = c->number;
-
+    if (damage.segment < c->told_segment || (damage.segment == c->told_segment && end <= c->told_end))
+        return;
+    tell_damage(c, INT64_MAX);
+    c->damaged++;
+    c->told_segment = damage.segment;
+    c->told_end = end;
     damage.from_ns = c->last_ns;
     c->damage = damage;
     c->damage_open = true;
@@ -98,12 +115,7 @@ static int enter_next_segment(struct canp_cursor *c)
             note_damage(c, (struct canp_damage){.block = UINT32_MAX, .error = r});
             continue;
         }
-        leave_segment(c);
-        c->segment = next;
-        c->segment_open = true;
-        c->offset = next.header.header_bytes;
-        c->next_seq = 0;
-        leap_enter(c);
+        cursor_enter_segment(c, number, &next);
         return 1;
     }
     return 0;
@@ -231,11 +243,11 @@ int cursor_next_block(struct canp_cursor *c)
             return 0;
         }
         r = enter_next_segment(c);
+        c->at_end = r == 0;
         if (r == 0)
             tell_damage(c, INT64_MAX);
         if (r <= 0)
             return r;
-        c->rechecked = false;
     }
 }
 
@@ -250,6 +262,7 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
     c->last_ns = INT64_MIN;
     c->last_number = UINT64_MAX;
     c->opts = opts ? *opts : defaults;
+    c->floor_ns = c->opts.from_ns;
     wanted_init(&c->wanted, &c->opts);
     *out = c;
     return 0;
@@ -263,7 +276,7 @@ int canp_cursor_seek(struct canp_cursor *c, int64_t time_ns)
     c->opts.from_ns = c->wanted.from_ns = time_ns;
     c->number = 0;
     c->last_ns = INT64_MIN;
-    c->rechecked = false;
+    c->rechecked = c->at_end = false;
     c->rows_bytes = c->at = 0;
     return r;
 }
@@ -276,6 +289,8 @@ void canp_cursor_close(struct canp_cursor *c)
     canp_unpacker_close(c->unpacker);
     canp_mbuf_release(&c->unpacked);
     free(c->chosen);
+    free(c->back.blocks);
+    free(c->back.rows);
     free(c);
 }
 
@@ -296,6 +311,45 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
                 return 1;
         }
         int r = cursor_next_block(c);
+        if (r <= 0)
+            return r;
+    }
+}
+
+/* Where a cursor is that was opened or sent somewhere: in front of the first record that is wanted. */
+static int find_place(struct canp_cursor *c)
+{
+    struct canp_record record;
+    int r = canp_cursor_next(c, &record);
+    if (r == 1)
+        c->at -= record.row_bytes;
+    return r < 0 ? r : 0;
+}
+
+int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
+{
+    int r = c->segment_open ? 0 : find_place(c);
+    if (r < 0)
+        return r;
+    if (c->wanted.from_ns > c->floor_ns) {
+        c->opts.from_ns = c->wanted.from_ns = c->floor_ns;
+        if (c->at_end) { /* segments behind the last one that was entered were left out as too early */
+            leave_segment(c);
+            c->number = UINT64_MAX;
+        }
+    }
+    for (;;) {
+        while (c->at > 0) {
+            r = cursor_previous_row(c);
+            if (r < 0)
+                return r;
+            canp_row_read(c->rows + c->at, c->base_ns, out);
+            if (is_lost(c))
+                return lose_segment(c);
+            if (wanted_record(&c->wanted, out))
+                return 1;
+        }
+        r = cursor_previous_block(c);
         if (r <= 0)
             return r;
     }

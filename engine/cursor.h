@@ -9,12 +9,24 @@
 #include "recording.h"
 #include "wanted.h"
 
+/* What going backwards needs (cursor_back.c): nothing until it is. */
+struct back {
+    uint64_t *blocks; /* where the open segment's blocks begin, those in front of blocks_end */
+    size_t block_count, block_capacity;
+    uint64_t blocks_end; /* 0 = not listed */
+    uint64_t walked_to;
+    uint32_t *rows; /* where the current block's rows begin, when rows_known */
+    size_t row_count, row_capacity;
+    bool rows_known;
+};
+
 struct canp_cursor {
     struct canp_reader *reader;
     struct canp_cursor_opts opts;
     struct wanted wanted; /* by the options */
     struct segin segment; /* when segment_open */
     bool segment_open;
+    bool at_end;          /* behind the last segment that is wanted */
     bool rechecked;       /* this unsealed segment was looked at once more after its successor was seen */
     uint64_t number;      /* of the segment */
     uint64_t last_number; /* the walk ends with this segment */
@@ -37,10 +49,24 @@ struct canp_cursor {
     size_t at;    /* of the next row */
     bool partial; /* not all rows of the block */
     int64_t base_ns;
+
+    struct back back;
+    int64_t floor_ns;      /* from_ns as the cursor was opened: how far back it goes */
+    uint64_t told_segment; /* the farthest damaged place that was counted: going back and on again */
+    uint64_t told_end;     /* does not count it twice */
 };
 
 /* Moves to the next block with rows to lend. 1, 0 at the end of what is there now, or an error. */
 int cursor_next_block(struct canp_cursor *c);
+
+/* Makes this segment, opened, the one that the cursor is at the start of; the one before is left. */
+void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segin *segment);
+
+/* Moves to the row in front of the cursor's place in the block, which is not the first. 0 or -ENOMEM. */
+int cursor_previous_row(struct canp_cursor *c);
+
+/* Moves to the end of the block in front that has rows to lend. 1, 0 at the start, or an error. */
+int cursor_previous_block(struct canp_cursor *c);
 
 /*
  * Makes the block's rows ready to lend: rows, rows_bytes, partial. 0; -CANP_E_DAMAGED when they are no rows

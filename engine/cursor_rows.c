@@ -93,6 +93,7 @@ int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b)
     c->rows = b->payload;
     c->rows_bytes = h->rows_bytes;
     c->partial = false;
+    c->back.rows_known = false;
     int r = h->flags & CANP_BLOCK_PACKED ? unpack_rows(c, b) : 0;
     bool check = !c->partial && !b->checked;
     if (r == 0 && check && !block_rows_are_sound(h, c->rows))

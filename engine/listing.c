@@ -283,6 +283,12 @@ uint64_t listing_next(const struct listing *l, uint64_t after)
     return i < l->count ? l->segments[i].entry.number : 0;
 }
 
+uint64_t listing_before(const struct listing *l, uint64_t number)
+{
+    size_t i = number ? place_above(l, number - 1) : 0;
+    return i ? l->segments[i - 1].entry.number : 0;
+}
+
 /* Place of the first segment, from `low` on, at which or in front of which a time of from_ns or later may be.
  */
 static size_t place_of_time(const struct listing *l, size_t low, int64_t from_ns)

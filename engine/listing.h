@@ -48,8 +48,11 @@ void listing_update_catalogue(int dir_fd);
 /* The number of the first segment above `after`; 0 = none. */
 uint64_t listing_next(const struct listing *l, uint64_t after);
 
-/* The same, without those known to hold nothing that is wanted; *before is what is listed in front of it, or
- * 0. */
+/* The number of the last segment below `number`; 0 = none. */
+uint64_t listing_before(const struct listing *l, uint64_t number);
+
+/* As listing_next(), without those known to hold nothing that is wanted; *before is what is listed in front
+ * of it, or 0. */
 uint64_t listing_next_wanted(const struct listing *l, uint64_t after, const struct wanted *w,
                              uint64_t *before);
 

@@ -35,6 +35,14 @@ bool recording_has_segment(const struct canp_reader *reader, uint64_t number)
     return listing_dir_has(reader->dir_fd, number);
 }
 
+uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number)
+{
+    pthread_mutex_lock(&reader->lock);
+    uint64_t found = listing_before(&reader->list, number);
+    pthread_mutex_unlock(&reader->lock);
+    return found;
+}
+
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out)
 {
     char name[SEG_NAME_BYTES];

@@ -43,6 +43,9 @@ uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
 uint64_t recording_next_wanted(struct canp_reader *reader, uint64_t after, const struct wanted *w,
                                uint64_t *before);
 
+/* The last segment with a number below `number`; 0 = none. */
+uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number);
+
 /* Is it what this process lacks for now? The segment itself may be whole, and one may try again. */
 static inline bool recording_error_passes(int r)
 {

@@ -149,6 +149,14 @@ CANP_API int canp_cursor_seek(struct canp_cursor *cursor, int64_t time_ns);
  */
 CANP_API int canp_cursor_next(struct canp_cursor *cursor, struct canp_record *out);
 
+/*
+ * The record in front of the cursor's place, which moves there: 1 and *out, lent as by canp_cursor_next(); 0
+ * at the start; or a negative error. canp_cursor_next() lends the same record again. The options hold; of
+ * times, those the cursor was opened with. A cursor just opened goes back from the first record that it would
+ * lend. Damaged places that are passed going back alone are not counted.
+ */
+CANP_API int canp_cursor_prev(struct canp_cursor *cursor, struct canp_record *out);
+
 /* Damaged places that this cursor has skipped so far: blocks, or whole segments. */
 CANP_API uint32_t canp_cursor_damaged(const struct canp_cursor *cursor);
 
