@@ -12,7 +12,7 @@
 
 #define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for spill */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */
-#define DRAIN_NS_MAX 500000000U  /* what is in the sockets when stopped is taken in, for so long at most */
+#define DRAIN_NS_MAX INT64_C(10000000000) /* for what is in the sockets when stopped; it takes far less */
 
 /* Publishes the harvest's counts; its highest share (permille) of a socket buffer. */
 static unsigned account(struct canp_recorder *rec, uint64_t *frames)
@@ -109,14 +109,33 @@ static void take_last_drops(struct canp_recorder *rec)
     }
 }
 
-/* What the sockets hold when the end comes belongs to the recording. */
+/* Received after the stop? A clock that was set meanwhile does not make it look so. */
+static bool is_past(int64_t time_ns, int64_t stop_ns)
+{
+    return time_ns >= stop_ns && time_ns - stop_ns <= DRAIN_NS_MAX;
+}
+
+/* One harvest more. False when no socket gave a frame from before stop_ns any more. */
+static bool drain_some(struct canp_recorder *rec, int64_t stop_ns)
+{
+    int64_t before_ns[CANP_RECORDER_IFACES_MAX] = {0};
+    bool more = false;
+    for (unsigned i = 0; i < rec->chan_count; i++)
+        before_ns[i] = rec->chans[i].prev_ns;
+    harvest(rec);
+    for (unsigned i = 0; i < rec->chan_count; i++)
+        more |= rec->chans[i].prev_ns != before_ns[i] && !is_past(rec->chans[i].prev_ns, stop_ns);
+    return more;
+}
+
+/* What the sockets hold when the end comes belongs to the recording, what comes then does not. */
 static void drain(struct canp_recorder *rec)
 {
-    uint64_t limit_ns = rec->now_ns + DRAIN_NS_MAX, before;
-    do {
-        before = rec->frames_left;
-        harvest(rec);
-    } while (rec->frames_left != before && rec->now_ns < limit_ns);
+    uint64_t limit_ns = rec->now_ns + DRAIN_NS_MAX;
+    int64_t stop_ns = clock_realtime_ns();
+    bool more = true;
+    while (more && rec->frames_left > 0 && rec->now_ns < limit_ns)
+        more = drain_some(rec, stop_ns);
     if (rec->frames_left > 0)
         take_last_drops(rec);
     links_finish(rec);
