@@ -71,11 +71,11 @@ uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
     return bytes < SEG_BYTES_MIN ? SEG_BYTES_MIN : (bytes + 4095) & ~UINT64_C(4095);
 }
 
-/* Of the packer's file beside a segment: its rows in blocks of another size, and the index. */
+/* Of the packer's file beside a segment: room for its rows in any number of blocks, and the index. */
 static uint64_t packing_bytes_of(const struct canp_writer_opts *opts)
 {
     uint64_t bytes = canp_writer_segment_bytes(opts);
-    return opts->pack ? bytes + bytes / 8 + (64U << 10) : 0;
+    return opts->pack ? 2 * bytes + (64U << 10) : 0;
 }
 
 static int check_opts(const struct canp_writer_opts *opts, struct canp_why *why)

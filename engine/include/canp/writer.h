@@ -29,9 +29,10 @@ struct canp_writer_opts {
     /* The recording as a ring: when there is more, the oldest segments are removed. Who reads one finishes
      * undisturbed. On a full disk the oldest goes, too. 0 = keep all. */
     uint64_t keep_segments; /* so many, the current one included */
-    uint64_t keep_bytes; /* of all files, with the current segment at full size, the next one and one that is
-                            packed; at least two segments, three with `pack`. Without segment_bytes a segment
-                            is a 16th of it, 64 MiB at most. At most 65536 segments. */
+    /* Of all files, with the current segment at full size, the next one and what packing one may take, as
+     * much as two; at least two segments, five with `pack`. A segment's index may be too much for a moment.
+     * Without segment_bytes a segment is a 16th of it, 64 MiB at most. At most 65536 segments. */
+    uint64_t keep_bytes;
 };
 
 #define CANP_WRITER_OPTS_INIT                                                                                \
