@@ -126,8 +126,8 @@ static int enter_next_segment(struct canp_cursor *c)
  */
 static int block_here(struct canp_cursor *c, struct segin_block *b)
 {
-    if (c->leap.on)
-        leap_forward(c);
+    if (c->leap.on && !leap_forward(c))
+        return -CANP_E_LOST;
     int r = segin_block_at(&c->segment, c->offset, b);
     return leap_is_right(c, r, b) ? r : segin_block_at(&c->segment, c->offset, b);
 }
@@ -208,6 +208,7 @@ static int lose_segment(struct canp_cursor *c)
 {
     note_damage(c, (struct canp_damage){.block = c->next_seq, .offset = c->offset, .error = -CANP_E_LOST});
     c->rows_bytes = c->at = 0;
+    c->leap.on = false;
     c->offset = UINT64_MAX;
     return -CANP_E_LOST;
 }

@@ -74,7 +74,7 @@ static int add_block(struct back *back, uint64_t offset)
 static int list_by_index(struct back *back, const struct index_view *index)
 {
     int r = 0;
-    for (uint32_t i = 0; r == 0 && i < index->header->blocks; i++)
+    for (uint32_t i = 0; r == 0 && i < index->header.blocks; i++)
         r = add_block(back, index_block_at(index, i)->offset);
     return r;
 }

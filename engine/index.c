@@ -234,18 +234,20 @@ int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t
 
 bool index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out)
 {
-    const struct index_header *h = (const struct index_header *)data;
-    if (bytes < sizeof(*h) || h->magic != INDEX_MAGIC || h->ids > INDEX_IDS_MAX ||
-        h->bitmap_words != (h->ids + 63) / 64)
+    struct index_header *h = &out->header;
+    if (bytes < sizeof(*h))
+        return false;
+    memcpy(h, data, sizeof(*h));
+    if (h->magic != INDEX_MAGIC || h->ids > INDEX_IDS_MAX || h->bitmap_words != (h->ids + 63) / 64)
         return false;
     size_t block_bytes = sizeof(struct index_block) + h->bitmap_words * sizeof(uint64_t);
     uint64_t need = sizeof(*h) + h->ids * sizeof(struct index_id) + (uint64_t)h->blocks * block_bytes;
     if (need != bytes)
         return false;
     uint32_t crc = crc32c(0, &salt, sizeof(salt));
-    if (crc32c(crc, &h->blocks, bytes - offsetof(struct index_header, blocks)) != h->crc)
+    crc = crc32c(crc, &h->blocks, sizeof(*h) - offsetof(struct index_header, blocks));
+    if (crc32c(crc, data + sizeof(*h), bytes - sizeof(*h)) != h->crc)
         return false;
-    out->header = h;
     out->ids = (const struct index_id *)(data + sizeof(*h));
     out->blocks = data + sizeof(*h) + h->ids * sizeof(struct index_id);
     out->block_bytes = block_bytes;

@@ -73,7 +73,7 @@ int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t
 /* ---- reading ---- */
 
 struct index_view {
-    const struct index_header *header;
+    struct index_header header; /* a copy: its counts bound all access, and a file may be overwritten */
     const struct index_id *ids;
     const uint8_t *blocks; /* entries of block_bytes each */
     size_t block_bytes;

@@ -125,7 +125,7 @@ static uint64_t torn_bytes(struct segin *s, uint64_t end)
 static bool index_agrees(const struct segin *s, const struct index_view *index)
 {
     uint64_t frames = 0, lost = 0;
-    for (uint32_t i = 0; i < index->header->ids; i++) {
+    for (uint32_t i = 0; i < index->header.ids; i++) {
         if (canp_kind_is_frame(index->ids[i].kind))
             frames += index->ids[i].count;
         else
@@ -137,7 +137,7 @@ static bool index_agrees(const struct segin *s, const struct index_view *index)
 static int count_by_index(struct tally *t, const struct segin *s, const struct index_view *index)
 {
     struct canp_info *info = &t->info;
-    for (uint32_t i = 0; i < index->header->ids; i++) {
+    for (uint32_t i = 0; i < index->header.ids; i++) {
         const struct index_id *id = &index->ids[i];
         if (!canp_kind_is_frame(id->kind)) {
             t->reader->ifaces[id->channel].lost += id->count;
@@ -148,7 +148,7 @@ static int count_by_index(struct tally *t, const struct segin *s, const struct i
             return -ENOMEM;
     }
     if (s->seal.frames)
-        note_times(info, index->header->first_frame_ns, index->header->last_frame_ns);
+        note_times(info, index->header.first_frame_ns, index->header.last_frame_ns);
     info->frames += s->seal.frames;
     info->records += s->seal.records;
     info->lost += s->seal.lost;

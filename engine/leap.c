@@ -22,19 +22,24 @@ static bool is_wanted(const struct canp_cursor *c, uint32_t block)
            (leap->learn_ifaces && (index_block_at(&leap->index, block)->flags & CANP_BLOCK_HAS_IFACES));
 }
 
-void leap_forward(struct canp_cursor *c)
+bool leap_forward(struct canp_cursor *c)
 {
     struct leap *leap = &c->leap;
-    uint32_t block = c->next_seq, blocks = leap->index.header->blocks;
+    uint32_t block = c->next_seq, blocks = leap->index.header.blocks;
     while (block < blocks && !is_wanted(c, block))
         block++;
+    uint64_t offset =
+        block < blocks ? index_block_at(&leap->index, block)->offset : c->segment.seal.blocks_end;
+    if (segin_status(&c->segment) < 0)
+        return false;
     leap->leapt = block < blocks && block != c->next_seq;
     if (block == c->next_seq)
-        return;
+        return true;
     leap->from_offset = c->offset;
     leap->from_seq = c->next_seq;
-    c->offset = block < blocks ? index_block_at(&leap->index, block)->offset : c->segment.seal.blocks_end;
+    c->offset = offset;
     c->next_seq = block;
+    return true;
 }
 
 bool leap_is_right(struct canp_cursor *c, int r, const struct segin_block *b)

@@ -26,8 +26,9 @@ struct leap {
 /* To be called when a segment has been opened. */
 void leap_enter(struct canp_cursor *c);
 
-/* Moves the cursor over blocks that are not wanted. */
-void leap_forward(struct canp_cursor *c);
+/* Moves the cursor over blocks that are not wanted. False when the file was cut: what the index said then is
+ * nothing. */
+bool leap_forward(struct canp_cursor *c);
 
 /* Is this what the index promised, if it promised anything? Else the cursor is back where it leapt from, and
  * walks this segment. r is what segin_block_at() said of *b. */

@@ -45,19 +45,6 @@ PIN(canp_clock, realtime_ns, 8);
 PIN(canp_clock, monotonic_ns, 16);
 PIN(canp_clock, boot_id, 24);
 
-void canp_row_read(const uint8_t *row, int64_t base_ns, struct canp_record *out)
-{
-    uint16_t tag = canp_load_u16(row);
-    out->time_ns = canp_row_time_ns(base_ns, row);
-    out->channel = (uint8_t)tag;
-    out->kind = (tag >> CANP_TAG_KIND_SHIFT) & 0x0F;
-    out->dir = (tag >> CANP_TAG_DIR_SHIFT) & 0x03;
-    out->has_hw_time = (tag & CANP_TAG_HW_TIME) != 0;
-    out->row_bytes = canp_row_bytes(row);
-    out->event = (const struct canp_event *)(row + 8);
-    out->hw_time_ns = out->has_hw_time ? (int64_t)canp_load_u64(row + out->row_bytes - 8) : 0;
-}
-
 /* Smallest size of an event of this kind, 0 for an unknown kind. */
 static uint16_t event_bytes_min(uint8_t kind)
 {

@@ -269,5 +269,5 @@ bool segin_index(struct segin *s, struct index_view *out)
     if (ensure_mapped(s, end) < 0)
         return false;
     return index_is_valid(s->map + offset, bytes, s->header.salt, out) &&
-           out->header->blocks == s->seal.blocks;
+           out->header.blocks == s->seal.blocks;
 }

@@ -108,8 +108,8 @@ static bool wanted_index_id(const struct wanted *w, const struct index_id *id)
 
 void wanted_ids(const struct wanted *w, const struct index_view *index, uint64_t ids[WANTED_ID_WORDS])
 {
-    memset(ids, 0, index->header->bitmap_words * sizeof(ids[0]));
-    for (uint32_t i = 0; i < index->header->ids; i++)
+    memset(ids, 0, index->header.bitmap_words * sizeof(ids[0]));
+    for (uint32_t i = 0; i < index->header.ids; i++)
         ids[i / 64] |= (uint64_t)wanted_index_id(w, &index->ids[i]) << i % 64;
 }
 
@@ -122,7 +122,7 @@ bool wanted_index_block(const struct wanted *w, const struct index_view *index, 
         return false;
     if (w->everything || ((w->kinds & ~KINDS_FRAMES) && (b->flags & CANP_BLOCK_HAS_EVENTS)))
         return true;
-    for (uint32_t i = 0; i < index->header->bitmap_words; i++) {
+    for (uint32_t i = 0; i < index->header.bitmap_words; i++) {
         if (held[i] & ids[i])
             return true;
     }
@@ -136,11 +136,7 @@ bool wanted_lane(const struct wanted *w, const struct canp_lane *lane)
     return !w->filter || !canp_kind_is_frame(lane->kind) || canp_filter_match_id(w->filter, lane->id);
 }
 
-bool wanted_record(const struct wanted *w, const struct canp_record *r)
+bool wanted_content(const struct wanted *w, const struct canp_record *r)
 {
-    if (r->time_ns < w->from_ns || r->time_ns > w->to_ns)
-        return false;
-    if (w->everything)
-        return true;
     return wanted_tag(w, r->kind, r->channel, r->dir) && (!w->filter || canp_filter_match(w->filter, r));
 }

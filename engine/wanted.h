@@ -50,6 +50,13 @@ static inline bool wanted_is_part(const struct wanted *w)
 }
 
 bool wanted_lane(const struct wanted *w, const struct canp_lane *lane);
-bool wanted_record(const struct wanted *w, const struct canp_record *r);
+
+/* The same of a record, its time aside. */
+bool wanted_content(const struct wanted *w, const struct canp_record *r);
+
+static inline bool wanted_record(const struct wanted *w, const struct canp_record *r)
+{
+    return r->time_ns >= w->from_ns && r->time_ns <= w->to_ns && (w->everything || wanted_content(w, r));
+}
 
 #endif

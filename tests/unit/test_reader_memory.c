@@ -125,6 +125,37 @@ Test(reader_memory, a_segment_cut_under_the_reader_is_not_handed_out_again)
     canp_sigbus_guard_remove();
 }
 
+/* The index is read where the file was, too. */
+Test(reader_memory, a_segment_cut_under_a_cursor_that_leaps)
+{
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
+    struct canp_cursor *cursor;
+    struct canp_record r;
+    unsigned frames = 0, lost = 0;
+    char path[100];
+    int error;
+
+    record(false);
+    cr_assert_eq(canp_sigbus_guard_install(), 0);
+    struct canp_reader *reader = open_reader();
+    opts.from_ns = 1000 + 2500; /* in the third block */
+    cr_assert_eq(canp_cursor_open(reader, &opts, &cursor), 0);
+    cr_assert_eq(canp_cursor_next(cursor, &r), 1);
+    cr_expect_eq(r.time_ns, opts.from_ns);
+    snprintf(path, sizeof(path), "%s/00000001.canp", dir);
+    cr_assert_eq(truncate(path, 8 << 10), 0);
+    while ((error = canp_cursor_next(cursor, &r)) == 1 || error == -CANP_E_LOST) {
+        frames += error == 1;
+        lost += error == -CANP_E_LOST;
+    }
+    cr_expect_eq(error, 0);
+    cr_expect_eq(lost, 1, "frames are missing, and nobody was told");
+    cr_expect_gt(frames, FRAMES / 2u, "the other segments are read");
+    canp_cursor_close(cursor);
+    canp_reader_close(reader);
+    canp_sigbus_guard_remove();
+}
+
 static void share_beyond(bool pack)
 {
     struct canp_buf kept[100] = {CANP_BUF_INIT};

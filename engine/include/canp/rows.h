@@ -79,7 +79,18 @@ static inline uint32_t canp_row_bytes(const uint8_t *row)
 }
 
 /* Fills *out from a row that canp_rows_check() or a checksum has vouched for. */
-CANP_API void canp_row_read(const uint8_t *row, int64_t base_ns, struct canp_record *out);
+static inline void canp_row_read(const uint8_t *row, int64_t base_ns, struct canp_record *out)
+{
+    uint16_t tag = canp_load_u16(row);
+    out->time_ns = canp_row_time_ns(base_ns, row);
+    out->channel = (uint8_t)tag;
+    out->kind = (tag >> CANP_TAG_KIND_SHIFT) & 0x0F;
+    out->dir = (tag >> CANP_TAG_DIR_SHIFT) & 0x03;
+    out->has_hw_time = (tag & CANP_TAG_HW_TIME) != 0;
+    out->row_bytes = canp_row_bytes(row);
+    out->event = (const struct canp_event *)(row + 8);
+    out->hw_time_ns = out->has_hw_time ? (int64_t)canp_load_u64(row + out->row_bytes - 8) : 0;
+}
 
 /*
  * Checks that `bytes` bytes are whole, well-formed rows (sizes in bounds, known field values).
