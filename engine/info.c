@@ -1,5 +1,5 @@
-/* canp_reader_info(): counts what a recording holds. Reads every block once. Any thread; one at a time per
- * reader. */
+/* canp_reader_info(): counts what a recording holds. Reads every block once. Any thread; others of the same
+ * reader wait. */
 #include "cursor.h"
 
 #include <errno.h>
@@ -211,10 +211,15 @@ static int count_all(struct tally *t)
 
 int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
 {
-    struct tally t = {.reader = reader, .info = {.segments = reader->list.count}};
+    struct tally t = {.reader = reader};
+    pthread_mutex_lock(&reader->looking);
+    pthread_mutex_lock(&reader->lock);
+    t.info.segments = reader->list.count;
+    pthread_mutex_unlock(&reader->lock);
     for (unsigned i = 0; i < CHANNELS_MAX; i++)
         reader->ifaces[i].frames = reader->ifaces[i].lost = 0;
     int r = count_all(&t);
+    pthread_mutex_unlock(&reader->looking);
     t.info.ids = (uint32_t)t.ids.count;
     free(t.ids.keys);
     if (r == 0)

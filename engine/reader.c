@@ -104,7 +104,9 @@ static uint64_t survey_segment(struct canp_reader *reader, struct segin *s, uint
 /* Looks at the last segment. 1 when it goes farther than before. */
 static int survey_tail(struct canp_reader *reader)
 {
+    pthread_mutex_lock(&reader->lock);
     uint64_t number = listing_last(&reader->list);
+    pthread_mutex_unlock(&reader->lock);
     struct segin s;
     if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
         return 0;
@@ -193,26 +195,29 @@ static int check_readable(struct canp_reader *reader, const char *path, struct c
 }
 
 /* Blocks of the usual size come from a class of their own, larger ones are made for the purpose. */
-static int make_pools(struct canp_reader *reader)
+static int make_pools(struct canp_reader *reader, const struct canp_reader_opts *opts)
 {
-    const struct canp_mapcache_opts maps = CANP_MAPCACHE_OPTS_INIT;
+    struct canp_mapcache_opts maps = CANP_MAPCACHE_OPTS_INIT;
     const struct canp_mempool_opts buffers = {
         .classes = {{UNPACKED_BYTES_MIN, 0, 256, 1}},
         .direct_bytes_max = (size_t)1 << 30,
         .tag = CANP_MEMTAG_DECOMPRESS,
     };
+    if (opts && opts->map_bytes)
+        maps.bytes_max = opts->map_bytes;
     int r = canp_mapcache_create(&maps, &reader->maps);
     return r < 0 ? r : canp_mempool_create(&buffers, &reader->buffers);
 }
 
-static struct canp_reader *new_reader(void)
+static struct canp_reader *new_reader(const struct canp_reader_opts *opts)
 {
     struct canp_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
         return NULL;
+    pthread_mutex_init(&reader->looking, NULL);
     pthread_mutex_init(&reader->lock, NULL);
     reader->dir_fd = -1;
-    if (make_pools(reader) < 0) {
+    if (make_pools(reader, opts) < 0) {
         canp_reader_close(reader);
         return NULL;
     }
@@ -221,7 +226,7 @@ static struct canp_reader *new_reader(void)
 
 int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
 {
-    struct canp_reader *reader = new_reader();
+    struct canp_reader *reader = new_reader(NULL);
     if (!reader)
         return -ENOMEM;
     reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
@@ -235,7 +240,13 @@ int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
 
 int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why)
 {
-    struct canp_reader *reader = new_reader();
+    return canp_reader_open_opts(path, NULL, out, why);
+}
+
+int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts, struct canp_reader **out,
+                          struct canp_why *why)
+{
+    struct canp_reader *reader = new_reader(opts);
     if (!reader)
         return canp_fail(why, -ENOMEM, "out of memory");
     int r = open_path(reader, path, why);
@@ -267,6 +278,7 @@ void canp_reader_close(struct canp_reader *reader)
     canp_mempool_free(reader->buffers);
     canp_mapcache_free(reader->maps);
     pthread_mutex_destroy(&reader->lock);
+    pthread_mutex_destroy(&reader->looking);
     free(reader->file_path);
     listing_free(&reader->list);
     free(reader);
@@ -274,7 +286,10 @@ void canp_reader_close(struct canp_reader *reader)
 
 int canp_reader_refresh(struct canp_reader *reader)
 {
-    return look_anew(reader);
+    pthread_mutex_lock(&reader->looking);
+    int r = look_anew(reader);
+    pthread_mutex_unlock(&reader->looking);
+    return r;
 }
 
 bool canp_reader_is_live(const struct canp_reader *reader)

@@ -1,6 +1,6 @@
 /*
  * What is behind a struct canp_reader: the list of segments and the channels' names. Cursors share it; the
- * mutex guards both. Private to engine/.
+ * lock guards the list, and the learning of names. Private to engine/.
  */
 #ifndef CANP_ENGINE_RECORDING_H
 #define CANP_ENGINE_RECORDING_H
@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include <canp/mempool.h>
 
@@ -20,17 +21,18 @@
 #define UNPACKED_BYTES_MIN (512U << 10) /* what a full block has */
 
 struct canp_reader {
+    pthread_mutex_t looking; /* one thread at a time refreshes or sums up; taken before the lock */
     pthread_mutex_t lock;
     int dir_fd;      /* AT_FDCWD for a single file */
     char *file_path; /* of a single file, else NULL */
     struct listing list;
-    unsigned iface_count;
-    bool iface_known[CHANNELS_MAX];
+    _Atomic unsigned iface_count;
+    _Atomic bool iface_known[CHANNELS_MAX]; /* set once ifaces[channel].iface is whole, which then stays */
     struct canp_iface_info ifaces[CHANNELS_MAX];
     /* How far the last segment was seen to go: canp_reader_refresh() compares. */
     uint64_t tail_number;
     uint64_t tail_end;
-    bool tail_sealed;
+    _Atomic bool tail_sealed;
     struct canp_mapcache *maps;   /* of the sealed segments */
     struct canp_mempool *buffers; /* for the rows of packed blocks */
 };

@@ -52,6 +52,15 @@ struct canp_iface_info {
  * -CANP_E_VERSION; `why` names the path.
  */
 CANP_API int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why);
+
+struct canp_reader_opts {
+    uint64_t map_bytes; /* of sealed segments mapped at a time, in use or kept; 0 = 256 MiB. A segment larger
+                           than that, or when all is in use, is mapped on its own and not kept */
+};
+
+/* The same; opts may be NULL. */
+CANP_API int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
+                                   struct canp_reader **out, struct canp_why *why);
 CANP_API void canp_reader_close(struct canp_reader *reader);
 
 /* Looks for what was written since: new blocks, new segments. Returns 1 when there is more than before, else
@@ -79,8 +88,8 @@ CANP_API const struct canp_iface *canp_reader_iface(const struct canp_reader *re
 /* Reads every block's summary, and the rows for ids and per-interface counts. */
 CANP_API int canp_reader_info(struct canp_reader *reader, struct canp_info *out);
 
-/* Per interface, in channel order; fills at most `count` and returns how many there are. After
- * canp_reader_info(). */
+/* Per interface, in channel order, as canp_reader_info() counted; fills at most `count` and returns how many
+ * there are. No other thread may call canp_reader_info() meanwhile. */
 CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out,
                                     unsigned count);
 
