@@ -231,6 +231,7 @@ static int play_once(struct run *run, struct canp_reader *reader)
     struct canp_batch batch;
     where.from_ns = run->opts->from_ns;
     where.to_ns = run->opts->to_ns;
+    where.filter = run->opts->filters;
     int r = canp_cursor_open(reader, &where, &cursor);
     if (r < 0)
         return r;

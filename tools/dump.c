@@ -80,6 +80,7 @@ static int print_recording(struct dump *d)
     struct canp_cursor *cursor;
     where.from_ns = d->selection.from_ns;
     where.to_ns = d->selection.to_ns;
+    where.filter = d->selection.has_filters ? &d->selection.filters : NULL;
     int r = canp_cursor_open(d->reader, &where, &cursor);
     if (r < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
