@@ -132,13 +132,20 @@ static int block_here(struct canp_cursor *c, struct segin_block *b)
     return leap_is_right(c, r, b) ? r : segin_block_at(&c->segment, c->offset, b);
 }
 
+/* A seal says where the blocks end, and they do not go so far. */
+static bool end_is_missing(const struct canp_cursor *c)
+{
+    return c->segment.sealed && c->offset < c->segment.seal.blocks_end;
+}
+
 /* The next whole block of this segment, past damaged places. 1, 0 (end, or not yet) or an error. */
 static int next_block_here(struct canp_cursor *c, struct segin_block *b)
 {
     int r = block_here(c, b);
     if (r == 1 && b->header.seq > c->next_seq)
         note_damaged_blocks(c, b->offset, b->header.seq); /* blocks are missing in front of it */
-    if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq))
+    bool cut = r == 0 && end_is_missing(c);
+    if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq) && !cut)
         return r;
     r = segin_block_after(&c->segment, c->offset, c->next_seq, b);
     if (r == 1) {
@@ -153,7 +160,7 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     }
     /* Nothing whole behind it: the torn end of a segment whose writer was killed, or a block being written.
      */
-    if (r == 0 && c->segment.sealed && c->offset < c->segment.seal.blocks_end) {
+    if (r == 0 && end_is_missing(c)) {
         note_damaged_blocks(c, c->segment.seal.blocks_end, (uint32_t)c->segment.seal.blocks);
         c->offset = c->segment.seal.blocks_end;
     }

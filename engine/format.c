@@ -98,10 +98,9 @@ int seg_header_check(const struct seg_header *h)
     return is_short || h->header_bytes == SEG_HEADER_BYTES ? 0 : -CANP_E_DAMAGED;
 }
 
-bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt, uint64_t file_bytes)
+bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt)
 {
-    return s->magic == SEAL_MAGIC && s->crc == seg_seal_crc(s, salt) && s->blocks_end >= SEG_BLOCKS_MIN &&
-           s->blocks_end <= file_bytes;
+    return s->magic == SEAL_MAGIC && s->crc == seg_seal_crc(s, salt) && s->blocks_end >= SEG_BLOCKS_MIN;
 }
 
 void seg_name(char out[SEG_NAME_BYTES], uint64_t number)

@@ -109,7 +109,7 @@ uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt);
 
 /* 0, -CANP_E_FORMAT (foreign), -CANP_E_DAMAGED or -CANP_E_VERSION. */
 int seg_header_check(const struct seg_header *h);
-bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt, uint64_t file_bytes);
+bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt);
 
 /* "00000001.canp" <-> 1. 0 for any other name. */
 #define SEG_NAME_BYTES 24

@@ -55,7 +55,7 @@ int segin_refresh(struct segin *s)
     ssize_t n = read_at(s->fd, &s->seal, sizeof(s->seal), SEG_SEAL_OFFSET);
     int r = n < 0 ? (int)n : read_file_size(s);
     if (r == 0)
-        s->sealed = n == sizeof(s->seal) && seg_seal_is_valid(&s->seal, s->header.salt, s->file_bytes);
+        s->sealed = n == sizeof(s->seal) && seg_seal_is_valid(&s->seal, s->header.salt);
     return r;
 }
 
@@ -89,7 +89,8 @@ void segin_close(struct segin *s)
 /* Where blocks can lie. */
 static uint64_t blocks_limit(const struct segin *s)
 {
-    return s->sealed ? s->seal.blocks_end : s->file_bytes;
+    bool is_whole = s->sealed && s->seal.blocks_end <= s->file_bytes;
+    return is_whole ? s->seal.blocks_end : s->file_bytes;
 }
 
 /* A sealed segment changes no more: it may stay mapped for the next who reads it. Where the cache has no room

@@ -64,14 +64,15 @@ class Segment:
 
     def read_seal(self):
         seal = self.data[512:640]
-        self.sealed = False
+        self.sealed = self.cut = False
         self.end = len(self.data)
         self.index = b""
         if len(seal) == 128 and seal[:4] == b"SEAL":
             (crc, blocks_end) = struct.unpack_from("<IQ", seal, 4)
-            if crc == crc32c(self.salt + seal[8:]) and self.begin <= blocks_end <= len(self.data):
+            if crc == crc32c(self.salt + seal[8:]) and blocks_end >= self.begin:
                 self.sealed = True
-                self.end = blocks_end
+                self.end = min(blocks_end, len(self.data))
+                self.cut = blocks_end > len(self.data)
                 (offset, size) = struct.unpack_from("<QQ", seal, 16)
                 self.index = self.data[offset:offset + size]
 
@@ -287,6 +288,8 @@ def print_segment(segment, counts):
         tally.add(block.end - 80 - block.stored_bytes, block, lines)
         at = block.end
         seq = block.seq + 1
+    if segment.cut and at >= segment.end:
+        counts.damaged += 1
     if segment.index and len(tally.blocks) == seq:
         check_index(segment.index, segment.salt, tally)
 
