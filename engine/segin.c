@@ -252,7 +252,10 @@ int segin_rows_bytes(const struct segin *s, uint64_t *out)
     uint64_t sum = 0, at = s->header.header_bytes;
     struct block_header h;
     while (at < s->seal.blocks_end) {
-        if (segin_header_at(s, at, &h) != 1 || !block_header_is_sane(&h, s->seal.blocks_end - at))
+        int r = segin_header_at(s, at, &h);
+        if (r < 0)
+            return r;
+        if (r == 0 || !block_header_is_sane(&h, s->seal.blocks_end - at))
             return -CANP_E_DAMAGED;
         sum += h.rows_bytes;
         at += sizeof(h) + h.stored_bytes;
