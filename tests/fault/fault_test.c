@@ -6,6 +6,7 @@
 #include "drive.h"
 #include "faults.h"
 
+#include <canp/repack.h>
 #include <canp/writer.h>
 
 #include <errno.h>
@@ -272,6 +273,40 @@ static int fail_reader(const struct fault *f)
     return r < 0 ? -1 : met;
 }
 
+/* ---- packing and unpacking a recording ---------------------------------------------------------------- */
+
+static bool unpacking;
+
+static int repack(bool unpack, struct canp_repack_stats *stats)
+{
+    struct canp_repack_opts opts = CANP_REPACK_OPTS_INIT;
+    struct canp_why why = {""};
+    opts.unpack = unpack;
+    *stats = (struct canp_repack_stats){0};
+    int r = canp_repack(dir, &opts, stats, &why);
+    return r < 0 && why.text[0] == '\0' ? complain("an error without a word", r) : r;
+}
+
+/* Under the fault, and back again without. Whatever happens, every frame is there at every time, and a
+ * segment that was left as it was is told. */
+static int fail_repack(const struct fault *f)
+{
+    struct canp_repack_stats stats;
+    unsigned sealed = first_unsealed() - 1;
+    fault_arm(f->call, f->nth, f->more, f->error);
+    int r = repack(unpacking, &stats);
+    bool met = fault_disarm();
+    if (r == 0 && stats.damaged && is_passing(f->error))
+        return complain("a passing error taken for damage", (int64_t)stats.damaged);
+    if (r == 0 && stats.changed + stats.damaged != sealed)
+        return complain("a segment was left out, and nobody was told", (int64_t)stats.changed);
+    if (check_recording(1) < 0)
+        return -1;
+    if (repack(!unpacking, &stats) < 0 || stats.damaged)
+        return complain("cannot be taken back", (int64_t)stats.damaged);
+    return check_recording(1) < 0 ? -1 : met;
+}
+
 /* ---- all of them ------------------------------------------------------------------------------------- */
 
 static const int errors_of_files[] = {EIO, ENOSPC, EDQUOT, EINTR, EMFILE, ENOMEM, FAULT_SHORT, 0};
@@ -357,6 +392,17 @@ int main(void)
         for (unsigned more = 0; r == 0 && more <= 7; more += 7)
             r = fail_all(packing ? "reader of packed segments" : "reader", fail_reader, more);
         remove_dir();
+    }
+    packing = false;
+    if (r == 0)
+        r = make_recording();
+    for (unsigned i = 0; r == 0 && i < 4; i++) {
+        struct canp_repack_stats stats;
+        unpacking = i >= 2;
+        if (i == 2)
+            r = repack(false, &stats);
+        if (r == 0)
+            r = fail_all(unpacking ? "unpacking" : "packing", fail_repack, i % 2 * 7);
     }
     snprintf(dir, sizeof(dir), "%s", top);
     remove_dir();

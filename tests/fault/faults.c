@@ -72,6 +72,7 @@ WRAP(int, fallocate, -1, (int fd, int mode, off_t at, off_t bytes), (fd, mode, a
 WRAP(int, ftruncate, -1, (int fd, off_t bytes), (fd, bytes))
 WRAP(void *, mmap, MAP_FAILED, (void *at, size_t bytes, int prot, int flags, int fd, off_t offset),
      (at, bytes, prot, flags, fd, offset))
+WRAP(int, mlock, -1, (const void *at, size_t bytes), (at, bytes))
 WRAP(int, madvise, -1, (void *at, size_t bytes, int advice), (at, bytes, advice))
 WRAP(int, fdatasync, -1, (int fd), (fd))
 WRAP(int, fsync, -1, (int fd), (fd))
@@ -115,6 +116,22 @@ ssize_t __wrap_pread(int fd, void *to, size_t bytes, off_t at)
     if (!fails(FAULT_pread))
         return __real_pread(fd, to, bytes, at);
     return is_short() ? __real_pread(fd, to, (bytes + 1) / 2, at) : -1;
+}
+
+/* Without the address that MREMAP_FIXED takes: nobody asks for one. */
+void *__real_mremap(void *at, size_t bytes, size_t new_bytes, int flags);
+void *__wrap_mremap(void *at, size_t bytes, size_t new_bytes, int flags);
+void *__wrap_mremap(void *at, size_t bytes, size_t new_bytes, int flags)
+{
+    return fails(FAULT_mremap) ? MAP_FAILED : __real_mremap(at, bytes, new_bytes, flags);
+}
+
+/* With the argument that F_DUPFD_CLOEXEC takes. */
+int __real_fcntl(int fd, int command, int argument);
+int __wrap_fcntl(int fd, int command, int argument);
+int __wrap_fcntl(int fd, int command, int argument)
+{
+    return fails(FAULT_fcntl) ? -1 : __real_fcntl(fd, command, argument);
 }
 
 int __real_open(const char *path, int flags, mode_t mode);

@@ -16,6 +16,9 @@
     X(pread)                                                                                                 \
     X(ftruncate)                                                                                             \
     X(mmap)                                                                                                  \
+    X(mremap)                                                                                                \
+    X(mlock)                                                                                                 \
+    X(fcntl)                                                                                                 \
     X(madvise)                                                                                               \
     X(fdatasync)                                                                                             \
     X(fsync)                                                                                                 \
