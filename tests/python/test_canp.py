@@ -176,6 +176,59 @@ class Reading(Case):
         self.assertEqual(seen, [1, 2, 3])
 
 
+class Odd(Case):
+    """Odd recordings by dump, info and merge (by the library's other ways: tests/unit/test_odd.c)."""
+
+    def check(self, frames, damaged=0, ids=None):
+        path, status = self.path("odd"), 1 if damaged else 0
+        lines = [line for line in run(CANP, "dump", path, status=status).splitlines() if line[0] == "("]
+        self.assertEqual(len(lines), frames)
+        info = json.loads(run(CANP, "info", "--json", path, status=status))
+        self.assertEqual(info["frames"], frames)
+        self.assertEqual(info["ids"], info["ids"] if ids is None else ids)
+        run(CANP, "merge", path, "-o", self.path("merged"), status=status)
+        merged = run(CANP, "dump", self.path("merged")).splitlines()
+        self.assertEqual(sorted(line for line in merged if line[0] == "("), sorted(lines))
+        with canp.Reader(path) as reader:
+            self.assertEqual((len(list(reader)), reader.damaged), (frames, damaged))
+        return lines
+
+    def write(self, frames, **options):
+        with canp.Writer(self.path("odd"), **options) as writer:
+            for time_ns, can_id in frames:
+                writer.put(time_ns, "vcan0", can_id, bytes(8))
+
+    def test_nothing(self):
+        self.write([])
+        self.check(0, ids=0)
+        run(CANP, "dump", self.path("odd"), "123:7FF", status=1)  # nothing matched
+
+    def test_one_frame(self):
+        self.write([(5, 1)])
+        self.check(1, ids=1)
+
+    def test_one_time_for_all(self):
+        self.write((7, number % 5) for number in range(5000))
+        self.check(5000, ids=5)
+
+    def test_time_running_backwards(self):
+        self.write((10**18 - number * 10**6, 1) for number in range(5000))
+        lines = self.check(5000)
+        self.assertEqual(lines, sorted(lines, reverse=True))
+
+    def test_ten_thousand_ids(self):
+        self.write((number, canp.ID_EFF | number) for number in range(10000))
+        self.check(10000, ids=10000)
+
+    def test_a_segment_missing(self):
+        self.write(((number, 1) for number in range(12000)), segment_bytes=65536)
+        with canp.Reader(os.path.join(self.path("odd"), "00000002.canp")) as reader:
+            missing = len(list(reader))
+        os.remove(os.path.join(self.path("odd"), "00000002.canp"))
+        self.assertGreater(missing, 1000)
+        self.check(12000 - missing, damaged=1)
+
+
 class PythonCan(Case):
     def theirs(self):
         with can.LogReader(self.path("in.log")) as reader:

@@ -14,10 +14,10 @@ class Writer:
     What was put is on disk, sealed, after close(); after a crash all but the last block is there.
     """
 
-    def __init__(self, path, *, pack=False):
+    def __init__(self, path, *, pack=False, segment_bytes=0):
         self._handle = None
         handle, why = ctypes.c_void_p(), Why()
-        opts = WriterOpts(create_dir=True, pack=pack)
+        opts = WriterOpts(create_dir=True, pack=pack, segment_bytes=segment_bytes)
         check(lib.canp_writer_open(os.fsencode(path), ctypes.byref(opts), ctypes.byref(handle), ctypes.byref(why)), why)
         self._handle = handle
         self._channels = {}
