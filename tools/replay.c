@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <canp/replay.h>
 #include <canp/sender.h>
@@ -19,7 +20,8 @@
 #include "stop.h"
 #include "text.h"
 
-#define TARGETS_MAX  64 /* interfaces replayed onto: bits of a route */
+#define SPIN_NS      100000 /* about twice how late a sleep ends */
+#define TARGETS_MAX  64     /* interfaces replayed onto: bits of a route */
 #define MAPPINGS_MAX 64
 #define CHANNELS_MAX 256
 
@@ -342,6 +344,7 @@ int canp_cmd_replay(int argc, char **argv)
     static struct replay p; /* large: filters, routes */
     const char *speed = NULL;
     p = (struct replay){.command = argv[0], .opts = CANP_REPLAY_OPTS_INIT};
+    p.opts.spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_NS : 0;
     const struct opt options[] = {
         {'s', "speed", OPT_TEXT, &speed, "X", "times the recorded speed, or max"},
         {'l', "loop", OPT_COUNT, &p.opts.loops, "N", "play it N times; 0 = until stopped"},
@@ -350,7 +353,7 @@ int canp_cmd_replay(int argc, char **argv)
         {0, "to", OPT_TEXT, &p.selection.to, "T", "up to this point in time"},
         {'g', "max-gap", OPT_DURATION, &p.opts.max_gap_ns, "TIME", "shorten longer silences to this"},
         {0, "spin", OPT_DURATION, &p.opts.spin_ns, "TIME",
-         "wake so much earlier and spin: precise, costs CPU (100us)"},
+         "wake so much earlier and spin: precise, costs CPU (default 100us, on one CPU 0)"},
         {0, "json", OPT_FLAG, &p.json, NULL, "print the summary as JSON"},
         {0},
     };

@@ -118,9 +118,13 @@ in_time() {
     "$canp" dump --micros "$work/r" >"$work/due.log"
     frames_only <"$work/due.log" >"$work/expected"
 
+    start_record -o "$work/watch" vcan1 || not_ok "record starts" "$(cat "$work/err")"
     replay_onto_vcan1 "$work/ours.log" vcan0=vcan1
+    end_record
     frames_only <"$work/ours.log" >"$work/actual"
     same "in its own time: every frame, in order" "$work/expected" "$work/actual"
+    frames_of "$work/watch" vcan1 >"$work/actual"
+    same "and canp record saw the same" "$work/expected" "$work/actual"
     check "it took the recorded time" test "$(json "$work/json" 'o["duration_ns"] >= o["scheduled_ns"] > 4e9')" = True
     printf '# replay says: p50 %d us, p99 %d us, max %d us, drift %d us\n' \
         $(($(json "$work/json" 'o["late_p50_ns"]') / 1000)) $(($(json "$work/json" 'o["late_p99_ns"]') / 1000)) \
@@ -133,7 +137,8 @@ in_time() {
     same "canplayer sends what dump prints" "$work/expected" "$work/actual"
     local ours theirs
     ours=$(lateness "$work/ours.log" "$work/due.log") theirs=$(lateness "$work/theirs.log" "$work/due.log")
-    printf '# lateness as candump saw it, p50 and p99 in us: replay %s, canplayer %s\n' "$ours" "$theirs"
+    printf '# lateness as candump saw it, p50 and p99 in us: replay %s, canplayer %s: %s of its p50\n' "$ours" "$theirs" \
+        "$(awk -v o="${ours% *}" -v t="${theirs% *}" 'BEGIN {printf "%.2f", t > 0 ? o / t : 0}')"
 
     log2asc -I "$work/due.log" -O "$work/asc" vcan0 2>"$work/said" || not_ok "log2asc takes dump's lines" "$(cat "$work/said")"
     check "log2asc takes every line of dump" test "$(grep -c ' Rx ' "$work/asc")" -eq "$(wc -l <"$work/expected")"
