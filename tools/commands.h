@@ -26,7 +26,8 @@ enum canp_exit {
     X(gen, "make CAN traffic: a simulated vehicle, or a flood")                                              \
     X(link, "CAN interfaces: state, error counters, bit rates; up, down, restart")                           \
     X(record, "record CAN interfaces")                                                                       \
-    X(replay, "send a recording, in its own time")
+    X(replay, "send a recording, in its own time")                                                           \
+    X(top, "live view of interfaces, or of a growing recording")
 
 #ifdef CANP_WITH_CAPTURE
 #define CANP_COMMANDS(X) CANP_COMMANDS_CAPTURE(X) CANP_COMMANDS_CORE(X)

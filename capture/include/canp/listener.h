@@ -1,0 +1,55 @@
+/*
+ * Listens to CAN interfaces without recording: for views and programs that only look. Frames that do not fit
+ * the socket's buffer between two looks are counted.
+ *
+ * Threads: a listener belongs to one thread at a time.
+ */
+#ifndef CANP_LISTENER_H
+#define CANP_LISTENER_H
+
+#include <canp/error.h>
+#include <canp/frame.h>
+#include <canp/link.h>
+
+CANP_BEGIN_DECLS
+
+#define CANP_LISTENER_IFACES_MAX 64U
+
+struct canp_listener;
+
+/* One interface listened to, as of the last canp_listener_refresh(). */
+struct canp_listener_iface {
+    char name[CANP_IFACE_NAME_BYTES];
+    bool gone;       /* not there now; listened to again when it is back */
+    uint64_t lost;   /* frames that the socket's buffer did not hold */
+    uint64_t device; /* frames that the device or its driver dropped since open; a lower bound */
+    struct canp_link link;
+};
+
+/*
+ * Names as canp_recorder_opts.ifaces has them: `any`, and filters behind commas. Owned: *out, freed by
+ * canp_listener_close(). Errors as of canp_recorder_open().
+ */
+CANP_API int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_listener **out,
+                                struct canp_why *why);
+CANP_API void canp_listener_close(struct canp_listener *listener);
+
+/*
+ * Hands out what has come since the last call, interface by interface; does not wait. The record's channel is
+ * the index of its interface; it is valid during the call only. Returns how many, at most about 8192 for each
+ * interface: more stay for the next call.
+ */
+CANP_API unsigned canp_listener_take(struct canp_listener *listener,
+                                     void (*each)(void *user, const struct canp_record *record), void *user);
+
+/* Looks at the interfaces: states, counters; binds again what was gone and is back. 0 or a negative errno. */
+CANP_API int canp_listener_refresh(struct canp_listener *listener);
+
+CANP_API unsigned canp_listener_iface_count(const struct canp_listener *listener);
+/* Borrowed until canp_listener_close(); NULL beyond the last. */
+CANP_API const struct canp_listener_iface *canp_listener_iface(const struct canp_listener *listener,
+                                                               unsigned index);
+
+CANP_END_DECLS
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * Listening without recording (canp/listener.h): a socket per interface, emptied by recvmmsg when asked.
+ *
+ * Invariant: all memory is taken in open. A listener belongs to one thread at a time.
+ */
+#include <canp/listener.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include <canp/cleanup.h>
+
+#include "can_socket.h"
+#include "intake.h"
+
+#define BATCH      64U
+#define TAKE_MAX   8192U
+#define RCVBUF     (4U << 20) /* 0.1 s of two saturated buses, as the kernel counts */
+#define FRAME_ROOM 2064U      /* the largest frame, 8-aligned */
+#define CONTROL    (RX_CONTROL_BYTES_STAMP_NS + RX_CONTROL_BYTES_DROPS)
+
+struct ear {
+    int fd;
+    struct canp_listener_iface iface;
+    uint64_t device_before;
+    uint32_t drops;
+    const struct canp_filter_set *filters;
+};
+
+struct canp_listener {
+    unsigned count;
+    struct iface_spec *specs;
+    struct canp_link *links; /* of all interfaces, while refreshing */
+    struct mmsghdr messages[BATCH];
+    struct iovec vectors[BATCH];
+    _Alignas(8) uint8_t control[BATCH][CONTROL];
+    _Alignas(8) uint8_t frames[BATCH][FRAME_ROOM];
+    struct ear ears[CANP_LISTENER_IFACES_MAX];
+};
+
+static uint64_t device_drops(const struct canp_link *link)
+{
+    return link->rx_dropped + link->rx_over_errors;
+}
+
+static int open_ear(struct ear *ear, const struct canp_link *link, struct canp_why *why)
+{
+    struct can_socket_opts opts = {
+        .mtu = link->mtu, .rcvbuf_bytes = RCVBUF, .error_frames = true, .filters = ear->filters};
+    uint64_t got;
+    ear->iface.link = *link;
+    memcpy(ear->iface.name, link->name, sizeof(ear->iface.name));
+    ear->device_before = device_drops(link);
+    ear->fd = can_socket_open(&opts, &got, why);
+    if (ear->fd < 0)
+        return ear->fd;
+    int r = can_socket_bind(ear->fd, link->ifindex, ear->filters);
+    return r < 0 ? canp_fail(why, r, "%s: cannot bind: %s", link->name, canp_strerror(r)) : 0;
+}
+
+static int open_ears(struct canp_listener *l, const char *const *ifaces, unsigned count, struct canp_why *why)
+{
+    const char *names[CANP_LISTENER_IFACES_MAX];
+    int r = 0;
+    for (unsigned i = 0; i < count && r == 0; i++) {
+        r = iface_spec_parse(ifaces[i], &l->specs[i], why);
+        names[i] = l->specs[i].name;
+    }
+    if (r == 0)
+        r = ifaces_resolve(names, count, l->links, CANP_LISTENER_IFACES_MAX, why);
+    if (r < 0)
+        return r;
+    for (int n = r, i = 0; i < n; i++) {
+        struct ear *ear = &l->ears[l->count++];
+        ear->filters = iface_specs_filters(l->specs, count, l->links[i].name);
+        if ((r = open_ear(ear, &l->links[i], why)) < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void set_up_messages(struct canp_listener *l)
+{
+    for (unsigned i = 0; i < BATCH; i++) {
+        l->vectors[i] = (struct iovec){l->frames[i], FRAME_ROOM};
+        l->messages[i].msg_hdr = (struct msghdr){.msg_iov = &l->vectors[i],
+                                                 .msg_iovlen = 1,
+                                                 .msg_control = l->control[i],
+                                                 .msg_controllen = CONTROL};
+    }
+}
+
+int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_listener **out,
+                       struct canp_why *why)
+{
+    if (count == 0 || count > CANP_LISTENER_IFACES_MAX)
+        return canp_fail(why, -CANP_E_TOO_MANY, "1 to %u interfaces", CANP_LISTENER_IFACES_MAX);
+    struct canp_listener *l = calloc(1, sizeof(*l));
+    if (!l)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    l->specs = calloc(count, sizeof(*l->specs));
+    l->links = calloc(IFACES_MAX, sizeof(*l->links));
+    set_up_messages(l);
+    int r = l->specs && l->links ? can_socket_possible(why) : canp_fail(why, -ENOMEM, "out of memory");
+    if (r == 0)
+        r = open_ears(l, ifaces, count, why);
+    if (r < 0) {
+        canp_listener_close(l);
+        return r;
+    }
+    *out = l;
+    return 0;
+}
+
+void canp_listener_close(struct canp_listener *l)
+{
+    if (!l)
+        return;
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->ears[i].fd >= 0)
+            canp_fd_close(&l->ears[i].fd);
+    }
+    free(l->specs);
+    free(l->links);
+    free(l);
+}
+
+/* ---- taking frames ------------------------------------------------------------------------------ */
+
+static bool frame_is_whole(const struct canp_record *r, uint32_t bytes)
+{
+    if (r->kind == CANP_KIND_XL)
+        return bytes >= sizeof(struct canp_xl_frame) && bytes >= sizeof(struct canp_xl_frame) + r->xl->len;
+    return bytes >= 16 && r->frame->len <= (r->kind == CANP_KIND_FD ? 64 : 8);
+}
+
+static void hand_out(struct canp_listener *l, unsigned index, unsigned at,
+                     void (*each)(void *user, const struct canp_record *record), void *user)
+{
+    struct ear *ear = &l->ears[index];
+    struct msghdr *h = &l->messages[at].msg_hdr;
+    uint32_t bytes = l->messages[at].msg_len;
+    struct rx_meta m = {.drops = ear->drops};
+    rx_parse_control(l->control[at], (uint32_t)h->msg_controllen, &m);
+    ear->iface.lost += m.drops - ear->drops; /* the counter wraps */
+    ear->drops = m.drops;
+    if (bytes < 16)
+        return;
+    struct canp_record r = {.time_ns = m.time_ns ? m.time_ns : clock_realtime_ns(),
+                            .kind = rx_kind(l->frames[at], bytes),
+                            .channel = (uint8_t)index,
+                            .dir = rx_dir((uint32_t)h->msg_flags),
+                            .frame = (const struct canp_frame *)l->frames[at]};
+    if (frame_is_whole(&r, bytes))
+        each(user, &r);
+}
+
+static unsigned take_batch(struct canp_listener *l, unsigned index,
+                           void (*each)(void *user, const struct canp_record *record), void *user)
+{
+    int n = recvmmsg(l->ears[index].fd, l->messages, BATCH, MSG_DONTWAIT, NULL);
+    for (int i = 0; i < n; i++) {
+        hand_out(l, index, (unsigned)i, each, user);
+        l->messages[i].msg_hdr.msg_controllen = CONTROL;
+        l->messages[i].msg_hdr.msg_flags = 0;
+    }
+    return n > 0 ? (unsigned)n : 0; /* an interface that is down or gone: refresh sees it */
+}
+
+unsigned canp_listener_take(struct canp_listener *l,
+                            void (*each)(void *user, const struct canp_record *record), void *user)
+{
+    unsigned sum = 0;
+    for (unsigned i = 0; i < l->count; i++) {
+        unsigned taken = 0, n;
+        do {
+            n = take_batch(l, i, each, user);
+            taken += n;
+        } while (n == BATCH && taken < TAKE_MAX);
+        sum += taken;
+    }
+    return sum;
+}
+
+/* ---- interfaces --------------------------------------------------------------------------------- */
+
+/* The link that the socket is bound to, else one that has the name now. */
+static const struct canp_link *link_of(const struct canp_listener *l, const struct ear *ear, unsigned links)
+{
+    const struct canp_link *named = NULL;
+    for (unsigned i = 0; i < links; i++) {
+        if (l->links[i].ifindex == ear->iface.link.ifindex && !ear->iface.gone)
+            return &l->links[i];
+        if (strcmp(l->links[i].name, ear->iface.name) == 0)
+            named = &l->links[i];
+    }
+    return named;
+}
+
+static void refresh(struct canp_listener *l, struct ear *ear, unsigned links)
+{
+    uint32_t drops;
+    const struct canp_link *link = link_of(l, ear, links);
+    if (can_socket_drops(ear->fd, &drops) == 0) {
+        ear->iface.lost += drops - ear->drops;
+        ear->drops = drops;
+    }
+    bool was_gone = ear->iface.gone || !link || link->ifindex != ear->iface.link.ifindex;
+    ear->iface.gone = !link || (was_gone && can_socket_bind(ear->fd, link->ifindex, ear->filters) < 0);
+    if (!link)
+        return;
+    if (was_gone)
+        ear->device_before = 0; /* a new device counts anew; what the one before lost stays */
+    uint64_t device = device_drops(link);
+    ear->iface.device += device > ear->device_before ? device - ear->device_before : 0;
+    ear->device_before = device;
+    ear->iface.link = *link;
+    memcpy(ear->iface.name, link->name, sizeof(ear->iface.name));
+}
+
+int canp_listener_refresh(struct canp_listener *l)
+{
+    int links = canp_link_list(l->links, IFACES_MAX);
+    for (unsigned i = 0; links >= 0 && i < l->count; i++)
+        refresh(l, &l->ears[i], (unsigned)links);
+    return links < 0 ? links : 0;
+}
+
+unsigned canp_listener_iface_count(const struct canp_listener *l)
+{
+    return l->count;
+}
+
+const struct canp_listener_iface *canp_listener_iface(const struct canp_listener *l, unsigned index)
+{
+    return index < l->count ? &l->ears[index].iface : NULL;
+}

@@ -1,0 +1,217 @@
+/*
+ * The screen of `canp top`: interfaces above, IDs below. Works without colour; 80 columns hold a classic
+ * frame. Main thread.
+ */
+#include "top_screen.h"
+
+#include <errno.h>
+#include <ncurses.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "commands.h"
+#include "opts.h"
+
+enum { RED = 1 };
+
+static SCREEN *screen;
+static bool has_keyboard;
+static int row; /* the next one to be drawn */
+
+int top_screen_begin(void)
+{
+    const char *term = getenv("TERM");
+    if (!isatty(STDOUT_FILENO))
+        return opts_fail("top", CANP_EXIT_ENVIRONMENT,
+                         "stdout is no terminal: `canp info` and `canp dump` print what a pipe can take");
+    screen = newterm(NULL, stdout, stdin);
+    if (!screen)
+        return opts_fail("top", CANP_EXIT_ENVIRONMENT, "the terminal '%s' is not known here (TERM)",
+                         term ? term : "");
+    set_term(screen);
+    has_keyboard = isatty(STDIN_FILENO);
+    cbreak();
+    noecho();
+    nonl();
+    keypad(stdscr, TRUE);
+    curs_set(0);
+    if (has_colors()) {
+        start_color();
+        use_default_colors();
+        init_pair(RED, COLOR_RED, -1);
+    }
+    return 0;
+}
+
+void top_screen_end(void)
+{
+    if (!screen)
+        return;
+    endwin();
+    delscreen(screen);
+    screen = NULL;
+}
+
+int top_screen_key(int ms)
+{
+    if (!has_keyboard) {
+        struct timespec pause = {ms / 1000, ms % 1000 * 1000000L};
+        nanosleep(&pause, NULL);
+        return 0;
+    }
+    timeout(ms);
+    int key = getch();
+    return key == ERR ? 0 : key;
+}
+
+/* ---- drawing ------------------------------------------------------------------------------------ */
+
+static void line(attr_t attributes, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* One row, cut at the screen's edge. */
+static void line(attr_t attributes, const char *format, ...)
+{
+    char text[512];
+    va_list args;
+    if (row >= LINES)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    attrset(attributes);
+    mvaddnstr(row, 0, text, COLS);
+    if (attributes & A_REVERSE) {
+        for (int x = getcurx(stdscr); x > 0 && x < COLS && getcury(stdscr) == row; x++)
+            mvaddch(row, x, ' ');
+    }
+    attrset(A_NORMAL);
+    row++;
+}
+
+static attr_t alarming(void)
+{
+    return has_colors() ? A_BOLD | COLOR_PAIR(RED) : A_BOLD;
+}
+
+/* "12345", "123k", "12.3M": at most 6 columns. */
+static const char *number(char out[24], uint64_t n)
+{
+    if (n < 1000000)
+        snprintf(out, 24, "%llu", (unsigned long long)n);
+    else if (n < 10000000000)
+        snprintf(out, 24, n < 100000000 ? "%.2fM" : "%.1fM", (double)n / 1e6);
+    else
+        snprintf(out, 24, "%.1fG", (double)n / 1e9);
+    return out;
+}
+
+static int name_columns(void)
+{
+    return COLS >= 100 ? CANP_IFACE_NAME_BYTES - 1 : 10;
+}
+
+static const char *link_text(const struct top_iface *f)
+{
+    static const char *const states[] = {"active", "warning", "passive", "bus-off", "stopped", "sleeping"};
+    if (f->link <= 0)
+        return f->link < 0 ? "gone" : "down";
+    return f->state < sizeof(states) / sizeof(states[0]) ? states[f->state] : "up";
+}
+
+static void draw_iface(const struct top_iface *f)
+{
+    char load[16] = "-", frames[24], socket[24], device[24], other[24], errors[24];
+    bool alarm =
+        f->link <= 0 || f->state == 3 || f->load > 900 || f->lost_socket || f->lost_device || f->lost_other;
+    if (f->bitrate)
+        snprintf(load, sizeof(load), "%.1f", f->load / 10);
+    snprintf(errors, sizeof(errors), "%u/%u", f->tx_errors, f->rx_errors);
+    line(alarm ? alarming() : A_NORMAL, "%-*.*s %-8s %8.1f %6s %7s %8s %7s %8s %7s", name_columns(),
+         name_columns(), f->name[0] ? f->name : "?", link_text(f), f->rate, load, number(frames, f->frames),
+         number(socket, f->lost_socket), number(device, f->lost_device), number(other, f->lost_other),
+         errors);
+}
+
+static void draw_ifaces(const struct top_stats *s)
+{
+    int room = LINES / 2; /* the IDs have the other half */
+    line(A_REVERSE, "%-*s %-8s %8s %6s %7s %8s %7s %8s %7s", name_columns(), "interface", "link", "frames/s",
+         "load %", "frames", "lost:soc", "device", "recorder", "err t/r");
+    for (unsigned i = 0; i < s->iface_count && row < room; i++) {
+        if (s->ifaces[i].known)
+            draw_iface(&s->ifaces[i]);
+    }
+}
+
+static const char *id_text(char out[16], const struct top_id *t)
+{
+    uint32_t id = t->id;
+    if (t->kind == CANP_KIND_XL)
+        snprintf(out, 16, "%03X xl", id & CANP_ID_SFF_MASK);
+    else if (id & CANP_ID_ERR)
+        snprintf(out, 16, "%08X", id);
+    else
+        snprintf(out, 16, id & CANP_ID_EFF ? "%08X" : "%03X", id & CANP_ID_EFF_MASK);
+    return out;
+}
+
+/* As many bytes as fit the row. */
+static const char *data_text(char out[256], const struct top_id *t, int columns)
+{
+    size_t used = 0;
+    out[0] = '\0';
+    for (unsigned i = 0; i < t->len && (int)used + 3 <= columns && used + 4 < 256; i++)
+        used += (size_t)snprintf(out + used, 256 - used, i ? " %02X" : "%02X", t->data[i]);
+    return out;
+}
+
+static void draw_id(const struct top_stats *s, const struct top_id *t)
+{
+    const struct top_iface *f = &s->ifaces[t->channel % TOP_IFACES_MAX];
+    char id[16], count[24], period[24] = "-", jitter[24] = "-", data[256];
+    if (t->count > 1)
+        snprintf(period, sizeof(period), "%.2f", t->period_ns / 1e6);
+    if (t->count > 2)
+        snprintf(jitter, sizeof(jitter), "%.2f", t->jitter_ns / 1e6);
+    line(t->id & CANP_ID_ERR && t->kind == CANP_KIND_CAN ? alarming() : A_NORMAL,
+         "%-*.*s %-8s %8s %9s %9s %3u  %s", name_columns(), name_columns(), f->name, id_text(id, t),
+         number(count, t->count), period, jitter, t->len, data_text(data, t, COLS - 44 - name_columns()));
+}
+
+static void draw_ids(struct top_stats *s, struct top_view *view)
+{
+    static const struct top_id *ids[TOP_IDS_MAX];
+    unsigned n = top_sorted(s, view->sort, ids);
+    unsigned room = LINES > row + 2 ? (unsigned)(LINES - row - 2) : 0;
+    if (view->scroll + room > n)
+        view->scroll = n > room ? n - room : 0;
+    line(A_REVERSE, "%-*s %-8s %8s %9s %9s %3s  %s", name_columns(), "interface", "id", "count", "period ms",
+         "jitter ms", "len", "data");
+    for (unsigned i = view->scroll; i < n && i < view->scroll + room; i++)
+        draw_id(s, ids[i]);
+    if (s->unlisted && room)
+        line(A_NORMAL, "%llu frames of IDs beyond the first %u", (unsigned long long)s->unlisted,
+             TOP_IDS_MAX);
+}
+
+void top_screen_draw(struct top_stats *s, struct top_view *view)
+{
+    static const char *const sorts[] = {"count", "id", "period", "jitter", "last seen"};
+    char frames[24];
+    row = 0;
+    erase();
+    double seconds = s->frames ? (double)(s->last_ns - s->first_ns) / 1e9 : 0;
+    line(A_BOLD, "canp top  %s   %s frames, %u IDs, %.1f s, by %s%s", view->source, number(frames, s->frames),
+         s->id_count, seconds, sorts[view->sort], view->paused ? "   PAUSED" : "");
+    if (view->status[0])
+        line(A_NORMAL, "%s", view->status);
+    draw_ifaces(s);
+    draw_ids(s, view);
+    row = LINES - 1;
+    line(A_NORMAL, "q quit  c count  i id  p period  j jitter  l last  space pause  r reset  by %s",
+         sorts[view->sort]);
+    refresh();
+}

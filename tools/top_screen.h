@@ -1,0 +1,25 @@
+/* The screen of `canp top` (ncurses). Main thread. */
+#ifndef CANP_TOOLS_TOP_SCREEN_H
+#define CANP_TOOLS_TOP_SCREEN_H
+
+#include "top_stats.h"
+
+/* What is shown beside the numbers. */
+struct top_view {
+    const char *source; /* "vcan0 can0", or the recording's path */
+    char status[96];    /* one line on where it comes from; empty: none */
+    enum top_sort sort;
+    unsigned scroll; /* IDs left out at the top */
+    bool paused;
+};
+
+/* 0, or an exit status after saying why there is no screen. */
+int top_screen_begin(void);
+void top_screen_end(void);
+
+/* Waits at most `ms` for a key: its code, 0 when none came (or there is no keyboard). */
+int top_screen_key(int ms);
+
+void top_screen_draw(struct top_stats *s, struct top_view *view);
+
+#endif
