@@ -102,7 +102,12 @@ int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_li
     l->specs = calloc(count, sizeof(*l->specs));
     l->links = calloc(IFACES_MAX, sizeof(*l->links));
     set_up_messages(l);
-    int r = l->specs && l->links ? can_socket_possible(why) : canp_fail(why, -ENOMEM, "out of memory");
+    if (!l->specs || !l->links) {
+        canp_listener_close(l);
+        canp_fail(why, -ENOMEM, "out of memory");
+        return -ENOMEM;
+    }
+    int r = can_socket_possible(why);
     if (r == 0)
         r = open_ears(l, ifaces, count, why);
     if (r < 0) {

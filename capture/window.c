@@ -116,10 +116,11 @@ static void hold(struct window *w, const struct canp_rowbuf *rows, struct window
         let_go_oldest(w);
         w->short_of_memory = false;
     }
-    while ((h = room_for(w, bytes)) == NULL) { /* ends: two of the largest blocks fit */
+    while (w->held > 0 && !room_for(w, bytes)) {
         let_go_oldest(w);
         w->short_of_memory = true;
     }
+    h = room_for(w, bytes); /* there is: the largest block fits twice */
     *h = (struct held){.bytes = bytes, .closed = closed, .rows = *rows};
     memcpy(h + 1, rows->data, rows->used_bytes);
     w->tail = (size_t)((uint8_t *)h - w->memory) + bytes;
@@ -251,13 +252,17 @@ static int set_up(struct window *w, struct canp_why *why)
 {
     size_t least = 2 * (sizeof(struct held) + w->opts.block_bytes);
     w->opts.memory_bytes &= ~(size_t)63;
-    if (w->opts.memory_bytes < least)
-        return canp_fail(why, -EINVAL, "memory before a trigger: %zu bytes are too few, the least is %zu",
-                         w->opts.memory_bytes, least);
+    if (w->opts.memory_bytes < least) {
+        canp_fail(why, -EINVAL, "memory before a trigger: %zu bytes are too few, the least is %zu",
+                  w->opts.memory_bytes, least);
+        return -EINVAL;
+    }
     w->triggers = calloc(w->opts.trigger_count + 1, sizeof(*w->triggers));
     w->memory = aligned_alloc(64, w->opts.memory_bytes);
-    if (!w->triggers || !w->memory)
-        return canp_fail(why, -ENOMEM, "memory before a trigger: no %zu bytes free", w->opts.memory_bytes);
+    if (!w->triggers || !w->memory) {
+        canp_fail(why, -ENOMEM, "memory before a trigger: no %zu bytes free", w->opts.memory_bytes);
+        return -ENOMEM;
+    }
     memset(w->memory, 0, w->opts.memory_bytes); /* now, not while recording */
     return parse_triggers(w, why);
 }

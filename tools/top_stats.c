@@ -233,6 +233,6 @@ unsigned top_sorted(struct top_stats *s, enum top_sort sort, const struct top_id
         if (s->ids[i].used)
             out[n++] = &s->ids[i];
     }
-    qsort(out, n, sizeof(*out), orders[sort]);
+    qsort(out, n, sizeof(void *), orders[sort]);
     return n;
 }

@@ -6,8 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 
 frames=${CANP_LAB_FRAMES:-1500}
-filters=('100:700' '100~700' '100:700,400:700' '12345678:8000000F' '000:80000000' '100:C0000700' '123~00F,456~00F,j'
-    '0~0,#FFFFFFFF' '100:700,#4' '#1FFFFFFF' '123~00F,456:00F,J,#80')
+filters=('100:700,400:700' '100~700' '12345678:8000000F' '100:C0000700' '123~00F,456~00F,j' '0~0,#FFFFFFFF' '100:700,#4'
+    '#1FFFFFFF')
 
 recorders=() dumpers=()
 for n in "${!filters[@]}"; do
@@ -35,7 +35,7 @@ for n in "${!filters[@]}"; do
     plain_log vcan0 <"$work/$n.log" >"$work/expected"
     frames_of "$work/$n" vcan0 >"$work/actual"
     same "${filters[$n]}: as candump ($(wc -l <"$work/expected") frames)" "$work/expected" "$work/actual"
-    [ "$(json "$work/$n.out" 'o["lost"]')" -eq 0 ] || not_ok "${filters[$n]}: what is filtered is no loss" "$(cat "$work/$n.out")"
+    grep -q '"lost":0,' "$work/$n.out" || not_ok "${filters[$n]}: what is filtered is no loss" "$(cat "$work/$n.out")"
 done
 total=$(cat "$work"/*.log | wc -l)
 [ "$total" -gt "$frames" ] && [ "$total" -lt $((frames * ${#filters[@]})) ] && ok "the filters filter" ||
@@ -55,7 +55,7 @@ start_record -o "$work/none" --no-error-frames 'vcan0,100:7FF,#FFFFFFFF' || not_
 cansend vcan0 20000004#0004000000000000
 sleep 0.3
 end_record
-[ "$(json "$work/out" 'o["frames"]')" -eq 0 ] && ok "--no-error-frames wins" || not_ok "--no-error-frames wins" "$(cat "$work/out")"
+grep -q '"frames":0,' "$work/out" && ok "--no-error-frames wins" || not_ok "--no-error-frames wins" "$(cat "$work/out")"
 "$canp" record -o "$work/bad" vcan0,12:G >/dev/null 2>"$work/err"
 status=$?
 [ $status -eq 2 ] && grep -q "vcan0: '12:G' is no filter" "$work/err" && ok "no filter" || not_ok "no filter" "status $status: $(cat "$work/err")"
