@@ -33,12 +33,19 @@ struct window {
 
 /* ---- the ring ----------------------------------------------------------------------------------- */
 
+static struct held *at(const struct window *w, size_t offset) __attribute__((returns_nonnull));
+
+static struct held *at(const struct window *w, size_t offset)
+{
+    return (struct held *)(w->memory + offset);
+}
+
 static struct held *oldest(struct window *w)
 {
-    struct held *h = (struct held *)(w->memory + w->head);
+    struct held *h = at(w, w->head);
     if (w->opts.memory_bytes - w->head < sizeof(*h) || h->bytes == 0) {
         w->head = 0;
-        h = (struct held *)w->memory;
+        h = at(w, 0);
     }
     h->rows.data = (uint8_t *)(h + 1);
     return h;
@@ -56,18 +63,18 @@ static struct held *room_for(struct window *w, size_t bytes)
 {
     size_t end = w->opts.memory_bytes;
     if (w->held == 0)
-        return (struct held *)w->memory;
+        return at(w, 0);
     if (w->tail > w->head) {
         if (end - w->tail >= bytes)
-            return (struct held *)(w->memory + w->tail);
+            return at(w, w->tail);
         if (bytes > w->head)
             return NULL;
         if (end - w->tail >= sizeof(struct held))
-            ((struct held *)(w->memory + w->tail))->bytes = 0;
+            at(w, w->tail)->bytes = 0;
         w->tail = 0;
-        return (struct held *)w->memory;
+        return at(w, 0);
     }
-    return w->head - w->tail >= bytes ? (struct held *)(w->memory + w->tail) : NULL;
+    return w->head - w->tail >= bytes ? at(w, w->tail) : NULL;
 }
 
 /* ---- storing and letting go --------------------------------------------------------------------- */
