@@ -109,11 +109,11 @@ static void put_values(struct canp_bits_out *bits, const uint64_t *values, uint3
 }
 
 /* The lane's own numbers, in steps[]. */
-static void own_steps(struct canp_packer *p, struct canp_pack_lane *lane, struct canp_pack_times *out)
+static void own_steps(struct canp_packer *p, struct canp_pack_lane *lane, uint32_t n,
+                      struct canp_pack_times *out)
 {
     const uint64_t *times = p->row_times + lane->start;
     uint64_t *steps = p->steps;
-    uint32_t n = lane->rows - 1;
     for (uint32_t i = 0; i < n; i++)
         steps[i] = times[i + 1] - times[i];
     if (p->unit > 1) {
@@ -136,15 +136,16 @@ static void put_times(struct canp_packer *p, uint32_t l, struct canp_bits_out *b
     out->k = 0;
     lane->depth = 0;
     lane->pace = 0;
-    if (lane->rows == 1) {
+    uint32_t n = lane->rows - 1;
+    if (n == 0) {
         out->first_ns = (int64_t)p->row_times[lane->start];
         return;
     }
-    own_steps(p, lane, out);
+    own_steps(p, lane, n, out);
     out->follows = canp_pack_follow(p, l, &out->follow);
     p->follows |= out->follows;
     const uint64_t *numbers = out->follows ? p->follow_steps : p->steps;
-    uint32_t n = lane->rows - !out->follows;
+    n += out->follows; /* a follower's first time is a number, too */
     out->k = choose_k(numbers, n);
     put_values(bits, numbers, n, out->k);
 }
