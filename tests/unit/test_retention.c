@@ -6,12 +6,15 @@
 #include <canp/writer.h>
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "segfile.h"
 
 #define T0            INT64_C(1700000000000000000)
 #define SEGMENT_BYTES (64U << 10)
@@ -201,6 +204,48 @@ Test(retention, who_reads_what_is_removed_finishes)
     canp_cursor_close(c);
     canp_reader_close(reader);
     canp_writer_close(w);
+}
+
+Test(retention, packing_does_not_bring_a_removed_segment_back)
+{
+    struct canp_writer *w = open_writer((struct canp_writer_opts){.pack = false});
+    put_frames(w, 0, 100);
+    cr_assert_eq(canp_writer_finish(w), 0);
+    canp_writer_close(w);
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+    int packed = segfile_open(dir_fd, "00000001.canp"); /* as the packer does, beside the segment */
+    cr_assert_geq(packed, 0);
+    cr_assert_eq(unlinkat(dir_fd, "00000001.canp", 0), 0); /* retention is faster */
+    cr_assert_eq(segfile_replace(dir_fd, "00000001.canp"), -ENOENT);
+    cr_assert_eq(faccessat(dir_fd, "00000001.canp", F_OK, 0), -1);
+    segfile_discard(dir_fd, "00000001.canp");
+    cr_assert_eq(look().segments, 0);
+    cr_assert_eq(look().bytes, 0, "nothing is left behind");
+    close(packed);
+    close(dir_fd);
+}
+
+Test(retention, packing_leaves_who_reads_the_segment_alone)
+{
+    struct canp_writer *w = open_writer((struct canp_writer_opts){.pack = false});
+    put_frames(w, 0, 100);
+    cr_assert_eq(canp_writer_finish(w), 0);
+    canp_writer_close(w);
+    int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
+    int reader = openat(dir_fd, "00000001.canp", O_RDONLY);
+    int packed = segfile_open(dir_fd, "00000001.canp");
+    struct stat before, after, named, ours;
+    cr_assert_eq(fstat(reader, &before), 0);
+    cr_assert_eq(segfile_replace(dir_fd, "00000001.canp"), 0);
+    cr_assert_eq(fstat(packed, &ours), 0);
+    cr_assert_eq(fstatat(dir_fd, "00000001.canp", &named, 0), 0);
+    cr_assert_eq(named.st_ino, ours.st_ino);
+    cr_assert_eq(fstat(reader, &after), 0);
+    cr_assert_eq(after.st_size, before.st_size);
+    cr_assert_eq(after.st_nlink, 0, "it has no name any more");
+    close(reader);
+    close(packed);
+    close(dir_fd);
 }
 
 Test(retention, a_segment_is_closed_when_its_time_is_up)
