@@ -1,7 +1,8 @@
 /*
  * The disk gets full while it is recorded, and has room again, or not before the end: what could not be
  * stored is counted, to the frame, and told by gaps; gaps and link events that stood in between are told,
- * too; each is said once. The recorder is real but for its sockets, fallocate() is what fails.
+ * too; each is said once. And a segment that cannot be synced costs nothing that can be read, is said, and a
+ * gap stands behind it. The recorder is real but for its sockets; fallocate() and fdatasync() are what fails.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,12 +18,14 @@
 #define CHANS  2U
 #define FRAMES 240000U /* 5.8 MB in all, in segments of 1 MiB, one of which is always ready */
 
+static uint64_t failures_told; /* of syncs: by a gap, or as the error at the end */
+
 struct said {
-    unsigned full, again, other;
+    unsigned full, again, poisoned, other;
 };
 
 struct sums {
-    uint64_t frames, links, gaps_recorder, gaps_socket;
+    uint64_t frames, links, gaps_recorder, gaps_socket, gaps_store;
     bool in_order;
 };
 
@@ -33,6 +36,8 @@ static void hear(void *user, const char *text)
         said->full++;
     else if (strstr(text, "there is room again"))
         said->again++;
+    else if (strstr(text, "could not be written out"))
+        said->poisoned++;
     else
         said->other++;
     printf("  says: %s\n", text);
@@ -86,6 +91,7 @@ static int read_back(const char *dir, struct sums *sums)
             sums->gaps_recorder += r.gap->lost;
         else if (r.kind == CANP_KIND_GAP && r.gap->layer == CANP_LAYER_SOCKET)
             sums->gaps_socket += r.gap->lost;
+        sums->gaps_store += r.kind == CANP_KIND_GAP && r.gap->layer == CANP_LAYER_STORE;
         sums->links += r.kind == CANP_KIND_LINK;
         if (!canp_kind_is_frame(r.kind))
             continue;
@@ -160,13 +166,52 @@ static int fill_disk(const char *dir, int error, bool again)
     return judge(dir, &stats, drops[0] + drops[1], again);
 }
 
+/* The nth sync fails. Nothing that was received is missing; a poisoned segment is said, and told by a gap. */
+static int fail_sync(const char *dir, unsigned nth)
+{
+    struct said said = {0};
+    struct sums sums;
+    uint32_t drops[CHANS] = {0};
+    struct fake_opts opts = {.dir = dir, .chan_count = CHANS, .slab_count = 64, .slab_bytes = 65536};
+    opts.notice = hear;
+    opts.user = &said;
+    struct canp_recorder *rec = fake_open(&opts);
+    fault_arm(FAULT_fdatasync, nth, 0, EIO);
+    for (unsigned i = 0; i < FRAMES; i += FRAMES / 16) {
+        receive(rec, i, i + FRAMES / 16, drops);
+        settle(rec);
+    }
+    intake_finish(rec);
+    spill_join(rec);
+    bool met = fault_disarm();
+    int result = rec->store_error;
+    fake_close(rec);
+    if (read_back(dir, &sums) < 0 || sums.frames != FRAMES || !sums.in_order)
+        return complain("frames", sums.frames, FRAMES);
+    if (said.poisoned != sums.gaps_store || said.full || said.again || said.other)
+        return complain("poisoned segments that were said", said.poisoned, sums.gaps_store);
+    failures_told += sums.gaps_store + (result < 0);
+    return met ? 0 : -1;
+}
+
+static int fail_syncs(const char *dir)
+{
+    char sub[96];
+    int r = 0;
+    for (unsigned nth = 1; r == 0; nth++) {
+        snprintf(sub, sizeof(sub), "%s/%u", dir, nth);
+        r = fail_sync(sub, nth);
+    }
+    return r < 0 && failures_told > 0 ? 0 : 1; /* -1: there is no nth sync any more */
+}
+
 static int in_new_dir(int error, bool again)
 {
     char dir[] = "/tmp/canp-full-XXXXXX", command[64];
     printf("%s, %s\n", strerror(error), again ? "then room again" : "to the end");
     if (!mkdtemp(dir))
         return 1;
-    int r = fill_disk(dir, error, again);
+    int r = error == EIO ? fail_syncs(dir) : fill_disk(dir, error, again);
     snprintf(command, sizeof(command), "rm -rf %s", dir);
     return system(command) == 0 ? r : 1;
 }
@@ -178,5 +223,7 @@ int main(void)
         r = in_new_dir(ENOSPC, false);
     if (r == 0)
         r = in_new_dir(EDQUOT, true);
+    if (r == 0)
+        r = in_new_dir(EIO, true);
     return r;
 }
