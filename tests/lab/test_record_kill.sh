@@ -31,9 +31,7 @@ killed_at() { # RATE SECONDS OPTION...: kill -9 after so long; every frame older
 }
 
 # Numbers run without a hole, from 0 where all is kept, to the last one that was old enough.
-judge_kill() { # NAME OLD OPTIONS
-    local said
-    if said=$(python3 - "$work/dump" "$2" "$3" 2>&1 <<'END'); then
+cat >"$work/judge" <<'END'
 import sys
 (path, old, options) = sys.argv[1:]
 numbers = [int(line.split("#")[1], 16) for line in open(path)]
@@ -46,10 +44,10 @@ if first + len(numbers) < int(old) or int(old) == 0:
     sys.exit("%s frames were older than 100 ms, it ends with %d" % (old, first + len(numbers)))
 print("%s frames were older than 100 ms, %d to %d are there" % (old, first, first + len(numbers) - 1))
 END
-        ok "$1: $said"
-    else
-        not_ok "$1" "$said"
-    fi
+
+judge_kill() { # NAME OLD OPTIONS
+    local said
+    if said=$(python3 "$work/judge" "$work/dump" "$2" "$3" 2>&1); then ok "$1: $said"; else not_ok "$1" "$said"; fi
 }
 
 readable_soon() { # NAME COUNT: so many frames are readable 100 ms after the last was sent
