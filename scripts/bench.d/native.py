@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""What needs no bus: the engine's modes, the formats' size and speed, and how cost grows. Started by scripts/bench.
+"""What needs no bus: the engine's modes, the formats' size and speed,
+and how cost grows. All times are CPU time. Started by scripts/bench.
 
 usage: native.py engine|formats|growth --build DIR --out FILE [--max BYTES] [--runs N]
 Writes FILE anew, one JSON object per result and line.
@@ -15,7 +16,6 @@ import statistics
 import struct
 import subprocess
 import tempfile
-import time
 
 import formats as files
 
@@ -29,17 +29,11 @@ def run(*words, **more):
 
 
 def cpu_ns(*words):
-    """User and system time of a command: what reading costs in a process of its own."""
+    """User and system time of a command: a busy machine changes little of it."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run([str(w) for w in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1e9
-
-
-def wall_ns(*words):
-    start = time.monotonic_ns()
-    run(*words)
-    return time.monotonic_ns() - start
 
 
 class Bench:
@@ -57,9 +51,7 @@ class Bench:
 
     def make(self, name, frames, ids=0, segment=SEGMENT):
         shutil.rmtree(self.path(name), ignore_errors=True)
-        start = time.monotonic_ns()
-        run(self.drive, "make", self.path(name), frames, ids, segment)
-        return (time.monotonic_ns() - start) / frames
+        return cpu_ns(self.drive, "make", self.path(name), frames, ids, segment) / frames
 
     def scan(self, name, runs=5):
         """Medians of (ns per frame, ns to open)."""
@@ -165,7 +157,7 @@ def grow_size(bench):
         add("scan", "reading all, by size of the recording", scan_ns, "ns/frame")
         add("open", "opening, by size of the recording", open_ns / 1e6, "ms")
         add("seek", "seeking to a time and reading a frame, by size of the recording", bench.seek("size") / 1e6, "ms")
-        add("info", "canp info, by size of the recording", wall_ns(bench.canp, "info", bench.path("size")) / 1e6, "ms")
+        add("info", "canp info, by size of the recording", cpu_ns(bench.canp, "info", bench.path("size")) / 1e6, "ms")
     shutil.rmtree(bench.path("size"), ignore_errors=True)
 
 
@@ -181,7 +173,7 @@ def grow_segments(bench):
         add("open", "opening, by number of segments", open_ns / 1e3, "us")
         add("open each", "opening, for each segment", open_ns / 1e3 / segments, "us/segment")
         add("seek", "seeking to a time and reading a frame, by number of segments", bench.seek("segments") / 1e3, "us")
-        add("info", "canp info, for each segment", wall_ns(bench.canp, "info", bench.path("segments")) / 1e3 / segments,
+        add("info", "canp info, for each segment", cpu_ns(bench.canp, "info", bench.path("segments")) / 1e3 / segments,
             "us/segment, process start included")
     shutil.rmtree(bench.path("segments"), ignore_errors=True)
 
@@ -193,7 +185,7 @@ def grow_ids(bench):
         add = lambda series, what, value, unit: bench.add(series="ids " + series, what=what, over="IDs", n=ids, value=value,
                                                           unit=unit)
         add("scan", "reading all, by number of IDs", bench.scan("ids")[0], "ns/frame")
-        add("info", "canp info, by number of IDs", wall_ns(bench.canp, "info", bench.path("ids")) / frames, "ns/frame")
+        add("info", "canp info, by number of IDs", cpu_ns(bench.canp, "info", bench.path("ids")) / frames, "ns/frame")
         pack_ns = cpu_ns(bench.canp, "pack", bench.path("ids"))
         add("pack", "packing (whole command), by number of IDs", pack_ns / frames, "ns/frame")
         add("packed size", "size packed, by number of IDs", files.bytes_of(bench.path("ids")) / frames, "B/frame")
