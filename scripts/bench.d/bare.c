@@ -3,7 +3,8 @@
  *   bare recvmsg IFACE...    one recvmsg() per frame, blocking: what candump does, without the rest
  *   bare recvmmsg IFACE...   recvmmsg() of up to 256 frames, blocking for the first one
  *   bare paced IFACE...      the same, not blocking, every 20 ms: the pace of canp on a busy bus
- * No time stamps, no storage. Ends on SIGINT; prints what it counted, and what its socket dropped.
+ *   bare stamped IFACE...    paced, with what a recorder needs of each frame: its time stamp and the drop
+ * counter No storage. Ends on SIGINT; prints what it counted, and what its socket dropped.
  */
 #include <errno.h>
 #include <linux/can.h>
@@ -22,8 +23,11 @@
 #define RCVBUF_BYTES (16 << 20) /* as canp asks for */
 #define PACE_NS      20000000
 
+#define CONTROL_BYTES 64 /* of a time stamp and a drop counter */
+
 static volatile sig_atomic_t stop;
 static unsigned long long frames;
+static int with_stamps;
 
 static void on_signal(int number)
 {
@@ -66,8 +70,18 @@ static void take_singly(int fd)
     }
 }
 
+static void want_stamps(int fd)
+{
+    int on = 1;
+    if (setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) < 0 ||
+        setsockopt(fd, SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof(on)) < 0)
+        fail("time stamps");
+    with_stamps = 1;
+}
+
 static int take_batch(int fd, int flags)
 {
+    static _Alignas(8) char controls[BATCH][CONTROL_BYTES];
     static struct canfd_frame batch[BATCH];
     static struct iovec parts[BATCH];
     static struct mmsghdr messages[BATCH];
@@ -76,6 +90,10 @@ static int take_batch(int fd, int flags)
             parts[i] = (struct iovec){&batch[i], sizeof(batch[i])};
             messages[i].msg_hdr = (struct msghdr){.msg_iov = &parts[i], .msg_iovlen = 1};
         }
+    }
+    for (int i = 0; with_stamps && i < BATCH; i++) { /* the kernel overwrites the length */
+        messages[i].msg_hdr.msg_control = controls[i];
+        messages[i].msg_hdr.msg_controllen = CONTROL_BYTES;
     }
     int n = recvmmsg(fd, messages, BATCH, flags, NULL);
     frames += n > 0 ? (unsigned)n : 0;
@@ -98,7 +116,7 @@ int main(int argc, char **argv)
     unsigned info[SK_MEMINFO_VARS] = {0};
     socklen_t size = sizeof(info);
     if (argc < 3) {
-        fputs("usage: bare recvmsg|recvmmsg|paced IFACE...\n", stderr);
+        fputs("usage: bare recvmsg|recvmmsg|paced|stamped IFACE...\n", stderr);
         return 2;
     }
     sigaction(SIGINT, &action, NULL);
@@ -107,7 +125,9 @@ int main(int argc, char **argv)
         take_singly(fd);
     while (!stop && strcmp(argv[1], "recvmmsg") == 0)
         take_batch(fd, MSG_WAITFORONE);
-    if (strcmp(argv[1], "paced") == 0)
+    if (strcmp(argv[1], "stamped") == 0)
+        want_stamps(fd);
+    if (strcmp(argv[1], "paced") == 0 || strcmp(argv[1], "stamped") == 0)
         take_paced(fd);
     getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &size);
     printf("{\"frames\":%llu,\"dropped\":%u}\n", frames, info[SK_MEMINFO_DROPS]);

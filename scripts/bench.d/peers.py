@@ -76,17 +76,17 @@ def make_buses(count):
 # ---- the traffic ---------------------------------------------------------------------------------------------------
 
 class Cell:
-    def __init__(self, what, *senders, buses=1, fd=False, stall_s=0, repeat=1, pause_s=0, latency=False, seconds=0, frames=0):
+    def __init__(self, what, *senders, buses=1, fd=False, stall_s=0, repeat=1, pause_s=0, latency=False, seconds=0, frames=0, rate=0):
         self.what, self.senders, self.fd, self.latency = what, senders, fd, latency
         self.buses = [f"vcan{n}" for n in range(buses)]
         self.stall_s, self.repeat, self.pause_s = stall_s, repeat, pause_s
-        self.seconds, self.frames = seconds, frames
+        self.seconds, self.frames, self.rate = seconds, frames, rate
 
 
 CELLS = {
-    "vehicle": Cell("one 500 kbit/s bus at 40 %", "vcan0 --profile vehicle --load 40", seconds=8),
-    "rate8000": Cell("8,000 frames/s", "vcan0 --profile flood --rate 8000", seconds=5),
-    "rate20000": Cell("20,000 frames/s", "vcan0 --profile flood --rate 20000", seconds=5),
+    "vehicle": Cell("one 500 kbit/s bus at 40 %", "vcan0 --profile vehicle --load 40", seconds=8, rate=1400),
+    "rate8000": Cell("8,000 frames/s", "vcan0 --profile flood --rate 8000", seconds=5, rate=8000),
+    "rate20000": Cell("20,000 frames/s", "vcan0 --profile flood --rate 20000", seconds=5, rate=20000),
     "buses8": Cell("eight 500 kbit/s buses at 100 %", " ".join(f"vcan{n}" for n in range(8)) + " --profile vehicle --load 100",
                    buses=8, seconds=4),
     "full": Cell("full speed, classic", "vcan0 --profile flood --rate max", frames=300000),
@@ -95,12 +95,12 @@ CELLS = {
                      "vcan0 --profile flood --rate max --seed 2", "vcan1 --profile flood --rate max --seed 3",
                      "vcan1 --profile flood --rate max --seed 4"], buses=2, frames=75000),
     "bursts": Cell("bursts of 5,000 frames at full speed", "vcan0 --profile flood --rate max", frames=5000, repeat=8, pause_s=0.5),
-    "stall": Cell("8,000 frames/s, disk stalled for 3 s", "vcan0 --profile flood --rate 8000", seconds=8, stall_s=3),
+    "stall": Cell("8,000 frames/s, disk stalled for 3 s", "vcan0 --profile flood --rate 8000", seconds=8, stall_s=3, rate=8000),
     **{f"ifaces{n}": Cell(f"8,000 frames/s over {n} buses", " ".join(f"vcan{i}" for i in range(n)) +
-                          f" --profile flood --rate {8000 // n}", buses=n, seconds=4) for n in (1, 2, 4, 8)},
+                          f" --profile flood --rate {8000 // n}", buses=n, seconds=4, rate=8000) for n in (1, 2, 4, 8)},
     "latency-vehicle": Cell("one 500 kbit/s bus at 40 %, file watched", "vcan0 --profile vehicle --load 40", seconds=10,
-                            latency=True),
-    "latency8000": Cell("8,000 frames/s, file watched", "vcan0 --profile flood --rate 8000", seconds=6, latency=True),
+                            latency=True, rate=1400),
+    "latency8000": Cell("8,000 frames/s, file watched", "vcan0 --profile flood --rate 8000", seconds=6, latency=True, rate=8000),
 }
 
 
@@ -252,7 +252,7 @@ def run(args, cell, peer):
     stored, known = peer.stored(directory, text_of(os.path.join(directory, "out.txt")), text_of(proc.err_path))
     all_sent = sent + warm
     result = {"sent": all_sent, "sent_device": tx_packets(cell) - tx_before, "seconds": round(seconds, 3),
-              "rate": round(sent / seconds, 1), "stored": stored, "lost": all_sent - stored, "lost_known": known,
+              "rate": round(sent / seconds, 1), "nominal": cell.rate, "stored": stored, "lost": all_sent - stored, "lost_known": known,
               "exit": proc.returncode, **after.since(before, max(stored * sent / all_sent, 1)),
               "cpu_life_us": life_s * 1e6 / max(stored, 1)}
     if peer.stores:

@@ -134,7 +134,11 @@ class BarePaced(Bare):
     mode = "paced"
 
 
+class BareStamped(Bare):
+    mode = "stamped"
+
+
 PEERS = {"canp": Canp, "canp-pack": CanpPack, "canp-mmsg": CanpMmsg, "candump": Candump, "candump-32M": CandumpLarge,
          "dumpcap": Dumpcap, "python-can": PythonCan, "bare-recvmsg": Bare, "bare-recvmmsg": BareMmsg,
-         "bare-paced": BarePaced}
+         "bare-paced": BarePaced, "bare-stamped": BareStamped}
 DEFAULT_PEERS = [name for name in PEERS if name not in ("canp-pack", "canp-mmsg")]
