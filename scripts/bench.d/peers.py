@@ -105,27 +105,28 @@ CELLS = {
 
 
 def send_once(args, cell, length):
+    """(frames, frames/s while they were sent), by what the senders say."""
     procs = [subprocess.Popen([args.canp, "gen", *words.split(), *length, "--json"], stdout=subprocess.PIPE)
              for words in cell.senders]
-    return sum(json.loads(proc.communicate()[0])["frames"] for proc in procs)
+    said = [json.loads(proc.communicate()[0]) for proc in procs]
+    return sum(s["frames"] for s in said), sum(s["rate"] for s in said)
 
 
 def warm_up(args, cell):
     """Frames sent."""
-    return send_once(args, cell, ["-d", f"{WARM_S}s"] if cell.seconds else ["-n", str(WARM_FRAMES)])
+    return send_once(args, cell, ["-d", f"{WARM_S}s"] if cell.seconds else ["-n", str(WARM_FRAMES)])[0]
 
 
 def send(args, cell):
-    """Runs the cell's traffic; what the senders say: (frames, seconds)."""
+    """Runs the cell's traffic: (frames, frames/s), pauses between bursts not counted."""
     length = ["-d", f"{cell.seconds * args.scale:.2f}s"] if cell.seconds else []
     if cell.frames:
         length = ["-n", str(int(cell.frames * args.scale))]
-    sent, start = 0, time.monotonic()
+    turns = []
     for turn in range(cell.repeat):
-        if turn:
-            time.sleep(cell.pause_s)
-        sent += send_once(args, cell, length)
-    return sent, time.monotonic() - start
+        time.sleep(cell.pause_s if turn else 0)
+        turns.append(send_once(args, cell, length))
+    return sum(frames for frames, _ in turns), sum(rate for _, rate in turns) / len(turns)
 
 
 def tx_packets(cell):
@@ -241,7 +242,7 @@ def run(args, cell, peer):
     before, stall = Snapshot(proc.pid), threading.Timer(2, stall_disk, [cell.stall_s])
     if cell.stall_s:
         stall.start()
-    sent, seconds = send(args, cell)
+    sent, rate = send(args, cell)
     if cell.stall_s:
         stall.join()
     time.sleep(SETTLE_S)
@@ -251,8 +252,8 @@ def run(args, cell, peer):
     life_s = end(proc)
     stored, known = peer.stored(directory, text_of(os.path.join(directory, "out.txt")), text_of(proc.err_path))
     all_sent = sent + warm
-    result = {"sent": all_sent, "sent_device": tx_packets(cell) - tx_before, "seconds": round(seconds, 3),
-              "rate": round(sent / seconds, 1), "nominal": cell.rate, "stored": stored, "lost": all_sent - stored, "lost_known": known,
+    result = {"sent": all_sent, "sent_device": tx_packets(cell) - tx_before, "rate": round(rate, 1),
+              "nominal": cell.rate, "stored": stored, "lost": all_sent - stored, "lost_known": known,
               "exit": proc.returncode, **after.since(before, max(stored * sent / all_sent, 1)),
               "cpu_life_us": life_s * 1e6 / max(stored, 1)}
     if peer.stores:
@@ -273,7 +274,8 @@ def package(name):
 
 def machine():
     model = re.search(r"^model name\s*: (.*)$", text_of("/proc/cpuinfo"), re.M)
-    return {"kernel": platform.release(), "lab": os.environ.get("CANP_LAB", "native"), "cpus": os.cpu_count(),
+    lab = "instructions" if os.environ.get("CANP_LAB_ICOUNT") else os.environ.get("CANP_LAB", "native")
+    return {"kernel": platform.release(), "lab": lab, "cpus": os.cpu_count(),
             "cpu": os.environ.get("CANP_BENCH_CPU") or (model[1] if model else platform.machine()),
             "canp": os.environ.get("CANP_BENCH_COMMIT", "?"), "can-utils": package("can-utils"),
             "wireshark": package("wireshark-common"), "python-can": package("python3-can")}

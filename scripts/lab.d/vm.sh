@@ -80,7 +80,11 @@ qemu_arguments() {
     else
         # One counter serves all its CPUs; without the hint Linux takes hpet: 3 us a read.
         append+=" tsc=reliable"
-        arguments+=(-accel "tcg,thread=multi" -cpu max)
+        if [[ ${CANP_LAB_ICOUNT:-} ]]; then
+            arguments+=(-accel "tcg,thread=single" -icount "shift=0" -rtc clock=vm -cpu max)
+        else
+            arguments+=(-accel "tcg,thread=multi" -cpu max)
+        fi
     fi
     arguments+=(-append "$append ${CANP_LAB_APPEND:-}")
     while IFS= read -r share; do
@@ -259,7 +263,7 @@ kvm_promising() {
 boot_attempts() {
     local accel=${CANP_LAB_ACCEL:-auto}
     case $accel in
-    auto) if kvm_promising; then echo "kvm:vmlinux:$BOOT_LIMIT_KVM_S"; fi ;;
+    auto) if [[ ! ${CANP_LAB_ICOUNT:-} ]] && kvm_promising; then echo "kvm:vmlinux:$BOOT_LIMIT_KVM_S"; fi ;;
     kvm) echo "kvm:vmlinux:${CANP_LAB_BOOT_TIMEOUT:-$BOOT_LIMIT_KVM_S}" && return ;;
     tcg) ;;
     *) die "CANP_LAB_ACCEL is kvm, tcg or auto, not '$accel'" ;;
