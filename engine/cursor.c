@@ -363,7 +363,7 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
     }
 }
 
-/* Of a part of a block: it was entered by single records before, or only some lanes are wanted. */
+/* Of a block that was entered by single records before. */
 static void count_rows(struct canp_batch *out)
 {
     out->records = out->frames = 0;
@@ -384,9 +384,9 @@ int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
     out->bytes = c->rows_bytes - c->at;
     out->stride = c->block.header.stride;
     out->base_ns = c->base_ns;
-    out->records = c->block.header.records;
-    out->frames = c->block.header.frames;
-    if (c->at != 0 || c->partial)
+    out->records = c->partial ? c->partial_records : c->block.header.records;
+    out->frames = c->partial ? c->partial_frames : c->block.header.frames;
+    if (c->at != 0)
         count_rows(out);
     c->at = c->rows_bytes;
     return 1;

@@ -47,7 +47,8 @@ struct canp_cursor {
     const uint8_t *rows;
     size_t rows_bytes;
     size_t at;    /* of the next row */
-    bool partial; /* not all rows of the block */
+    bool partial; /* not all rows of the block, but so many: */
+    uint32_t partial_records, partial_frames;
     int64_t base_ns;
 
     struct back back;

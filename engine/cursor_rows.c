@@ -38,12 +38,15 @@ static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
 static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes, int64_t count, size_t *last)
 {
     int64_t wanted = 0;
+    c->partial_records = c->partial_frames = 0;
     for (int64_t l = 0; l < count; l++) {
         c->chosen[l] = wanted_lane(&c->wanted, &lanes[l]);
-        if (c->chosen[l]) {
-            *last = (size_t)l;
-            wanted++;
-        }
+        if (!c->chosen[l])
+            continue;
+        *last = (size_t)l;
+        wanted++;
+        c->partial_records += lanes[l].rows;
+        c->partial_frames += canp_kind_is_frame(lanes[l].kind) ? lanes[l].rows : 0;
     }
     return wanted;
 }

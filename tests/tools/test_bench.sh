@@ -22,8 +22,8 @@ lines = {x["name"]: x for x in map(json.loads, open(sys.argv[1]))}
 references = {"scan_raw": "pointer_loop", "scan_raw_next": "pointer_loop", "scan_raw_first": "pointer_loop_first",
               "scan_packed": "scan_raw", "seek_warm": None, "seek_cold": None, "seek_cold_faults": None,
               "open_segments": "list_directory", "open_without_catalogue": "list_directory",
-              "query_one_id": "query_all", "query_rarest_id": "query_all", "query_busiest_id": "query_all",
-              "recover_tail": "checksum_pass"}
+              "query_one_id": "query_all", "query_one_id_first": "query_all_first",
+              "query_rarest_id": "query_all", "query_busiest_id": "query_all", "recover_tail": "checksum_pass"}
 assert {name: x["reference"] for name, x in lines.items()} == references, lines
 for x in lines.values():
     assert set(x) == {"mode", "name", "value", "unit", "reference", "reference_value", "ratio", "runs"}, x
