@@ -39,7 +39,7 @@ replay_onto_vcan1() {
     local log=$1
     shift
     start_candump vcan1 "$log" || not_ok "candump starts" "$(cat "$work/candump.err")"
-    "$canp" replay "$work/r" --json "$@" >"$work/json" 2>"$work/err"
+    pinned "$canp" replay "$work/r" --json "$@" >"$work/json" 2>"$work/err"
     status=$?
     end_candump "$log" "$(json "$work/json" 'o["frames"]' 2>/dev/null || echo 0)"
 }
