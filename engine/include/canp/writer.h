@@ -30,7 +30,7 @@ struct canp_writer_opts {
      * undisturbed. On a full disk the oldest goes, too. 0 = keep all. */
     uint64_t keep_segments; /* so many, the current one included */
     /* Of all files, with the current segment at full size, the next one and what packing one may take, as
-     * much as two; at least two segments, five with `pack`. A segment's index may be too much for a moment.
+     * much as two; at least two segments, with `pack` four and 64 KiB. An index may be too much for a moment.
      * Without segment_bytes a segment is a 16th of it, 64 MiB at most. At most 65536 segments. */
     uint64_t keep_bytes;
 };
