@@ -325,21 +325,28 @@ static int resolve(const struct canp_link *links, unsigned link_count, const cha
     return used;
 }
 
+static int take_named(const struct canp_link *links, unsigned count, const char *name, struct canp_link *out,
+                      struct canp_why *why)
+{
+    const struct canp_link *link = find(links, count, name);
+    if (!link)
+        return no_such_iface(links, count, name, why);
+    if (link->type != ARPHRD_CAN)
+        return canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", name);
+    *out = *link;
+    return 0;
+}
+
 int iface_find(const char *name, struct canp_link *out, struct canp_why *why)
 {
     struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
     if (!links)
         return canp_fail(why, -ENOMEM, "out of memory");
     int r = ifaces_list(links, IFACES_MAX);
-    const struct canp_link *link = r < 0 ? NULL : find(links, (unsigned)r, name);
     if (r < 0)
         canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r));
-    else if (!link)
-        r = no_such_iface(links, (unsigned)r, name, why);
     else
-        r = link->type == ARPHRD_CAN ? 0 : canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", name);
-    if (r == 0)
-        *out = *link;
+        r = take_named(links, (unsigned)r, name, out, why);
     free(links);
     return r;
 }
