@@ -136,7 +136,7 @@ static int check(const struct job *job, int count)
 
 int canp_cmd_link(int argc, char **argv)
 {
-    struct job job = {NULL};
+    struct job job = {.verb = NULL};
     const struct opt options[] = {
         {0, "bitrate", OPT_COUNT, &job.bitrate, "N", "with up: bit/s, such as 500000"},
         {0, "dbitrate", OPT_COUNT, &job.dbitrate, "N",

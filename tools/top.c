@@ -207,7 +207,7 @@ static void close_source(struct source *src)
 
 static int watch(const char *const *arguments, unsigned count, int interval_ms)
 {
-    struct source src = {NULL};
+    struct source src = {.reader = NULL};
     char names[256] = "";
     struct top_view view = {.source = names};
     for (unsigned i = 0; i < count; i++)
