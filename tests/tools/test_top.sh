@@ -16,6 +16,9 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
+# ncurses keeps what it made for a terminal that it does not know.
+echo 'leak:new_prescr' >"$work/leaks"
+export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
 
 expect() { # NAME PATTERN: the screen has such a line, soon.
     local i
