@@ -84,7 +84,7 @@ static void lend(struct canp_cursor *c)
     canp_buf_release(&old);
 }
 
-/* Back some frames, and on again. */
+/* Back some frames, at least one, and on again. */
 static void to_and_fro(struct canp_cursor *c, uint32_t number, unsigned steps)
 {
     struct canp_record r;
@@ -111,7 +111,7 @@ static void follow(struct test_random *random)
             if (test_random_below(random, 500) == 0)
                 lend(c);
             if (test_random_below(random, 2000) == 0)
-                to_and_fro(c, next, (unsigned)test_random_below(random, 3000));
+                to_and_fro(c, next, 1 + (unsigned)test_random_below(random, 3000));
         }
         if (last)
             break;
