@@ -16,12 +16,14 @@
 
 #define T0     INT64_C(1700000000000000000)
 #define CHANS  2U
+#define SLABS  64U
 #define FRAMES 240000U /* 5.8 MB in all, in segments of 1 MiB, one of which is always ready */
 
 static uint64_t failures_told; /* of syncs: by a gap, or as the error at the end */
 
 struct said {
-    unsigned full, again, poisoned, other;
+    unsigned full, poisoned, other;
+    _Atomic unsigned again; /* looked at while the spill thread speaks */
 };
 
 struct sums {
@@ -43,7 +45,15 @@ static void hear(void *user, const char *text)
     printf("  says: %s\n", text);
 }
 
-/* Frames from `from` on; every 1000th with three that the socket dropped before it. */
+/* Until the spill thread has taken all but `left` slabs. */
+static void settle(struct canp_recorder *rec, uint64_t left)
+{
+    while (rec->slabs_committed - atomic_load(&rec->slabs_spilled) > left)
+        usleep(1000);
+}
+
+/* Frames from `from` on, no faster than the spill thread takes them: what is lost the disk has lost. Every
+ * 1000th with three that the socket dropped before it. */
 static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint32_t drops[CHANS])
 {
     for (unsigned i = from; i < to; i++) {
@@ -59,22 +69,16 @@ static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint3
         if (rec->gaps_pending)
             intake_gaps(rec);
         intake_commit(rec);
+        settle(rec, SLABS / 2);
     }
-}
-
-/* Until the spill thread has taken all. */
-static void settle(struct canp_recorder *rec)
-{
-    intake_commit(rec);
-    while (atomic_load(&rec->slabs_spilled) != rec->slabs_committed)
-        usleep(1000);
 }
 
 static void receive_link(struct canp_recorder *rec, unsigned code)
 {
-    settle(rec); /* so that there is a slab for it */
+    settle(rec, 0); /* so that there is a slab for it */
     struct canp_link_event event = {.code = code, .bytes = sizeof(event), .name = "fake"};
     intake_event(rec, 1, CANP_KIND_LINK, T0, &event);
+    intake_commit(rec);
 }
 
 static int read_back(const char *dir, struct sums *sums)
@@ -136,22 +140,23 @@ static int fill_disk(const char *dir, int error, bool again)
 {
     struct said said = {0};
     uint32_t drops[CHANS] = {0};
-    struct fake_opts opts = {.dir = dir, .chan_count = CHANS, .slab_count = 64, .slab_bytes = 65536};
+    struct fake_opts opts = {.dir = dir, .chan_count = CHANS, .slab_count = SLABS, .slab_bytes = 65536};
     opts.notice = hear;
     opts.user = &said;
     struct canp_recorder *rec = fake_open(&opts);
     struct canp_recorder_stats stats;
     receive(rec, 0, FRAMES / 3, drops);
-    settle(rec);
+    settle(rec, 0);
     fault_arm(FAULT_fallocate, 1, 1000000, error);
     receive(rec, FRAMES / 3, FRAMES / 2, drops);
     receive_link(rec, CANP_LINK_DOWN);
     receive(rec, FRAMES / 2, FRAMES / 4 * 3, drops);
     receive_link(rec, CANP_LINK_UP);
-    settle(rec);
+    settle(rec, 0);
     if (again)
         fault_disarm();
-    sleep(again ? 2 : 0); /* the spill thread looks for room on its own, once a second */
+    for (unsigned i = 0; again && !said.again && i < 6000; i++)
+        usleep(10000); /* the spill thread looks for room on its own, once a second */
     receive(rec, FRAMES / 4 * 3, FRAMES, drops);
     intake_finish(rec);
     spill_join(rec);
@@ -172,14 +177,14 @@ static int fail_sync(const char *dir, unsigned nth)
     struct said said = {0};
     struct sums sums;
     uint32_t drops[CHANS] = {0};
-    struct fake_opts opts = {.dir = dir, .chan_count = CHANS, .slab_count = 64, .slab_bytes = 65536};
+    struct fake_opts opts = {.dir = dir, .chan_count = CHANS, .slab_count = SLABS, .slab_bytes = 65536};
     opts.notice = hear;
     opts.user = &said;
     struct canp_recorder *rec = fake_open(&opts);
     fault_arm(FAULT_fdatasync, nth, 0, EIO);
     for (unsigned i = 0; i < FRAMES; i += FRAMES / 16) {
         receive(rec, i, i + FRAMES / 16, drops);
-        settle(rec);
+        settle(rec, 0);
     }
     intake_finish(rec);
     spill_join(rec);
