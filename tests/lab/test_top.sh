@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 mux() { tmux -S "$work/socket" -f /dev/null "$@"; }
-screen() { mux capture-pane -p >"$work/screen"; }
+screen() { mux capture-pane -p -t t >"$work/screen"; }
 
 expect() { # NAME PATTERN: the screen has such a line, soon.
     local i
@@ -41,6 +41,7 @@ if [ -d /sys/class/net/can0 ]; then
     check "can0 up" "$canp" link can0 up --bitrate 125000
     iface=can0 load='[0-9]+\.[0-9]'
 fi
+mux new-session -d -s stays 'sleep 10000' # without a session the server ends, and the next may meet it while it does
 start $iface vcan1
 traffic $iface
 expect "$iface: rate, load, no loss" "^$iface +(active|up) +[1-9][0-9]*\.[0-9] +$load +[1-9][0-9]* +0 +0 +0 +0/0$"

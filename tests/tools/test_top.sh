@@ -23,7 +23,7 @@ export LSAN_OPTIONS=suppressions=$work/leaks:print_suppressions=0
 expect() { # NAME PATTERN: the screen has such a line, soon.
     local i
     for ((i = 0; i < 100; i++)); do
-        mux capture-pane -p >"$work/screen"
+        mux capture-pane -p -t t >"$work/screen"
         grep -qE "$2" "$work/screen" && return 0
         sleep 0.1
     done
@@ -41,6 +41,8 @@ start() {
 }
 end() { mux kill-session -t t; }
 
+# A session that stays: without one the server ends, and the next session may meet it while it does.
+mux new-session -d -s stays 'sleep 10000'
 "$grow" "$work/done" 0 || exit 1
 "$grow" "$work/grows" 600 &
 writer=$!
@@ -70,7 +72,7 @@ start 80 24 screen "$work/grows"
 expect "counts" '^canp top .* frames'
 before=$(sed -n 's/^canp top .*  *\([0-9]*\) frames.*/\1/p' "$work/screen")
 sleep 1.5
-mux capture-pane -p >"$work/screen"
+mux capture-pane -p -t t >"$work/screen"
 after=$(sed -n 's/^canp top .*  *\([0-9]*\) frames.*/\1/p' "$work/screen")
 [ "${after:-0}" -gt "${before:-0}" ] || {
     echo "not ok: frames do not go on: $before, then $after"
