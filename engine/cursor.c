@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "counts.h"
+
 static void leave_segment(struct canp_cursor *c)
 {
     if (c->segment_open)
@@ -179,6 +181,15 @@ static void note_hostile_block(struct canp_cursor *c, const struct segin_block *
                                         .error = -CANP_E_DAMAGED});
 }
 
+/* Will what the block says of itself do? */
+static bool head_will_do(const struct canp_cursor *c, const struct segin_block *b)
+{
+    struct block_counts counts;
+    return c->heads_only && !(b->header.flags & CANP_BLOCK_HAS_IFACES) &&
+           (c->segment.header.compat & SEG_COMPAT_COUNTS) &&
+           block_counts_read(&b->header, b->payload, &counts);
+}
+
 /* 1 when its rows can be lent, 0 when the block is passed over. */
 static int enter_block(struct canp_cursor *c, const struct segin_block *b)
 {
@@ -188,6 +199,8 @@ static int enter_block(struct canp_cursor *c, const struct segin_block *b)
     c->next_seq = h->seq + 1;
     c->last_ns = h->last_ns;
     c->block = *b;
+    if (head_will_do(c, b))
+        return 1;
     bool wanted = wanted_block(&c->wanted, h);
     if (!wanted && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;

@@ -32,6 +32,7 @@ struct canp_cursor {
     uint64_t last_number; /* the walk ends with this segment */
     uint64_t offset;      /* of the next block */
     uint32_t next_seq;
+    bool heads_only; /* blocks that tell their counts have no rows to lend: for summing up (info.c) */
     struct leap leap;
     uint32_t damaged; /* places skipped */
     int64_t last_ns;  /* highest time of the last whole block; INT64_MIN = none yet */

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "counts.h"
+
 /* Room for a packed block's rows; a buffer that somebody shares is left to them. */
 static int ensure_buffer(struct canp_cursor *c, size_t rows_bytes)
 {
@@ -90,6 +92,19 @@ static int unpack_rows(struct canp_cursor *c, const struct segin_block *b)
     return 0;
 }
 
+static int check_rows(struct canp_cursor *c, const struct segin_block *b)
+{
+    const struct block_header *h = &b->header;
+    if (!b->checked && !block_rows_are_sound(h, c->rows))
+        return -CANP_E_DAMAGED;
+    bool has_counts = c->segment.header.compat & SEG_COMPAT_COUNTS;
+    if (c->opts.thorough && !block_summary_is_true(h, b->payload, has_counts, c->rows))
+        return -CANP_E_DAMAGED;
+    if (!b->checked)
+        segin_note_checked(&c->segment, b);
+    return 0;
+}
+
 int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b)
 {
     const struct block_header *h = &b->header;
@@ -98,11 +113,8 @@ int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b)
     c->partial = false;
     c->back.rows_known = false;
     int r = h->flags & CANP_BLOCK_PACKED ? unpack_rows(c, b) : 0;
-    bool check = !c->partial && !b->checked;
-    if (r == 0 && check && !block_rows_are_sound(h, c->rows))
-        r = -CANP_E_DAMAGED;
-    if (r == 0 && check)
-        segin_note_checked(&c->segment, b);
+    if (r == 0 && !c->partial)
+        r = check_rows(c, b);
     if (r == 0)
         return 0;
     c->rows_bytes = 0;

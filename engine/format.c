@@ -69,9 +69,16 @@ bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
 
 uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt)
 {
+    return block_crc_parts(h, payload, h->stored_bytes, NULL, salt);
+}
+
+uint32_t block_crc_parts(const struct block_header *h, const void *payload, uint32_t payload_bytes,
+                         const void *rest, uint64_t salt)
+{
     uint32_t crc = crc32c(0, &salt, sizeof(salt));
     crc = crc32c(crc, &h->seq, sizeof(*h) - offsetof(struct block_header, seq));
-    return crc32c(crc, payload, h->stored_bytes);
+    crc = crc32c(crc, payload, payload_bytes);
+    return crc32c(crc, rest, h->stored_bytes - payload_bytes);
 }
 
 uint32_t seg_header_crc(const struct seg_header *h)

@@ -30,6 +30,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "segment files are lit
 #define SEG_SEAL_OFFSET  512U
 #define SEG_BYTES_MIN    (64U << 10)
 #define SEG_BYTES_MAX    (UINT64_C(1) << 40)
+/* Feature bits that an older reader may ignore. */
+#define SEG_COMPAT_COUNTS 1U /* blocks of several channels end with counts by channel (counts.h) */
 /* Feature bits that a reader must know to read the file at all. */
 #define SEG_INCOMPAT_SHORT  1U /* blocks begin where the header says, before SEG_HEADER_BYTES */
 #define SEG_INCOMPAT_FOLLOW 2U /* packed payloads of version 2 */
@@ -92,7 +94,7 @@ struct block_header {
     uint64_t channel_mask;
     uint64_t id_filter;
     uint32_t lost;       /* frames, 0xFFFFFFFF = that many or more */
-    uint32_t tail_bytes; /* at the payload's end, neither rows nor packed form: padding */
+    uint32_t tail_bytes; /* at the payload's end, neither rows nor packed form: padding, counts by channel */
 };
 
 /* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */
@@ -103,6 +105,10 @@ bool block_rows_are_sound(const struct block_header *h, const uint8_t *rows);
 
 /* The checksum of a header (its own crc field left out) and its payload. */
 uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt);
+
+/* The same of a payload in two parts: so many bytes, and the rest. */
+uint32_t block_crc_parts(const struct block_header *h, const void *payload, uint32_t payload_bytes,
+                         const void *rest, uint64_t salt);
 
 uint32_t seg_header_crc(const struct seg_header *h);
 uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt);

@@ -1,5 +1,7 @@
-/* canp_reader_info(): counts what a recording holds. Reads every block once. Any thread; others of the same
- * reader wait. */
+/* canp_reader_info(): counts what a recording holds. Reads every block that has no index, once;
+ * canp_reader_info_quick() only what such blocks say of themselves. Any thread; others of the same reader
+ * wait. */
+#include "counts.h"
 #include "cursor.h"
 
 #include <errno.h>
@@ -54,6 +56,7 @@ struct tally {
     struct canp_reader *reader;
     struct canp_info info;
     struct id_set ids;
+    bool quick; /* by the blocks' own counts, no ids */
 };
 
 static uint64_t id_key(uint8_t channel, uint8_t kind, uint32_t id)
@@ -81,7 +84,24 @@ static int count_record(struct tally *t, const struct canp_record *r)
     note_times(&t->info, r->time_ns, r->time_ns);
     t->info.frames++;
     t->reader->ifaces[r->channel].frames++;
-    return id_set_add(&t->ids, id_key(r->channel, r->kind, canp_record_id(r)));
+    return t->quick ? 0 : id_set_add(&t->ids, id_key(r->channel, r->kind, canp_record_id(r)));
+}
+
+static void count_head(struct tally *t, const struct segin_block *b)
+{
+    const struct block_header *h = &b->header;
+    struct block_counts counts;
+    if (!block_counts_read(h, b->payload, &counts))
+        return;
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+        t->reader->ifaces[i].frames += counts.frames[i];
+        t->reader->ifaces[i].lost += counts.lost[i];
+    }
+    if (h->frames)
+        note_times(&t->info, h->first_ns, h->last_ns);
+    t->info.records += h->records;
+    t->info.frames += h->frames;
+    t->info.lost += h->lost;
 }
 
 static int count_block(struct tally *t, struct canp_cursor *c)
@@ -91,6 +111,8 @@ static int count_block(struct tally *t, struct canp_cursor *c)
     t->info.bytes += sizeof(*h) + h->stored_bytes;
     if (h->flags & CANP_BLOCK_PACKED)
         t->info.packed_bytes += sizeof(*h) + h->stored_bytes;
+    if (c->rows_bytes == 0)
+        count_head(t, &c->block);
     for (size_t at = 0; at < c->rows_bytes;) {
         struct canp_record r;
         canp_row_read(c->rows + at, c->base_ns, &r);
@@ -144,7 +166,7 @@ static int count_by_index(struct tally *t, const struct segin *s, const struct i
             continue;
         }
         t->reader->ifaces[id->channel].frames += id->count;
-        if (id_set_add(&t->ids, id_key(id->channel, id->kind, id->id)) < 0)
+        if (!t->quick && id_set_add(&t->ids, id_key(id->channel, id->kind, id->id)) < 0)
             return -ENOMEM;
     }
     if (s->seal.frames)
@@ -166,6 +188,7 @@ static int count_by_blocks(struct tally *t, uint64_t number)
         return r;
     c->number = number - 1;
     c->last_number = number;
+    c->heads_only = t->quick;
     while ((r = cursor_next_block(c)) == 1 && (r = count_block(t, c)) == 0)
         continue;
     t->info.damaged += c->damaged;
@@ -209,9 +232,9 @@ static int count_all(struct tally *t)
     return 0;
 }
 
-int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
+static int sum_up(struct canp_reader *reader, bool quick, struct canp_info *out)
 {
-    struct tally t = {.reader = reader};
+    struct tally t = {.reader = reader, .quick = quick};
     pthread_mutex_lock(&reader->looking);
     pthread_mutex_lock(&reader->lock);
     t.info.segments = reader->list.count;
@@ -225,4 +248,14 @@ int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
     if (r == 0)
         *out = t.info;
     return r;
+}
+
+int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
+{
+    return sum_up(reader, false, out);
+}
+
+int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out)
+{
+    return sum_up(reader, true, out);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "cursor.h"
 
 /* Rows of a block, at most: 21,845 classic frames of 8 bytes; twice that where reading may take longer. */
@@ -119,6 +120,15 @@ static void set_block_bytes(struct repack *r, uint64_t rows_bytes)
     r->block_bytes = even < least ? least : even > most ? most : (uint32_t)even;
 }
 
+/* Counts by channel never take more than half of the rows: there is one of 16 bytes or more for each. */
+static uint64_t file_bytes_max(uint64_t rows_bytes, uint64_t blocks, uint32_t counts_bytes)
+{
+    uint64_t counts = 2 * blocks * counts_bytes;
+    uint64_t bytes = SEG_HEADER_BYTES + rows_bytes + 2 * blocks * sizeof(struct block_header) +
+                     (counts < rows_bytes / 2 ? counts : rows_bytes / 2);
+    return (bytes + 8191) & ~UINT64_C(4095);
+}
+
 static int write_beside(struct repack *r, int dir_fd, const struct segin *s, struct canp_cursor *c,
                         struct segout **out)
 {
@@ -139,9 +149,8 @@ static int write_beside(struct repack *r, int dir_fd, const struct segin *s, str
     set_block_bytes(r, rows_bytes);
     uint64_t blocks_max = s->file_bytes / sizeof(struct block_header);
     uint64_t blocks = s->seal.blocks < blocks_max ? s->seal.blocks : blocks_max;
-    uint64_t size = SEG_HEADER_BYTES + rows_bytes +
-                    (rows_bytes / r->block_bytes + blocks + 64) * 2 * sizeof(struct block_header);
-    size = (size + 8191) & ~UINT64_C(4095);
+    uint64_t size = file_bytes_max(rows_bytes, rows_bytes / r->block_bytes + blocks + 64,
+                                   block_counts_bytes(s->seal.channel_mask));
     error = segout_create(dir_fd, s->header.number, size, size, &identity, out);
     if (error < 0)
         return error;

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "segfile.h"
 
 #define INDEX_PACKED_MIN (256U << 10) /* bytes of packed blocks from which on there is an index */
@@ -38,6 +39,7 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
     h->version = SEG_VERSION;
     h->header_bytes = identity->header_bytes ? identity->header_bytes : SEG_HEADER_BYTES;
+    h->compat = SEG_COMPAT_COUNTS;
     h->incompat = identity->incompat;
     if (getentropy(&h->salt, sizeof(h->salt)) < 0)
         return -errno;
@@ -123,6 +125,11 @@ int segout_replace(struct segout *s)
     return r;
 }
 
+uint64_t segout_block_bytes(const struct canp_rowbuf *rows)
+{
+    return sizeof(struct block_header) + rows->used_bytes + block_counts_bytes(rows->channel_mask);
+}
+
 bool segout_fits(const struct segout *s, size_t payload_bytes)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
@@ -137,7 +144,7 @@ static void fill_block_header(struct block_header *h, const struct canp_rowbuf *
     h->seq = seq;
     h->flags = rows->flags;
     h->stride = rows->stride;
-    h->stored_bytes = h->rows_bytes = (uint32_t)rows->used_bytes;
+    h->rows_bytes = (uint32_t)rows->used_bytes;
     h->records = rows->records;
     h->frames = rows->frames;
     h->base_ns = rows->base_ns;
@@ -148,15 +155,40 @@ static void fill_block_header(struct block_header *h, const struct canp_rowbuf *
     h->lost = rows->lost > UINT32_MAX ? UINT32_MAX : (uint32_t)rows->lost;
 }
 
-/* The magic comes last, so that a reader who sees it mostly sees a whole block; the checksum decides. */
-static int store_block(struct segout *s, uint64_t at, const struct block_header *h, const void *payload)
+/* A payload: rows or their packed form, then padding and counts by channel. */
+struct payload {
+    const uint8_t *data;
+    uint32_t bytes;
+    uint32_t tail_bytes;
+    uint8_t tail[8 + BLOCK_COUNTS_BYTES_MAX];
+};
+
+static void fill_payload(struct payload *p, const struct canp_rowbuf *rows, const uint8_t *data,
+                         uint32_t bytes)
 {
-    if (!s->map) {
-        int r = segfile_write_all(s->fd, payload, h->stored_bytes, at + sizeof(*h));
-        return r < 0 ? r : segfile_write_all(s->fd, h, sizeof(*h), at);
-    }
+    uint32_t padding = canp_align8(bytes) - bytes;
+    p->data = data;
+    p->bytes = bytes;
+    memset(p->tail, 0, 8);
+    p->tail_bytes = padding + block_counts_write(rows, p->tail + padding);
+}
+
+static int write_block(struct segout *s, uint64_t at, const struct block_header *h, const struct payload *p)
+{
+    int r = segfile_write_all(s->fd, p->data, p->bytes, at + sizeof(*h));
+    if (r == 0 && p->tail_bytes)
+        r = segfile_write_all(s->fd, p->tail, p->tail_bytes, at + sizeof(*h) + p->bytes);
+    return r < 0 ? r : segfile_write_all(s->fd, h, sizeof(*h), at);
+}
+
+/* The magic comes last, so that a reader who sees it mostly sees a whole block; the checksum decides. */
+static int store_block(struct segout *s, uint64_t at, const struct block_header *h, const struct payload *p)
+{
+    if (!s->map)
+        return write_block(s, at, h, p);
     uint8_t *to = s->map + at;
-    memcpy(to + sizeof(*h), payload, h->stored_bytes);
+    memcpy(to + sizeof(*h), p->data, p->bytes);
+    memcpy(to + sizeof(*h) + p->bytes, p->tail, p->tail_bytes);
     memcpy(to + 4, (const uint8_t *)h + 4, sizeof(*h) - 4);
     /* release: pairs with the acquire load of the magic in a reader of the same mapping */
     __atomic_store_n((uint32_t *)to, h->magic, __ATOMIC_RELEASE);
@@ -178,16 +210,18 @@ static void sum_up(struct seg_seal *seal, const struct canp_rowbuf *rows)
 }
 
 static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct block_header *h,
-                        const uint8_t *payload)
+                        const struct payload *p)
 {
     int poison = atomic_load_explicit(&s->failed, memory_order_relaxed);
     if (poison < 0)
         return poison;
+    h->stored_bytes = p->bytes + p->tail_bytes;
+    h->tail_bytes = p->tail_bytes;
     if (!segout_fits(s, h->stored_bytes))
         return -EFBIG;
     uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
-    h->crc = block_crc(h, payload, s->header.salt);
-    int r = store_block(s, at, h, payload);
+    h->crc = block_crc_parts(h, p->data, p->bytes, p->tail, s->header.salt);
+    int r = store_block(s, at, h, p);
     if (r < 0) {
         atomic_store(&s->failed, r);
         return r;
@@ -206,20 +240,21 @@ static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct
 int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
 {
     struct block_header h;
+    struct payload p;
     fill_block_header(&h, rows, s->next_seq);
-    return commit_block(s, rows, &h, rows->data);
+    fill_payload(&p, rows, rows->data, (uint32_t)rows->used_bytes);
+    return commit_block(s, rows, &h, &p);
 }
 
-int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, uint8_t *payload,
+int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *packed,
                          uint32_t packed_bytes)
 {
     struct block_header h;
+    struct payload p;
     fill_block_header(&h, rows, s->next_seq);
     h.flags |= CANP_BLOCK_PACKED;
-    h.stored_bytes = canp_align8(packed_bytes);
-    h.tail_bytes = h.stored_bytes - packed_bytes;
-    memset(payload + packed_bytes, 0, h.tail_bytes);
-    return commit_block(s, rows, &h, payload);
+    fill_payload(&p, rows, packed, packed_bytes);
+    return commit_block(s, rows, &h, &p);
 }
 
 static void populate_window(struct segout *s, uint64_t bytes)

@@ -63,6 +63,9 @@ int segout_publish(struct segout *s);
  * -ENOENT when there is no such segment any more. */
 int segout_replace(struct segout *s);
 
+/* What these rows take as a block, unpacked. */
+uint64_t segout_block_bytes(const struct canp_rowbuf *rows);
+
 /* Does a block of so many payload bytes fit? */
 bool segout_fits(const struct segout *s, size_t payload_bytes);
 
@@ -70,8 +73,8 @@ bool segout_fits(const struct segout *s, size_t payload_bytes);
  * error. */
 int segout_commit(struct segout *s, const struct canp_rowbuf *rows);
 
-/* The same for rows that were packed into `payload`, which has room for padding to a multiple of 8. */
-int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, uint8_t *payload,
+/* The same for rows that were packed. */
+int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *packed,
                          uint32_t packed_bytes);
 
 /* Prefaults a window ahead of `used`, gives back page table entries far behind it; whether there is anything

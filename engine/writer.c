@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "housekeeper.h"
 #include "listing.h"
 #include "newdir.h"
@@ -198,7 +199,7 @@ static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
     w->stats.records += rows->records;
     w->stats.lost += rows->lost;
     w->stats.blocks++;
-    w->stats.bytes += sizeof(struct block_header) + rows->used_bytes;
+    w->stats.bytes += segout_block_bytes(rows);
     housekeeper_note_commit(&w->keeper);
     return 0;
 }
@@ -219,9 +220,17 @@ static int commit_ifaces(struct canp_writer *w, int64_t time_ns)
     return r;
 }
 
+/* The most that the counts of a block take (counts.h): its channels are those that have a name. */
+static size_t counts_bytes_max(const struct canp_writer *w)
+{
+    unsigned channels = w->iface_count < BLOCK_CHANNELS_MAX ? w->iface_count : BLOCK_CHANNELS_MAX;
+    return channels * sizeof(struct block_count);
+}
+
 static size_t iface_block_bytes(const struct canp_writer *w)
 {
-    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + GAP_ROW_BYTES;
+    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + GAP_ROW_BYTES +
+           counts_bytes_max(w);
 }
 
 /* What a fresh segment must hold for this block to fit. */
@@ -313,7 +322,8 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
     note_poisoned(w);
     if (is_time_up(w))
         rotate_by_time(w);
-    int r = must_rotate(w, rows->used_bytes) ? next_segment(w, rows->used_bytes) : 0;
+    size_t bytes = segout_block_bytes(rows) - sizeof(struct block_header);
+    int r = must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
     if (r == 0 && (w->ifaces_pending || w->gap_pending))
         r = commit_ifaces(w, rows->first_ns);
     if (r == 0)
@@ -328,7 +338,7 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
 
 int canp_writer_reserve(struct canp_writer *w, size_t payload_bytes, unsigned blocks)
 {
-    size_t bytes = payload_bytes + blocks * sizeof(struct block_header);
+    size_t bytes = payload_bytes + blocks * (sizeof(struct block_header) + counts_bytes_max(w));
     return must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
 }
 
@@ -348,7 +358,7 @@ int canp_writer_flush(struct canp_writer *w)
 static size_t gather_bytes(const struct canp_writer *w)
 {
     uint64_t room = w->keeper.segment_bytes - SEG_HEADER_BYTES - sizeof(struct block_header) -
-                    sizeof(w->iface_rows) - sizeof(struct block_header);
+                    sizeof(w->iface_rows) - sizeof(struct block_header) - 2 * BLOCK_COUNTS_BYTES_MAX;
     return room < GATHER_BYTES ? (size_t)room & ~(size_t)7 : GATHER_BYTES;
 }
 

@@ -16,6 +16,7 @@
 
 struct summary {
     const char *path;
+    bool quick;
     struct canp_info info;
     struct canp_iface_info ifaces[CHANNELS_MAX];
     unsigned iface_count;
@@ -47,8 +48,9 @@ static void print_json(const struct summary *s)
     printf(",\"segments\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"packed_bytes\":%llu",
            (unsigned long long)i->segments, (unsigned long long)i->blocks, (unsigned long long)i->bytes,
            (unsigned long long)i->packed_bytes);
-    printf(",\"ids\":%u,\"records\":%llu,\"damaged\":%u,\"torn_bytes\":%llu,\"sealed\":%s,\"interfaces\":[",
-           i->ids, (unsigned long long)i->records, i->damaged, (unsigned long long)i->torn_bytes,
+    s->quick ? printf(",\"ids\":null") : printf(",\"ids\":%u", i->ids);
+    printf(",\"records\":%llu,\"damaged\":%u,\"torn_bytes\":%llu,\"sealed\":%s,\"interfaces\":[",
+           (unsigned long long)i->records, i->damaged, (unsigned long long)i->torn_bytes,
            i->live ? "false" : "true");
     for (unsigned n = 0; n < s->iface_count; n++) {
         if (n)
@@ -79,7 +81,8 @@ static void print_text(const struct summary *s)
     const struct canp_info *i = &s->info;
     char a[TEXT_BYTES], b[TEXT_BYTES];
     printf("recording    %s\n", s->path);
-    printf("frames       %s, %u IDs\n", text_count(a, i->frames), i->ids);
+    printf("frames       %s", text_count(a, i->frames));
+    s->quick ? putchar('\n') : printf(", %u IDs\n", i->ids);
     printf("lost         %s\n", text_count(a, i->lost));
     if (i->frames) {
         printf("first        %s\n", text_time(a, i->first_ns));
@@ -137,10 +140,10 @@ static int watch(struct canp_reader *reader, struct canp_monitor **out)
 static int read_summary(struct canp_reader *reader, struct summary *s)
 {
     CANP_MEMPROFILE_SCOPE(&reading);
-    int r = canp_reader_info(reader, &s->info);
+    int r = s->quick ? canp_reader_info_quick(reader, &s->info) : canp_reader_info(reader, &s->info);
     if (r == 0)
         s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
-    return r == 0 ? info_events_read(reader, &s->events) : r;
+    return r == 0 && !s->quick ? info_events_read(reader, &s->events) : r;
 }
 
 static int read_and_report(struct canp_reader *reader, struct summary *s, bool memory)
@@ -174,6 +177,7 @@ int canp_cmd_info(int argc, char **argv)
     bool json = false, memory = false;
     const struct opt options[] = {
         {0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"},
+        {0, "quick", OPT_FLAG, &s.quick, NULL, "from what blocks say of themselves: no IDs, no notes"},
         {0, "memory", OPT_FLAG, &memory, NULL, "say on stderr what reading it took: time, mappings, pools"},
         {0},
     };

@@ -32,6 +32,7 @@ static int read_all(struct canp_reader *reader, struct verify *v)
     struct canp_cursor *cursor;
     struct canp_batch batch;
     opts.on_damage = on_damage;
+    opts.thorough = true;
     opts.user = v;
     int r = canp_cursor_open(reader, &opts, &cursor);
     if (r < 0)

@@ -52,7 +52,7 @@ class Segment:
         head = self.data[:512]
         if len(head) < 512 or head[:8] != MAGIC:
             raise Refused("not a canp segment")
-        (crc, version, self.begin, _, incompatible) = struct.unpack_from("<IHHII", head, 8)
+        (crc, version, self.begin, self.compatible, incompatible) = struct.unpack_from("<IHHII", head, 8)
         if crc != crc32c(head[12:512]):
             raise Refused("header damaged")
         if version != 1 or incompatible & ~3:
@@ -240,6 +240,25 @@ def check_index(index, salt, tally):
         sys.exit("the index says what the blocks do not")
 
 
+def check_counts(block, lines):
+    """What a block of several channels says of each, if it does, is so."""
+    bits = [bit for bit in range(64) if block.channels >> bit & 1]
+    size = 8 * len(bits)
+    if len(bits) < 2 or block.tail_bytes < size:
+        return
+    counted = {bit: [0, 0] for bit in bits}
+    for line in lines:
+        words = line.split()
+        bit = min(int(words[1]), 63)
+        if words[4] in ("can", "fd", "xl"):
+            counted[bit][0] += 1
+        elif words[4] == "gap":
+            counted[bit][1] += int(words[6])
+    said = struct.unpack("<%dI" % (2 * len(bits)), block.payload[-size:])
+    if list(said) != [min(n, 0xFFFFFFFF) for bit in bits for n in counted[bit]]:
+        sys.exit("a block's counts by channel are wrong")
+
+
 class Counts:
     def __init__(self):
         self.records = self.frames = self.lost = self.blocks = self.damaged = 0
@@ -285,6 +304,8 @@ def print_segment(segment, counts):
             if not block:
                 break
         lines = print_block(block, counts)
+        if segment.compatible & 1:
+            check_counts(block, lines)
         tally.add(block.end - 80 - block.stored_bytes, block, lines)
         at = block.end
         seq = block.seq + 1

@@ -266,15 +266,48 @@ static void make_coarse(const char *dir)
     make_bursts(dir, "coarse", true);
 }
 
+/* Losses and frames on both channels, in blocks of one channel and of two: counts by channel. */
+static void make_counts(const char *dir, const char *name, bool packed)
+{
+    struct canp_repack_stats stats;
+    struct canp_writer *w = begin(dir, name);
+    put_frames(w);
+    must(canp_writer_flush(w), "flush");
+    put_can(w, 300, 0x123, 8, 0, CANP_DIR_RX);
+    must(canp_writer_flush(w), "flush");
+    put_events(w);
+    put_drive(w, 3, DRIVE_FRAMES);
+    must(canp_writer_finish(w), "finish");
+    canp_writer_close(w);
+    if (packed)
+        must(canp_repack(path, NULL, &stats, NULL), "repack");
+    if (packed && stats.changed != 1)
+        exit(1);
+}
+
+static void make_counted(const char *dir)
+{
+    make_counts(dir, "counted", false);
+}
+
+static void make_counted_packed(const char *dir)
+{
+    make_counts(dir, "counted-packed", true);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*make)(const char *dir);
-    } files[] = {{"sealed", make_sealed}, {"torn", make_torn},           {"damaged", make_damaged},
-                 {"packed", make_packed}, {"following", make_following}, {"coarse", make_coarse}};
+    } files[] = {{"sealed", make_sealed},       {"torn", make_torn},
+                 {"damaged", make_damaged},     {"packed", make_packed},
+                 {"following", make_following}, {"coarse", make_coarse},
+                 {"counted", make_counted},     {"counted-packed", make_counted_packed}};
     if (argc < 3) {
-        fputs("usage: make_golden NEW-DIRECTORY sealed|torn|damaged|packed|following|coarse...\n", stderr);
+        fputs("usage: make_golden NEW-DIRECTORY "
+              "sealed|torn|damaged|packed|following|coarse|counted|counted-packed...\n",
+              stderr);
         return 2;
     }
     for (int i = 2; i < argc; i++) {

@@ -94,6 +94,19 @@ static uint64_t read_batches(struct canp_reader *reader)
     return records;
 }
 
+/* What blocks say of their rows may be wrong: no crash, and never more than there is. */
+static void read_thoroughly(struct canp_reader *reader)
+{
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
+    struct canp_cursor *c;
+    struct canp_batch b;
+    opts.thorough = true;
+    must(canp_cursor_open(reader, &opts, &c) == 0, "no cursor");
+    while (canp_cursor_next_batch(c, &b) == 1)
+        touch(b.rows, b.bytes);
+    canp_cursor_close(c);
+}
+
 static void read_file(const uint8_t *data, size_t size)
 {
     struct canp_reader *reader;
@@ -106,6 +119,8 @@ static void read_file(const uint8_t *data, size_t size)
         uint64_t records = read_records(reader);
         must(read_batches(reader) == records, "records and batches differ");
         must(canp_reader_info(reader, &info) == 0, "no info");
+        must(canp_reader_info_quick(reader, &info) == 0, "no quick info");
+        read_thoroughly(reader);
         canp_reader_close(reader);
     }
     close(fd);

@@ -49,6 +49,7 @@ round_trips() {
     "$canp" convert -x "$work/all" - | grep -v '^#' >"$work/x.log"
     check "-x writes directions" is "$(grep -c ' R$' "$work/x.log")" 9
     check "the gap stands in info" is "$(json '[o["frames"], o["lost"]]' < <("$canp" info --json "$work/all"))" "[9, 17]"
+    check "and in info --quick" is "$(json '[o["frames"], o["lost"], o["ids"]]' < <("$canp" info --quick --json "$work/all"))" "[9, 17, None]"
 }
 
 json() { python3 -c 'import json, sys; o = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }

@@ -88,6 +88,13 @@ CANP_API const struct canp_iface *canp_reader_iface(const struct canp_reader *re
 /* Reads every block's summary, and the rows for ids and per-interface counts. */
 CANP_API int canp_reader_info(struct canp_reader *reader, struct canp_info *out);
 
+/*
+ * The same from what blocks say of themselves, where that will do: rows are neither looked at nor unpacked.
+ * No ids; times are those of blocks that have frames, events in them included. For recordings that are large
+ * and not finished: sealed segments have an index.
+ */
+CANP_API int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out);
+
 /* Per interface, in channel order, as canp_reader_info() counted; fills at most `count` and returns how many
  * there are. No other thread may call canp_reader_info() meanwhile. */
 CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out,
@@ -124,14 +131,12 @@ struct canp_cursor_opts {
     uint32_t kinds;                       /* bit 1 << enum canp_kind for each kind; 0 = all */
     uint8_t dirs;         /* bit 1 << enum canp_dir for each direction of frames; 0 = all. Events have none */
     uint64_t channels[4]; /* a bit for each channel: canp_cursor_opts_add_channel(); all 0 = all */
+    bool thorough; /* blocks that are read whole: is all true that they say of their rows? Else damaged */
 };
 
 #define CANP_CURSOR_OPTS_INIT                                                                                \
     {                                                                                                        \
-        INT64_MIN, INT64_MAX, false, NULL, NULL, NULL, 0, 0,                                                 \
-        {                                                                                                    \
-            0, 0, 0, 0                                                                                       \
-        }                                                                                                    \
+        INT64_MIN, INT64_MAX, false, NULL, NULL, NULL, 0, 0, {0, 0, 0, 0}, false                             \
     }
 
 static inline void canp_cursor_opts_add_channel(struct canp_cursor_opts *opts, uint8_t channel)
