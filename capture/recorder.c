@@ -88,8 +88,7 @@ static struct canp_writer_opts writer_opts(const struct canp_recorder_opts *o)
     return w;
 }
 
-/* Slabs that hold what comes while the disk stalls. */
-static int size_slabs(struct canp_recorder *rec, struct canp_why *why)
+int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why)
 {
     struct canp_recorder_opts *o = &rec->opts;
     struct canp_writer_opts w = writer_opts(o);
@@ -125,7 +124,7 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
         return canp_fail(why, -EINVAL, "no directory to record into");
     if (opts->iface_count == 0)
         return canp_fail(why, -EINVAL, "no interface to record");
-    int r = size_slabs(rec, why);
+    int r = recorder_size_slabs(rec, why);
     if (r < 0)
         return r;
     /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */

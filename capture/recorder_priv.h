@@ -189,6 +189,10 @@ static inline bool recorder_stopped(const struct canp_recorder *rec)
 void recorder_notice(struct canp_recorder *rec, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* By rec->opts, how many slabs hold what comes while the disk stalls, and how much of each is used: fills in
+ * opts.slab_bytes, opts.slab_count and block_bytes. */
+int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why);
+
 uint64_t clock_monotonic_ns(void);
 int64_t clock_realtime_ns(void);
 

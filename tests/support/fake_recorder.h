@@ -12,6 +12,7 @@
 
 struct fake_opts {
     const char *dir; /* NULL: no writer, no spill thread */
+    bool no_spill;   /* the test plays the spill thread, too, or starts it later */
     unsigned chan_count;
     unsigned slab_count;
     size_t slab_bytes;
@@ -53,7 +54,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
             abort();
         for (unsigned i = 0; i < rec->chan_count; i++)
             canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, 1000);
-        if (spill_start(rec) < 0)
+        if (!opts->no_spill && spill_start(rec) < 0)
             abort();
     }
     return rec;
