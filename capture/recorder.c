@@ -261,6 +261,7 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
                             .block_bytes = rec->block_bytes,
                             .store = spill_store,
                             .let_go = spill_let_go,
+                            .begins = spill_window_begins,
                             .short_of_memory = spill_short_of_memory,
                             .user = rec};
     if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0)

@@ -15,6 +15,7 @@
 #include <canp/slabring.h>
 #include <canp/writer.h>
 
+#include "gapsum.h"
 #include "iface_spec.h"
 #include "ifaces.h"
 #include "notes.h"
@@ -22,25 +23,27 @@
 #include "pace.h"
 #include "window.h"
 
-/* Frames lost that no gap row tells of yet. */
-struct gap_pending {
-    uint64_t lost;
-    int64_t from_ns;
-    int64_t to_ns;
-};
-
-enum { GAP_LAYERS = CANP_LAYER_RECORDER + 1 };
-
 #define UNSTORED_EVENTS_BYTES 8192U
-#define GAP_ROW_BYTES         40U
 
 /* What could not be stored, until it can be told (unstored.h). */
 struct unstored {
     uint64_t frames; /* since it was told last */
-    struct gap_pending gaps[CANP_RECORDER_IFACES_MAX][GAP_LAYERS];
+    struct gapsum gaps;
     struct canp_rowbuf events;
     _Alignas(8) uint8_t events_room[UNSTORED_EVENTS_BYTES];
-    _Alignas(8) uint8_t gap_rows[CANP_RECORDER_IFACES_MAX * GAP_LAYERS * GAP_ROW_BYTES];
+    _Alignas(8) uint8_t gap_rows[GAPSUM_MAX * GAP_ROW_BYTES];
+};
+
+#define OUTSIDE_MARK_BYTES 32U /* an event with a number as text */
+
+/* What lay in no window, until it is told (outside.h). */
+struct outside {
+    uint64_t frames[CANP_RECORDER_IFACES_MAX]; /* since it was told last */
+    int64_t last_ns[CANP_RECORDER_IFACES_MAX]; /* of these frames */
+    struct gapsum gaps;
+    uint64_t due_ns; /* CLOCK_MONOTONIC: when a loss is to be told at the latest; 0 = there is none */
+    _Alignas(
+        8) uint8_t rows[GAPSUM_MAX * GAP_ROW_BYTES + CANP_RECORDER_IFACES_MAX * (8 + OUTSIDE_MARK_BYTES)];
 };
 
 /* One interface. Capture's, but where said otherwise. */
@@ -147,6 +150,7 @@ struct canp_recorder {
     int64_t tend_ns;        /* as canp_writer_tend() said last */
     uint64_t poisoned_told; /* segments that could not be synced and that the user knows of */
     struct unstored unstored;
+    struct outside outside;
     struct notes notes;    /* owner's until the thread starts */
     struct window *window; /* likewise; NULL: everything is stored */
 
@@ -212,6 +216,7 @@ void links_finish(struct canp_recorder *rec);
 /* What the window hands out, and lets go; the user is the recorder. Spill. */
 void spill_store(void *user, const struct canp_rowbuf *rows);
 void spill_let_go(void *user, const struct canp_rowbuf *rows);
+void spill_window_begins(void *user);
 void spill_short_of_memory(void *user, uint64_t held_ns);
 int spill_start(struct canp_recorder *rec);
 /* After the last commit: everything is stored and the recording ended when it returns. */

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "outside.h"
 #include "unstored.h"
 
 #define SYNC_IDLE_NS 1000000000  /* sync what is unsynced when nothing came for so long */
@@ -121,12 +122,13 @@ void spill_store(void *user, const struct canp_rowbuf *rows)
 
 void spill_let_go(void *user, const struct canp_rowbuf *rows)
 {
-    struct canp_recorder *rec = user;
-    for (size_t at = 0; at < rows->used_bytes; at += canp_row_bytes(rows->data + at)) {
-        const uint8_t *row = rows->data + at;
-        if (canp_kind_is_frame(canp_row_kind(row)))
-            counter_add(&rec->chans[row[0]].outside, 1);
-    }
+    outside_note(user, rows);
+    outside_tell_if_due(user);
+}
+
+void spill_window_begins(void *user)
+{
+    outside_tell(user);
 }
 
 void spill_short_of_memory(void *user, uint64_t held_ns)
@@ -221,8 +223,10 @@ static int64_t idle_ns(const struct canp_recorder *rec)
 static void finish(struct canp_recorder *rec)
 {
     rec->retry_ns = 0;
-    if (rec->window)
+    if (rec->window) {
         window_finish(rec->window);
+        outside_tell(rec);
+    }
     bool full = rec->full_error && !rec->store_error && !is_room_again(rec);
     if (full || rec->store_error)
         unstored_store(rec); /* the segment may still have room for so little */

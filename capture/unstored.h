@@ -14,7 +14,7 @@
 _Static_assert(GAP_ROW_BYTES == 8 + sizeof(struct canp_gap), "a gap's row: stamp and event");
 
 /* What unstored_store() commits at most, in blocks of any number up to UNSTORED_BLOCKS_MAX. */
-#define UNSTORED_BYTES_MAX  (UNSTORED_EVENTS_BYTES + CANP_RECORDER_IFACES_MAX * GAP_LAYERS * GAP_ROW_BYTES)
+#define UNSTORED_BYTES_MAX  (UNSTORED_EVENTS_BYTES + GAPSUM_MAX * GAP_ROW_BYTES)
 #define UNSTORED_BLOCKS_MAX (2 + CANP_RECORDER_IFACES_MAX)
 
 /* These rows are dropped. */

@@ -155,6 +155,8 @@ static void begin_window(struct window *w, const char *name, struct window_time 
         first_ns = w->held ? oldest(w)->rows.first_ns : first_ns;
         int64_t held_ns = realtime_ns - first_ns;
         w->count++;
+        if (w->opts.begins)
+            w->opts.begins(w->opts.user);
         snprintf(text, sizeof(text), "trigger %s at %lld.%09lld", name, (long long)(realtime_ns / 1000000000),
                  (long long)(realtime_ns % 1000000000));
         mark(w, CANP_MARK_WINDOW_BEGIN, first_ns, text);

@@ -25,6 +25,8 @@ struct window_opts {
     void (*store)(void *user, const struct canp_rowbuf *rows);
     /* A block is let go: it lay in no window. */
     void (*let_go)(void *user, const struct canp_rowbuf *rows);
+    /* A window is to begin: what lay before it can be told now. NULL allowed. */
+    void (*begins)(void *user);
     /* A window begins later than pre_ns asks: the memory held no more. */
     void (*short_of_memory)(void *user, uint64_t held_ns);
     void *user;

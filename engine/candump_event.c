@@ -6,6 +6,7 @@
  *   # MARK text
  *   # NOTE key=value
  *   # WINDOW begin text
+ *   # OUTSIDE vcan0 1234
  *   # CLOCK realtime 1700000000.100000000 monotonic 0000012345.100000000
  * and candump's own `DROPCOUNT: dropped 3 CAN frames on 'vcan0' socket (total drops 3)`, which becomes a gap.
  * Only gaps come back from text. Any thread; no state.
@@ -55,11 +56,13 @@ static char *put_iface_definition(char *out, const struct canp_iface *iface)
 }
 
 /* A text with its control bytes, newlines among them, made blanks. */
-static char *put_mark(char *out, const struct canp_event *mark)
+static char *put_mark(char *out, const struct canp_event *mark, const char *iface)
 {
     size_t bytes = mark->bytes > sizeof(*mark) ? mark->bytes - sizeof(*mark) : 0;
-    static const char *const words[] = {"MARK ", "NOTE ", "WINDOW begin ", "WINDOW end "};
+    static const char *const words[] = {"MARK ", "NOTE ", "WINDOW begin ", "WINDOW end ", "OUTSIDE "};
     out = canp_put_text(out, words[mark->code < sizeof(words) / sizeof(words[0]) ? mark->code : 0]);
+    if (mark->code == CANP_MARK_OUTSIDE)
+        out = canp_put_text(canp_put_iface(out, iface), " ");
     for (size_t i = 0; i < bytes && mark->payload[i] && i < 2048; i++)
         *out++ = mark->payload[i] < ' ' ? ' ' : (char)mark->payload[i];
     return out;
@@ -76,7 +79,7 @@ char *canp_put_event(char *out, const struct canp_record *record, const char *if
     case CANP_KIND_IFACE:
         return put_iface_definition(out, record->iface);
     case CANP_KIND_MARK:
-        return put_mark(out, record->event);
+        return put_mark(out, record->event, iface);
     case CANP_KIND_CLOCK:
         out = canp_put_time(canp_put_text(out, "CLOCK realtime "), record->clock->realtime_ns, 0);
         return canp_put_time(canp_put_text(out, " monotonic "), record->clock->monotonic_ns, 0);

@@ -37,6 +37,15 @@ static void take_note(struct info_events *events, const struct canp_event *mark)
         memcpy(note, text, strlen(text) + 1);
 }
 
+static void take_outside(struct info_events *events, const struct canp_event *mark)
+{
+    uint64_t frames = 0;
+    for (size_t i = 0; i + sizeof(*mark) < mark->bytes && mark->payload[i] >= '0' && mark->payload[i] <= '9';
+         i++)
+        frames = frames * 10 + (uint64_t)(mark->payload[i] - '0');
+    events->outside += frames;
+}
+
 static void take_clock(struct scan *scan, const struct canp_clock *clock)
 {
     struct info_events *out = scan->out;
@@ -73,6 +82,8 @@ int info_events_read(struct canp_reader *reader, struct info_events *out)
             take_note(out, r.event);
         else if (r.event->code == CANP_MARK_WINDOW_BEGIN)
             out->windows++;
+        else if (r.event->code == CANP_MARK_OUTSIDE)
+            take_outside(out, r.event);
     }
     canp_cursor_close(cursor);
     return result;
@@ -96,19 +107,20 @@ void info_events_print_json(const struct info_events *events)
     for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
         printf("%s{\"time_ns\":%lld,\"step_ns\":%lld}", i ? "," : "", (long long)events->steps[i].time_ns,
                (long long)events->steps[i].step_ns);
-    printf("],\"windows\":%u", events->windows);
+    printf("],\"windows\":%u,\"outside\":%llu", events->windows, (unsigned long long)events->outside);
 }
 
 void info_events_print_text(const struct info_events *events)
 {
-    char time[TEXT_BYTES];
+    char time[TEXT_BYTES], outside[TEXT_BYTES];
     for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
         printf("clock        set by %+.3f s at %s\n", (double)events->steps[i].step_ns / 1e9,
                text_time(time, events->steps[i].time_ns));
     if (events->step_count > INFO_STEPS_MAX)
         printf("clock        and %u more steps\n", events->step_count - INFO_STEPS_MAX);
-    if (events->windows)
-        printf("windows      %u, begun by triggers; nothing was kept between them\n", events->windows);
+    if (events->windows || events->outside)
+        printf("windows      %u, begun by triggers; %s frames outside of them were not kept\n",
+               events->windows, text_count(outside, events->outside));
     if (events->note_count)
         puts("notes");
     for (unsigned i = 0; i < events->note_count; i++) {

@@ -17,6 +17,7 @@ struct info_events {
     } steps[INFO_STEPS_MAX];
     unsigned step_count; /* all; the first INFO_STEPS_MAX are kept */
     unsigned windows;    /* begun by triggers */
+    uint64_t outside;    /* frames that lay in none */
 };
 
 /* Reads the blocks that hold events. 0 or a negative error. */

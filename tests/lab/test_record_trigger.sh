@@ -77,8 +77,8 @@ begins=$(grep -c '^# WINDOW begin trigger' "$work/dump") ends=$(grep -c '^# WIND
 [ "$begins $ends" = "3 3" ] && grep -q '# WINDOW begin trigger 7DF:7FF at ' "$work/dump" && grep -q 'trigger by signal' "$work/dump" &&
     ok "windows are marked" || not_ok "windows are marked" "$(grep '^# WINDOW' "$work/dump")"
 "$canp" info --json "$work/r" >"$work/info"
-[ "$(json "$work/info" 'o["windows"]')" -eq 3 ] && [ "$(json "$work/info" 'o["frames"]')" = "$(json "$work/out" 'o["frames"]')" ] &&
-    ok "info agrees" || not_ok "info agrees" "$(cat "$work/info")"
+[ "$(json "$work/info" '[o[k] for k in ("windows", "frames", "lost", "outside")]')" = "$(json "$work/out" '[3] + [o[k] for k in ("frames", "lost", "outside")]')" ] &&
+    ok "info agrees" || not_ok "info agrees" "$(cat "$work/info" "$work/out")"
 
 # A loss is a trigger: the receive buffer overflows while the recorder is stopped.
 start_record -o "$work/gap" --rcvbuf 8k --pre-trigger $pre --post-trigger $post --trigger gap vcan0 || not_ok "record starts" "$(cat "$work/err")"
@@ -95,6 +95,19 @@ lost=$(json "$work/out" 'o["lost"]')
 [ "$lost" -gt 0 ] && [ "$(json "$work/info" 'o["lost"]')" = "$lost" ] && [ "$(json "$work/out" 'o["windows"]')" -eq 1 ] &&
     [ "$(json "$work/out" 'o["frames"] + o["outside"] + o["lost"]')" -eq 5001 ] && ok "a loss is a trigger" ||
     not_ok "a loss is a trigger" "$(cat "$work/out")"
+
+# A loss that is none, because nothing triggers: the recording tells it all the same.
+start_record -o "$work/quiet" --rcvbuf 8k --pre-trigger 0.2 --trigger 7DF:7FF vcan0 || not_ok "record starts" "$(cat "$work/err")"
+sleep 0.3
+kill -STOP "$recorder"
+pinned cangen vcan0 -g 0 -n 5000 -I 100 -L 8 -D i
+kill -CONT "$recorder"
+sleep 0.5
+end_record
+"$canp" info --json "$work/quiet" >"$work/info"
+[ "$(json "$work/info" 'o["lost"]')" = "$(json "$work/out" 'o["lost"]')" ] && [ "$(json "$work/info" 'o["lost"]')" -gt 0 ] &&
+    [ "$(json "$work/info" 'o["frames"] + o["outside"] + o["lost"]')" -eq 5000 ] && ok "a loss outside of windows is in the recording" ||
+    not_ok "a loss outside of windows is in the recording" "$(cat "$work/out" "$work/info")"
 
 # Less memory than the time takes: said, and the newest is kept.
 start_record -o "$work/short" --pre-trigger 60s --post-trigger 0.2 --trigger-memory 600k --trigger 7DF:7FF vcan0 ||

@@ -76,6 +76,7 @@ enum canp_mark_code {
     CANP_MARK_WINDOW_BEGIN =
         2, /* recording by triggers: what follows was kept because of the trigger named here */
     CANP_MARK_WINDOW_END = 3, /* up to the next begin nothing was kept: no loss */
+    CANP_MARK_OUTSIDE = 4, /* frames of this channel that lay in no window since the mark before: a number */
 };
 
 /* Which way a frame went, seen from this host (MSG_DONTROUTE and MSG_CONFIRM of recvmsg). */
