@@ -18,6 +18,7 @@
 #include "gapsum.h"
 #include "iface_spec.h"
 #include "ifaces.h"
+#include "lag.h"
 #include "notes.h"
 #include "notices.h"
 #include "pace.h"
@@ -164,6 +165,7 @@ struct canp_recorder {
     _Atomic uint64_t started_ns;
     _Atomic uint64_t ended_ns; /* 0 while running */
     _Atomic uint64_t harvests;
+    struct lag lag; /* of harvests on a quiet bus; written by capture */
     _Atomic uint64_t bytes; /* the writer's statistics, published by spill */
     _Atomic uint64_t blocks;
     _Atomic uint64_t segments;

@@ -64,11 +64,35 @@ static void await(struct canp_recorder *rec)
     }
 }
 
+/* Where in the slab the next row goes. */
+static size_t slab_end(const struct canp_slab *slab)
+{
+    return slab ? ((const struct slab_head *)slab->user)->rows.used_bytes : 0;
+}
+
+/* The oldest frame of a harvest: the first row behind what the slab held before it. When the slab was handed
+ * over meanwhile, or the row is none of a frame, nothing is noted. */
+static void note_lag(struct canp_recorder *rec, const struct canp_slab *slab, size_t end)
+{
+    struct canp_record first;
+    if (!rec->slab || (slab && slab != rec->slab) || end >= slab_end(rec->slab))
+        return;
+    const struct canp_rowbuf *rows = &((const struct slab_head *)rec->slab->user)->rows;
+    canp_row_read(rows->data + end, rows->base_ns, &first);
+    int64_t ns = clock_realtime_ns() - first.time_ns;
+    if (canp_kind_is_frame(first.kind) && ns >= 0) /* the clock was set back: it says nothing */
+        lag_note(&rec->lag, (uint64_t)ns);
+}
+
 static void harvest(struct canp_recorder *rec)
 {
+    const struct canp_slab *slab = rec->slab;
+    size_t end = slab_end(slab);
     uint64_t frames;
     rec->now_ns = clock_monotonic_ns();
     rec->rx_ops->harvest(rec);
+    if (!pace_is_busy(&rec->pace))
+        note_lag(rec, slab, end);
     unsigned fill_permille = account(rec, &frames);
     rec->now_ns = clock_monotonic_ns();
     pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
@@ -225,6 +249,10 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
                                         .windows = counter_get(&rec->windows),
                                         .blocks = counter_get(&rec->blocks),
                                         .harvests = counter_get(&rec->harvests),
+                                        .quiet_harvests = lag_count(&rec->lag),
+                                        .quiet_p50_ns = lag_quantile_ns(&rec->lag, 500),
+                                        .quiet_p99_ns = lag_quantile_ns(&rec->lag, 990),
+                                        .quiet_max_ns = lag_quantile_ns(&rec->lag, 1000),
                                         .slabs_full_max = ring.full_slots_max,
                                         .slab_stalls = ring.stalls,
                                         .slab_count = ring.slot_count,

@@ -136,9 +136,12 @@ static void print_json(const struct canp_recorder_stats *s, const struct face *f
                rate(f->frames, s->duration_ns));
     }
     printf("],\"io\":\"%s\",\"harvests\":%llu,\"blocks\":%llu,\"slabs\":%u,\"slabs_full_max\":%llu,"
-           "\"slab_stalls\":%llu}\n",
+           "\"slab_stalls\":%llu,",
            s->io, (unsigned long long)s->harvests, (unsigned long long)s->blocks, s->slab_count,
            (unsigned long long)s->slabs_full_max, (unsigned long long)s->slab_stalls);
+    printf("\"quiet\":{\"harvests\":%llu,\"p50_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu}}\n",
+           (unsigned long long)s->quiet_harvests, (unsigned long long)s->quiet_p50_ns,
+           (unsigned long long)s->quiet_p99_ns, (unsigned long long)s->quiet_max_ns);
 }
 
 /* What is wrong with the request itself is usage, everything else the environment. */

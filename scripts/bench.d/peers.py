@@ -84,6 +84,7 @@ class Cell:
 
 
 CELLS = {
+    "quiet": Cell("100 frames/s", "vcan0 --profile flood --rate 100", seconds=15, rate=100),
     "vehicle": Cell("one 500 kbit/s bus at 40 %", "vcan0 --profile vehicle --load 40", seconds=8, rate=1400),
     "rate8000": Cell("8,000 frames/s", "vcan0 --profile flood --rate 8000", seconds=5, rate=8000),
     "rate20000": Cell("20,000 frames/s", "vcan0 --profile flood --rate 20000", seconds=5, rate=20000),
@@ -251,6 +252,7 @@ def run(args, cell, peer):
         watch.send_signal(signal.SIGINT)
     life_s = end(proc)
     stored, known = peer.stored(directory, text_of(os.path.join(directory, "out.txt")), text_of(proc.err_path))
+    quiet = peer.quiet(text_of(os.path.join(directory, "out.txt"))) if cell.what == CELLS["quiet"].what else {}
     all_sent = sent + warm
     result = {"sent": all_sent, "sent_device": tx_packets(cell) - tx_before, "rate": round(rate, 1),
               "nominal": cell.rate, "stored": stored, "lost": all_sent - stored, "lost_known": known,
@@ -262,6 +264,7 @@ def run(args, cell, peer):
         result["bytes"] = formats.bytes_of(directory) / max(stored, 1)
     if watch:
         result.update(latency_of(watch, end_ns))
+    result.update(quiet)
     return result
 
 
@@ -293,6 +296,7 @@ def told(line):
     if "error" in line:
         return line["error"]
     latency = f" p50 {line['latency_p50_ms']:.1f} p99 {line['latency_p99_ms']:.1f} ms" if "latency_p50_ms" in line else ""
+    latency += f" stamp to slab p50 {line['slab_p50_us']:.0f} p99 {line['slab_p99_us']:.0f} us" if "slab_p50_us" in line else ""
     return (f"sent {line['sent']:8} lost {line['lost']:8} known {line['lost_known']} cpu {line['cpu_us']:7.2f} us "
             f"switches {line['switches']:.3f} rss {line['rss_peak_bytes'] / 2**20:.1f} MiB" + latency)
 

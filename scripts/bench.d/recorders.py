@@ -29,6 +29,10 @@ class Peer:
         """(frames stored, frames that it says it lost or None when it says nothing)"""
         raise NotImplementedError
 
+    def quiet(self, out):
+        """What it says itself of how long a frame of a quiet bus takes from the kernel's stamp into its memory."""
+        return {}
+
     def frames(self, directory):
         """[(offset behind it, time in ns)]"""
         return []
@@ -47,6 +51,10 @@ class Canp(Peer):
     def stored(self, directory, out, err):
         info = formats.canp_info(self.args.canp, os.path.join(directory, "rec"))
         return info["frames"], info["lost"]
+
+    def quiet(self, out):
+        said = json.loads(out)["quiet"]
+        return {f"slab_{key}_us": said[f"{key}_ns"] / 1000 for key in ("p50", "p99", "max")}
 
 
 class CanpPack(Canp):

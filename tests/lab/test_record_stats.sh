@@ -21,6 +21,17 @@ assert last["monitor"]["memory"]["slabs"]["current_bytes"] > 1 << 20, last
 assert [line["monitor"]["number"] for line in lines] == list(range(1, len(lines) + 1)), lines
 END
 
+# On a quiet bus each frame is taken when it comes, and how soon is said; a busy one is harvested on a pace.
+start_record -o "$work/quiet" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+"$canp" gen vcan0 -n 100 --rate 50 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
+end_record
+check "how soon frames of a quiet bus are taken" python3 - "$work/out" <<'END'
+import json, sys
+quiet = json.load(open(sys.argv[1]))["quiet"]
+print(quiet)
+assert 1 <= quiet["harvests"] <= 100 and 0 < quiet["p50_ns"] <= quiet["p99_ns"] <= quiet["max_ns"], quiet
+END
+
 # count_mallocs DIR OPTION...: records 60,000 frames under the counting malloc; sets $mallocs.
 count_mallocs() {
     local dir=$1

@@ -112,6 +112,12 @@ struct canp_recorder_stats {
     uint64_t bytes;       /* committed to segment files */
     uint64_t blocks;
     uint64_t harvests;       /* rounds of the capture thread */
+    /* On a quiet bus, where frames are waited for: from the kernel's stamp until the frame lies in its slab,
+     * of each harvest's oldest frame. At most 19 % too high. */
+    uint64_t quiet_harvests;
+    uint64_t quiet_p50_ns;
+    uint64_t quiet_p99_ns;
+    uint64_t quiet_max_ns;
     uint64_t slabs_full_max; /* most slabs that ever waited for the disk */
     uint64_t slab_stalls;    /* times that no slab was free */
     unsigned slab_count;

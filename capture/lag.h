@@ -1,0 +1,27 @@
+/*
+ * How long frames of a quiet bus take from the kernel's stamp into a slab: a histogram of four steps per
+ * doubling, so that a quantile is at most 19 % too high. The capture thread notes, anybody reads; bounded, no
+ * allocation.
+ */
+#ifndef CANP_CAPTURE_LAG_H
+#define CANP_CAPTURE_LAG_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#define LAG_STEPS   4U
+#define LAG_BUCKETS (40U * LAG_STEPS) /* up to 18 minutes; what takes longer counts there */
+
+struct lag {
+    _Atomic uint64_t counts[LAG_BUCKETS];
+    _Atomic uint64_t max_ns;
+};
+
+void lag_note(struct lag *lag, uint64_t ns);
+
+uint64_t lag_count(const struct lag *lag);
+
+/* The upper end of the step in which this share (permille) of all is reached; 0 = nothing was noted. */
+uint64_t lag_quantile_ns(const struct lag *lag, unsigned permille);
+
+#endif
