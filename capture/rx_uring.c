@@ -15,7 +15,7 @@
 #include <sys/mman.h>
 
 #include "intake.h"
-#include "rx_uring.h"
+#include "rx_run.h"
 
 /* user_data of a request: the channel, or one of these. */
 enum { TOKEN_STOP = 256, TOKEN_WATCH = 257 };
@@ -36,8 +36,8 @@ static void unmap(void *p, size_t bytes)
 
 static void put_back(struct group *g, uint32_t id)
 {
-    io_uring_buf_ring_add(g->ring, g->buffers + (size_t)id * g->buffer_bytes, g->buffer_bytes,
-                          (unsigned short)id, (int)g->mask, g->returned++);
+    group_put(g, group_tail(g), id);
+    g->returned++;
 }
 
 static void show_returned(struct group *g)
@@ -249,18 +249,19 @@ static void take_cqe(struct canp_recorder *rec, const struct io_uring_cqe *cqe)
 
 static unsigned take_cqes(struct canp_recorder *rec)
 {
-    struct rx *rx = rec->rx;
-    struct io_uring_cqe *cqe;
-    unsigned head, n = 0;
-    io_uring_for_each_cqe(&rx->uring, head, cqe)
-    {
-        take_cqe(rec, cqe);
-        n++;
+    struct io_uring_cq *cq = &rec->rx->uring.cq;
+    unsigned begin = *cq->khead, head = begin, tail = io_uring_smp_load_acquire(cq->ktail);
+    while (head != tail) { /* bounded by the queue's size */
+        const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
+        unsigned n = rx_run_is_usual(cqe) ? rx_run_take(rec, head, tail) : 0;
+        if (n == 0)
+            take_cqe(rec, cqe);
+        head += n ? n : 1;
     }
-    io_uring_cq_advance(&rx->uring, n);
+    io_uring_cq_advance(&rec->rx->uring, head - begin);
     for (int i = 0; i < GROUP_COUNT; i++)
-        show_returned(&rx->groups[i]);
-    return n;
+        show_returned(&rec->rx->groups[i]);
+    return head - begin;
 }
 
 static void rearm(struct canp_recorder *rec)

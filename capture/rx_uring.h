@@ -25,7 +25,7 @@ _Static_assert(FRAME_BUFFERS + XL_BUFFERS + CANP_RECORDER_IFACES_MAX + 2 <= CQ_E
 _Static_assert(CANP_RECORDER_IFACES_MAX + 2 <= SQ_ENTRIES, "all requests fit the SQ");
 
 struct group {
-    struct io_uring_buf_ring *ring; /* NULL: not used */
+    struct io_uring_buf_ring *ring; /* zeroed before the buffers are put into it; NULL: not used */
     uint8_t *buffers;
     uint32_t buffer_bytes;
     uint32_t count;
@@ -43,5 +43,23 @@ struct rx {
     bool rearm_any;
     unsigned odd_errors;
 };
+
+/* Where the next buffer goes that is put back. */
+static inline unsigned group_tail(const struct group *g)
+{
+    return g->ring->tail + (unsigned)g->returned;
+}
+
+/* Puts a buffer back at this place of the ring. What stands there of an earlier round is mostly the same: the
+ * kernel takes buffers in turn, and does not write to the ring. */
+static inline void group_put(struct group *g, unsigned tail, uint32_t id)
+{
+    struct io_uring_buf *place = &g->ring->bufs[tail & g->mask];
+    if (__builtin_expect(place->bid == id && place->len == g->buffer_bytes, 1))
+        return; /* the length is 0 until the first time */
+    place->addr = (uint64_t)(uintptr_t)(g->buffers + (size_t)id * g->buffer_bytes);
+    place->len = g->buffer_bytes;
+    place->bid = (uint16_t)id;
+}
 
 #endif
