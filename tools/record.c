@@ -13,6 +13,7 @@
 
 #include "commands.h"
 #include "opts.h"
+#include "record_live.h"
 #include "record_stats.h"
 #include "text.h"
 
@@ -163,7 +164,10 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     catch_signals();
     if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
         fprintf(stderr, "canp record: no statistics: %s\n", canp_strerror(r));
+    if ((r = record_live_start(running, opts->dir)) < 0)
+        fprintf(stderr, "canp record: `canp top` will not show the slabs: %s\n", canp_strerror(r));
     r = canp_recorder_run(running, &why);
+    record_live_stop();
     record_stats_stop();
     struct canp_recorder_stats stats;
     canp_recorder_stats(running, &stats);

@@ -14,7 +14,7 @@
 #include "opts.h"
 #include "stop.h"
 #include "text.h"
-#include "top_screen.h"
+#include "top_recorders.h"
 
 #define FEED_MAX   200000 /* records of a recording between two looks at the keyboard */
 #define REFRESH_NS 1000000000
@@ -29,6 +29,8 @@ struct source {
     double bytes_per_s;
     uint64_t segments;
     int64_t refreshed_ns; /* the interfaces */
+    const char *dir;      /* of a recording */
+    struct top_recorders recorders;
 };
 
 static struct top_stats stats;
@@ -161,6 +163,7 @@ static void loop(struct source *src, struct top_view *view, int interval_ms)
         if (src->caught_up)
             look_at_files(src);
         describe(src, view);
+        top_recorders_look(&src->recorders, src->dir, &stats, now_ns(CLOCK_MONOTONIC), view);
         if (!view->paused)
             top_screen_draw(&stats, view);
         goes_on = take_key(top_screen_key(src->reader && !src->caught_up ? 1 : interval_ms), view);
@@ -178,6 +181,7 @@ static bool is_recording(const char *text)
 static int open_recording(struct source *src, const char *path)
 {
     struct canp_why why;
+    src->dir = path;
     int r = canp_reader_open(path, &src->reader, &why);
     if (r == 0 && (r = canp_cursor_open(src->reader, NULL, &src->cursor)) < 0)
         canp_fail(&why, r, "%s: %s", path, canp_strerror(r));
@@ -237,6 +241,8 @@ int canp_cmd_top(int argc, char **argv)
         "Live view of CAN interfaces, or of a recording, also while it grows.", options,
         "Above: each interface's rate, bus load in % of its bit rate, frames, losses by layer, error "
         "counters.\n"
+        "A line for each recorder on this machine that records what is shown: slabs that wait for the disk,\n"
+        "bytes stored each second.\n"
         "Below: the IDs with count, period, jitter and last data. Rates are those of the last 10 looks.\n"
         "Keys: q quits; c i p j l sort by count, id, period, jitter, last seen; arrows and page keys "
         "scroll;\n"

@@ -208,6 +208,8 @@ void top_screen_draw(struct top_stats *s, struct top_view *view)
          s->id_count, seconds, sorts[view->sort], view->paused ? "   PAUSED" : "");
     if (view->status[0])
         line(A_NORMAL, "%s", view->status);
+    for (unsigned i = 0; i < TOP_RECORDERS_MAX && view->recorders[i][0]; i++)
+        line(A_NORMAL, "%s", view->recorders[i]);
     draw_ifaces(s);
     draw_ids(s, view);
     row = LINES - 1;

@@ -4,10 +4,13 @@
 
 #include "top_stats.h"
 
+#define TOP_RECORDERS_MAX 4
+
 /* What is shown beside the numbers. */
 struct top_view {
-    const char *source; /* "vcan0 can0", or the recording's path */
-    char status[96];    /* one line on where it comes from; empty: none */
+    const char *source;                     /* "vcan0 can0", or the recording's path */
+    char status[96];                        /* one line on where it comes from; empty: none */
+    char recorders[TOP_RECORDERS_MAX][160]; /* a line on each that records what is shown; empty: none */
     enum top_sort sort;
     unsigned scroll; /* IDs left out at the top */
     bool paused;

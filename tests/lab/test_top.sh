@@ -77,12 +77,20 @@ start_record -o "$work/r" $iface || not_ok "record starts" "$(cat "$work/err")"
 traffic $iface
 start "$work/r"
 expect "a recording while it grows" '^growing: .* in 1 segment'
+expect "its recorder" '^recorder [0-9]+: slabs [0-9]+ of [0-9]+ full .most [0-9]+., spills [0-9.]+ k?B/s, 0 lost$'
 expect "its interface" "^$iface +(active|up) +[1-9][0-9]*\.[0-9] "
 end_traffic
 end_record
 expect "its end" '^complete: '
 mux send-keys -t t q
 expect "q ends it, too" '^ended with 0'
+mux kill-session -t t
+start_record -o "$work/r2" $iface || not_ok "record starts" "$(cat "$work/err")"
+start $iface
+expect "an interface, and who records it" '^recorder [0-9]+: slabs [0-9]+ of [0-9]+ full'
+end_record
+mux send-keys -t t q
+expect "q ends it once more" '^ended with 0'
 mux kill-server
 [ $iface = vcan0 ] || { "$canp" link can0 down && "$canp" link can1 down; } >/dev/null
 "$canp" top nope0 2>"$work/err"

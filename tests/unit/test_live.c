@@ -1,0 +1,92 @@
+/* What a running recorder tells of itself, and the line that `canp top` makes of it. */
+#include <criterion/criterion.h>
+#include <unistd.h>
+
+#include "fake_recorder.h"
+#include "live.h"
+#include "record_live.h"
+#include "top_recorders.h"
+
+#define T0 INT64_C(1700000000000000000)
+
+static char dir[64];
+static struct canp_recorder *rec;
+
+static void begin(void)
+{
+    strcpy(dir, "/tmp/canp-live-XXXXXX");
+    cr_assert_not_null(mkdtemp(dir));
+    rec = fake_open(&(struct fake_opts){.chan_count = 2, .slab_count = 4, .slab_bytes = 4096});
+    strcpy(rec->chans[0].first_name, "vcan0");
+    strcpy(rec->chans[1].first_name, "can10");
+    atomic_store(&rec->io, "fake");
+    cr_assert_eq(record_live_start(rec, dir), 0);
+}
+
+static void end(void)
+{
+    record_live_stop();
+    fake_close(rec);
+    rmdir(dir);
+}
+
+static void fill_slabs(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        fake_receive_number(rec, 0, T0 + i, 0, i);
+        intake_commit(rec);
+    }
+    atomic_store(&rec->chans[0].frames_seen, rec->chans[0].taken);
+}
+
+Test(live, nobody_records_there)
+{
+    struct live_state state;
+    cr_assert_eq(live_ask("/tmp", &state), -ECONNREFUSED);
+    cr_assert_eq(live_ask("/nowhere/at/all", &state), -ENOENT);
+}
+
+Test(live, tells_its_counters)
+{
+    struct live_state state, all[64];
+    begin();
+    fill_slabs(3);
+    for (unsigned i = 0; i < 100; i++) /* more than wait in line */
+        cr_assert_eq(live_ask(dir, &state), 0);
+    cr_assert(state.slabs_full == 3 && state.slab_count == 4 && state.slabs_full_max == 3);
+    cr_assert(state.pid == (uint32_t)getpid() && state.frames == 3 && state.lost == 0);
+    cr_assert(live_has_iface(&state, "vcan0") && live_has_iface(&state, "can10"));
+    cr_assert(!live_has_iface(&state, "can1") && !live_has_iface(&state, "can") &&
+              !live_has_iface(&state, "an10"));
+    unsigned found = live_ask_all(all, 64), mine = 0;
+    for (unsigned i = 0; i < found; i++)
+        mine += all[i].pid == state.pid;
+    cr_assert_eq(mine, 1);
+    end();
+    cr_assert_eq(live_ask(dir, &state), -ENOENT);
+}
+
+Test(live, top_has_a_line_of_it)
+{
+    static struct top_stats stats;
+    static struct top_recorders by_dir, by_iface, of_others;
+    struct top_view view = {.source = ""};
+    begin();
+    fill_slabs(2);
+    top_init(&stats);
+    top_recorders_look(&by_dir, dir, &stats, 1, &view);
+    cr_assert(strstr(view.recorders[0], "slabs 2 of 4 full (most 2), spills ") && !view.recorders[1][0], "%s",
+              view.recorders[0]);
+    atomic_store(&rec->chans[0].lost_socket, 1234);
+    top_recorders_look(&by_dir, dir, &stats, 1000, &view);
+    cr_assert_null(strstr(view.recorders[0], "1,234"), "a second has not passed");
+    top_recorders_look(&by_dir, dir, &stats, 2000000000, &view);
+    cr_assert_not_null(strstr(view.recorders[0], "1,234 lost"), "%s", view.recorders[0]);
+    top_name(&stats, 0, "nope0", 0, 0);
+    top_recorders_look(&of_others, NULL, &stats, 1, &view);
+    cr_assert_eq(view.recorders[0][0], '\0');
+    top_name(&stats, 1, "can10", 0, 0);
+    top_recorders_look(&by_iface, NULL, &stats, 1, &view);
+    cr_assert_not_null(strstr(view.recorders[0], "slabs 2 of 4"), "%s", view.recorders[0]);
+    end();
+}

@@ -1,0 +1,48 @@
+/*
+ * What a running `canp record` tells others on this machine of itself: how full its slabs are, what it has
+ * stored and lost. Asked by an abstract Unix socket named after the recording's directory (device and inode),
+ * so nothing is left behind, whatever becomes of the recorder, and the answer comes also while its disk
+ * stalls. Anybody may ask: the answer is a few counters.
+ */
+#ifndef CANP_TOOLS_LIVE_H
+#define CANP_TOOLS_LIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+#define LIVE_MAGIC        0x56494C43U /* "CLIV" */
+#define LIVE_IFACES_BYTES 192U
+#define LIVE_WAIT_MS      100 /* for an answer: a recorder that stands still gives none */
+
+/* One message. Later versions may be longer: `bytes` says what there is. */
+struct live_state {
+    uint32_t magic;
+    uint32_t bytes;
+    uint32_t pid;
+    uint32_t slabs_full; /* wait for the disk */
+    uint32_t slab_count;
+    uint32_t zero;
+    uint64_t slabs_full_max;
+    uint64_t slab_stalls; /* times that no slab was free */
+    uint64_t duration_ns;
+    uint64_t frames;
+    uint64_t lost;
+    uint64_t stored_bytes;          /* committed to segment files */
+    char ifaces[LIVE_IFACES_BYTES]; /* names with a blank behind each, as many as fit, zero-terminated */
+};
+
+/* The socket's address for this directory: its length, or a negative errno. */
+int live_address(const char *dir, struct sockaddr_un *out);
+
+/* Asks the recorder that records into this directory. 0, -ECONNREFUSED (there is none), or another negative
+ * errno. */
+int live_ask(const char *dir, struct live_state *out);
+
+/* Asks all recorders of this machine: fills at most `count`, returns how many. */
+unsigned live_ask_all(struct live_state *out, unsigned count);
+
+/* Does the recorder record this interface? */
+bool live_has_iface(const struct live_state *state, const char *name);
+
+#endif

@@ -1,0 +1,13 @@
+/* Answers who asks how the recording goes (live.h), by a thread of its own. */
+#ifndef CANP_TOOLS_RECORD_LIVE_H
+#define CANP_TOOLS_RECORD_LIVE_H
+
+#include <canp/recorder.h>
+
+/* From an opened recorder that records into this directory to record_live_stop(). 0, or a negative errno.
+ * Main thread, once at a time. */
+int record_live_start(const struct canp_recorder *rec, const char *dir);
+/* Ends the thread; fine if there is none. */
+void record_live_stop(void);
+
+#endif
