@@ -111,7 +111,7 @@ struct canp_recorder_stats {
     uint64_t removed;     /* of these, by keep_segments, keep_bytes or for want of room */
     uint64_t bytes;       /* committed to segment files */
     uint64_t blocks;
-    uint64_t harvests;       /* rounds of the capture thread */
+    uint64_t harvests; /* rounds of the capture thread */
     /* On a quiet bus, where frames are waited for: from the kernel's stamp until the frame lies in its slab,
      * of each harvest's oldest frame. At most 19 % too high. */
     uint64_t quiet_harvests;
