@@ -119,20 +119,24 @@ static void carry_over(struct listing *l, const struct listing *old)
     }
 }
 
-/* Which recording it is, by the first segment that can be read. */
-static bool read_recording(const struct listing *l, int dir_fd, uint8_t out[16])
+bool listing_recording(const struct listing *l, int dir_fd, uint8_t out[16])
 {
-    for (size_t i = 0; i < l->count; i++) {
+    uint8_t before[16];
+    bool found = false, agreed = false;
+    for (size_t i = 0; i < l->count && !agreed; i++) {
         struct segin segment;
         char name[SEG_NAME_BYTES];
         seg_name(name, l->segments[i].entry.number);
         if (segin_open(&segment, dir_fd, name) < 0)
             continue;
-        memcpy(out, segment.header.recording, sizeof(segment.header.recording));
+        agreed = found && memcmp(before, segment.header.recording, sizeof(before)) == 0;
+        memcpy(before, segment.header.recording, sizeof(before));
+        if (!found || agreed)
+            memcpy(out, before, sizeof(before));
+        found = true;
         segin_close(&segment);
-        return true;
     }
-    return false;
+    return found;
 }
 
 static void know_by_catalogue(struct listing *l, int dir_fd)
@@ -141,7 +145,7 @@ static void know_by_catalogue(struct listing *l, int dir_fd)
     uint8_t recording[16];
     if (catalogue_read(dir_fd, &c) < 0) /* no memory: it goes without, too */
         return;
-    bool ours = c.count && read_recording(l, dir_fd, recording) &&
+    bool ours = c.count && listing_recording(l, dir_fd, recording) &&
                 memcmp(recording, c.recording, sizeof(recording)) == 0;
     for (size_t i = 0; ours && i < l->count; i++) {
         struct catalogue_entry identity;
@@ -230,7 +234,7 @@ static bool learn_one(struct listed *s, int dir_fd)
 static void write_catalogue(const struct listing *l, int dir_fd)
 {
     struct catalogue c = {.entries = malloc(l->count * sizeof(*c.entries))};
-    bool ours = c.entries && read_recording(l, dir_fd, c.recording);
+    bool ours = c.entries && listing_recording(l, dir_fd, c.recording);
     for (size_t i = 0; ours && i < l->count; i++) {
         if (l->segments[i].known)
             c.entries[c.count++] = l->segments[i].entry;

@@ -42,6 +42,11 @@ void listing_free(struct listing *l);
  */
 void listing_learn(struct listing *l, int dir_fd, bool always);
 
+/* Which recording it is: what the headers of two segments, one behind the other, agree on, else what that of
+ * the first one says. So a segment that was put here from elsewhere does not decide it. False when none can
+ * be read. */
+bool listing_recording(const struct listing *l, int dir_fd, uint8_t out[16]);
+
 /* For who has written segments: writes the directory's catalogue anew if it misses any. */
 void listing_update_catalogue(int dir_fd);
 

@@ -43,6 +43,12 @@ uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number)
     return found;
 }
 
+/* A segment that was put here from elsewhere has other channels, and other times. */
+static bool is_foreign(const struct canp_reader *reader, const struct seg_header *h)
+{
+    return reader->identity_known && memcmp(h->recording, reader->identity, sizeof(h->recording)) != 0;
+}
+
 int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out)
 {
     char name[SEG_NAME_BYTES];
@@ -50,6 +56,10 @@ int recording_open_segment(struct canp_reader *reader, uint64_t number, struct s
     int r = reader->file_path ? segin_open(out, AT_FDCWD, reader->file_path)
                               : segin_open(out, reader->dir_fd, name);
     out->maps = reader->maps;
+    if (r == 0 && !reader->file_path && is_foreign(reader, &out->header)) {
+        segin_close(out);
+        return -CANP_E_FOREIGN;
+    }
     return r;
 }
 
@@ -128,6 +138,8 @@ static int list_anew(struct canp_reader *reader)
         return 0;
     pthread_mutex_lock(&reader->lock);
     int r = listing_read(&reader->list, reader->dir_fd);
+    if (!reader->identity_known)
+        reader->identity_known = listing_recording(&reader->list, reader->dir_fd, reader->identity);
     pthread_mutex_unlock(&reader->lock);
     return r;
 }
@@ -309,9 +321,14 @@ const struct canp_iface *canp_reader_iface(const struct canp_reader *reader, uin
 
 int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out, unsigned count)
 {
-    for (unsigned i = 0; i < count && i < reader->iface_count; i++)
+    unsigned there = reader->iface_count;
+    for (unsigned i = there; i < CHANNELS_MAX; i++) {
+        if (reader->ifaces[i].frames || reader->ifaces[i].lost) /* the record with its name may be damaged */
+            there = i + 1;
+    }
+    for (unsigned i = 0; i < count && i < there; i++)
         out[i] = reader->ifaces[i];
-    return (int)reader->iface_count;
+    return (int)there;
 }
 
 void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_stats *out)

@@ -26,6 +26,8 @@ struct canp_reader {
     int dir_fd;      /* AT_FDCWD for a single file */
     char *file_path; /* of a single file, else NULL */
     struct listing list;
+    uint8_t identity[16];        /* of the recording, as its segments' headers have it */
+    _Atomic bool identity_known; /* set once identity is whole, which then stays */
     _Atomic unsigned iface_count;
     _Atomic bool iface_known[CHANNELS_MAX]; /* set once ifaces[channel].iface is whole, which then stays */
     struct canp_iface_info ifaces[CHANNELS_MAX];

@@ -129,8 +129,9 @@ static uint64_t file_bytes_max(uint64_t rows_bytes, uint64_t blocks, uint32_t co
     return (bytes + 8191) & ~UINT64_C(4095);
 }
 
-static int write_beside(struct repack *r, int dir_fd, const struct segin *s, struct canp_cursor *c,
-                        struct segout **out)
+/* Beside the file of that number: its header may say another one, which is another file's name. */
+static int write_beside(struct repack *r, int dir_fd, uint64_t number, const struct segin *s,
+                        struct canp_cursor *c, struct segout **out)
 {
     struct segout_identity identity = {.created_realtime_ns = s->header.created_realtime_ns,
                                        .created_monotonic_ns = s->header.created_monotonic_ns};
@@ -151,7 +152,7 @@ static int write_beside(struct repack *r, int dir_fd, const struct segin *s, str
     uint64_t blocks = s->seal.blocks < blocks_max ? s->seal.blocks : blocks_max;
     uint64_t size = file_bytes_max(rows_bytes, rows_bytes / r->block_bytes + blocks + 64,
                                    block_counts_bytes(s->seal.channel_mask));
-    error = segout_create(dir_fd, s->header.number, size, size, &identity, out);
+    error = segout_create(dir_fd, number, size, size, &identity, out);
     if (error < 0)
         return error;
     gather_begin(r);
@@ -194,7 +195,7 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
     struct segout *out = NULL;
     error = canp_cursor_open(reader, NULL, &c);
     if (error == 0) {
-        error = write_beside(r, dir_fd, &s, c, &out);
+        error = write_beside(r, dir_fd, number, &s, c, &out);
         if (error == 0)
             error = swap_in(r, dir_fd, &s, out, c->damaged);
         canp_cursor_close(c);

@@ -28,8 +28,8 @@ struct canp_info {
     uint64_t frames;
     uint64_t records; /* frames and events */
     uint64_t lost;    /* frames accounted as lost by gap records */
-    int64_t first_ns; /* lowest time of any record; 0 when empty */
-    int64_t last_ns;  /* highest */
+    int64_t first_ns; /* lowest time of any frame; 0 when there is none */
+    int64_t last_ns;  /* highest; may be more than an int64_t beyond the lowest: logs hold any time */
     uint64_t segments;
     uint64_t blocks;
     uint64_t bytes;        /* of the segment files' used parts */
@@ -49,7 +49,8 @@ struct canp_iface_info {
 /*
  * Opens a directory of segments or one segment file. Owned: *out, freed by canp_reader_close().
  * Errors: -ENOENT, -EACCES, -CANP_E_EMPTY (no segment in it), -CANP_E_FORMAT (foreign file),
- * -CANP_E_VERSION; `why` names the path.
+ * -CANP_E_VERSION; `why` names the path. It opens when one segment can be read; to a cursor the others are
+ * damage, also those that another recording's are (-CANP_E_FOREIGN).
  */
 CANP_API int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why);
 
@@ -61,6 +62,7 @@ struct canp_reader_opts {
 /* The same; opts may be NULL. */
 CANP_API int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
                                    struct canp_reader **out, struct canp_why *why);
+/* NULL is allowed. Cursors, merges and shared buffers of it must be closed or released before. */
 CANP_API void canp_reader_close(struct canp_reader *reader);
 
 /* Looks for what was written since: new blocks, new segments. Returns 1 when there is more than before, else
@@ -96,7 +98,8 @@ CANP_API int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
 CANP_API int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out);
 
 /* Per interface, in channel order, as canp_reader_info() counted; fills at most `count` and returns how many
- * there are. No other thread may call canp_reader_info() meanwhile. */
+ * there are, up to the last channel that has a name or frames (a name may be damaged: it is empty then). No
+ * other thread may call canp_reader_info() meanwhile. */
 CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out,
                                     unsigned count);
 
@@ -147,7 +150,7 @@ static inline void canp_cursor_opts_add_channel(struct canp_cursor_opts *opts, u
 /* Owned: *out, freed by canp_cursor_close(). The reader must outlive it. opts may be NULL. */
 CANP_API int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *opts,
                               struct canp_cursor **out);
-CANP_API void canp_cursor_close(struct canp_cursor *cursor);
+CANP_API void canp_cursor_close(struct canp_cursor *cursor); /* NULL is allowed */
 
 /*
  * Goes to a point in time: what is read next is the first record in recorded order that is not before time_ns

@@ -19,7 +19,8 @@ CANP_BEGIN_DECLS
     X(CANP_E_SYNTAX, 4206, "cannot be parsed")                                                               \
     X(CANP_E_LOST, 4207, "the mapping of the file broke under the reader (truncated or unreadable)")         \
     X(CANP_E_TOO_MANY, 4208, "a stated limit is exceeded")                                                   \
-    X(CANP_E_POISONED, 4209, "an earlier write error made this segment unusable")
+    X(CANP_E_POISONED, 4209, "an earlier write error made this segment unusable")                            \
+    X(CANP_E_FOREIGN, 4210, "a segment of another recording")
 
 #define CANP_ERROR_ENUM(name, value, text) name = value,
 enum canp_error { CANP_ERRORS(CANP_ERROR_ENUM) CANP_ERROR_END_ };
