@@ -211,7 +211,9 @@ static int count_segment(struct tally *t, uint64_t number)
         return 0;
     }
     t->info.live = !s.sealed;
-    if (segin_index(&s, &index) && index_agrees(&s, &index))
+    bool named = recording_knows_channels(t->reader, s.seal.channel_mask);
+    if (named && /* else the blocks tell the names, too */
+        segin_index(&s, &index) && index_agrees(&s, &index))
         r = count_by_index(t, &s, &index);
     else
         r = count_by_blocks(t, number);

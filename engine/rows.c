@@ -248,6 +248,8 @@ int canp_rowbuf_put_record(struct canp_rowbuf *rb, const struct canp_record *rec
 {
     if (!canp_kind_is_frame(record->kind))
         return canp_rowbuf_put_event(rb, record->time_ns, record->channel, record->kind, record->event);
+    if (record->dir > CANP_DIR_OWN) /* it would reach into the tag's other bits */
+        return -EINVAL;
     uint16_t tag = canp_tag(record->channel, record->kind, record->dir);
     if (record->has_hw_time)
         tag |= CANP_TAG_HW_TIME;

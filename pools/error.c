@@ -1,6 +1,7 @@
 /* Texts of the error language (canp/error.h). Callable from any thread. */
 #include <canp/error.h>
 
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,10 +12,11 @@ const char *canp_strerror(int err)
 #define CANP_ERROR_CASE(name, value, text)                                                                   \
     case value:                                                                                              \
         return text;
-    switch (abs(err)) {
+    int code = err == INT_MIN ? 0 : abs(err);
+    switch (code) {
         CANP_ERRORS(CANP_ERROR_CASE)
     default: {
-        const char *text = strerrordesc_np(abs(err));
+        const char *text = strerrordesc_np(code);
         return text ? text : "unknown error";
     }
     }

@@ -32,7 +32,7 @@ struct canp_listener_iface {
  */
 CANP_API int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_listener **out,
                                 struct canp_why *why);
-CANP_API void canp_listener_close(struct canp_listener *listener);
+CANP_API void canp_listener_close(struct canp_listener *listener); /* NULL is allowed */
 
 /*
  * Hands out what has come since the last call, interface by interface; does not wait. The record's channel is

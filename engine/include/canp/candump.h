@@ -89,7 +89,7 @@ struct canp_candump_reader;
 
 /* Reads from fd (borrowed; a pipe is fine) from where it stands. Owned: *out. 0 or -ENOMEM. */
 CANP_API int canp_candump_open(int fd, struct canp_candump_reader **out);
-CANP_API void canp_candump_close(struct canp_candump_reader *reader);
+CANP_API void canp_candump_close(struct canp_candump_reader *reader); /* NULL is allowed; fd stays open */
 
 /*
  * The next record: 1, 0 at the end, or a negative errno of read(2). Unreadable lines are counted and skipped;

@@ -28,7 +28,7 @@ struct canp_merge;
  */
 CANP_API int canp_merge_open(struct canp_reader *const *readers, unsigned count,
                              const struct canp_cursor_opts *opts, struct canp_merge **out);
-CANP_API void canp_merge_close(struct canp_merge *merge);
+CANP_API void canp_merge_close(struct canp_merge *merge); /* NULL is allowed */
 
 /*
  * The next record by time (0 at the end of what was there when it was reached): 1, *out, and in *from (may be

@@ -53,7 +53,7 @@ struct canp_vehicle_opts {
 
 /* Owned: *out. 0, -EINVAL (negative or absurd rate or load), -ENOMEM. */
 CANP_API int canp_vehicle_open(const struct canp_vehicle_opts *opts, struct canp_vehicle **out);
-CANP_API void canp_vehicle_close(struct canp_vehicle *v);
+CANP_API void canp_vehicle_close(struct canp_vehicle *v); /* NULL is allowed */
 
 /*
  * The next frame, in the order of time; there is always one. Returns its kind (CANP_KIND_CAN or _FD). All of
