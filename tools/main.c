@@ -1,7 +1,11 @@
 /* canp: finds the sub-command and hands over. Everything a command says about itself is in its own file. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
+#include <canp/error.h>
 #include <canp/mapped.h>
 
 #include "commands.h"
@@ -35,7 +39,34 @@ static int run_command(int argc, char **argv)
     return CANP_EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* A closed standard stream's number would be given to the next file that is opened, and what is printed would
+ * land in a recording. So something stands there whose use fails as that of a closed one does. */
+static int fill_standard_streams(void)
+{
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            return -EBADF;
+    }
+    return 0;
+}
+
+/* Results that could not be written are an error; a pipe whose reader has seen enough is none. */
+static int finish(int status)
+{
+    int error = fflush(stdout) < 0 ? errno : 0;
+    if ((!error && !ferror(stdout)) || error == EPIPE)
+        return status;
+    fprintf(stderr, "canp: the output cannot be written: %s\n",
+            error ? canp_strerror(error) : "it is incomplete");
+    return CANP_EXIT_ENVIRONMENT;
+}
+
+static int run(int argc, char **argv)
 {
     if (argc < 2) {
         print_help(stderr);
@@ -45,12 +76,11 @@ int main(int argc, char **argv)
         puts("canp " CANP_VERSION);
         return CANP_EXIT_DONE;
     }
-    int help = strcmp(argv[1], "help") == 0;
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc == 2)) {
+    if (is_help(argv[1]) && (argc == 2 || is_help(argv[2]))) {
         print_help(stdout);
         return CANP_EXIT_DONE;
     }
-    if (help) {
+    if (is_help(argv[1])) {
         char help_option[] = "--help";
         char *help_argv[] = {argv[2], help_option, NULL};
         return run_command(2, help_argv);
@@ -58,4 +88,9 @@ int main(int argc, char **argv)
     /* A file that is cut while it is read becomes an error, not the end of the process. */
     canp_sigbus_guard_install();
     return run_command(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+    return fill_standard_streams() < 0 ? CANP_EXIT_ENVIRONMENT : finish(run(argc, argv));
 }
