@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 struct text {
     char *at;
     char *end;
@@ -36,11 +38,13 @@ static void put_bytes(struct text *t, const uint8_t *data, unsigned bytes, const
     }
 }
 
-static void put_time(struct text *t, int64_t ns)
+/* Seconds, of at least so many digits, and a fraction of 9 or 6 digits. */
+static void put_time(struct text *t, int64_t ns, int seconds_digits, int fraction_digits)
 {
     uint64_t magnitude = ns < 0 ? 0 - (uint64_t)ns : (uint64_t)ns;
-    put(t, "%s%llu.%09llu", ns < 0 ? "-" : "", (unsigned long long)(magnitude / 1000000000U),
-        (unsigned long long)(magnitude % 1000000000U));
+    put(t, "%s%0*llu.%0*llu", ns < 0 ? "-" : "", seconds_digits,
+        (unsigned long long)(magnitude / 1000000000U), fraction_digits,
+        (unsigned long long)(magnitude % 1000000000U / (fraction_digits == 6 ? 1000 : 1)));
 }
 
 static const char *kind_name(uint8_t kind)
@@ -124,7 +128,7 @@ static void put_screen_frame(struct text *t, const struct canp_record *r)
     if (v.remote)
         put(t, " remote request");
     if (v.error)
-        put(t, "%*s", (int)(3 * (8 - v.len) + 13), "ERRORFRAME");
+        put(t, "%*s", v.len < 8 ? (int)(3 * (8 - v.len) + 13) : 13, "ERRORFRAME");
 }
 
 /* As `candump -t a`. */
@@ -133,10 +137,9 @@ static size_t write_screen(const struct canp_record *r, const char *iface, unsig
     struct text t = {out, out + DUMP_LINE_BYTES};
     if (!canp_kind_is_frame(r->kind))
         return write_log(r, iface, style, out);
-    put(&t, style & CANP_CANDUMP_MICROS ? " (%010lld.%06lld)" : " (%010lld.%09lld)",
-        (long long)(r->time_ns / 1000000000),
-        (long long)(r->time_ns % 1000000000 / (style & CANP_CANDUMP_MICROS ? 1000 : 1)));
-    put(&t, "  %s", iface);
+    put(&t, " (");
+    put_time(&t, r->time_ns, 10, style & CANP_CANDUMP_MICROS ? 6 : 9);
+    put(&t, ")  %s", iface);
     if (style & CANP_CANDUMP_DIRECTION)
         put(&t, "  %s", r->dir == CANP_DIR_RX ? "RX -" : "TX -");
     put(&t, "  ");
@@ -150,14 +153,10 @@ static size_t write_screen(const struct canp_record *r, const char *iface, unsig
 static void put_json_text(struct text *t, const char *key, const char *value, size_t bytes)
 {
     put(t, ",\"%s\":\"", key);
-    for (size_t i = 0; i < bytes && value[i]; i++) {
-        unsigned char c = (unsigned char)value[i];
-        if (c == '"' || c == '\\')
-            put(t, "\\%c", c);
-        else if (c < 0x20)
-            put(t, "\\u%04x", c);
-        else
-            put(t, "%c", c);
+    char out[TEXT_JSON_CHAR_BYTES];
+    for (size_t i = 0; i < bytes && value[i];) {
+        i += text_json_char(value + i, bytes - i, out);
+        put(t, "%s", out);
     }
     put(t, "\"");
 }
@@ -228,14 +227,26 @@ static size_t write_json(const struct canp_record *r, const char *iface, unsigne
 
 static const char csv_header[] = "time,iface,kind,dir,id,extended,remote,error,brs,esi,len,data,lost,layer\n";
 
+/* A name with what separates columns in it stands in quotes (RFC 4180). */
+static void put_csv_text(struct text *t, const char *text)
+{
+    const char *quote = strpbrk(text, ",\"\r\n") ? "\"" : "";
+    put(t, "%s", quote);
+    for (; *text; text++)
+        put(t, "%s%c", *text == '"' ? "\"" : "", *text);
+    put(t, "%s", quote);
+}
+
 static size_t write_csv(const struct canp_record *r, const char *iface, unsigned style, char *out)
 {
     struct text t = {out, out + DUMP_LINE_BYTES};
     (void)style;
     if (!canp_kind_is_frame(r->kind) && r->kind != CANP_KIND_GAP)
         return 0;
-    put_time(&t, r->time_ns);
-    put(&t, ",%s,%s,", iface, kind_name(r->kind));
+    put_time(&t, r->time_ns, 1, 9);
+    put(&t, ",");
+    put_csv_text(&t, iface);
+    put(&t, ",%s,", kind_name(r->kind));
     if (r->kind == CANP_KIND_GAP) {
         put(&t, ",,,,,,,,,%llu,%s\n", (unsigned long long)r->gap->lost, layer_name(r->gap->layer));
         return (size_t)(t.at - out);

@@ -4,8 +4,8 @@
 
 #include <canp/candump.h>
 
-/* Room a format may use for one record. */
-#define DUMP_LINE_BYTES 8192
+/* Room a format may use for one record: a text of 2 KiB, each of its bytes six in JSON. */
+#define DUMP_LINE_BYTES 16384
 
 struct dump_format {
     const char *name;

@@ -23,15 +23,33 @@ struct summary {
     struct info_events events;
 };
 
-static double seconds(const struct canp_info *info)
+/* INT64_MAX when it is more: the clock of a log may be anything. */
+static int64_t duration_ns(const struct canp_info *info)
 {
-    return (double)(info->last_ns - info->first_ns) / 1e9;
+    int64_t ns;
+    return __builtin_sub_overflow(info->last_ns, info->first_ns, &ns) ? INT64_MAX : ns;
 }
 
-static void print_iface_json(const struct canp_iface_info *i)
+/* By its channel's number, as canp dump has it, where the recording has no name for it. */
+static const char *name_of(const struct summary *s, unsigned channel)
+{
+    static char unnamed[CANP_IFACE_NAME_BYTES];
+    if (s->ifaces[channel].iface.name[0])
+        return s->ifaces[channel].iface.name;
+    snprintf(unnamed, sizeof(unnamed), "if%u", channel);
+    return unnamed;
+}
+
+/* Channels are numbers: some may be of no interface. */
+static bool is_shown(const struct canp_iface_info *i)
+{
+    return i->iface.name[0] || i->frames || i->lost;
+}
+
+static void print_iface_json(const struct canp_iface_info *i, const char *name)
 {
     fputs("{\"name\":", stdout);
-    text_json_string(stdout, i->iface.name);
+    text_json_string(stdout, name);
     printf(",\"frames\":%llu,\"lost\":%llu,\"bitrate\":%u,\"dbitrate\":%u,\"mtu\":%u}",
            (unsigned long long)i->frames, (unsigned long long)i->lost, i->iface.bitrate, i->iface.dbitrate,
            i->iface.mtu);
@@ -44,7 +62,7 @@ static void print_json(const struct summary *s)
     text_json_string(stdout, s->path);
     printf(",\"frames\":%llu,\"lost\":%llu,\"first_ns\":%lld,\"last_ns\":%lld,\"duration_ns\":%lld",
            (unsigned long long)i->frames, (unsigned long long)i->lost, (long long)i->first_ns,
-           (long long)i->last_ns, (long long)(i->last_ns - i->first_ns));
+           (long long)i->last_ns, (long long)duration_ns(i));
     printf(",\"segments\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"packed_bytes\":%llu",
            (unsigned long long)i->segments, (unsigned long long)i->blocks, (unsigned long long)i->bytes,
            (unsigned long long)i->packed_bytes);
@@ -52,20 +70,23 @@ static void print_json(const struct summary *s)
     printf(",\"records\":%llu,\"damaged\":%u,\"torn_bytes\":%llu,\"sealed\":%s,\"interfaces\":[",
            (unsigned long long)i->records, i->damaged, (unsigned long long)i->torn_bytes,
            i->live ? "false" : "true");
+    const char *comma = "";
     for (unsigned n = 0; n < s->iface_count; n++) {
-        if (n)
-            putchar(',');
-        print_iface_json(&s->ifaces[n]);
+        if (!is_shown(&s->ifaces[n]))
+            continue;
+        fputs(comma, stdout);
+        print_iface_json(&s->ifaces[n], name_of(s, n));
+        comma = ",";
     }
     putchar(']');
     info_events_print_json(&s->events);
     puts("}");
 }
 
-static void print_iface_text(const struct canp_iface_info *i, double duration)
+static void print_iface_text(const struct canp_iface_info *i, const char *name, double duration)
 {
     char count[TEXT_BYTES], lost[TEXT_BYTES];
-    printf("  %-12s %14s frames", i->iface.name[0] ? i->iface.name : "?", text_count(count, i->frames));
+    printf("  %-12s %14s frames", name, text_count(count, i->frames));
     if (duration > 0)
         printf("  %10.1f/s", (double)i->frames / duration);
     printf("  %s lost", text_count(lost, i->lost));
@@ -86,8 +107,7 @@ static void print_text(const struct summary *s)
     printf("lost         %s\n", text_count(a, i->lost));
     if (i->frames) {
         printf("first        %s\n", text_time(a, i->first_ns));
-        printf("last         %s (%s)\n", text_time(a, i->last_ns),
-               text_duration(b, i->last_ns - i->first_ns));
+        printf("last         %s (%s)\n", text_time(a, i->last_ns), text_duration(b, duration_ns(i)));
     }
     printf("segments     %s, %s", text_count(a, i->segments), text_bytes(b, i->bytes));
     if (i->frames)
@@ -99,8 +119,10 @@ static void print_text(const struct summary *s)
     if (i->damaged)
         printf("damaged      %u places skipped\n", i->damaged);
     puts("interfaces");
-    for (unsigned n = 0; n < s->iface_count; n++)
-        print_iface_text(&s->ifaces[n], seconds(i));
+    for (unsigned n = 0; n < s->iface_count; n++) {
+        if (is_shown(&s->ifaces[n]))
+            print_iface_text(&s->ifaces[n], name_of(s, n), (double)duration_ns(i) / 1e9);
+    }
     info_events_print_text(&s->events);
 }
 

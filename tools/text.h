@@ -5,6 +5,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#define TEXT_JSON_CHAR_BYTES 8
+
+/* The next character of a text, as it stands in a JSON string: into out, zero-terminated. What is no UTF-8 (a
+ * name may be any bytes) becomes U+FFFD. Returns how many of the `bytes` (at least one) it took. */
+size_t text_json_char(const char *text, size_t bytes, char out[TEXT_JSON_CHAR_BYTES]);
+
 /* A JSON string, quotes included. */
 void text_json_string(FILE *to, const char *text);
 

@@ -92,6 +92,8 @@ int canp_cmd_verify(int argc, char **argv)
     if (r == 0)
         r = canp_reader_info(reader, &info);
     canp_reader_close(reader);
+    if (r < 0 && v.json) /* what was found before stays JSON */
+        printf("],\"error\":\"%s\"}\n", canp_strerror(r));
     if (r < 0)
         return opts_fail("verify", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", argv[1], canp_strerror(r));
     print_result(&v, &info);
