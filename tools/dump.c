@@ -97,8 +97,12 @@ static int print_recording(struct dump *d)
         return opts_fail(d->command, CANP_EXIT_FINDING,
                          "%u damaged place%s skipped; `canp verify` names them", damaged,
                          damaged == 1 ? "" : "s");
-    return select_is_narrow(&d->selection) && !d->printed && !stop_requested ? CANP_EXIT_FINDING
-                                                                             : CANP_EXIT_DONE;
+    if (!select_is_narrow(&d->selection) || d->printed || stop_requested)
+        return CANP_EXIT_DONE;
+    const char *missing = select_missing_iface(&d->selection, d->reader);
+    return missing ? opts_fail(d->command, CANP_EXIT_FINDING,
+                               "it has no interface '%s' (and a filter is ID:MASK)", missing)
+                   : CANP_EXIT_FINDING;
 }
 
 static int open_and_print(struct dump *d, const char *path)

@@ -263,10 +263,10 @@ static int parse_pace(const char *text, double unit, double *value, bool *full_s
         *full_speed = true;
         return 0;
     }
-    double number = strtod(text, &end);
-    if (end != text && strcmp(end, "%") == 0)
+    double number = opts_decimal(text, &end);
+    if (strcmp(end, "%") == 0)
         end++;
-    if (end == text || *end || !isfinite(number) || number <= 0)
+    if (*end || number <= 0)
         return -EINVAL;
     *value = number / unit;
     return 0;
@@ -324,5 +324,7 @@ int canp_cmd_gen(int argc, char **argv)
         return opts_fail(gen.command, CANP_EXIT_USAGE, "option --rate: '%s' is no rate", rate);
     if (parse_pace(load, LOAD_PERCENT, &gen.traffic.load, &gen.full_speed) < 0)
         return opts_fail(gen.command, CANP_EXIT_USAGE, "option --load: '%s' is no percentage", load);
+    if (rate && load)
+        return opts_fail(gen.command, CANP_EXIT_USAGE, "--rate and --load: one of them");
     return start(&gen, argv + 1, (unsigned)arguments);
 }

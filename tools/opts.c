@@ -23,6 +23,17 @@ int opts_fail(const char *command, int status, const char *format, ...)
     return status;
 }
 
+double opts_decimal(const char *text, char **end)
+{
+    bool is_hex = text[0] == '0' && (text[1] | 0x20) == 'x';
+    *end = (char *)(uintptr_t)text;
+    if ((!isdigit((unsigned char)text[0]) && text[0] != '.') || is_hex)
+        return -1;
+    errno = 0;
+    double number = strtod(text, end);
+    return errno || !isfinite(number) || *end == text ? -1 : number;
+}
+
 /* A non-negative decimal number with a unit from a table; the whole text must be used up. */
 struct unit {
     const char *name;
@@ -32,11 +43,8 @@ struct unit {
 static int parse_with_unit(const char *text, const struct unit *units, double *out)
 {
     char *end;
-    if (!isdigit((unsigned char)text[0]) && text[0] != '.')
-        return -EINVAL;
-    errno = 0;
-    double number = strtod(text, &end);
-    if (errno || !isfinite(number) || end == text)
+    double number = opts_decimal(text, &end);
+    if (number < 0)
         return -EINVAL;
     for (; units->name; units++) {
         if (strcasecmp(end, units->name) == 0) {
@@ -70,61 +78,113 @@ int opts_size(const char *text, uint64_t *bytes)
     return 0;
 }
 
-/* "1700000000.123456789" -> ns, exact to the nanosecond (a double would not be). */
-static int parse_epoch(const char *text, int64_t *time_ns)
+/* The digits behind a point, if there is one: nanoseconds; digits beyond the ninth count nothing. */
+static int take_fraction(const char **text, int64_t *fraction_ns)
 {
-    char *end;
-    errno = 0;
-    long long seconds = strtoll(text, &end, 10);
-    if (errno || end == text || seconds > 9000000000LL || seconds < -9000000000LL)
+    int64_t scale = 100000000;
+    *fraction_ns = 0;
+    if (**text != '.')
+        return 0;
+    const char *first = ++*text;
+    for (; isdigit((unsigned char)**text); (*text)++, scale /= 10)
+        *fraction_ns += (**text - '0') * scale;
+    return *text == first ? -EINVAL : 0;
+}
+
+/* Seconds since 1970, exact to the nanosecond (a double would not be); what an int64_t cannot hold is
+ * refused. */
+static int put_time(int64_t seconds, int64_t fraction_ns, int64_t *time_ns)
+{
+    if (seconds > 9000000000LL || seconds < -9000000000LL)
         return -EINVAL;
-    int64_t fraction = 0;
-    if (*end == '.') {
-        int64_t scale = 100000000;
-        for (end++; isdigit((unsigned char)*end); end++, scale /= 10)
-            fraction += (*end - '0') * scale;
-    }
-    if (*end != '\0')
-        return -EINVAL;
-    *time_ns = seconds * 1000000000LL + (text[0] == '-' ? -fraction : fraction);
+    *time_ns = seconds * 1000000000LL + fraction_ns;
     return 0;
 }
 
-/* What follows the seconds of an RFC 3339 time: a fraction and the zone. */
-static int parse_fraction_and_zone(const char *text, int64_t *fraction_ns, int64_t *zone_seconds)
+/* "1700000000.123456789", or negative */
+static int parse_epoch(const char *text, int64_t *time_ns)
 {
-    *fraction_ns = 0;
-    if (*text == '.') {
-        int64_t scale = 100000000;
-        for (text++; isdigit((unsigned char)*text); text++, scale /= 10)
-            *fraction_ns += (*text - '0') * scale;
+    bool is_negative = text[0] == '-';
+    int64_t fraction_ns;
+    char *end;
+    if (!isdigit((unsigned char)text[is_negative]))
+        return -EINVAL;
+    errno = 0;
+    long long seconds = strtoll(text, &end, 10);
+    const char *rest = end;
+    if (errno || take_fraction(&rest, &fraction_ns) < 0 || *rest != '\0')
+        return -EINVAL;
+    return put_time(seconds, is_negative ? -fraction_ns : fraction_ns, time_ns);
+}
+
+/* Just so many digits, a number from least to most. -EINVAL when there is something else. */
+static int take_digits(const char **text, int digits, int least, int most)
+{
+    int value = 0;
+    for (int i = 0; i < digits; i++, (*text)++) {
+        if (!isdigit((unsigned char)**text))
+            return -EINVAL;
+        value = value * 10 + **text - '0';
     }
+    return value < least || value > most ? -EINVAL : value;
+}
+
+static int take_one_of(const char **text, const char *characters)
+{
+    if (**text == '\0' || !strchr(characters, **text))
+        return -EINVAL;
+    return *(*text)++;
+}
+
+/* Z, or the distance from it. */
+static int take_zone(const char **text, int64_t *zone_seconds)
+{
+    int sign = take_one_of(text, "Zz+-");
     *zone_seconds = 0;
-    if (strcmp(text, "Z") == 0 || strcmp(text, "z") == 0)
-        return 0;
-    int hours, minutes, used = 0;
-    char sign;
-    if (sscanf(text, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || text[used] != '\0' ||
-        (sign != '+' && sign != '-'))
+    if (sign < 0 || sign == 'Z' || sign == 'z')
+        return sign < 0 ? sign : 0;
+    int hours = take_digits(text, 2, 0, 23);
+    int colon = take_one_of(text, ":");
+    int minutes = take_digits(text, 2, 0, 59);
+    if (hours < 0 || colon < 0 || minutes < 0)
         return -EINVAL;
     *zone_seconds = (sign == '-' ? -1 : 1) * (hours * 3600 + minutes * 60);
     return 0;
 }
 
+/* "2026-01-31T12:00:00" and its parts' bounds; a leap second is the second behind it. */
+static int take_date_and_time(const char **text, struct tm *tm)
+{
+    static const struct {
+        int digits, least, most;
+        const char *behind;
+    } parts[] = {{4, 0, 9999, "-"}, {2, 1, 12, "-"}, {2, 1, 31, "Tt "},
+                 {2, 0, 23, ":"},   {2, 0, 59, ":"}, {2, 0, 60, ""}};
+    int values[6];
+    for (int i = 0; i < 6; i++) {
+        values[i] = take_digits(text, parts[i].digits, parts[i].least, parts[i].most);
+        if (values[i] < 0 || (parts[i].behind[0] && take_one_of(text, parts[i].behind) < 0))
+            return -EINVAL;
+    }
+    *tm = (struct tm){.tm_year = values[0] - 1900,
+                      .tm_mon = values[1] - 1,
+                      .tm_mday = values[2],
+                      .tm_hour = values[3],
+                      .tm_min = values[4],
+                      .tm_sec = values[5]};
+    struct tm day = {.tm_year = tm->tm_year, .tm_mon = tm->tm_mon, .tm_mday = tm->tm_mday};
+    timegm(&day); /* makes March of February 30 */
+    return day.tm_mon == tm->tm_mon ? 0 : -EINVAL;
+}
+
 static int parse_rfc3339(const char *text, int64_t *time_ns)
 {
-    struct tm tm = {0};
-    int used = 0;
-    if (sscanf(text, "%4d-%2d-%2d%*1[Tt ]%2d:%2d:%2d%n", &tm.tm_year, &tm.tm_mon, &tm.tm_mday, &tm.tm_hour,
-               &tm.tm_min, &tm.tm_sec, &used) != 6)
-        return -EINVAL;
-    tm.tm_year -= 1900;
-    tm.tm_mon -= 1;
+    struct tm tm;
     int64_t fraction_ns, zone_seconds;
-    if (parse_fraction_and_zone(text + used, &fraction_ns, &zone_seconds) < 0)
+    if (take_date_and_time(&text, &tm) < 0 || take_fraction(&text, &fraction_ns) < 0 ||
+        take_zone(&text, &zone_seconds) < 0 || *text != '\0')
         return -EINVAL;
-    *time_ns = ((int64_t)timegm(&tm) - zone_seconds) * 1000000000LL + fraction_ns;
-    return 0;
+    return put_time((int64_t)timegm(&tm) - zone_seconds, fraction_ns, time_ns);
 }
 
 int opts_point(const char *text, int64_t start_ns, int64_t *time_ns)

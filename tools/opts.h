@@ -52,6 +52,10 @@ struct opt_spec {
 int opts_parse(const struct opt_spec *spec, int argc, char **argv);
 #define OPTS_EXIT(r) (-(r)-1)
 
+/* A decimal number >= 0 at the start of a text, *end behind it; negative when there is none (hexadecimal, inf
+ * and nan are none). */
+double opts_decimal(const char *text, char **end);
+
 /* "10ms", "5s", "2m", "1h", "1.5" (seconds) -> nanoseconds. 0 or -EINVAL. */
 int opts_duration(const char *text, uint64_t *ns);
 /* "64M", "2G", "512k", "4096" -> bytes. 0 or -EINVAL. */

@@ -316,7 +316,7 @@ static int parse_speed(struct replay *p, const char *text)
         p->opts.speed = 0;
         return 0;
     }
-    p->opts.speed = strtod(text, &end);
+    p->opts.speed = opts_decimal(text, &end);
     if (*end == 'x')
         end++;
     if (end == text || *end || !(p->opts.speed >= 1e-6 && p->opts.speed <= 1e9))

@@ -56,7 +56,11 @@ int select_window(struct selection *s, const char *command, struct canp_reader *
     s->from_ns = INT64_MIN;
     s->to_ns = INT64_MAX;
     int r = point(command, "from", s->from, start_ns, &s->from_ns);
-    return r ? r : point(command, "to", s->to, start_ns, &s->to_ns);
+    if (r == 0)
+        r = point(command, "to", s->to, start_ns, &s->to_ns);
+    if (r == 0 && s->from_ns > s->to_ns)
+        r = opts_fail(command, CANP_EXIT_USAGE, "--from %s is behind --to %s", s->from, s->to);
+    return r;
 }
 
 bool select_is_narrow(const struct selection *s)
@@ -78,6 +82,18 @@ bool select_match(const struct selection *s, const struct canp_record *record, c
     if (s->has_filters && !canp_filter_match(&s->filters, record))
         return false;
     return s->iface_count == 0 || has_iface(s, iface);
+}
+
+const char *select_missing_iface(const struct selection *s, const struct canp_reader *reader)
+{
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        bool found = false;
+        for (unsigned c = 0; c < canp_reader_iface_count(reader) && !found; c++)
+            found = strcmp(select_iface_name(reader, (uint8_t)c), s->ifaces[i]) == 0;
+        if (!found)
+            return s->ifaces[i];
+    }
+    return NULL;
 }
 
 const char *select_iface_name(const struct canp_reader *reader, uint8_t channel)

@@ -37,4 +37,7 @@ bool select_match(const struct selection *s, const struct canp_record *record, c
  * the next call; readable for CANP_IFACE_NAME_BYTES. */
 const char *select_iface_name(const struct canp_reader *reader, uint8_t channel);
 
+/* A selected interface that the recording has not, or NULL. */
+const char *select_missing_iface(const struct selection *s, const struct canp_reader *reader);
+
 #endif
