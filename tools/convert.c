@@ -80,7 +80,7 @@ static int import_lines(struct convert *c, struct import *im, struct canp_candum
             return r;
         c->records++;
     }
-    return r < 0 ? r : canp_writer_finish(im->writer);
+    return r;
 }
 
 static int tell_bad_lines(const struct convert *c, const struct canp_candump_stats *s)
@@ -97,6 +97,20 @@ static int tell_bad_lines(const struct convert *c, const struct canp_candump_sta
     return CANP_EXIT_DONE;
 }
 
+/* What has been read before an error is kept. */
+static int import_all(struct convert *c, struct import *im, struct canp_candump_reader *reader)
+{
+    int r = import_lines(c, im, reader);
+    int finished = canp_writer_finish(im->writer);
+    if (r == -CANP_E_TOO_MANY)
+        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
+                         "%s: more than %d interfaces; what stands behind line %llu is left out", c->in,
+                         CHANNELS_MAX, (unsigned long long)canp_candump_stats(reader)->lines - 1);
+    if (r < 0 || finished < 0)
+        return fail(c, r < 0 ? r : finished);
+    return tell_bad_lines(c, canp_candump_stats(reader));
+}
+
 static int import_candump(struct convert *c)
 {
     static struct import im;
@@ -105,7 +119,8 @@ static int import_candump(struct convert *c)
     CANP_CLEANUP(canp_fd_close)
     int fd = is_stream(c->in) ? dup(STDIN_FILENO) : open(c->in, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s: %s", c->in, canp_strerror(errno));
+        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot open %s: %s", c->in,
+                         canp_strerror(errno));
     int r = canp_candump_open(fd, &reader);
     if (r < 0)
         return fail(c, r);
@@ -114,8 +129,7 @@ static int import_candump(struct convert *c)
         canp_candump_close(reader);
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     }
-    r = import_lines(c, &im, reader);
-    int status = r < 0 ? fail(c, r) : tell_bad_lines(c, canp_candump_stats(reader));
+    int status = import_all(c, &im, reader);
     canp_writer_close(im.writer);
     canp_candump_close(reader);
     return status;
@@ -160,6 +174,16 @@ static int export_to(struct convert *c, struct canp_reader *reader, int fd)
     return CANP_EXIT_DONE;
 }
 
+/* A file must be new; a pipe or a device is written to. */
+static int open_output(const char *path)
+{
+    struct stat st;
+    if (is_stream(path))
+        return dup(STDOUT_FILENO);
+    bool is_special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
+    return open(path, O_WRONLY | O_CLOEXEC | (is_special ? 0 : O_CREAT | O_EXCL), 0666);
+}
+
 static int export_candump(struct convert *c)
 {
     struct canp_reader *reader;
@@ -168,10 +192,10 @@ static int export_candump(struct convert *c)
     if (r < 0)
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     CANP_CLEANUP(canp_fd_close)
-    int fd =
-        is_stream(c->out) ? dup(STDOUT_FILENO) : open(c->out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    int fd = open_output(c->out);
     if (fd < 0)
-        r = opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s: %s", c->out, canp_strerror(errno));
+        r = opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s%s", c->out,
+                      canp_strerror(errno), errno == EEXIST ? "; choose another name or move it away" : "");
     else
         r = export_to(c, reader, fd);
     canp_reader_close(reader);

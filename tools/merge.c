@@ -100,7 +100,8 @@ static int copy_all(struct merge *m, struct canp_merge *merged)
         r = canp_writer_put(m->writer, &record);
         m->records += r == 0;
     }
-    return r < 0 ? r : canp_writer_finish(m->writer);
+    int finished = canp_writer_finish(m->writer); /* also behind an error: what was copied is kept */
+    return r < 0 ? r : finished;
 }
 
 static int merge_into(struct merge *m, struct canp_merge *merged)

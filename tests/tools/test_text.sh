@@ -101,6 +101,10 @@ odd_files() {
     check "they are named" grep -q 'bad.log:2: cannot be read: what?' "$work/err"
     check "and counted" grep -q '2 of 3 lines' "$work/err"
     check "the others are kept" is "$("$canp" dump "$work/bad" | wc -l)" 2
+    awk 'BEGIN { for (i = 1; i <= 300; i++) printf "(1.000000) if%d 123#11\n", i }' >"$work/many.log"
+    check "too many interfaces: status 3" is "$(status_of "$canp" convert "$work/many.log" "$work/many")" 3
+    check "it says where" grep -q 'more than 255 interfaces; what stands behind line 255 is left out' "$work/err"
+    check "what was read is kept" is "$("$canp" dump "$work/many" | wc -l)" 255
     check "a missing file: status 3" is "$(status_of "$canp" convert "$work/none.log" "$work/none")" 3
     check "a missing recording: status 3" is "$(status_of "$canp" dump "$work/none")" 3
     : >"$work/empty.canp"
@@ -163,10 +167,87 @@ real_logs() {
     [ "$tried" -gt 0 ] || echo "skip real recordings: none in $data (CANP_DATA)"
 }
 
+# An interface may be named by any bytes that are no blanks; a clock may say anything.
+odd_names_and_times() {
+    printf '(1.000000000) c\xff\xfe,"x 123#11\n(-5.500000000) a,b 123#22\n(9000000000.000000000) \xc3\xa9 123#33\n(-9000000000.000000000) z 123#44\n' >"$work/odd.log"
+    check "odd names and times" "$canp" convert "$work/odd.log" "$work/odd"
+    "$canp" dump "$work/odd" >"$work/dumped"
+    check "candump's log has them as they were" is "$(sed 's/(\(-*\)0*/(\1/' "$work/dumped")" "$(cat "$work/odd.log")"
+    cp -r "$work/odd" "$work/$(printf 'od\xffd"')"
+    local args
+    for args in "dump -f json" "info --json" "verify --json" "pack --json"; do
+        # shellcheck disable=SC2086
+        "$canp" $args "$work/$(printf 'od\xffd"')" >"$work/json"
+        check "$args is JSON" python3 -c 'import json, sys; [json.loads(l.decode()) for l in open(sys.argv[1], "rb")]' "$work/json"
+    done
+    "$canp" dump "$work/odd" -f csv >"$work/csv"
+    check "CSV quotes them" python3 -c 'import csv, sys
+rows = list(csv.reader(open(sys.argv[1], errors="surrogateescape")))
+assert all(len(r) == 14 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\"x", "a,b", "\u00e9", "z"], rows' "$work/csv"
+    check "candump's screen, before 1970" grep -q '^ (-0000000005.500000000)  a,b  123' <("$canp" dump "$work/odd" -f candump)
+    check "info has every interface's frames" is \
+        "$("$canp" info --json "$work/odd" | json '[sum(i["frames"] for i in o["interfaces"]), o["frames"], len(o["interfaces"])]')" "[4, 4, 4]"
+    check "and a duration that is none below 0" is "$("$canp" info --json "$work/odd" | json 'o["duration_ns"] == 2**63 - 1')" True
+}
+
+# What is wrong on the command line is usage, whatever it is.
+usage() {
+    local t
+    for t in 2023-13-14T22:13:20Z 2023-02-30T22:13:20Z 2023-11-14T25:13:20Z 2023-11-14T22:60:20Z 2023-11-14T22:13:61Z \
+        2023-11-14T22:13:20+24:00 2023-11-14T22:13:20-00:-1 2023-1-4T2:3:2Z 9999-12-31T00:00:00Z 1600-01-01T00:00:00Z \
+        2023-11-14T22:13:20.Z "@ 1" @+1 @1. @9999999999 +0x10 "+1 s" +inf; do
+        check "no time: $t" is "$(status_of "$canp" dump "$work/all" --from "$t")" 2
+    done
+    for t in 2023-11-14T22:13:20Z 2023-11-14t23:13:20.000000000001+01:00 "2023-11-14 22:13:20z" 2023-11-14T22:12:60Z @1700000000 @1700000000.0 +0; do
+        check "a time: $t" is "$(status_of "$canp" dump "$work/all" --from "$t") $(grep -c '^(' "$work/out")" "0 9"
+    done
+    check "a leap second" is "$(status_of "$canp" dump "$work/all" --from 2016-12-31T23:59:60Z)" 0
+    check "a window that ends before it begins" is "$(status_of "$canp" dump "$work/all" --from +2 --to +1)" 2
+    check "an interface that is not there is named" is "$(status_of "$canp" dump "$work/all" 123) $(cat "$work/err")" \
+        "1 canp dump: it has no interface '123' (and a filter is ID:MASK)"
+    check "help on help" is "$(status_of "$canp" help help) $(status_of "$canp" help --help)" "0 0"
+}
+
+# What cannot be printed is an error, and lands nowhere else.
+standard_streams() {
+    local args
+    cp -r "$work/all" "$work/streams"
+    for args in "info" "info --json" "verify" "pack" "pack --unpack" "dump" "convert"; do
+        # shellcheck disable=SC2086
+        set -- $args "$work/streams"
+        [ "$args" != convert ] || set -- "$@" -
+        check "$args: a full disk: status 3" is "$("$canp" "$@" 2>"$work/err" >/dev/full; echo "$? $(wc -l <"$work/err")")" "3 1"
+        check "$args: stdout closed: status 3" is "$("$canp" "$@" 2>"$work/err" >&-; echo "$? $(wc -l <"$work/err")")" "3 1"
+    done
+    check "help: a full disk: status 3" is "$("$canp" help 2>"$work/err" >/dev/full; echo $?)" 3
+    check "no standard stream is open" is "$("$canp" convert "$work/bad.log" "$work/closed" <&- >&- 2>&-; echo $?)" 1
+    check "the recording is whole" is "$("$canp" verify --json "$work/closed" | json '[o["damage"], o["frames"]]')" "[[], 2]"
+    check "a device is written to" is "$(status_of "$canp" convert -f candump "$work/all" /dev/full)" 3
+    check "a file is not" is "$(status_of "$canp" convert "$work/all" "$work/out.log")" 3
+    check "it says what to do" grep -q 'choose another name' "$work/err"
+}
+
+# A segment that was put there from elsewhere has other channels and other times.
+foreign_segments() {
+    printf '(5.000000) other 111#11\n' | "$canp" convert - "$work/other"
+    cp -r "$work/all" "$work/mixed"
+    cp "$work/other/00000001.canp" "$work/mixed/00000002.canp"
+    check "a segment by another name: status 1" is "$(status_of "$canp" verify "$work/mixed")" 1
+    check "it is named" grep -q '^segment 00000002: a segment of another recording' "$work/out"
+    check "what it holds is no part of it" is "$("$canp" dump "$work/mixed" 2>"$work/err" | grep -c '^(')" 9
+    check "it is packed in its place" is "$(status_of "$canp" pack "$work/mixed") $(status_of "$canp" pack --unpack "$work/mixed")" "0 0"
+    check "and not over another" is "$("$canp" dump "$work/mixed" 2>"$work/err" | grep -c '^(')" 9
+    check "its file alone can be read" is "$("$canp" dump "$work/mixed/00000002.canp" | grep -c ' other 111#11')" 1
+}
+
 round_trips
 formats
+odd_names_and_times
+usage
 selections
 odd_files
+standard_streams
+foreign_segments
 closed_pipe
 other_readers
 real_logs
