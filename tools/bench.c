@@ -187,7 +187,8 @@ static int run_mode(struct bench *bench, size_t mode)
     int r = modes[mode].run(bench);
     canp_memprofile_end(&scope);
     if (r < 0)
-        return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "%s: %s", modes[mode].name, canp_strerror(r));
+        return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "%s: %s", modes[mode].name,
+                         stop_requested ? "stopped" : canp_strerror(r));
     if (!bench->json)
         memory_report_print_profile(stdout, &profile);
     return CANP_EXIT_DONE;

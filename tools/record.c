@@ -58,6 +58,7 @@ static void catch_signals(void)
     sigaction(SIGHUP, &action, NULL);
     action.sa_handler = on_trigger;
     sigaction(SIGUSR1, &action, NULL);
+    signal(SIGPIPE, SIG_IGN); /* who reads our notices may go; the recording goes on */
 }
 
 struct face {
