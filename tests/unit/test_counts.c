@@ -77,11 +77,11 @@ static void put_all(struct canp_writer *w)
     }
 }
 
-static void expect_same(const struct canp_iface_info *a, const struct canp_iface_info *b)
+static void expect_same(const struct canp_iface_info *a, const struct canp_iface_info *b, int count)
 {
-    for (unsigned i = 0; i < CHANNELS; i++) {
+    for (int i = 0; i < count; i++) {
         cr_assert_str_eq(a[i].iface.name, b[i].iface.name);
-        cr_assert_eq(a[i].frames, b[i].frames, "channel %u: %d and %d", i, (int)a[i].frames,
+        cr_assert_eq(a[i].frames, b[i].frames, "channel %d: %d and %d", i, (int)a[i].frames,
                      (int)b[i].frames);
         cr_assert_eq(a[i].lost, b[i].lost);
     }
@@ -92,13 +92,14 @@ static uint64_t expect_quick_is_right(void)
 {
     struct canp_reader *reader;
     struct canp_info full, quick;
-    struct canp_iface_info a[CHANNELS], b[CHANNELS];
+    struct canp_iface_info a[256], b[256];
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
     cr_assert_eq(canp_reader_info(reader, &full), 0);
-    cr_assert_eq(canp_reader_iface_info(reader, a, CHANNELS), (int)CHANNELS);
+    int count = canp_reader_iface_info(reader, a, 256);
+    cr_assert_geq(count, (int)CHANNELS);
     cr_assert_eq(canp_reader_info_quick(reader, &quick), 0);
-    cr_assert_eq(canp_reader_iface_info(reader, b, CHANNELS), (int)CHANNELS);
-    expect_same(a, b);
+    cr_assert_eq(canp_reader_iface_info(reader, b, 256), count);
+    expect_same(a, b, count);
     cr_assert_eq(quick.ids, 0);
     quick.ids = full.ids;
     cr_assert_eq(memcmp(&full, &quick, sizeof(full)), 0);
