@@ -36,13 +36,14 @@ END
 memory() { awk -v key="$1:" '$1 == key {print $2}' "/proc/$recorder/status"; } # KEY: kB
 before=$(cat /sys/class/net/vcan0/statistics/tx_packets)
 start_record -o "$work/flat" --segment-size 128K vcan0 || not_ok "record starts" "$(cat "$work/err")"
-"$canp" gen vcan0 -n 20000 --rate 20000 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
+"$canp" gen vcan0 -n 60000 --rate 20000 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
 first=$(memory RssAnon)
 "$canp" gen vcan0 -n 100000 --rate 20000 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
 last=$(memory RssAnon) peak=$(memory VmHWM)
 end_record
 sent=$(($(cat /sys/class/net/vcan0/statistics/tx_packets) - before))
-check "memory is flat ($first kB, then $last kB)" test "$((last - first))" -le 256
+# 4 MiB: a thread's heap may become two huge pages at any time.
+check "memory is flat ($first kB, then $last kB)" test "$((last - first))" -le 4096
 check "and bounded ($peak kB)" test "$peak" -le 98304
 "$canp" info --json "$work/flat" >"$work/info"
 check "counters do not drift ($sent sent)" test "$(json "$work/out" 'o["frames"] + o["lost"]') $(json "$work/info" 'o["frames"] + o["lost"]')" = "$sent $sent"
