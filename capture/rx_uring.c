@@ -253,7 +253,8 @@ static unsigned take_cqes(struct canp_recorder *rec)
     unsigned begin = *cq->khead, head = begin, tail = io_uring_smp_load_acquire(cq->ktail);
     while (head != tail) { /* bounded by the queue's size */
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
-        unsigned n = rx_run_is_usual(cqe) ? rx_run_take(rec, head, tail) : 0;
+        uint32_t usual = rx_run_frame_bytes(cqe);
+        unsigned n = usual ? rx_run_take(rec, head, tail, usual) : 0;
         if (n == 0)
             take_cqe(rec, cqe);
         head += n ? n : 1;

@@ -31,6 +31,7 @@ static struct canp_recorder *by_run, *singly;
 static struct test_random rnd;
 static int64_t now_ns;
 static uint32_t drops;
+static unsigned fd_share, fixed_len; /* frames of 100 that are FD; their length when it is always the same */
 
 static void set_up_queue(struct canp_recorder *rec)
 {
@@ -104,8 +105,8 @@ static void put_stamp(struct message *m, bool hw_timestamps)
 static void make_frame(struct message *m, unsigned odd)
 {
     uint32_t id = (uint32_t)below(below(2) ? 0x800 : 0x100000000);
-    bool fd = odd && below(4) == 0;
-    uint32_t len = (uint32_t)below(fd ? 65 : 9);
+    bool fd = below(100) < fd_share;
+    uint32_t len = fd && fixed_len ? fixed_len : (uint32_t)below(fd ? 65 : 9);
     m->frame_bytes = fd ? RX_FRAME_BYTES : 16;
     memset(m->frame, 0, sizeof(m->frame));
     memcpy(m->frame, &id, 4);
@@ -226,6 +227,8 @@ static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
 {
     static struct message m;
     for (unsigned round = 0; round < rounds; round++) {
+        fd_share = below(3) ? (unsigned)below(101) : (unsigned)below(2) * 100;
+        fixed_len = below(2) ? (unsigned)below(65) : 0;
         for (unsigned i = (unsigned)below(FRAME_BUFFERS); i > 0; i--) {
             make_message(&m, odd, hw_timestamps);
             complete(&m);
