@@ -1,8 +1,8 @@
 /*
- * What a running `canp record` tells others on this machine of itself: how full its slabs are, what it has
- * stored and lost. Asked by an abstract Unix socket named after the recording's directory (device and inode),
- * so nothing is left behind, whatever becomes of the recorder, and the answer comes also while its disk
- * stalls. Anybody may ask: the answer is a few counters.
+ * What a running `canp record` tells others on this machine (of its network namespace) of itself: how full
+ * its slabs are, what it has stored and lost. Asked by an abstract Unix socket named after the recording's
+ * directory (device and inode), so nothing is left behind, whatever becomes of the recorder, and the answer
+ * comes also while its disk stalls. Anybody may ask: the answer is a few counters.
  */
 #ifndef CANP_TOOLS_LIVE_H
 #define CANP_TOOLS_LIVE_H
