@@ -7,9 +7,13 @@
  * Invariant: a recording's heads are final when `newest_ns` is a window ahead of the earliest one, at its
  * end, or when its next record belongs behind a clock that was set (`held`); or when AHEAD blocks are held
  * already, which is more than a second of eight busy buses. One thread.
+ *
+ * Following recordings that grow, what is there now is not the end: a head is lent once no recording can have
+ * an earlier one, or when it was read `wait_ns` ago.
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <canp/merge.h>
 #include <canp/rows.h>
@@ -23,6 +27,7 @@ struct block {
     struct canp_buf buf;
     uint32_t uses;
     uint64_t number; /* in its recording */
+    int64_t read_ns; /* CLOCK_MONOTONIC; when following */
     struct block *next_free;
 };
 
@@ -34,7 +39,9 @@ struct entry {
 };
 
 struct source {
+    struct canp_reader *reader;
     struct canp_cursor *cursor;
+    bool live; /* followed, and not closed when it was looked at last: there may be more behind its end */
     struct canp_batch batch; /* the block being read: */
     size_t at;
     struct block *block;
@@ -58,9 +65,18 @@ struct canp_merge {
     uint64_t order;
     struct block *free_blocks;
     struct block *lent; /* by the last call */
+    bool follow;
+    uint64_t wait_ns;
     unsigned count;
     struct source sources[];
 };
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
 
 /* ---- blocks and entries ------------------------------------------------------------------------ */
 
@@ -176,20 +192,28 @@ static int next_block(struct canp_merge *m, struct source *s)
     }
     b->uses = 1;
     b->number = s->blocks++;
+    b->read_ns = m->follow ? monotonic_ns() : 0;
     s->block = b;
     s->batch = batch;
     return 1;
 }
 
-static bool is_final(const struct source *s)
+/* No record of this recording that is not queued yet belongs before this time. */
+static bool is_past(const struct source *s, int64_t time_ns)
 {
     int64_t ahead_ns;
     if (s->ended || s->held)
         return true;
     if (s->queued && s->blocks - s->earliest_block > AHEAD)
         return true;
-    return s->queued && (__builtin_sub_overflow(s->newest_ns, s->earliest_ns, &ahead_ns) ||
-                         ahead_ns >= CANP_MERGE_WINDOW_NS);
+    if (__builtin_sub_overflow(s->newest_ns, time_ns, &ahead_ns))
+        return s->any && s->newest_ns > time_ns;
+    return s->any && ahead_ns >= CANP_MERGE_WINDOW_NS;
+}
+
+static bool is_final(const struct source *s)
+{
+    return s->queued ? is_past(s, s->earliest_ns) : s->ended;
 }
 
 static bool clock_was_set(const struct source *s, int64_t time_ns)
@@ -221,7 +245,7 @@ static int read_rows(struct canp_merge *m, struct source *s)
     return 0;
 }
 
-/* Reads on until the earliest head is final. 0 or an error. */
+/* Reads on until the earliest head is final, or as far as there is something. 0 or an error. */
 static int fill(struct canp_merge *m, struct source *s)
 {
     if (s->held && s->queued == 0)
@@ -230,6 +254,8 @@ static int fill(struct canp_merge *m, struct source *s)
         int r = s->at < s->batch.bytes ? 1 : next_block(m, s);
         if (r < 0)
             return r;
+        if (r == 0 && s->live)
+            return 0;
         s->ended = r == 0;
         r = s->ended ? 0 : read_rows(m, s);
         if (r < 0)
@@ -239,6 +265,17 @@ static int fill(struct canp_merge *m, struct source *s)
 }
 
 /* ---- all ---------------------------------------------------------------------------------------- */
+
+/* Whether the earliest head of all may be lent now. */
+static bool may_lend(const struct canp_merge *m, const struct source *best)
+{
+    const struct entry *head = &m->entries[best->head[best->earliest]];
+    for (unsigned i = 0; i < m->count; i++) {
+        if (!is_past(&m->sources[i], head->record.time_ns))
+            return (uint64_t)(monotonic_ns() - head->block->read_ns) >= m->wait_ns;
+    }
+    return true;
+}
 
 int canp_merge_next(struct canp_merge *m, struct canp_record *out, unsigned *from)
 {
@@ -253,7 +290,7 @@ int canp_merge_next(struct canp_merge *m, struct canp_record *out, unsigned *fro
         if (s->queued && (best == m->count || s->earliest_ns < m->sources[best].earliest_ns))
             best = i;
     }
-    if (best == m->count)
+    if (best == m->count || (m->follow && !may_lend(m, &m->sources[best])))
         return 0;
     pop(m, &m->sources[best], out);
     if (from)
@@ -276,9 +313,32 @@ int canp_merge_open(struct canp_reader *const *readers, unsigned count, const st
             canp_merge_close(m);
             return r;
         }
+        m->sources[m->count].reader = readers[m->count];
     }
     *out = m;
     return 0;
+}
+
+void canp_merge_follow(struct canp_merge *m, uint64_t wait_ns)
+{
+    m->follow = true;
+    m->wait_ns = wait_ns;
+    for (unsigned i = 0; i < m->count; i++)
+        m->sources[i].live = canp_reader_is_live(m->sources[i].reader);
+}
+
+int canp_merge_refresh(struct canp_merge *m)
+{
+    int more = 0;
+    for (unsigned i = 0; i < m->count; i++) {
+        struct source *s = &m->sources[i];
+        int r = s->live ? canp_reader_refresh(s->reader) : 0;
+        if (r < 0)
+            return r;
+        s->live = s->live && canp_reader_is_live(s->reader);
+        more |= !s->ended || s->queued;
+    }
+    return more;
 }
 
 void canp_merge_close(struct canp_merge *m)

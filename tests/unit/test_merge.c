@@ -235,3 +235,119 @@ Test(merge, closed_in_the_middle)
         canp_merge_close(m);
     }
 }
+
+/* ---- recordings that grow ------------------------------------------------------------------------ */
+
+#define FOREVER UINT64_MAX
+
+static struct canp_writer *writers[4];
+static unsigned writer_count;
+
+static void add(unsigned w, unsigned channel, int64_t time_ns, uint32_t number)
+{
+    union canp_frame_store f = {.frame = {.id = 0x100 + channel, .len = 8}};
+    memcpy(f.frame.data, &number, sizeof(number));
+    struct canp_record r = {.time_ns = time_ns, .channel = (uint8_t)channel, .frame = &f.frame};
+    cr_assert_eq(canp_writer_put(writers[w], &r), 0);
+    cr_assert_eq(canp_writer_flush(writers[w]), 0);
+}
+
+/* Begins recording `writer_count`, with a record of channel 0 in it, and opens it. */
+static void begin(int64_t first_ns, uint32_t number)
+{
+    char dir[100];
+    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
+    struct canp_iface iface = {.bytes = sizeof(iface), .mtu = 16, .name = "vcan0"};
+    opts.no_sync = true;
+    snprintf(dir, sizeof(dir), "%s/%u", base, reader_count);
+    cr_assert_eq(canp_writer_open(dir, &opts, &writers[writer_count], NULL), 0);
+    for (uint8_t c = 0; c < 2; c++) {
+        iface.name[4] = (char)('0' + c);
+        cr_assert_eq(canp_writer_add_iface(writers[writer_count], c, &iface, START_NS), 0);
+    }
+    add(writer_count++, 0, first_ns, number);
+    cr_assert_eq(canp_reader_open(dir, &readers[reader_count++], NULL), 0);
+}
+
+static void finish(unsigned w)
+{
+    cr_assert_eq(canp_writer_finish(writers[w]), 0);
+    canp_writer_close(writers[w]);
+}
+
+/* The numbers that are lent now are these; -1 ends them. */
+static void lends(struct canp_merge *m, const int *numbers)
+{
+    struct canp_record r;
+    uint32_t number;
+    cr_assert_geq(canp_merge_refresh(m), 0);
+    for (; *numbers >= 0; numbers++) {
+        cr_assert_eq(canp_merge_next(m, &r, NULL), 1, "%d is not lent", *numbers);
+        memcpy(&number, r.frame->data, sizeof(number));
+        cr_assert_eq(number, (uint32_t)*numbers, "%u, not %d", number, *numbers);
+    }
+    cr_assert_eq(canp_merge_next(m, &r, NULL), 0, "one more is lent");
+}
+
+/* LENDS(m, 1, 2, ): each with its comma */
+#define LENDS(m, ...) lends(m, (const int[]){__VA_ARGS__ - 1})
+
+Test(merge, follows_recordings_in_order)
+{
+    struct canp_merge *m;
+    begin(START_NS + 10 * MS, 10);
+    begin(START_NS + 5 * MS, 5);
+    cr_assert_eq(canp_merge_open(readers, 2, NULL, &m), 0);
+    canp_merge_follow(m, FOREVER);
+    LENDS(m, ); /* either may still have an earlier one */
+    add(0, 0, START_NS + 1010 * MS, 1010);
+    LENDS(m, ); /* the other may */
+    add(1, 1, START_NS + 7 * MS, 7);
+    add(1, 0, START_NS + 1006 * MS, 1006);
+    LENDS(m, 5, ); /* within a second its own interfaces may be behind */
+    add(1, 0, START_NS + 1500 * MS, 1500);
+    LENDS(m, 7, 10, ); /* 1006 needs 2006 of both */
+    finish(1);
+    LENDS(m, ); /* that one has ended; the other may have one at 1005.5 */
+    add(0, 1, START_NS + 1005 * MS, 1005);
+    LENDS(m, );
+    add(0, 1, START_NS + 2500 * MS, 2500);
+    LENDS(m, 1005, 1006, 1010, 1500, );
+    cr_assert_eq(canp_merge_refresh(m), 1);
+    finish(0);
+    LENDS(m, 2500, );
+    cr_assert_eq(canp_merge_refresh(m), 0);
+    cr_assert_eq(canp_merge_damaged(m), 0);
+    canp_merge_close(m);
+}
+
+Test(merge, waits_for_a_quiet_one_no_longer_than_told)
+{
+    struct canp_merge *m;
+    begin(START_NS + 10 * MS, 10);
+    begin(START_NS + 5 * MS, 5);
+    cr_assert_eq(canp_merge_open(readers, 2, NULL, &m), 0);
+    canp_merge_follow(m, 0);
+    LENDS(m, 5, 10, );
+    add(0, 0, START_NS + 20 * MS, 20);
+    LENDS(m, 20, );
+    add(1, 0, START_NS + 15 * MS, 15); /* later than it was waited for */
+    LENDS(m, 15, );
+    LENDS(m, );
+    finish(0);
+    finish(1);
+    LENDS(m, );
+    cr_assert_eq(canp_merge_refresh(m), 0);
+    canp_merge_close(m);
+}
+
+Test(merge, closed_while_following)
+{
+    struct canp_merge *m;
+    begin(START_NS, 0);
+    cr_assert_eq(canp_merge_open(readers, 1, NULL, &m), 0);
+    canp_merge_follow(m, FOREVER);
+    LENDS(m, );
+    canp_merge_close(m);
+    finish(0);
+}

@@ -37,6 +37,20 @@ CANP_API void canp_merge_close(struct canp_merge *merge); /* NULL is allowed */
  */
 CANP_API int canp_merge_next(struct canp_merge *merge, struct canp_record *out, unsigned *from);
 
+/*
+ * From here on, call it before the first canp_merge_next(): recordings that grow are followed. When
+ * canp_merge_next() returns 0 there is nothing to lend now; canp_merge_refresh() says whether there may be
+ * more. A record is lent once every recording has ended or is CANP_MERGE_WINDOW_NS ahead of it, so that none
+ * can have an earlier one; but a quiet interface or recording is waited for no longer than wait_ns
+ * (CLOCK_MONOTONIC) after the record could be read. What it writes later than that, with an earlier time,
+ * comes behind. A recorder commits what it received within its --flush time and a moment: twice that will do.
+ */
+CANP_API void canp_merge_follow(struct canp_merge *merge, uint64_t wait_ns);
+
+/* Looks for what was written since. 1: call canp_merge_next() until it returns 0, rest a little, and come
+ * again; 0: all recordings are closed and all was lent; or a negative error. */
+CANP_API int canp_merge_refresh(struct canp_merge *merge);
+
 /* Damaged places skipped so far, in all recordings. */
 CANP_API uint32_t canp_merge_damaged(const struct canp_merge *merge);
 
