@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "commands.h"
 #include "opts.h"
@@ -20,6 +21,8 @@
 
 #define CHANNELS_MAX 255
 #define UNMAPPED     UINT16_MAX
+#define POLL_NS      100000000 /* --follow looks for more so often: a block each time there is */
+#define WAIT_NS      1000000000
 
 struct input {
     struct canp_reader *reader;
@@ -30,6 +33,8 @@ struct merge {
     const char *command;
     const char *output;
     bool pack;
+    bool follow;
+    uint64_t wait_ns;
     unsigned input_count;
     struct input *inputs;
     struct canp_writer *writer;
@@ -87,11 +92,12 @@ static int map_known(struct merge *m)
     return 0;
 }
 
-static int copy_all(struct merge *m, struct canp_merge *merged)
+/* All there is now. 0 or a negative error. */
+static int copy_on(struct merge *m, struct canp_merge *merged)
 {
     struct canp_record record;
     unsigned from;
-    int r = map_known(m);
+    int r = 0;
     while (r >= 0 && !stop_requested && (r = canp_merge_next(merged, &record, &from)) == 1) {
         r = map_channel(m, &m->inputs[from], record.channel, record.time_ns);
         if (r < 0)
@@ -100,6 +106,31 @@ static int copy_all(struct merge *m, struct canp_merge *merged)
         r = canp_writer_put(m->writer, &record);
         m->records += r == 0;
     }
+    return r < 0 ? r : 0;
+}
+
+/* What is there is committed each time, so that others can follow the new recording. */
+static int copy_as_they_grow(struct merge *m, struct canp_merge *merged)
+{
+    const struct timespec pause = {.tv_nsec = POLL_NS};
+    int r;
+    while (!stop_requested && (r = canp_merge_refresh(merged)) != 0) {
+        uint64_t before = m->records;
+        r = r < 0 ? r : copy_on(m, merged);
+        if (r == 0 && m->records > before)
+            r = canp_writer_flush(m->writer);
+        if (r < 0)
+            return r;
+        nanosleep(&pause, NULL);
+    }
+    return 0;
+}
+
+static int copy_all(struct merge *m, struct canp_merge *merged)
+{
+    int r = map_known(m);
+    if (r >= 0)
+        r = m->follow ? copy_as_they_grow(m, merged) : copy_on(m, merged);
     int finished = canp_writer_finish(m->writer); /* also behind an error: what was copied is kept */
     return r < 0 ? r : finished;
 }
@@ -118,7 +149,7 @@ static int merge_into(struct merge *m, struct canp_merge *merged)
     if (r < 0)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "merging into %s failed: %s", m->output,
                          canp_strerror(r));
-    if (stop_requested)
+    if (stop_requested && !m->follow)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s is incomplete: stopped", m->output);
     return CANP_EXIT_DONE;
 }
@@ -136,6 +167,8 @@ static int open_and_merge(struct merge *m, char **paths, unsigned count)
     int r = canp_merge_open(readers, count, NULL, &merged);
     if (r < 0)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
+    if (m->follow)
+        canp_merge_follow(merged, m->wait_ns);
     stop_catch_signals();
     r = merge_into(m, merged);
     canp_merge_close(merged);
@@ -158,9 +191,13 @@ int canp_cmd_merge(int argc, char **argv)
 {
     static struct merge m; /* large: names */
     m.command = argv[0];
+    m.wait_ns = WAIT_NS;
     const struct opt options[] = {
         {'o', "output", OPT_TEXT, &m.output, "NEW", "directory of the new recording"},
         {0, "pack", OPT_FLAG, &m.pack, NULL, "pack it"},
+        {0, "follow", OPT_FLAG, &m.follow, NULL, "go on as they grow, until all are closed; Ctrl-C ends it"},
+        {0, "wait", OPT_DURATION, &m.wait_ns, "TIME",
+         "--follow: wait so long for what a quiet one may still write (default 1s)"},
         {0},
     };
     const struct opt_spec spec = {

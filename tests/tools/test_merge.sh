@@ -50,6 +50,24 @@ check "the new one is whole" status_is 0 "$canp" verify "$work/sorted"
 check "an existing recording is not touched" status_is 3 "$canp" merge "$work/one" -o "$work/both"
 check "a missing one" status_is 3 "$canp" merge "$work/one" "$work/none" -o "$work/new"
 check "no output named" status_is 2 "$canp" merge "$work/one"
+# One that grows until its pipe is closed, beside one that is closed.
+mkfifo "$work/pipe"
+"$canp" convert - "$work/live" <"$work/pipe" >/dev/null 2>&1 &
+exec 3>"$work/pipe"
+head -n 1000 "$work/one.log" >&3
+for ((i = 0; i < 200; i++)); do
+    [ -e "$work/live/00000001.canp" ] && break
+    sleep 0.05
+done
+"$canp" merge --follow --wait 100s "$work/live" "$work/two" -o "$work/followed" >"$work/out" 2>"$work/err" 3>&- &
+merger=$!
+tail -n +1001 "$work/one.log" >&3
+exec 3>&-
+wait "$merger"
+check "recordings are merged as they grow" test $? -eq 0
+"$canp" dump "$work/both" >"$work/expected"
+"$canp" dump "$work/followed" >"$work/actual"
+check "in order, all of it" cmp "$work/expected" "$work/actual"
 dd if=/dev/zero of="$work/two/00000001.canp" bs=1 seek=20000 count=64 conv=notrunc 2>/dev/null
 check "a damaged one: a finding" status_is 1 "$canp" merge "$work/one" "$work/two" -o "$work/damaged"
 check "that is told" grep -q '1 damaged place left out' "$work/err"
