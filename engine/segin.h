@@ -20,7 +20,10 @@ struct segin {
     struct canp_mapped *mapped; /* our reference; map is its memory */
     struct canp_mapcache *maps; /* where sealed segments stay mapped; NULL: nowhere */
     const uint8_t *map;
-    uint64_t chain_end; /* blocks were read one by one, from the first up to here */
+    uint64_t chain_end; /* blocks were met one by one, from the first up to here */
+    uint64_t run_end;   /* behind the block met last, */
+    unsigned run;       /* and how many were met one behind the other before it */
+    uint64_t at_hand;   /* up to here pages were mapped ahead */
     struct seg_header header;
     struct seg_seal seal; /* when sealed */
 };
@@ -45,7 +48,7 @@ struct segin_block {
     uint64_t end; /* where the next block begins */
     struct block_header header;
     const uint8_t *payload; /* in the mapping, until segin_close() */
-    bool chained;           /* reached from the first block on, without a leap */
+    bool chained;           /* the blocks from the first on lead here: no leap to anywhere */
     bool checked;           /* segin_note_checked() was told of it since the file was mapped */
 };
 

@@ -243,7 +243,7 @@ int canp_mapped_advise(struct canp_mapped *mapped, size_t offset, size_t bytes, 
     static const int advice[] = {
         [CANP_MAPPED_NORMAL] = MADV_NORMAL,    [CANP_MAPPED_SEQUENTIAL] = MADV_SEQUENTIAL,
         [CANP_MAPPED_RANDOM] = MADV_RANDOM,    [CANP_MAPPED_SOON] = MADV_WILLNEED,
-        [CANP_MAPPED_NO_MORE] = MADV_DONTNEED,
+        [CANP_MAPPED_NO_MORE] = MADV_DONTNEED, [CANP_MAPPED_AT_HAND] = MADV_POPULATE_READ,
     };
 
     return advise_pages(mapped, offset, bytes, advice[hint]);

@@ -82,7 +82,7 @@ Test(mapped, hints_and_prefault)
     int fd = temp_file(1, 5 * PAGE);
     struct canp_mapped *mapped = map_file(fd);
 
-    for (int hint = CANP_MAPPED_NORMAL; hint <= CANP_MAPPED_NO_MORE; hint++) {
+    for (int hint = CANP_MAPPED_NORMAL; hint <= CANP_MAPPED_AT_HAND; hint++) {
         cr_expect_eq(canp_mapped_advise(mapped, 100, 3 * PAGE, (enum canp_mapped_hint)hint), 0);
         cr_expect_eq(canp_mapped_advise(mapped, 0, 6 * PAGE, (enum canp_mapped_hint)hint), -ERANGE);
     }

@@ -83,6 +83,7 @@ enum canp_mapped_hint {
     CANP_MAPPED_RANDOM,     /* do not read ahead */
     CANP_MAPPED_SOON,       /* begin to read it */
     CANP_MAPPED_NO_MORE,    /* its pages may go; they come back when touched */
+    CANP_MAPPED_AT_HAND,    /* map its pages now, as canp_mapped_prefault(), but no matter if that fails */
 };
 
 /* A hint about a part. 0; -ERANGE; a negative errno. */
