@@ -6,7 +6,8 @@
 
 #include <canp/pace.h>
 
-#define SUB (1U << CANP_HISTOGRAM_SUB_BITS)
+#define SUB         (1U << CANP_HISTOGRAM_SUB_BITS)
+#define DRIFT_COUNT 128
 
 /* Values below SUB have a bucket each; above, the top SUB_BITS + 1 bits choose. */
 static unsigned bucket_of(uint64_t value)
@@ -37,6 +38,15 @@ void canp_histogram_add(struct canp_histogram *h, uint64_t value)
         h->max = value;
 }
 
+void canp_histogram_merge(struct canp_histogram *h, const struct canp_histogram *other)
+{
+    for (unsigned i = 0; i < CANP_HISTOGRAM_BUCKETS; i++)
+        h->buckets[i] += other->buckets[i];
+    h->count += other->count;
+    if (other->max > h->max)
+        h->max = other->max;
+}
+
 uint64_t canp_histogram_quantile(const struct canp_histogram *h, double q)
 {
     uint64_t wanted = (uint64_t)(q * (double)h->count);
@@ -49,6 +59,25 @@ uint64_t canp_histogram_quantile(const struct canp_histogram *h, double q)
             return bucket_top(i) < h->max ? bucket_top(i) : h->max;
     }
     return h->max;
+}
+
+void canp_drift_add(struct canp_drift *d, uint64_t late_ns)
+{
+    uint64_t *present = &d->least_ns[1];
+    if (d->count++ % DRIFT_COUNT == 0) {
+        d->least_ns[0] = d->count == 1 ? late_ns : *present;
+        *present = late_ns;
+    }
+    if (late_ns < *present)
+        *present = late_ns;
+    if (d->count <= DRIFT_COUNT)
+        d->first_least_ns = *present;
+}
+
+int64_t canp_drift_ns(const struct canp_drift *d)
+{
+    uint64_t last_ns = d->least_ns[0] < d->least_ns[1] ? d->least_ns[0] : d->least_ns[1];
+    return d->count <= DRIFT_COUNT ? 0 : (int64_t)last_ns - (int64_t)d->first_least_ns;
 }
 
 void canp_pace_init(struct canp_pace *pace, uint64_t spin_ns)

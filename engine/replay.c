@@ -13,7 +13,6 @@
 #include <canp/replay.h>
 #include <canp/rows.h>
 
-#define DRIFT_FRAMES  128
 #define IDLE_NS       50000000           /* idle() is asked so often */
 #define HOLD_NS       20000000           /* and so often while holding */
 #define BACK_NS       1000000000         /* a longer step back is a clock that was set */
@@ -24,23 +23,27 @@ struct run {
     const struct canp_replay_sink *sink;
     struct canp_replay_stats *stats;
     struct canp_pace pace;
-    bool started;            /* the first frame of all was put */
-    bool anchored;           /* the first frame of this loop was met */
-    bool holding;            /* paused by idle() */
-    int64_t ask_ns;          /* when idle() is asked next */
-    bool pending;            /* frames were put since the last flush */
-    int64_t first_due_ns;    /* of all loops */
-    int64_t anchor_due_ns;   /* when this loop's first frame is due */
-    int64_t offset_ns;       /* of the frame before from this loop's first, less what was cut off */
-    int64_t last_time_ns;    /* recorded time of the frame before */
-    int64_t due_ns;          /* deadline of the frame before */
-    uint64_t first_least_ns; /* least lateness of the first DRIFT_FRAMES frames */
-    uint64_t least_ns[2];    /* of the DRIFT_FRAMES frames before, and of the present ones */
+    bool started;          /* the first frame of all was put */
+    bool anchored;         /* the first frame of this loop was met */
+    bool holding;          /* paused by idle() */
+    int64_t ask_ns;        /* when idle() is asked next */
+    bool pending;          /* frames were put since the last flush */
+    int64_t first_due_ns;  /* of all loops */
+    int64_t anchor_due_ns; /* when this loop's first frame is due */
+    int64_t offset_ns;     /* of the frame before from this loop's first, less what was cut off */
+    int64_t last_time_ns;  /* recorded time of the frame before */
+    int64_t due_ns;        /* deadline of the frame before */
+    struct canp_drift drift;
 };
 
 static bool must_stop(const struct run *run)
 {
     return run->opts->stop && *run->opts->stop;
+}
+
+static int64_t ahead_ns(const struct run *run)
+{
+    return run->sink->put_at ? (int64_t)run->opts->ahead_ns : 0;
 }
 
 static int flush(struct run *run)
@@ -75,7 +78,7 @@ static int64_t deadline(struct run *run, int64_t time_ns)
         run->anchored = true;
         run->offset_ns = 0;
         run->last_time_ns = time_ns;
-        run->anchor_due_ns = run->started ? run->due_ns : canp_pace_now(&run->pace);
+        run->anchor_due_ns = run->started ? run->due_ns : canp_pace_now(&run->pace) + ahead_ns(run);
     }
     if (__builtin_add_overflow(run->offset_ns, step_to(run, time_ns), &run->offset_ns) ||
         run->offset_ns > OFFSET_MAX_NS)
@@ -90,26 +93,6 @@ static int64_t deadline(struct run *run, int64_t time_ns)
     if (run->started && due_ns < run->due_ns)
         due_ns = run->due_ns;
     return due_ns;
-}
-
-/* The least lateness of many frames shows a drift, and not what else the machine was doing. */
-static void note_drift(struct run *run, uint64_t late_ns)
-{
-    uint64_t *present = &run->least_ns[1];
-    if (run->pace.late_ns.count % DRIFT_FRAMES == 1) {
-        run->least_ns[0] = run->pace.late_ns.count == 1 ? late_ns : *present;
-        *present = late_ns;
-    }
-    if (late_ns < *present)
-        *present = late_ns;
-    if (run->pace.late_ns.count <= DRIFT_FRAMES)
-        run->first_least_ns = *present;
-}
-
-static int64_t drift(const struct run *run)
-{
-    uint64_t last_ns = run->least_ns[0] < run->least_ns[1] ? run->least_ns[0] : run->least_ns[1];
-    return run->pace.late_ns.count <= DRIFT_FRAMES ? 0 : (int64_t)last_ns - (int64_t)run->first_least_ns;
 }
 
 /* Asks idle() when it is time to, and holds as long as it wants. 0, -EINTR when stopped, or an error. */
@@ -133,21 +116,25 @@ static int consult(struct run *run, int64_t time_ns)
     run->ask_ns = canp_pace_now(&run->pace) + IDLE_NS;
     if (held || run->holding) { /* time stood still: this frame is due now */
         run->anchored = false;
-        run->due_ns = run->pace.now_ns;
+        run->due_ns = run->pace.now_ns + ahead_ns(run);
     }
     return 0;
 }
 
-/* Waits for the deadline, in slices where idle() wants to be asked. */
+/* Waits for the deadline, in slices where idle() wants to be asked. Ahead of deadlines, what is due within
+ * that time goes together, and then nothing for the half of it. */
 static int await_due(struct run *run, int64_t time_ns, int64_t *due_ns)
 {
+    int64_t ahead = ahead_ns(run);
     int r = consult(run, time_ns);
     *due_ns = deadline(run, time_ns);
-    if (r == 0 && run->pace.now_ns < *due_ns && canp_pace_now(&run->pace) < *due_ns)
-        r = flush(run);
+    if (r < 0 || run->pace.now_ns >= *due_ns - ahead || canp_pace_now(&run->pace) >= *due_ns - ahead)
+        return r;
+    r = flush(run);
     while (r == 0) {
-        bool sliced = run->sink->idle && *due_ns > run->ask_ns;
-        r = canp_pace_wait(&run->pace, sliced ? run->ask_ns : *due_ns);
+        int64_t wake_ns = *due_ns - ahead / 2;
+        bool sliced = run->sink->idle && wake_ns > run->ask_ns;
+        r = canp_pace_wait(&run->pace, sliced ? run->ask_ns : wake_ns);
         if (r == -EINTR && !must_stop(run)) {
             r = 0;
             continue;
@@ -173,8 +160,15 @@ static int await(struct run *run, int64_t time_ns)
         run->first_due_ns = due_ns;
     }
     run->due_ns = due_ns;
-    note_drift(run, canp_pace_count(&run->pace, due_ns));
+    canp_drift_add(&run->drift, canp_pace_count(&run->pace, due_ns));
     return 0;
+}
+
+static int put(const struct run *run, const struct canp_record *record)
+{
+    const struct canp_replay_sink *sink = run->sink;
+    return sink->put_at && run->opts->speed > 0 ? sink->put_at(sink->self, record, run->due_ns)
+                                                : sink->put(sink->self, record);
 }
 
 static int play_frame(struct run *run, const struct canp_record *record)
@@ -183,9 +177,9 @@ static int play_frame(struct run *run, const struct canp_record *record)
     if (r < 0)
         return r;
     run->pending = true;
-    r = run->sink->put(run->sink->self, record);
+    r = put(run, record);
     while (r == -EINTR && !must_stop(run))
-        r = run->sink->put(run->sink->self, record);
+        r = put(run, record);
     if (r < 0)
         return r;
     run->stats->frames++;
@@ -246,6 +240,13 @@ static int play_once(struct run *run, struct canp_reader *reader)
     return r < 0 ? r : 0;
 }
 
+/* What was put ahead of its time becomes due. */
+static void await_last(struct run *run)
+{
+    while (run->started && !must_stop(run) && canp_pace_wait(&run->pace, run->due_ns) == -EINTR)
+        ;
+}
+
 int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
                     const struct canp_replay_sink *sink, struct canp_replay_stats *stats)
 {
@@ -262,10 +263,13 @@ int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *o
         if (stats->frames == before)
             break; /* nothing to play: no endless loop */
     } while (r == 0 && !must_stop(&run) && (opts->loops == 0 || stats->loops < opts->loops));
+    if (r == 0 && ahead_ns(&run))
+        await_last(&run);
     stats->stopped = must_stop(&run);
-    stats->elapsed_ns = (uint64_t)(canp_pace_now(&run.pace) - (run.started ? run.first_due_ns : start_ns));
+    int64_t elapsed_ns = canp_pace_now(&run.pace) - (run.started ? run.first_due_ns : start_ns);
+    stats->elapsed_ns = elapsed_ns > 0 ? (uint64_t)elapsed_ns : 0;
     stats->scheduled_ns = run.started ? (uint64_t)(run.due_ns - run.first_due_ns) : 0;
-    stats->drift_ns = drift(&run);
+    stats->drift_ns = canp_drift_ns(&run.drift);
     stats->late_ns = run.pace.late_ns;
     return stats->stopped && r == -EINTR ? 0 : r;
 }

@@ -363,3 +363,65 @@ Test(replay, pause_step_and_on)
     cr_assert(stats.stopped);
     cr_assert_eq(seen.count, 2);
 }
+
+/* ---- a sink that keeps the time itself ----------------------------------------------------------- */
+
+static int64_t due_ns[8], given_ns[8];
+static unsigned given;
+
+static int put_at(void *self, const struct canp_record *record, int64_t frame_due_ns)
+{
+    (void)self;
+    (void)record;
+    given_ns[given] = monotonic_ns();
+    due_ns[given++] = frame_due_ns;
+    return 0;
+}
+
+Test(replay, ahead_of_time)
+{
+    static const int64_t offsets[] = {0, 1, 30 * MS, 35 * MS, 33 * MS, 200 * MS};
+    static const int64_t distances[] = {0, 1, 30 * MS, 35 * MS, 35 * MS, 200 * MS};
+    static const struct canp_replay_sink sink = {.self = &seen, .put = put, .put_at = put_at, .flush = flush};
+    record(offsets, 6);
+    opts.ahead_ns = 20 * MS;
+    int64_t start_ns = monotonic_ns();
+    cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
+    cr_assert_geq(monotonic_ns(), due_ns[5], "it ends when the last one is due");
+    cr_assert_eq(given, 6);
+    cr_assert_eq(seen.count, 0);
+    cr_assert_geq(due_ns[0], start_ns + 20 * MS);
+    for (unsigned i = 0; i < 6; i++) {
+        cr_assert_eq(due_ns[i] - due_ns[0], distances[i]);
+        cr_assert_geq(given_ns[i], due_ns[i] - 20 * MS, "not earlier than so");
+    }
+    cr_assert_eq(stats.frames, 6);
+    cr_assert_eq(stats.scheduled_ns, 200 * MS);
+    cr_assert_gt(seen.flushes, 1);
+    opts.speed = 0;
+    cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
+    cr_assert_eq(seen.count, 6, "at full speed there are no times");
+}
+
+Test(histogram, merges)
+{
+    static struct canp_histogram a, b;
+    canp_histogram_add(&a, 5);
+    canp_histogram_add(&b, 7);
+    canp_histogram_add(&b, 1000000);
+    canp_histogram_merge(&a, &b);
+    cr_assert_eq(a.count, 3);
+    cr_assert_eq(a.max, 1000000);
+    cr_assert_eq(canp_histogram_quantile(&a, 0.7), 7);
+}
+
+Test(drift, is_that_of_the_least)
+{
+    struct canp_drift d = {0};
+    for (uint64_t i = 0; i < 128; i++)
+        canp_drift_add(&d, 50 + i % 7);
+    cr_assert_eq(canp_drift_ns(&d), 0, "too few");
+    for (uint64_t i = 0; i < 1000; i++)
+        canp_drift_add(&d, (i % 50 == 0 ? 60 : 100000) + i);
+    cr_assert(canp_drift_ns(&d) >= 60 + 744 - 50 && canp_drift_ns(&d) < 60 + 1000 - 50);
+}

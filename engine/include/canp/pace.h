@@ -33,8 +33,25 @@ struct canp_histogram {
 
 CANP_API void canp_histogram_add(struct canp_histogram *h, uint64_t value);
 
+/* Adds all the values that another holds. */
+CANP_API void canp_histogram_merge(struct canp_histogram *h, const struct canp_histogram *other);
+
 /* The value that a share q (0..1) of the values does not exceed; 0 when there are none. */
 CANP_API uint64_t canp_histogram_quantile(const struct canp_histogram *h, double q);
+
+/* ---- drift --------------------------------------------------------------------------------------- */
+
+/* The least lateness of many shows a drift, and not what else the machine was doing. Zero it before use. */
+struct canp_drift {
+    uint64_t count;
+    uint64_t first_least_ns; /* of the first 128 */
+    uint64_t least_ns[2];    /* of the 128 before, and of the present ones */
+};
+
+CANP_API void canp_drift_add(struct canp_drift *drift, uint64_t late_ns);
+
+/* Least lateness of the last ones less that of the first, 128 to 256 each; 0 for 128 or fewer. */
+CANP_API int64_t canp_drift_ns(const struct canp_drift *drift);
 
 /* ---- pace ---------------------------------------------------------------------------------------- */
 

@@ -37,6 +37,9 @@ struct canp_replay_sink {
      * negative error ends the replay.
      */
     int (*put)(void *self, const struct canp_record *record);
+    /* The same for a sink that keeps the time itself: called instead of put(), unless at full speed, up to
+     * ahead_ns of the options before the frame is due (CLOCK_MONOTONIC), in order of due_ns. May be NULL. */
+    int (*put_at)(void *self, const struct canp_record *record, int64_t due_ns);
     /* Nothing more is due now: send what was put. 0, or a negative error; -EINTR is tried again unless
      * *stop is set. May be NULL. */
     int (*flush)(void *self);
@@ -55,11 +58,13 @@ struct canp_replay_opts {
     const struct canp_filter_set *filters; /* borrowed, or NULL */
     const volatile sig_atomic_t *stop;     /* ends the replay soon after it is set, by a signal handler;
                                               or NULL */
+    uint64_t ahead_ns; /* for a sink with put_at(): the first frame is due so long after the start, and the
+                          end is when the last one is due */
 };
 
 #define CANP_REPLAY_OPTS_INIT                                                                                \
     {                                                                                                        \
-        1, 1, INT64_MIN, INT64_MAX, 0, 0, NULL, NULL                                                         \
+        1, 1, INT64_MIN, INT64_MAX, 0, 0, NULL, NULL, 0                                                      \
     }
 
 struct canp_replay_stats {
