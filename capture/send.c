@@ -23,6 +23,7 @@
 
 #include "can_socket.h"
 #include "ifaces.h"
+#include "txtime.h"
 
 #ifndef CAN_RAW_XL_FRAMES
 #define CAN_RAW_XL_FRAMES 7 /* linux/can/raw.h since 6.2 */
@@ -32,6 +33,7 @@
 #define XL_MTU_MIN      76U    /* CANXL_MIN_MTU */
 #define QUEUE_WAIT_NS   200000 /* a queue of ten frames lasts 2 ms at 500 kbit/s */
 #define BUFFER_WAIT_MS  10
+#define ANSWER_WAIT_NS  1000000
 #define AHEAD_NS        250000 /* frames handed over before the bus has time for them: one at 500 kbit/s */
 #define LEAST_BITS(ns)  ((ns) - (ns) / 10) /* average bits -> fewer than any frame has */
 
@@ -42,12 +44,14 @@ struct canp_sender {
     bool takes_fd, takes_xl, takes_errors;
     unsigned sent, count;
     uint64_t bus_free_ns; /* paced: when a bus at full load would be through with what was sent */
-    bool paced;           /* the interface has a bit rate */
+    bool paced;           /* the interface has a bit rate, and frames are sent at once */
     struct canp_iface iface;
+    struct canp_link link; /* as of open */
     struct canp_sender_stats stats;
     struct mmsghdr messages[CANP_SENDER_BATCH];
     struct iovec pieces[CANP_SENDER_BATCH][2];
     uint32_t bus_ns[CANP_SENDER_BATCH]; /* paced: how long a frame occupies the bus, at least */
+    struct txtime txtime;
 };
 
 static const uint8_t zeros[CANFD_MTU];
@@ -67,6 +71,7 @@ static void set_up(struct canp_sender *s, const struct canp_link *link)
     if (s->takes_xl) /* kernels before 6.9 send the priority word as it is */
         setsockopt(s->fd, SOL_CAN_RAW, XL_VCID_OPTIONS, pass_vcid, sizeof(pass_vcid));
     s->paced = link->bitrate > 0;
+    s->link = *link;
     s->takes_errors = strcmp(link->kind, "vcan") == 0 || strcmp(link->kind, "vxcan") == 0;
     s->iface = (struct canp_iface){.mtu = link->mtu,
                                    .bytes = sizeof(s->iface),
@@ -220,6 +225,8 @@ static void note_sent(struct canp_sender *s, unsigned n)
 {
     for (unsigned i = 0; s->paced && i < n; i++)
         s->bus_free_ns += s->bus_ns[s->sent + i];
+    if (s->txtime.on)
+        txtime_handed(&s->txtime, s->sent, n);
     s->sent += n;
     s->stats.frames += n;
 }
@@ -230,6 +237,8 @@ int canp_sender_flush(struct canp_sender *s)
         int r = await_bus(s);
         if (r < 0)
             return r;
+        if (s->txtime.on)
+            txtime_hear(&s->txtime, s->fd);
         int n = sendmmsg(s->fd, s->messages + s->sent, (unsigned)r, MSG_DONTWAIT);
         s->stats.calls++;
         if (n > 0) {
@@ -244,6 +253,42 @@ int canp_sender_flush(struct canp_sender *s)
     }
     s->sent = s->count = 0;
     return 0;
+}
+
+/* ---- at given times --------------------------------------------------------------------------------- */
+
+int canp_sender_use_txtime(struct canp_sender *s, struct canp_why *why)
+{
+    int r = txtime_begin(&s->txtime, s->fd, &s->link, why);
+    if (r == 0)
+        s->paced = false; /* the queue keeps frames apart */
+    return r;
+}
+
+int canp_sender_put_at(struct canp_sender *s, const struct canp_record *record, int64_t due_ns)
+{
+    int r = canp_sender_put(s, record);
+    if (r == 1)
+        txtime_set(&s->txtime, s->count - 1, &s->messages[s->count - 1].msg_hdr, due_ns);
+    return r;
+}
+
+int canp_sender_await_txtime(struct canp_sender *s, uint64_t timeout_ns)
+{
+    uint64_t end_ns = monotonic_ns() + timeout_ns;
+    const struct timespec pause = {.tv_nsec = ANSWER_WAIT_NS};
+    for (;;) {
+        txtime_hear(&s->txtime, s->fd);
+        if (txtime_underway(&s->txtime) == 0 || monotonic_ns() >= end_ns)
+            return (int)txtime_underway(&s->txtime);
+        if (nanosleep(&pause, NULL) < 0)
+            return -errno;
+    }
+}
+
+const struct canp_sender_txtime_stats *canp_sender_txtime_stats(const struct canp_sender *s)
+{
+    return &s->txtime.stats;
 }
 
 unsigned canp_sender_pending(const struct canp_sender *s)

@@ -14,6 +14,7 @@
 
 #include <canp/error.h>
 #include <canp/frame.h>
+#include <canp/pace.h>
 
 CANP_BEGIN_DECLS
 
@@ -53,6 +54,35 @@ CANP_API int canp_sender_put(struct canp_sender *sender, const struct canp_recor
  * where this one ended.
  */
 CANP_API int canp_sender_flush(struct canp_sender *sender);
+
+/*
+ * From here on the kernel sends the frames that canp_sender_put_at() gathers at their time (SO_TXTIME), where
+ * the interface's queueing discipline holds them so long: sch_fq. 0; -EOPNOTSUPP where it does not, or the
+ * kernel is older than 5.18, or the interface is a vcan without echo, whose listeners get frames before they
+ * are queued; `why` says what to do.
+ */
+CANP_API int canp_sender_use_txtime(struct canp_sender *sender, struct canp_why *why);
+
+/* As canp_sender_put(), to be sent at due_ns (CLOCK_MONOTONIC), which never runs back; a time that has passed
+ * means at once. Only after canp_sender_use_txtime(). */
+CANP_API int canp_sender_put_at(struct canp_sender *sender, const struct canp_record *record, int64_t due_ns);
+
+/* What the kernel told of frames that were to be sent at their time. */
+struct canp_sender_txtime_stats {
+    uint64_t stamped; /* frames of which it told when the driver got them */
+    uint64_t early;   /* of the stamped ones, those that the driver got more than 100 us before their time */
+    struct canp_histogram late_ns; /* the stamped ones against their time */
+    struct canp_drift drift;
+};
+
+/*
+ * Waits until the kernel has told of all frames handed over, at most so long: 0, or the number of those it
+ * has not told of (a driver that stamps nothing, or a bus that takes nothing), or -EINTR.
+ */
+CANP_API int canp_sender_await_txtime(struct canp_sender *sender, uint64_t timeout_ns);
+
+/* Borrowed until close; as of the last flush or wait. All zero without canp_sender_use_txtime(). */
+CANP_API const struct canp_sender_txtime_stats *canp_sender_txtime_stats(const struct canp_sender *sender);
 
 /* Frames gathered and not yet handed over. */
 CANP_API unsigned canp_sender_pending(const struct canp_sender *sender);
