@@ -24,6 +24,8 @@
 #define TARGETS_MAX  64     /* interfaces replayed onto: bits of a route */
 #define MAPPINGS_MAX 64
 #define CHANNELS_MAX 256
+#define AHEAD_NS     10000000   /* --txtime: handed over so much earlier; at a full bus 80 frames */
+#define ANSWER_NS    2000000000 /* and so long the kernel may take to tell when it sent the last ones */
 
 struct mapping {
     char from[CANP_IFACE_NAME_BYTES]; /* "*" = any */
@@ -33,6 +35,7 @@ struct mapping {
 struct replay {
     const char *command;
     bool json;
+    bool txtime;
     struct canp_reader *reader;
     struct selection selection;
     struct canp_replay_opts opts;
@@ -43,11 +46,13 @@ struct replay {
     bool known[CHANNELS_MAX];      /* routes[channel] is worked out */
     uint64_t routes[CHANNELS_MAX]; /* bit t: to targets[t] */
     uint64_t unmapped;             /* frames of interfaces that go nowhere */
-    uint64_t put_done;             /* bits of the frame being put that are done, after -EINTR */
-    struct canp_why why;           /* of a target that cannot be opened */
-    int failed;                    /* the error that goes with it */
-    bool paused;                   /* by the keyboard */
-    unsigned asked;                /* times that idle() was called */
+    uint64_t handed_late;          /* --txtime: see take_txtime() */
+    uint64_t early;
+    uint64_t put_done;   /* bits of the frame being put that are done, after -EINTR */
+    struct canp_why why; /* of a target that cannot be opened */
+    int failed;          /* the error that goes with it */
+    bool paused;         /* by the keyboard */
+    unsigned asked;      /* times that idle() was called */
 };
 
 /* ---- routes ------------------------------------------------------------------------------------ */
@@ -77,7 +82,11 @@ static int target_of(struct replay *p, const char *name)
     if (p->target_count == TARGETS_MAX)
         return canp_fail(&p->why, -CANP_E_TOO_MANY, "more than %d interfaces", TARGETS_MAX);
     int r = canp_sender_open(name, &p->targets[p->target_count], &p->why);
-    return r < 0 ? r : (int)p->target_count++;
+    if (r < 0)
+        return r;
+    r = p->txtime ? canp_sender_use_txtime(p->targets[p->target_count], &p->why) : 0;
+    int index = (int)p->target_count++;
+    return r < 0 ? r : index;
 }
 
 static int add_route(struct replay *p, uint8_t channel, const char *to)
@@ -131,7 +140,7 @@ static bool want(void *self, const struct canp_record *record)
     return p->routes[record->channel] != 0 || p->failed;
 }
 
-static int put(void *self, const struct canp_record *record)
+static int put_at(void *self, const struct canp_record *record, int64_t due_ns)
 {
     struct replay *p = self;
     if (p->failed)
@@ -141,13 +150,19 @@ static int put(void *self, const struct canp_record *record)
         uint64_t bit = UINT64_C(1) << i;
         if (!(route & bit) || (p->put_done & bit))
             continue;
-        int r = canp_sender_put(p->targets[i], record);
+        int r = p->txtime ? canp_sender_put_at(p->targets[i], record, due_ns)
+                          : canp_sender_put(p->targets[i], record);
         if (r < 0)
             return r;
         p->put_done |= bit;
     }
     p->put_done = 0;
     return 0;
+}
+
+static int put(void *self, const struct canp_record *record)
+{
+    return put_at(self, record, 0);
 }
 
 static int flush(void *self)
@@ -199,6 +214,27 @@ static struct canp_sender_stats sum_targets(const struct replay *p)
     return sum;
 }
 
+/*
+ * With --txtime the replay's own histogram says how late frames were handed over, the kernel when they were
+ * sent: that takes its place, the drift that of the interface where it is largest. The first is told beside.
+ */
+static void take_txtime(struct replay *p, struct canp_replay_stats *stats)
+{
+    for (unsigned i = 0; i < p->target_count; i++)
+        canp_sender_await_txtime(p->targets[i], ANSWER_NS);
+    p->handed_late = stats->late_ns.count - stats->late_ns.buckets[0];
+    memset(&stats->late_ns, 0, sizeof(stats->late_ns));
+    stats->drift_ns = 0;
+    for (unsigned i = 0; i < p->target_count; i++) {
+        const struct canp_sender_txtime_stats *t = canp_sender_txtime_stats(p->targets[i]);
+        int64_t drift_ns = canp_drift_ns(&t->drift);
+        canp_histogram_merge(&stats->late_ns, &t->late_ns);
+        p->early += t->early;
+        if (llabs(drift_ns) > llabs(stats->drift_ns))
+            stats->drift_ns = drift_ns;
+    }
+}
+
 static void print_json(const struct replay *p, const struct canp_replay_stats *stats)
 {
     struct canp_sender_stats sum = sum_targets(p), s;
@@ -223,7 +259,12 @@ static void print_json(const struct replay *p, const struct canp_replay_stats *s
         text_json_string(stdout, canp_sender_iface(p->targets[i])->name);
         printf(",\"frames\":%llu}", (unsigned long long)s.frames);
     }
-    puts("]}");
+    putchar(']');
+    if (p->txtime)
+        printf(",\"txtime\":{\"stamped\":%llu,\"handed_late\":%llu,\"early\":%llu}",
+               (unsigned long long)late->count, (unsigned long long)p->handed_late,
+               (unsigned long long)p->early);
+    puts("}");
 }
 
 /* "12.3 us", "4.56 ms" */
@@ -255,6 +296,9 @@ static void print_text(const struct replay *p, const struct canp_replay_stats *s
                short_time(a, (double)canp_histogram_quantile(&stats->late_ns, 0.5)),
                short_time(b, (double)canp_histogram_quantile(&stats->late_ns, 0.99)),
                short_time(c, (double)stats->late_ns.max), short_time(d, (double)stats->drift_ns));
+    if (p->txtime)
+        printf("by the kernel's stamps of %s frames; %s were handed over late, %s sent early\n",
+               text_count(a, stats->late_ns.count), text_count(b, p->handed_late), text_count(c, p->early));
     if (sum.waits)
         printf("waited %s times, %s, for a full queue\n", text_count(a, sum.waits),
                short_time(b, (double)sum.wait_ns));
@@ -288,7 +332,12 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
 static int open_and_run(struct replay *p, const char *path)
 {
     static struct canp_replay_stats stats; /* large: the histogram */
-    const struct canp_replay_sink sink = {.self = p, .want = want, .put = put, .flush = flush, .idle = idle};
+    const struct canp_replay_sink sink = {.self = p,
+                                          .want = want,
+                                          .put = put,
+                                          .put_at = p->txtime ? put_at : NULL,
+                                          .flush = flush,
+                                          .idle = idle};
     int r = canp_reader_open(path, &p->reader, &p->why);
     if (r < 0)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
@@ -304,6 +353,8 @@ static int open_and_run(struct replay *p, const char *path)
     keys_begin();
     r = canp_replay_run(p->reader, &p->opts, &sink, &stats);
     keys_end();
+    if (p->txtime)
+        take_txtime(p, &stats);
     return finish(p, r, &stats);
 }
 
@@ -354,6 +405,8 @@ int canp_cmd_replay(int argc, char **argv)
         {'g', "max-gap", OPT_DURATION, &p.opts.max_gap_ns, "TIME", "shorten longer silences to this"},
         {0, "spin", OPT_DURATION, &p.opts.spin_ns, "TIME",
          "wake so much earlier and spin: precise, costs CPU (default 100us, on one CPU 0)"},
+        {0, "txtime", OPT_FLAG, &p.txtime, NULL,
+         "have the kernel send each frame at its time (SO_TXTIME), where its queue is fq"},
         {0, "json", OPT_FLAG, &p.json, NULL, "print the summary as JSON"},
         {0},
     };
@@ -363,6 +416,9 @@ int canp_cmd_replay(int argc, char **argv)
         "FROM=TO: what was recorded on FROM goes to TO; *=TO: everything; several for one FROM are\n"
         "fine. Without any, frames go to the interface of the same name. FILTER is candump's.\n"
         "A full queue is waited for. Frames that an interface cannot take are counted.\n"
+        "--txtime: lateness is what the kernel's transmit stamps say. Who listens on this host's own "
+        "interface then\n"
+        "gets the kernel's send time (CLOCK_MONOTONIC) as time stamp of these frames.\n"
         "On a terminal: space pauses and resumes, . sends one frame, q ends.\n"};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)
@@ -370,6 +426,9 @@ int canp_cmd_replay(int argc, char **argv)
     if (arguments < 1)
         return opts_fail(p.command, CANP_EXIT_USAGE, "which RECORDING? `canp replay --help` says more");
     int r = parse_speed(&p, speed);
+    if (r == 0 && p.txtime && p.opts.speed == 0)
+        r = opts_fail(p.command, CANP_EXIT_USAGE, "--txtime needs times: not with --speed max");
+    p.opts.ahead_ns = p.txtime ? AHEAD_NS : 0;
     if (r == 0)
         r = take_arguments(&p, arguments, argv);
     if (r)

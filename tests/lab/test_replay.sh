@@ -268,6 +268,47 @@ on_can0() {
     for n in can0 can1; do ip link set "$n" down; done
 }
 
+# sent_at_their_time FROM TO: replays $work/r, all of vcan0, by --txtime onto FROM, which has sch_fq; candump sees it on TO.
+sent_at_their_time() {
+    tc qdisc replace dev "$1" root fq || not_ok "fq on $1" "status $?"
+    start_candump "$2" "$work/log" || not_ok "candump starts" "$(cat "$work/candump.err")"
+    pinned "$canp" replay "$work/r" vcan0="$1" --txtime --json >"$work/json" 2>"$work/err" || not_ok "replay --txtime" "$(cat "$work/err")"
+    end_candump "$work/log" "$(wc -l <"$work/expected")"
+    frames_only <"$work/log" >"$work/actual"
+    same "--txtime onto $1: every frame, in order" "$work/expected" "$work/actual"
+    check "the kernel told of each frame sent" test "$(json "$work/json" 'o["txtime"]["stamped"] == o["frames"] > 0')" = True
+    check "it took the recorded time" test "$(json "$work/json" 'o["duration_ns"] >= o["scheduled_ns"] > 4e9')" = True
+    printf '# --txtime onto %s, by the kernel'"'"'s stamps: p50 %d us, p99 %d us, drift %d us\n' "$1" \
+        $(($(json "$work/json" 'o["late_p50_ns"]') / 1000)) $(($(json "$work/json" 'o["late_p99_ns"]') / 1000)) \
+        $(($(json "$work/json" 'o["drift_ns"]') / 1000))
+}
+
+by_the_kernel() {
+    # $work/r: the drive of in_time
+    frames_only <"$work/due.log" >"$work/expected"
+    if [ "$(cat /sys/module/vcan/parameters/echo)" = N ]; then
+        fails 3 "--txtime onto a vcan, which does not wait" "echo=1" "$canp" replay "$work/r" vcan0=vcan1 --txtime
+    fi
+    fails 2 "--txtime without times" "not with --speed max" "$canp" replay "$work/r" vcan0=vcan1 --txtime --speed max
+    if ! modprobe -q -a vxcan sch_fq || ! ip link add dev xcan0 type vxcan peer name xcan1; then
+        skip "--txtime" "no vxcan or sch_fq here"
+        return
+    fi
+    ip link set xcan0 up && ip link set xcan1 up
+    fails 3 "--txtime where the queue sends at once" "tc qdisc replace dev xcan0 root fq" "$canp" replay "$work/r" vcan0=xcan0 --txtime
+    sent_at_their_time xcan0 xcan1
+    if modprobe -q sch_etf && tc qdisc replace dev xcan0 root etf clockid CLOCK_TAI delta 5000000; then
+        fails 3 "--txtime where the queue drops what is late" "tc qdisc replace dev xcan0 root fq" "$canp" replay "$work/r" vcan0=xcan0 --txtime
+    fi
+    ip link del xcan0
+    [ -d /sys/class/net/can1 ] || return 0
+    local n
+    for n in can0 can1; do ip link set "$n" up type can bitrate 500000 || not_ok "$n up" "status $?"; done
+    sent_at_their_time can0 can1
+    tc qdisc del dev can0 root
+    for n in can0 can1; do ip link set "$n" down; done
+}
+
 follow() {
     start_record -o "$work/live" vcan0 || not_ok "record starts" "$(cat "$work/err")"
     "$canp" dump --follow "$work/live" >"$work/followed" 2>"$work/said" &
@@ -293,6 +334,7 @@ error_frames_and_mapping
 classic_only
 ends
 import "$work/due.log"
+by_the_kernel
 keyboard
 on_can0
 follow
