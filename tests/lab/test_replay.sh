@@ -138,7 +138,7 @@ in_time() {
     local ours theirs
     ours=$(lateness "$work/ours.log" "$work/due.log") theirs=$(lateness "$work/theirs.log" "$work/due.log")
     printf '# lateness as candump saw it, p50 and p99 in us: replay %s, canplayer %s: %s of its p50\n' "$ours" "$theirs" \
-        "$(awk -v o="${ours% *}" -v t="${theirs% *}" 'BEGIN {printf "%.2f", t > 0 ? o / t : 0}')"
+        "$(awk -v o="${ours% *}" -v t="${theirs% *}" 'BEGIN {printf "%.2f", (t > 0 ? o / t : 0)}')"
 
     log2asc -I "$work/due.log" -O "$work/asc" vcan0 2>"$work/said" || not_ok "log2asc takes dump's lines" "$(cat "$work/said")"
     check "log2asc takes every line of dump" test "$(grep -c ' Rx ' "$work/asc")" -eq "$(wc -l <"$work/expected")"
