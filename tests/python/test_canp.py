@@ -5,6 +5,7 @@ usage: test_canp.py SOURCE_DIR BUILD_DIR; runs under Debian's python3, which has
 """
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -206,6 +207,39 @@ class Odd(Case):
     def test_one_frame(self):
         self.write([(5, 1)])
         self.check(1, ids=1)
+
+    def test_only_gaps(self):
+        self.recording("odd", "".join(f"# GAP vcan0 socket lost {n} from {n}.000000000 to {n}.500000000\n" for n in range(1, 11)))
+        self.check(0, ids=0)
+        self.assertEqual(json.loads(run(CANP, "info", "--json", self.path("odd")))["lost"], 55)
+        self.assertEqual(run(CANP, "dump", self.path("odd")).count("# GAP"), 10)
+        run(CANP, "merge", self.path("odd"), self.path("odd"), "-o", self.path("twice"))
+        self.assertEqual(json.loads(run(CANP, "info", "--json", self.path("twice")))["lost"], 110)
+
+    def test_all_xl(self):
+        self.recording("odd", "".join(f"({n}.000000000) vcan0 {n % 256:02X}123#80:01:{n:08X}#{'AB' * (n % 2048 + 1)}\n" for n in range(3000)))
+        lines = self.check(3000)
+        self.assertTrue(lines[7].endswith("vcan0 07123#80:01:00000007#" + "AB" * 8))
+
+    def test_one_that_grows(self):
+        with canp.Writer(self.path("odd")) as writer:
+            for number in range(3000):
+                writer.put(number, "vcan0", number % 9)
+                if number % 1000 == 999:
+                    writer.flush()
+                    self.check(number + 1, ids=9)
+                    self.assertFalse(json.loads(run(CANP, "info", "--json", self.path("odd")))["sealed"])
+                    shutil.rmtree(self.path("merged"))
+        self.check(3000)
+
+    def test_one_that_is_trimmed(self):
+        self.write((number, number % 9) for number in range(30000))
+        segment = os.path.join(self.path("odd"), "00000001.canp")
+        os.truncate(segment, os.path.getsize(segment) // 2)
+        with canp.Reader(self.path("odd")) as reader:
+            left = len(list(reader))
+        self.assertTrue(0 < left < 30000)
+        self.check(left, damaged=1)
 
     def test_one_time_for_all(self):
         self.write((7, number % 5) for number in range(5000))
