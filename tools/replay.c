@@ -326,6 +326,8 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
                          stats->damaged);
     if (stats->frames == 0 && !stats->stopped)
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame to send");
+    if (sum_targets(p).frames == 0 && !stats->stopped)
+        return opts_fail(p->command, CANP_EXIT_FINDING, "no frame that an interface can take");
     return CANP_EXIT_DONE;
 }
 
