@@ -99,10 +99,8 @@ static int print_recording(struct dump *d)
                          damaged == 1 ? "" : "s");
     if (!select_is_narrow(&d->selection) || d->printed || stop_requested)
         return CANP_EXIT_DONE;
-    const char *missing = select_missing_iface(&d->selection, d->reader);
-    return missing ? opts_fail(d->command, CANP_EXIT_FINDING,
-                               "it has no interface '%s' (and a filter is ID:MASK)", missing)
-                   : CANP_EXIT_FINDING;
+    select_tell_unknown(&d->selection, d->command, d->reader);
+    return CANP_EXIT_FINDING;
 }
 
 static int open_and_print(struct dump *d, const char *path)

@@ -324,8 +324,10 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
     if (stats->damaged)
         return opts_fail(p->command, CANP_EXIT_FINDING, "%u damaged places skipped; `canp verify` names them",
                          stats->damaged);
-    if (stats->frames == 0 && !stats->stopped)
+    if (stats->frames == 0 && !stats->stopped) {
+        select_tell_unknown(&p->selection, p->command, p->reader);
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame to send");
+    }
     if (sum_targets(p).frames == 0 && !stats->stopped)
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame that an interface can take");
     return CANP_EXIT_DONE;

@@ -68,6 +68,26 @@ bool select_is_narrow(const struct selection *s)
     return s->has_filters || s->iface_count || s->from || s->to;
 }
 
+static bool is_known(const struct canp_reader *reader, const char *name)
+{
+    for (unsigned c = 0; c < canp_reader_iface_count(reader); c++) {
+        if (strcmp(select_iface_name(reader, (uint8_t)c), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+void select_tell_unknown(const struct selection *s, const char *command, const struct canp_reader *reader)
+{
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        if (!is_known(reader, s->ifaces[i]))
+            opts_fail(command, CANP_EXIT_FINDING,
+                      "no interface '%s' in this recording (an ID goes with its mask: 123:7FF, "
+                      "18FEF100:1FFFFFFF)",
+                      s->ifaces[i]);
+    }
+}
+
 static bool has_iface(const struct selection *s, const char *iface)
 {
     for (unsigned i = 0; i < s->iface_count; i++) {
@@ -82,18 +102,6 @@ bool select_match(const struct selection *s, const struct canp_record *record, c
     if (s->has_filters && !canp_filter_match(&s->filters, record))
         return false;
     return s->iface_count == 0 || has_iface(s, iface);
-}
-
-const char *select_missing_iface(const struct selection *s, const struct canp_reader *reader)
-{
-    for (unsigned i = 0; i < s->iface_count; i++) {
-        bool found = false;
-        for (unsigned c = 0; c < canp_reader_iface_count(reader) && !found; c++)
-            found = strcmp(select_iface_name(reader, (uint8_t)c), s->ifaces[i]) == 0;
-        if (!found)
-            return s->ifaces[i];
-    }
-    return NULL;
 }
 
 const char *select_iface_name(const struct canp_reader *reader, uint8_t channel)

@@ -30,14 +30,15 @@ int select_window(struct selection *s, const char *command, struct canp_reader *
 /* Anything asked for that a record might not match? */
 bool select_is_narrow(const struct selection *s);
 
+/* Says why nothing may have matched, if an interface was asked for that the recording does not name: an ID
+ * without its mask, for one. */
+void select_tell_unknown(const struct selection *s, const char *command, const struct canp_reader *reader);
+
 /* Does the record pass, times aside? `iface` is its interface's name. */
 bool select_match(const struct selection *s, const struct canp_record *record, const char *iface);
 
 /* The name of the record's interface; `if` and the channel's number where the recording has none. Lent until
  * the next call; readable for CANP_IFACE_NAME_BYTES. */
 const char *select_iface_name(const struct canp_reader *reader, uint8_t channel);
-
-/* A selected interface that the recording has not, or NULL. */
-const char *select_missing_iface(const struct selection *s, const struct canp_reader *reader);
 
 #endif

@@ -52,6 +52,12 @@ round_trips() {
     check "and in info --quick" is "$(json '[o["frames"], o["lost"], o["ids"]]' < <("$canp" info --quick --json "$work/all"))" "[9, 17, None]"
 }
 
+newcomers() {
+    check "an ID without its mask is told" is "$(status_of "$canp" dump "$work/all" 18FEF100)" 1
+    check "as one" grep -q "no interface '18FEF100'.*18FEF100:1FFFFFFF" "$work/err"
+    check "an interface that is there needs no word" is "$(status_of "$canp" dump "$work/all" can1 7FF:7FF)$(cat "$work/err")" 1
+}
+
 json() { python3 -c 'import json, sys; o = json.load(sys.stdin); print(eval(sys.argv[1]))' "$1"; }
 
 formats() {
@@ -204,7 +210,7 @@ usage() {
     check "a leap second" is "$(status_of "$canp" dump "$work/all" --from 2016-12-31T23:59:60Z)" 0
     check "a window that ends before it begins" is "$(status_of "$canp" dump "$work/all" --from +2 --to +1)" 2
     check "an interface that is not there is named" is "$(status_of "$canp" dump "$work/all" 123) $(cat "$work/err")" \
-        "1 canp dump: it has no interface '123' (and a filter is ID:MASK)"
+        "1 canp dump: no interface '123' in this recording (an ID goes with its mask: 123:7FF, 18FEF100:1FFFFFFF)"
     check "help on help" is "$(status_of "$canp" help help) $(status_of "$canp" help --help)" "0 0"
 }
 
@@ -241,6 +247,7 @@ foreign_segments() {
 }
 
 round_trips
+newcomers
 formats
 odd_names_and_times
 usage
