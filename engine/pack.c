@@ -252,6 +252,7 @@ static void carve_packer(struct canp_packer *p, struct canp_carver *c)
     p->table = canp_carve(c, (size_t)1 << p->table_bits, sizeof(*p->table));
     p->lanes = canp_carve(c, rows, sizeof(*p->lanes));
     p->sorted = canp_carve(c, rows, sizeof(*p->sorted));
+    p->splits = canp_carve(c, rows / CANP_PACK_SPLIT_ROWS + 1, sizeof(*p->splits));
     p->lane_of_row = canp_carve(c, rows, sizeof(*p->lane_of_row));
     p->rank = canp_carve(c, rows, sizeof(*p->rank));
     p->rank2 = canp_carve(c, rows, sizeof(*p->rank2));

@@ -6,6 +6,18 @@
 
 #include "pack_format.h"
 
+#define CANP_PACK_NUMBERS    32U /* frames of a message */
+#define CANP_PACK_SPLIT_ROWS 16U /* of a lane that may be split, at least */
+
+/* What the frames of an id are by the number in their first byte (pack_split.c). */
+struct canp_pack_split {
+    uint32_t begun;     /* frames that begin another message */
+    uint32_t continued; /* frames that come next in theirs */
+    uint8_t last;       /* first byte of the frame before */
+    uint16_t rows[CANP_PACK_NUMBERS];
+    uint16_t lane[CANP_PACK_NUMBERS];
+};
+
 /* A lane being gathered. */
 struct canp_pack_lane {
     uint64_t head; /* bytes 8..15 of its rows */
@@ -19,6 +31,9 @@ struct canp_pack_lane {
     uint32_t next;  /* while gathering: index of its next row */
     uint64_t pace;  /* its typical period, in units */
     uint8_t depth;  /* how many leaders are before it */
+    uint8_t last;   /* while gathering: first byte of the latest row, and how often it was one more than */
+    uint32_t turns; /* that of the row before */
+    struct canp_pack_split *split; /* while splitting */
 };
 
 /* A row that is not where the time order puts it. */
@@ -51,6 +66,7 @@ struct canp_packer {
     uint32_t *table;                        /* hash -> epoch << 16 | lane by first appearance */
     struct canp_pack_lane *lanes;           /* by first appearance */
     struct canp_pack_lane *sorted;          /* in directory order */
+    struct canp_pack_split *splits;         /* of lanes that may be split */
     uint16_t *lane_of_row;                  /* by first appearance, later in directory order */
     uint16_t *rank;                         /* lane by first appearance -> directory order */
     uint16_t *rank2;                        /* scratch for sorting */
@@ -79,6 +95,9 @@ struct canp_packer {
 /* Finds the lanes and gathers the rows by lane, in directory order. 0, 1 when the block is better left raw,
  * or -CANP_E_DAMAGED. */
 int canp_pack_gather(struct canp_packer *p, const uint8_t *rows, size_t rows_bytes);
+
+/* Parts lanes whose frames are numbered in messages; before they are sorted. */
+void canp_pack_split_lanes(struct canp_packer *p, const uint8_t *rows);
 
 /* How the recorded order is to be stored. */
 struct canp_pack_order_plan {

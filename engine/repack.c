@@ -170,7 +170,7 @@ static int swap_in(struct repack *r, int dir_fd, const struct segin *s, struct s
         return 0;
     }
     r->stats.bytes_before += s->file_bytes;
-    r->stats.bytes_after += out->seal.blocks_end;
+    r->stats.bytes_after += out->seal.blocks_end + out->seal.index_bytes;
     r->stats.frames += s->seal.frames;
     int error = segout_replace(out);
     if (error == 0 && fsync(dir_fd) < 0 && errno != EINVAL)

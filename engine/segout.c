@@ -17,7 +17,7 @@
 #include "counts.h"
 #include "segfile.h"
 
-#define INDEX_PACKED_MIN (256U << 10) /* bytes of packed blocks from which on there is an index */
+#define INDEX_PACKED_MIN (512U << 10) /* bytes of packed blocks from which on there is an index */
 #define INDEX_SHARE      64U          /* below: when it takes no more than this part of them */
 #define WINDOW_BYTES     (4ULL << 20) /* prefaulted at a time */
 #define AHEAD_BYTES      (8ULL << 20) /* prefaulted in front of the write position */
@@ -323,7 +323,7 @@ static void index_rows(struct segout *s, struct index_builder *index)
     }
 }
 
-/* A small packed segment is unpacked in a millisecond or two, and an index would be a good part of it. */
+/* A small packed segment is unpacked in a few milliseconds, and an index would be a good part of it. */
 static bool index_pays(const struct seg_seal *seal, const struct index_builder *index)
 {
     return seal->packed_bytes == 0 || seal->packed_bytes >= INDEX_PACKED_MIN ||

@@ -295,18 +295,45 @@ static void make_counted_packed(const char *dir)
     make_counts(dir, "counted-packed", true);
 }
 
+/* Fast packets of 3 to 6 frames under three ids: lanes by the frame's number. */
+static void make_fast_packets(const char *dir)
+{
+    struct canp_repack_stats stats;
+    struct canp_writer *w = begin(dir, "fast-packets");
+    for (unsigned m = 0; m < 90; m++) {
+        for (unsigned i = 0; i < 3 + m % 3 + (m % 3 == 2); i++) {
+            union canp_frame_store f = {{.id = (0x19FA0410 + m % 3) | CANP_ID_EFF, .len = 8}};
+            for (unsigned k = 1; k < 8; k++)
+                f.frame.data[k] = (uint8_t)(i * 0x20 + k + (k == 4 && i < 2 ? m : 0));
+            f.frame.data[0] = (uint8_t)(m / 3 << 5 | i);
+            int64_t after = m * INT64_C(33000000) + i * 570000 + (int64_t)((m * 8 + i) * 2654435761U >> 18);
+            put(w, (struct canp_record){.kind = CANP_KIND_CAN, .channel = m % 2, .frame = &f.frame}, after);
+        }
+    }
+    must(canp_writer_finish(w), "finish");
+    canp_writer_close(w);
+    must(canp_repack(path, NULL, &stats, NULL), "repack");
+    if (stats.changed != 1)
+        exit(1);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
         const char *name;
         void (*make)(const char *dir);
-    } files[] = {{"sealed", make_sealed},       {"torn", make_torn},
-                 {"damaged", make_damaged},     {"packed", make_packed},
-                 {"following", make_following}, {"coarse", make_coarse},
-                 {"counted", make_counted},     {"counted-packed", make_counted_packed}};
+    } files[] = {{"sealed", make_sealed},
+                 {"torn", make_torn},
+                 {"damaged", make_damaged},
+                 {"packed", make_packed},
+                 {"following", make_following},
+                 {"coarse", make_coarse},
+                 {"counted", make_counted},
+                 {"counted-packed", make_counted_packed},
+                 {"fast-packets", make_fast_packets}};
     if (argc < 3) {
         fputs("usage: make_golden NEW-DIRECTORY "
-              "sealed|torn|damaged|packed|following|coarse|counted|counted-packed...\n",
+              "sealed|torn|damaged|packed|following|coarse|counted|counted-packed|fast-packets...\n",
               stderr);
         return 2;
     }

@@ -16,7 +16,8 @@ struct random_rows_style {
     uint32_t kinds; /* bit 0 classic, 1 FD, 2 XL, 3 events */
     uint32_t times; /* 0 periodic, 1 ties, 2 any 48 bits, 3 mostly forward, 4 all equal, 5 backwards, 6 bursts
                        of all ids at irregular times, 7 the same to the microsecond */
-    uint32_t payload; /* 0 constant, 1 counter and noise, 2 noise */
+    uint32_t
+        payload; /* 0 constant, 1 counter and noise, 2 noise, 3 messages of numbered frames (in bursts) */
     bool hw_times;
     bool odd_padding; /* reserved and padding bytes hold garbage */
 };
@@ -30,7 +31,7 @@ static inline struct random_rows_style random_rows_style_draw(struct test_random
         .channels = test_random_below(r, 3) ? 1 : 1 + (uint32_t)test_random_below(r, 256),
         .kinds = test_random_below(r, 2) ? 1 : 1 + (uint32_t)test_random_below(r, 15),
         .times = (uint32_t)test_random_below(r, 8),
-        .payload = (uint32_t)test_random_below(r, 3),
+        .payload = (uint32_t)test_random_below(r, 4),
         .hw_times = test_random_below(r, 4) == 0,
         .odd_padding = test_random_below(r, 4) == 0,
     };
@@ -78,6 +79,12 @@ static inline uint8_t random_rows_byte(struct test_random *r, const struct rando
 {
     if (s->payload == 0)
         return (uint8_t)(0x11 * at);
+    if (s->payload == 3) { /* of 2 to 8 frames each; only the first ones differ */
+        uint32_t turn = i / s->ids, frames = 2 + i % s->ids % 7, number = turn % frames;
+        if (at == 0)
+            return (uint8_t)(turn / frames << 5 | number);
+        return number ? (uint8_t)(number * 16 + at) : (uint8_t)test_random_u64(r);
+    }
     if (s->payload == 1 && at > 1)
         return at == 2 ? (uint8_t)i : 0xFF;
     return (uint8_t)test_random_u64(r);

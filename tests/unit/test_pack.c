@@ -123,6 +123,44 @@ Test(pack, times_at_the_ends_of_their_range)
     cr_assert_gt(round_trip(at), 0);
 }
 
+/* Bytes taken by 600 messages of five frames under one id, and how many lanes; the first byte by `first`. */
+static int64_t pack_messages(uint8_t (*first)(unsigned i), int64_t *lanes)
+{
+    const struct canp_lane *list;
+    size_t bytes = 0;
+    for (unsigned i = 0; i < 3000; i++) {
+        int64_t time = (int64_t)(i / 5) * 100000000 + i % 5 * 600000 + (int64_t)(i * 2654435761U >> 20);
+        size_t at = bytes;
+        bytes = put_frame(bytes, time, 0, 0x0DFF081A | CANP_ID_EFF, 8, first(i));
+        memset(rows + at + 17, (int)(i % 5 * 0x11), 6);
+        rows[at + 23] = (uint8_t)(i % 5 == 2 ? i / 5 : 0);
+    }
+    int64_t n = round_trip(bytes);
+    cr_assert_gt(n, 0);
+    *lanes = canp_packed_lanes(unpacker, packed, (size_t)n, &list);
+    return n;
+}
+
+static uint8_t fast_packet(unsigned i)
+{
+    return (uint8_t)(i / 5 << 5 | i % 5);
+}
+
+static uint8_t counter(unsigned i)
+{
+    return (uint8_t)i;
+}
+
+Test(pack, frames_of_a_fast_packet_have_a_lane_for_each_number)
+{
+    int64_t lanes, with, without;
+    with = pack_messages(fast_packet, &lanes);
+    cr_assert_eq(lanes, 5);
+    without = pack_messages(counter, &lanes);
+    cr_assert_eq(lanes, 1, "a counter is none");
+    cr_assert_lt(10 * with, 9 * without, "%d and %d", (int)with, (int)without);
+}
+
 Test(pack, ties_in_any_order)
 {
     size_t at = 0;
@@ -251,23 +289,42 @@ static bool in_lane(const uint8_t *row, const struct canp_lane *lane)
     return canp_load_u16(row) == lane->tag && memcmp(row + 8, lane->head, 8) == 0;
 }
 
+static uint32_t lane_at[BLOCK_BYTES / 16]; /* of each row of the block */
+
+/* Which row is in which lane, as the lanes say: each in one, of its own tag and head, in recorded order. */
+static void map_lanes(size_t bytes, const struct canp_lane *lanes, int64_t lane_count)
+{
+    static uint32_t begins[BLOCK_BYTES / 16];
+    uint32_t count = 0;
+    for (size_t at = 0; at < bytes; at += canp_row_bytes(rows + at)) {
+        begins[count] = (uint32_t)at;
+        lane_at[count++] = UINT32_MAX;
+    }
+    for (uint32_t l = 0; l < lane_count; l++) {
+        int64_t n = canp_unpack_lane(unpacker, l, back, BLOCK_BYTES, positions);
+        cr_assert_eq(n, (int64_t)(lanes[l].rows * lanes[l].row_bytes));
+        for (uint32_t i = 0; i < lanes[l].rows; i++) {
+            cr_assert(positions[i] < count && lane_at[positions[i]] == UINT32_MAX);
+            cr_assert(i == 0 || positions[i] > positions[i - 1]);
+            cr_assert(in_lane(rows + begins[positions[i]], &lanes[l]));
+            lane_at[positions[i]] = l;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++)
+        cr_assert_lt(lane_at[i], lane_count);
+}
+
 /* The rows of the chosen lanes as the block has them, to be compared with what unpacking lanes gives. */
-static size_t pick_rows(size_t bytes, const struct canp_lane *lanes, int64_t lane_count,
-                        const uint8_t *chosen, uint8_t *out, uint32_t *where)
+static size_t pick_rows(size_t bytes, const uint8_t *chosen, uint8_t *out, uint32_t *where)
 {
     size_t used = 0;
     uint32_t position = 0;
     for (size_t at = 0; at < bytes; at += canp_row_bytes(rows + at), position++) {
-        for (int64_t l = 0; l < lane_count; l++) {
-            if (!in_lane(rows + at, &lanes[l]))
-                continue;
-            if (chosen[l]) {
-                memcpy(out + used, rows + at, lanes[l].row_bytes);
-                used += lanes[l].row_bytes;
-                *where++ = position;
-            }
-            break;
-        }
+        if (!chosen[lane_at[position]])
+            continue;
+        memcpy(out + used, rows + at, canp_row_bytes(rows + at));
+        used += canp_row_bytes(rows + at);
+        *where++ = position;
     }
     return used;
 }
@@ -276,7 +333,7 @@ static void check_choice(size_t bytes, const struct canp_lane *lanes, int64_t co
 {
     uint8_t *wanted = malloc(BLOCK_BYTES);
     uint32_t *where = malloc(BLOCK_BYTES / 16 * sizeof(*where));
-    size_t wanted_bytes = pick_rows(bytes, lanes, count, chosen, wanted, where);
+    size_t wanted_bytes = pick_rows(bytes, chosen, wanted, where);
     uint32_t wanted_rows = 0;
     for (int64_t l = 0; l < count; l++)
         wanted_rows += chosen[l] ? lanes[l].rows : 0;
@@ -297,6 +354,7 @@ static void check_lanes(size_t bytes, int64_t packed_bytes, struct test_random *
     int64_t count = canp_packed_lanes(unpacker, packed, (size_t)packed_bytes, &lanes);
     cr_assert_gt(count, 0);
     uint8_t *chosen = calloc((size_t)count, 1);
+    map_lanes(bytes, lanes, count);
     for (unsigned round = 0; round < 4; round++) {
         for (int64_t l = 0; l < count; l++)
             chosen[l] = test_random_below(r, round + 1) == 0;
@@ -308,7 +366,7 @@ static void check_lanes(size_t bytes, int64_t packed_bytes, struct test_random *
     chosen[one] = 1;
     uint8_t *wanted = malloc(BLOCK_BYTES);
     uint32_t *where = malloc(BLOCK_BYTES / 16 * sizeof(*where));
-    size_t wanted_bytes = pick_rows(bytes, lanes, count, chosen, wanted, where);
+    size_t wanted_bytes = pick_rows(bytes, chosen, wanted, where);
     cr_assert_eq(canp_unpack_lane(unpacker, (size_t)one, back, wanted_bytes, NULL), (int64_t)wanted_bytes);
     cr_assert_eq(memcmp(back, wanted, wanted_bytes), 0);
     cr_assert_eq(canp_unpack_lane(unpacker, (size_t)one, back, wanted_bytes, positions),
