@@ -12,7 +12,7 @@
 
 #define ROWS_MIN   8U  /* a lane of fewer rows gains little */
 #define SAMPLES    4U  /* rows at which is looked who comes before them */
-#define LOOK_BACK  8U  /* frames */
+#define LOOK_BACK  4U  /* frames */
 #define TRIAL_ROWS 12U /* numbers by which the candidate is judged */
 #define ENTRY_GAIN 8   /* bits that it must save at least */
 

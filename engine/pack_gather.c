@@ -38,27 +38,36 @@ static int lane_add(struct canp_packer *p, const uint8_t *row, size_t bytes_left
     return 0;
 }
 
-static inline uint32_t lane_hash(const struct canp_packer *p, uint16_t tag, uint64_t head)
+/* The table, with all that stays the same from row to row at hand. */
+struct table {
+    uint32_t *entries;
+    struct canp_pack_lane *lanes;
+    uint32_t epoch;
+    uint32_t mask;
+    unsigned shift;
+};
+
+static inline uint32_t lane_hash(const struct table *t, uint16_t tag, uint64_t head)
 {
     uint64_t h = (head ^ ((uint64_t)tag << 40)) * UINT64_C(0x9E3779B97F4A7C15);
-    return (uint32_t)((h ^ (h >> 32)) * UINT64_C(0xD6E8FEB86659FD93) >> (64 - p->table_bits));
+    return (uint32_t)((h ^ (h >> 32)) * UINT64_C(0xD6E8FEB86659FD93) >> t->shift);
 }
 
 /* The lane of a row, new ones included; 1 after too many probes, or -CANP_E_DAMAGED. */
-static inline int lane_find(struct canp_packer *p, const uint8_t *row, size_t bytes_left, uint32_t *out)
+static inline int lane_find(struct canp_packer *p, const struct table *t, const uint8_t *row,
+                            size_t bytes_left, uint32_t *out)
 {
     uint16_t tag = canp_load_u16(row);
     uint64_t head = canp_load_u64(row + 8);
-    uint32_t mask = (1U << p->table_bits) - 1;
-    uint32_t slot = lane_hash(p, tag, head);
-    for (unsigned probe = 0; probe < PROBES_MAX; probe++, slot = (slot + 1) & mask) {
-        uint32_t entry = p->table[slot];
-        if (entry >> 16 != p->epoch) {
+    uint32_t slot = lane_hash(t, tag, head);
+    for (unsigned probe = 0; probe < PROBES_MAX; probe++, slot = (slot + 1) & t->mask) {
+        uint32_t entry = t->entries[slot];
+        if (entry >> 16 != t->epoch) {
             *out = p->lane_count;
-            p->table[slot] = ((uint32_t)p->epoch << 16) | p->lane_count;
+            t->entries[slot] = (t->epoch << 16) | p->lane_count;
             return lane_add(p, row, bytes_left);
         }
-        const struct canp_pack_lane *lane = &p->lanes[entry & 0xFFFF];
+        const struct canp_pack_lane *lane = &t->lanes[entry & 0xFFFF];
         if (lane->head == head && lane->tag == tag) {
             *out = entry & 0xFFFF;
             return lane->row_bytes <= bytes_left ? 0 : -CANP_E_DAMAGED;
@@ -87,6 +96,8 @@ static inline void note_row(struct canp_pack_lane *lane, const uint8_t *row)
 
 static int find_lanes(struct canp_packer *p, const uint8_t *rows, size_t rows_bytes)
 {
+    const struct table table = {p->table, p->lanes, p->epoch, (1U << p->table_bits) - 1, 64 - p->table_bits};
+    uint16_t *lane_of_row = p->lane_of_row;
     uint32_t count = 0;
     for (size_t at = 0; at < rows_bytes; count++) {
         if (count == CANP_PACK_ROWS_MAX)
@@ -94,11 +105,11 @@ static int find_lanes(struct canp_packer *p, const uint8_t *rows, size_t rows_by
         if (rows_bytes - at < 16)
             return -CANP_E_DAMAGED;
         uint32_t lane;
-        int r = lane_find(p, rows + at, rows_bytes - at, &lane);
+        int r = lane_find(p, &table, rows + at, rows_bytes - at, &lane);
         if (r != 0)
             return r;
-        p->lane_of_row[count] = (uint16_t)lane;
-        note_row(&p->lanes[lane], rows + at);
+        lane_of_row[count] = (uint16_t)lane;
+        note_row(&table.lanes[lane], rows + at);
         at += canp_row_bytes(rows + at); /* the lane's row_bytes, but without waiting for the look-up */
     }
     p->row_count = count;

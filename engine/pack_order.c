@@ -41,20 +41,25 @@ static void walk(struct canp_packer *p, const uint8_t *rows)
     p->by_time.count = p->by_channel.count = 0;
     for (uint32_t i = 0; i <= channels; i++)
         p->latest[i] = (struct canp_pack_latest){INT64_MIN, 0};
-    uint32_t at = 0;
-    for (uint32_t i = 0; i < p->row_count; i++) {
-        uint32_t l = p->rank[p->lane_of_row[i]];
-        struct canp_pack_lane *lane = &p->sorted[l];
+    const uint16_t *rank = p->rank;
+    struct canp_pack_lane *sorted = p->sorted;
+    struct canp_pack_latest *latest = p->latest;
+    uint16_t *lane_of_row = p->lane_of_row, *position = p->position;
+    uint32_t *source = p->source, at = 0, count = p->row_count;
+    uint64_t *row_times = p->row_times;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t l = rank[lane_of_row[i]];
+        struct canp_pack_lane *lane = &sorted[l];
         uint32_t index = lane->next++;
         int64_t time = (int64_t)canp_load_u64(rows + at) >> CANP_ROW_TIME_SHIFT;
-        p->lane_of_row[i] = (uint16_t)l;
-        p->source[index] = at;
-        p->row_times[index] = (uint64_t)time;
-        p->position[index] = (uint16_t)i;
+        lane_of_row[i] = (uint16_t)l;
+        source[index] = at;
+        row_times[index] = (uint64_t)time;
+        position[index] = (uint16_t)i;
         at += lane->row_bytes;
-        if (!follows(&p->latest[0], time, l))
+        if (!follows(&latest[0], time, l))
             exception_add(&p->by_time, max, i, index);
-        if (channels > 1 && !follows(&p->latest[1 + lane->channel_class], time, l))
+        if (channels > 1 && !follows(&latest[1 + lane->channel_class], time, l))
             exception_add(&p->by_channel, max, i, index);
     }
 }

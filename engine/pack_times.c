@@ -13,7 +13,7 @@
 
 #define SAMPLES        31U
 #define UNIT_MAX       1000000000U
-#define CLOSE_LOOK_MIN 40U /* values; for fewer it does not pay */
+#define CLOSE_LOOK_MIN 64U /* values; for fewer it does not pay */
 
 /* What all distances between times are multiples of: 1 where the clock tells nanoseconds. */
 uint32_t canp_pack_unit(const struct canp_packer *p)
@@ -66,7 +66,7 @@ static uint64_t bits_taken(const uint64_t *values, uint32_t n, uint32_t stride, 
  */
 static uint8_t choose_k(const uint64_t *values, uint32_t n)
 {
-    uint32_t count[67] = {0}, stride = n / 256 + 1;
+    uint32_t count[67] = {0}, stride = n / 64 + 1;
     unsigned fewest = 64, most = 0;
     int64_t sum = 0, seen = 0;
     for (uint32_t i = 0; i < n; i += stride, seen++) {

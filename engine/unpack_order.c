@@ -2,41 +2,67 @@
  * Unpacking, third part: from the times the recorded order.
  *
  * Invariant: whatever the times are, every wanted row gets a place of its own in the output, and the sorting
- * is bounded: a bucket sort whose insertion phase has a budget, then a radix sort. One thread per unpacker.
+ * is bounded: a bucket sort or a radix sort by the highest bits, an insertion phase with a budget, then by
+ * all bits. One thread per unpacker.
  */
 #include "pack_decode.h"
 
 #include <lz4.h>
 
-#define TIME_BIAS (UINT64_C(1) << 47)
+#define TIME_BIAS  (UINT64_C(1) << 47)
+#define DIGIT_BITS 11U
+#define DIGITS     (1U << DIGIT_BITS)
+#define UNEVEN     8U /* insertion takes a quarter of the mean square of the buckets' keys */
+
+_Static_assert(3 * DIGITS <= CANP_UNPACK_BUCKETS_MAX, "digits are counted in the buckets");
 
 /* ---- sorting ----------------------------------------------------------------------------------- */
 
 /* Keys hold a time in the upper 48 bits and a row index in the lower 16. */
 
-static void radix_sort(struct canp_unpacker *u, uint32_t n)
+/* One round of a radix sort: by the digit that begins at bit `shift` of the distance from the lowest key. */
+static inline void scatter(const uint64_t *from, uint64_t *to, uint32_t n, uint64_t low, unsigned shift,
+                           uint16_t *next)
 {
-    uint64_t *from = u->keys, *to = u->keys2;
-    for (unsigned shift = 16; shift < 64; shift += 8) {
-        uint32_t start[256] = {0}, sum = 0;
-        for (uint32_t i = 0; i < n; i++)
-            start[(from[i] >> shift) & 0xFF]++;
-        for (unsigned b = 0; b < 256; b++) {
-            uint32_t count = start[b];
-            start[b] = sum;
-            sum += count;
-        }
-        for (uint32_t i = 0; i < n; i++)
-            to[start[(from[i] >> shift) & 0xFF]++] = from[i];
-        uint64_t *swap = from;
-        from = to;
-        to = swap;
-    } /* six rounds: the result is back in keys */
+    uint16_t sum = 0;
+    for (unsigned b = 0; b < DIGITS; b++) {
+        uint16_t count = next[b];
+        next[b] = sum;
+        sum = (uint16_t)(sum + count);
+    }
+    for (uint32_t i = 0; i < n; i++)
+        to[next[(from[i] - low) >> shift & (DIGITS - 1)]++] = from[i];
+}
+
+/* keys2[] -> keys[] by the three digits from bit `shift` on, which is at most 31. */
+static void radix_sort(struct canp_unpacker *u, uint32_t n, uint64_t low, unsigned shift)
+{
+    uint16_t *a = u->buckets, *b = a + DIGITS, *c = b + DIGITS;
+    const uint64_t *keys = u->keys2;
+    memset(a, 0, 3 * DIGITS * sizeof(*a));
+    for (uint32_t i = 0; i < n; i++) {
+        uint64_t distance = (keys[i] - low) >> shift;
+        a[distance & (DIGITS - 1)]++;
+        b[distance >> DIGIT_BITS & (DIGITS - 1)]++;
+        c[distance >> 2 * DIGIT_BITS & (DIGITS - 1)]++;
+    }
+    scatter(u->keys2, u->keys, n, low, shift, a);
+    scatter(u->keys, u->keys2, n, low, shift + DIGIT_BITS, b);
+    scatter(u->keys2, u->keys, n, low, shift + 2 * DIGIT_BITS, c);
+}
+
+/* By all 48 bits of the time, six digits being more than these. */
+static void radix_sort_all(struct canp_unpacker *u, uint32_t n, uint64_t low)
+{
+    memcpy(u->keys2, u->keys, n * sizeof(*u->keys));
+    radix_sort(u, n, low, 16);
+    memcpy(u->keys2, u->keys, n * sizeof(*u->keys));
+    radix_sort(u, n, low, 64 - 3 * DIGIT_BITS);
 }
 
 /* Spreads the keys by time into as many buckets as there are keys, about; keys2 -> keys in nearly sorted
- * order. */
-static void spread(struct canp_unpacker *u, uint32_t n, uint64_t low, uint64_t high)
+ * order. False, and nothing done, where few buckets have most of the keys. */
+static bool spread(struct canp_unpacker *u, uint32_t n, uint64_t low, uint64_t high)
 {
     uint32_t count = 64;
     while (count < n && count < CANP_UNPACK_BUCKETS_MAX)
@@ -47,14 +73,19 @@ static void spread(struct canp_unpacker *u, uint32_t n, uint64_t low, uint64_t h
     memset(u->buckets, 0, count * sizeof(*u->buckets));
     for (uint32_t i = 0; i < n; i++)
         u->buckets[(u->keys2[i] - low) >> shift]++;
+    uint64_t squares = 0;
     uint16_t sum = 0;
     for (uint32_t b = 0; b < count; b++) {
-        uint16_t in_bucket = u->buckets[b];
+        uint32_t in_bucket = u->buckets[b];
         u->buckets[b] = sum;
         sum = (uint16_t)(sum + in_bucket);
+        squares += (uint64_t)in_bucket * in_bucket;
     }
+    if (squares > UNEVEN * (uint64_t)n)
+        return false;
     for (uint32_t i = 0; i < n; i++)
         u->keys[u->buckets[(u->keys2[i] - low) >> shift]++] = u->keys2[i];
+    return true;
 }
 
 /* Puts nearly sorted keys in order; false when it would take too long. */
@@ -116,11 +147,11 @@ static const uint64_t *sort_rows(struct canp_unpacker *u, uint32_t first, uint32
     uint32_t count = *n = (uint32_t)(list.end - u->keys2);
     if (count == 0)
         return u->keys;
-    spread(u, count, list.low, list.high);
-    if (!insertion_sort(u->keys, count)) {
-        memcpy(u->keys, u->keys2, count * sizeof(*u->keys));
-        radix_sort(u, count);
-    }
+    unsigned bits = 64U - (unsigned)__builtin_clzll((list.high - list.low) | 1);
+    if (!spread(u, count, list.low, list.high))
+        radix_sort(u, count, list.low, bits > 16 + 3 * DIGIT_BITS ? bits - 3 * DIGIT_BITS : 16);
+    if (!insertion_sort(u->keys, count))
+        radix_sort_all(u, count, list.low);
     return u->keys;
 }
 
