@@ -81,7 +81,7 @@ qemu_arguments() {
         # One counter serves all its CPUs; without the hint Linux takes hpet: 3 us a read.
         append+=" tsc=reliable"
         if [[ ${CANP_LAB_ICOUNT:-} ]]; then
-            arguments+=(-accel "tcg,thread=single" -icount "shift=0" -rtc clock=vm -cpu max)
+            arguments+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -rtc clock=vm -cpu max)
         else
             arguments+=(-accel "tcg,thread=multi" -cpu max)
         fi
