@@ -1,9 +1,13 @@
 /*
  * Recordings of a chosen size without a bus, and what reading them takes; for scripts/bench.
- *   drive make DIR FRAMES IDS SEGMENT_BYTES   IDS 0: the generator's vehicle; else so many extended IDs in
- * turn drive scan DIR       opens, reads every frame drive seek DIR TIMES opens a cursor at as many times
- * within it, reads one frame each drive parse LOG      reads a candump log Prints one JSON object: times in
- * ns by CLOCK_MONOTONIC.
+ *   drive make DIR FRAMES IDS SEGMENT_BYTES
+ *                         IDS 0: the generator's vehicle; else so many extended IDs in turn
+ *   drive scan DIR        opens, reads every frame, one by one
+ *   drive rows DIR        opens, reads every frame, block by block
+ *   drive seek DIR TIMES  opens a cursor at as many times within it, reads one frame each
+ *   drive parse LOG       reads a candump log
+ *
+ * Prints one JSON object: times in ns of this thread's CPU time.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,6 +17,7 @@
 
 #include <canp/candump.h>
 #include <canp/reader.h>
+#include <canp/rows.h>
 #include <canp/vehicle.h>
 #include <canp/writer.h>
 
@@ -99,6 +104,28 @@ static void scan(const char *dir)
     canp_reader_close(reader);
 }
 
+/* As scan; looks at each row's head, as a filter would. */
+static void scan_rows(const char *dir)
+{
+    struct canp_reader *reader;
+    struct canp_cursor *cursor;
+    struct canp_batch batch;
+    uint64_t frames = 0, sum = 0;
+    long long start_ns = cpu_ns();
+    CHECK(canp_reader_open(dir, &reader, NULL) == 0);
+    CHECK(canp_cursor_open(reader, NULL, &cursor) == 0);
+    while (canp_cursor_next_batch(cursor, &batch) == 1) {
+        const uint8_t *row = batch.rows, *end = row + batch.bytes;
+        for (; row < end; row += batch.stride ? batch.stride : canp_row_bytes(row))
+            sum += ((const uint64_t *)row)[0] ^ ((const uint64_t *)row)[1];
+        frames += batch.frames;
+    }
+    printf("{\"frames\":%llu,\"scan_ns\":%lld,\"sum\":%llu}\n", (unsigned long long)frames,
+           cpu_ns() - start_ns, (unsigned long long)sum);
+    canp_cursor_close(cursor);
+    canp_reader_close(reader);
+}
+
 static int compare(const void *a, const void *b)
 {
     long long x = *(const long long *)a, y = *(const long long *)b;
@@ -151,6 +178,8 @@ int main(int argc, char **argv)
         make(argv[2], strtoull(argv[3], NULL, 10), strtoull(argv[4], NULL, 10), strtoull(argv[5], NULL, 10));
     else if (argc == 3 && strcmp(argv[1], "scan") == 0)
         scan(argv[2]);
+    else if (argc == 3 && strcmp(argv[1], "rows") == 0)
+        scan_rows(argv[2]);
     else if (argc == 4 && strcmp(argv[1], "seek") == 0)
         seek(argv[2], (unsigned)strtoul(argv[3], NULL, 10));
     else if (argc == 3 && strcmp(argv[1], "parse") == 0)

@@ -2,13 +2,12 @@
 """What needs no bus: the engine's modes, the formats' size and speed,
 and how cost grows. All times are CPU time. Started by scripts/bench.
 
-usage: native.py engine|formats|growth --build DIR --out FILE [--max BYTES] [--runs N]
+usage: native.py engine|formats|growth --build DIR --out FILE [--max BYTES] [--runs N] [--quick]
 Writes FILE anew, one JSON object per result and line.
 """
 import argparse
 import gzip
 import json
-import lzma
 import os
 import resource
 import shutil
@@ -22,6 +21,7 @@ import formats as files
 ROW_BYTES = 24
 SEGMENT = 64 << 20
 FORMAT_FRAMES = 200000
+CONTRAST_FRAMES = 50000
 
 
 def run(*words, **more):
@@ -66,8 +66,23 @@ class Bench:
 # ---- the engine ---------------------------------------------------------------------------------------------------
 
 def engine(bench):
-    for line in run(bench.canp, "bench", "--json", "--runs", bench.args.runs).decode().splitlines():
-        bench.add(**json.loads(line), cpu=os.environ.get("CANP_BENCH_CPU", "?"), canp=os.environ.get("CANP_BENCH_COMMIT", "?"))
+    machine = {"cpu": os.environ.get("CANP_BENCH_CPU", "?"), "canp": os.environ.get("CANP_BENCH_COMMIT", "?"),
+               "kernel": os.uname().release}
+    quick = ["--quick"] if bench.args.quick else []
+    for line in run(bench.canp, "bench", "--json", "--runs", bench.args.runs, *quick).decode().splitlines():
+        bench.add(**json.loads(line), **machine)
+    for line in contrast(bench):
+        bench.add(**line, **machine)
+
+
+def contrast(bench):
+    """The same frames read by libcanp, and by what a user would pick: each beside each."""
+    prepare(bench, CONTRAST_FRAMES)
+    read = medians(readers(bench, CONTRAST_FRAMES), bench.args.contrast_runs)
+    for name in ("rows_raw", "next_raw", "rows_packed"):
+        for peer in ("python-can, BLF", "log2asc, text"):
+            yield {"mode": "contrast", "name": name, "value": read[name], "unit": "ns/frame", "reference": peer,
+                   "reference_value": read[peer], "ratio": read[name] / read[peer], "runs": bench.args.contrast_runs}
 
 
 # ---- formats ------------------------------------------------------------------------------------------------------
@@ -96,44 +111,69 @@ READ_BLF = "import can, sys\nfor m in can.BLFReader(sys.argv[1]): pass"
 READ_LOG = "import can, sys\nfor m in can.CanutilsLogReader(sys.argv[1]): pass"
 
 
-def formats(bench):
-    frames = FORMAT_FRAMES
+def prepare(bench, frames):
+    """The same drive in all formats."""
     bench.make("raw", frames)
+    shutil.rmtree(bench.path("packed"), ignore_errors=True)
     shutil.copytree(bench.path("raw"), bench.path("packed"))
     run(bench.canp, "pack", bench.path("packed"))
-    log, log_ns = bench.path("drive.log"), bench.path("drive-ns.log")
-    with open(log, "wb") as out:
-        out.write(run(bench.canp, "dump", "--micros", bench.path("raw")))
-    with open(log_ns, "wb") as out:
-        out.write(run(bench.canp, "dump", bench.path("raw")))
-    write_pcapng(log_ns, bench.path("drive.pcapng"))
-    run("/usr/bin/python3", "-m", "can.logconvert", log, bench.path("drive.blf"))
-    text = open(log, "rb").read()
-    sizes = {"gzip -6": len(gzip.compress(text, 6)), "xz -6": len(lzma.compress(text, preset=6))}
-    open(bench.path("drive.log.gz"), "wb").write(gzip.compress(text, 6))
+    for name, how in (("drive.log", ["--micros"]), ("drive-ns.log", [])):
+        with open(bench.path(name), "wb") as out:
+            out.write(run(bench.canp, "dump", *how, bench.path("raw")))
+    write_pcapng(bench.path("drive-ns.log"), bench.path("drive.pcapng"))
+    run("/usr/bin/python3", "-m", "can.logconvert", bench.path("drive.log"), bench.path("drive.blf"))
+    text = open(bench.path("drive.log"), "rb").read()
+    with open(bench.path("drive.log.gz"), "wb") as out:
+        out.write(gzip.compress(text, 6))
 
-    def add(name, size, read_ns, reader, colour):
+
+def readers(bench, frames):
+    """name -> function that reads the whole drive and says ns per frame of CPU, its program's start taken off"""
+    def drive(mode, name):
+        return lambda: json.loads(run(bench.drive, mode, bench.path(name)))["scan_ns"] / frames
+
+    def python(program, name):
+        return lambda: (cpu_ns("/usr/bin/python3", "-c", program, bench.path(name))
+                        - cpu_ns("/usr/bin/python3", "-c", "import can")) / frames
+
+    log = bench.path("drive.log")
+    return {"rows_raw": drive("rows", "raw"), "next_raw": drive("scan", "raw"), "rows_packed": drive("rows", "packed"),
+            "next_packed": drive("scan", "packed"), "parse": drive("parse", "drive.log"),
+            "gzip": lambda: cpu_ns("gzip", "-dc", bench.path("drive.log.gz")) / frames,
+            "log2asc, text": lambda: cpu_ns("log2asc", "-I", log, "-O", "/dev/null", "vcan0") / frames,
+            "capinfos": lambda: (cpu_ns("capinfos", "-c", bench.path("drive.pcapng")) - cpu_ns("capinfos", "-v")) / frames,
+            "python-can, text": python(READ_LOG, "drive.log"), "python-can, BLF": python(READ_BLF, "drive.blf")}
+
+
+def medians(sides, runs):
+    """All in turn, `runs` times."""
+    values = {name: [] for name in sides}
+    for _ in range(runs):
+        for name, side in sides.items():
+            values[name].append(side())
+    return {name: statistics.median(v) for name, v in values.items()}
+
+
+def formats(bench):
+    frames = FORMAT_FRAMES
+    prepare(bench, frames)
+    ns = medians(readers(bench, frames), bench.args.contrast_runs)
+
+    def add(name, file, read_ns, reader, colour):
+        path = bench.path(file)
+        size = files.bytes_of(path) if os.path.isdir(path) else os.stat(path).st_size
         bench.add(format=name, bytes=size / frames, read_ns=read_ns, reader=reader, colour=colour, frames=frames)
 
-    def size(name):
-        return os.stat(bench.path(name)).st_size
-
-    def start_free(command, *more):
-        """CPU per frame, the same program's start taken off."""
-        idle = statistics.median(cpu_ns(*command) for _ in range(3))
-        return statistics.median(cpu_ns(*command, *more) for _ in range(3)) - idle
-
-    parse_ns = statistics.median(json.loads(run(bench.drive, "parse", log))["scan_ns"] for _ in range(5)) / frames
-    unzip_ns = statistics.median(cpu_ns("gzip", "-dc", bench.path("drive.log.gz")) for _ in range(3)) / frames
-    add("canp, packed", files.bytes_of(bench.path("packed")), bench.scan("packed")[0], "libcanp cursor", 8)
-    add("canp", files.bytes_of(bench.path("raw")), bench.scan("raw")[0], "libcanp cursor", 0)
-    add("candump text", len(text), parse_ns, "libcanp's parser", 1)
-    add("candump text, gzip -6", sizes["gzip -6"], unzip_ns + parse_ns, "gzip -dc, libcanp's parser", 2)
-    add("candump text, python-can", len(text), (cpu_ns("/usr/bin/python3", "-c", READ_LOG, log)
-        - cpu_ns("/usr/bin/python3", "-c", "import can")) / frames, "python-can", 9)
-    add("pcapng", size("drive.pcapng"), cpu_ns("capinfos", "-c", bench.path("drive.pcapng")) / frames, "capinfos -c", 3)
-    add("BLF (zlib)", size("drive.blf"), (cpu_ns("/usr/bin/python3", "-c", READ_BLF, bench.path("drive.blf"))
-        - cpu_ns("/usr/bin/python3", "-c", "import can")) / frames, "python-can", 4)
+    add("canp, packed", "packed", ns["rows_packed"], "libcanp, block by block", 8)
+    add("canp", "raw", ns["rows_raw"], "libcanp, block by block", 0)
+    add("canp, packed, one by one", "packed", ns["next_packed"], "libcanp, record by record", 8)
+    add("canp, one by one", "raw", ns["next_raw"], "libcanp, record by record", 0)
+    add("candump text", "drive.log", ns["parse"], "libcanp's parser", 1)
+    add("candump text, gzip -6", "drive.log.gz", ns["gzip"] + ns["parse"], "gzip -dc, libcanp's parser", 2)
+    add("candump text, log2asc", "drive.log", ns["log2asc, text"], "log2asc, which writes it as ASC", 5)
+    add("candump text, python-can", "drive.log", ns["python-can, text"], "python-can", 9)
+    add("pcapng", "drive.pcapng", ns["capinfos"], "capinfos -c", 3)
+    add("BLF (zlib)", "drive.blf", ns["python-can, BLF"], "python-can", 4)
 
 
 # ---- growth -------------------------------------------------------------------------------------------------------
@@ -206,7 +246,10 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--max", type=int, default=1 << 30, help="of the largest recording, bytes")
     parser.add_argument("--runs", type=int, default=15)
+    parser.add_argument("--quick", action="store_true", help="engine: small recordings, few runs")
     args = parser.parse_args()
+    args.contrast_runs = 1 if args.quick else 3
+    args.runs = 3 if args.quick else args.runs
     with tempfile.TemporaryDirectory(prefix="canp-bench-") as work:
         bench = Bench(args, work)
         {"engine": engine, "formats": formats, "growth": growth}[args.what](bench)
