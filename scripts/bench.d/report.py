@@ -23,10 +23,12 @@ SHORT = {"bare-stamped": "each 20 ms, stamps", "bare-paced": "recvmmsg each 20 m
 CELLS = {
     "quiet": "100 frames/s", "vehicle": "one 500 kbit/s bus at 40 %", "rate8000": "8,000 frames/s", "rate20000": "20,000 frames/s",
     "buses8": "eight 500 kbit/s buses at 100 %, as far as the machine can send it",
-    "full": "the sender's full speed, classic", "full-fd": "the sender's full speed, FD with 64 bytes",
+    "full": "the sender's full speed, classic frames", "full-fd": "the sender's full speed, FD with 64 bytes",
     "senders4": "full speed, four senders on two buses", "bursts": "bursts of 5,000 frames at full speed, 0.5 s apart",
     "stall": "8,000 frames/s, and the disk stalls for 3 s", "latency-vehicle": "one 500 kbit/s bus at 40 %",
     "latency8000": "8,000 frames/s"}
+PROPORTIONAL = ("segments open",)  # of all segments together; it is told for each as well
+WHY = {}
 BY_RATE = ("vehicle", "rate8000", "rate20000", "full")
 
 
@@ -38,9 +40,15 @@ def read(path):
 
 
 COUNTED = ", counting instructions"
+WAYS = {
+    "instructions": "An emulated machine with one CPU, whose clock counts instructions, one each nanosecond: CPU is in thousands of "
+                    "instructions, kernel part included; rates, losses and latencies are those of a CPU that does a thousand million of "
+                    "them a second and that sender and recorder share. None of it depends on how busy the host was.",
+    "vm": "An emulated machine in real time: sender and recorder side by side. Times are inflated, and noisy when the host is busy.",
+    "native": "This machine's own kernel, in a network namespace."}
 
 
-def read_peers(path):
+def read_lab(path):
     """A kernel whose clock counted instructions is a kernel of its own."""
     lines = read(path)
     for line in lines:
@@ -117,9 +125,9 @@ def peer_rows(sums, kernel, cell):
         cpu, size = s.median("cpu_us"), s.median("bytes")
         ratio = f"{ours.median('cpu_us') / cpu:.2f}" if ours and ours.runs and peer != "canp" else ""
         low, high = s.spread("cpu_us")
-        yield [title, share(s.total("lost"), s.total("sent")), word_on_loss(s), f"{cpu:.1f} ({low:.1f} to {high:.1f})", ratio,
-               f"{s.median('switches'):.3f}", f"{s.median('rss_peak_bytes') / 2**20:.0f} ({s.median('rss_anon_bytes') / 2**20:.0f})",
-               f"{size:.1f}" if size is not None else "", f"{s.median('cpu_life_us'):.1f}"]
+        yield [title, len(s.runs), share(s.total("lost"), s.total("sent")), word_on_loss(s), f"{cpu:.1f} ({low:.1f} to {high:.1f})", ratio,
+               f"{s.median('switches'):.3f}",
+               f"{s.median('rss_peak_bytes') / 2**20:.0f} ({s.median('rss_anon_bytes') / 2**20:.0f})", f"{size:.1f}" if size is not None else "", f"{s.median('cpu_life_us'):.1f}"]
 
 
 def table(header, rows):
@@ -130,9 +138,8 @@ def table(header, rows):
 def kernel_section(sums, kernel, lines):
     of = [x for x in lines if x["kernel"] == kernel]
     first, out = of[-1], []
-    out.append(f"### Kernel {kernel} ({first['lab']}, {first['cpus']} CPUs: {first['cpu']})\n")
-    if kernel.endswith(COUNTED):
-        out.append("1 µs of CPU here is 1,000 instructions, kernel included: the clock counts them.\n")
+    out.append(f"### Kernel {kernel}\n")
+    out.append(f"{WAYS.get(first['lab'], first['lab'])} Host: {first['cpu']}, {first['cpus']} CPU(s).\n")
     starved = sum(s.starved for (k, _, _), s in sums.items() if k == kernel)
     if starved:
         out.append(f"{starved} runs are left out: the machine was too busy to send at 80 % of the rate meant.\n")
@@ -143,10 +150,11 @@ def kernel_section(sums, kernel, lines):
         if not some or cell.startswith("latency"):
             continue
         rates = [s.rate for s in some]
-        out.append(f"**{what}**: {count(some[0].median('sent'))} frames sent in each of {max(len(s.runs) for s in some)} runs, "
+        out.append(f"**{what}**: {count(some[0].median('sent'))} frames sent in each run, "
                    f"{count(min(rates))} to {count(max(rates))} frames/s reached\n")
-        out += table(["recorder", "lost", "it says", "CPU µs/frame (range)", "canp takes", "switches/frame", "MiB, peak (anonymous)",
-                      "B/frame", "CPU, whole life"], peer_rows(sums, kernel, cell))
+        cpu = "instructions/frame, thousands (range)" if kernel.endswith(COUNTED) else "CPU µs/frame (range)"
+        out += table(["recorder", "runs", "lost", "it says", cpu, "canp takes", "switches/frame", "MiB, peak (anonymous)",
+                      "B/frame", "the same, whole life"], peer_rows(sums, kernel, cell))
     return out + quiet_section(sums, kernel) + latency_section(sums, kernel)
 
 
@@ -194,6 +202,25 @@ def goals_section(sums, kernels):
         ["kernel", "beside", "ratio", "goal", ""], rows)
 
 
+def replay_section(lines):
+    if not lines:
+        return []
+    out = ["### Replay, beside canplayer\n",
+           "The same drive replayed onto a vcan, in turn. How late: against the recorded distances, from the frame that was least "
+           "late, by the kernel's stamps. CPU of the player's whole life.\n"]
+    for kernel in dict.fromkeys(x["kernel"] for x in lines):
+        rows, of = [], [x for x in lines if x["kernel"] == kernel]
+        for peer in dict.fromkeys(x["peer"] for x in of):
+            runs = [x for x in of if x["peer"] == peer]
+            middle = lambda key: statistics.median(x[key] for x in runs if key in x)
+            timed = "late_p50_us" in runs[0]
+            late = [f"{middle(key):.1f}" for key in ("late_p50_us", "late_p99_us", "late_max_us")] if timed else ["", "", ""]
+            rows.append([peer, len(runs), count(middle("frames")), *late, count(middle("rate")), f"{middle('cpu_us'):.1f}"])
+        cpu = "instructions/frame, thousands" if kernel.endswith(COUNTED) else "CPU µs/frame"
+        out += [f"**Kernel {kernel}**\n"] + table(["player", "runs", "frames", "late, µs: p50", "p99", "max", "frames/s", cpu], rows)
+    return out
+
+
 def engine_section(lines):
     if not lines:
         return []
@@ -218,26 +245,35 @@ def formats_section(lines):
         ["format", "B/frame", "ns/frame to read all", "read by"], rows)
 
 
-def growth_section(lines):
+def growth_section(lines, plots):
     if not lines:
         return []
-    out = ["### How cost grows\n"]
+    out = ["### How cost grows\n", *(f"![{over}]({name})" for over, name in plots), ""]
     for name in dict.fromkeys(x["series"] for x in lines):
         of = [x for x in lines if x["series"] == name]
-        merged = collections.OrderedDict()
-        for x in of:
-            merged.setdefault(x["n"], []).append(x["value"])
         out.append(f"**{of[0]['what']}**, {of[0]['unit']}\n")
-        out += table([of[0]["over"]] + [f"{n:,}" for n in merged],
-                     [[""] + [f"{statistics.median(v):.4g}" for v in merged.values()]])
+        merged = by_n(of)
+        out += table([of[0]["over"]] + [f"{n:,}" for n in merged], [[""] + [f"{v:.4g}" for v in merged.values()]])
+        if name in WHY:
+            out.append(WHY[name] + "\n")
     return out
+
+
+def by_n(lines):
+    """n -> median of the values measured for it"""
+    merged = collections.defaultdict(list)
+    for x in lines:
+        merged[x["n"]].append(x["value"])
+    return {n: statistics.median(values) for n, values in merged.items()}
 
 
 def ifaces_growth(lines):
     """The cells ifacesN as growth: CPU per frame over the number of interfaces."""
-    return [{"series": f"ifaces {x['peer']} {x['kernel']}", "over": "interfaces", "n": int(x["cell"][len("ifaces"):]),
-             "what": f"{PEERS[x['peer']][0]}, 8,000 frames/s in all, kernel {x['kernel']}", "unit": "CPU µs/frame",
-             "value": x["cpu_us"]} for x in lines if "error" not in x]
+    return [{"series": f"ifaces {x['peer']} {x['kernel']}", "short": SHORT.get(x["peer"], PEERS[x["peer"]][0]), "over": "interfaces",
+             "n": int(x["cell"][len("ifaces"):]),
+             "what": f"{PEERS[x['peer']][0]}, 8,000 frames/s in all, kernel {x['kernel']}",
+             "unit": "instructions/frame, thousands" if x["lab"] == "instructions" else "CPU µs/frame", "value": x["cpu_us"]}
+            for x in lines if "error" not in x]
 
 
 # ---- plots ------------------------------------------------------------------------------------------------------
@@ -297,9 +333,29 @@ def plot_formats(lines, path):
     return True
 
 
+def plot_growth(lines, over, path):
+    """Each series relative to its smallest n: a flat line is a cost that does not grow."""
+    series = {}
+    for name in dict.fromkeys(x["series"] for x in lines if x["over"] == over and x["series"] not in PROPORTIONAL):
+        of = [x for x in lines if x["series"] == name]
+        merged = by_n(of)
+        first = merged[min(merged)]
+        series[of[0].get("short", name.split(" ", 1)[1])] = [(n, v / first) for n, v in sorted(merged.items())]
+    if not any(len(points) > 1 for points in series.values()):
+        return False
+    xs, ys = ([p[i] for points in series.values() for p in points] for i in (0, 1))
+    plot = svg.Plot(f"Cost over {over}", "relative to the leftmost; a flat line does not grow", svg.Axis(over, min(xs), max(xs), log=True,
+                    ticks=sorted(set(xs)) if len(set(xs)) <= 6 else None),
+                    svg.Axis("times the cost at the left", min(ys + [0.5]) / 1.2, max(ys + [2]) * 1.2, log=True))
+    for n, (name, points) in enumerate(series.items()):
+        plot.add_line(name, points, (0, 1, 3, 4, 2, 8)[n % 6])
+    plot.write(path)
+    return True
+
+
 def main():
     directory = sys.argv[1]
-    peers = read_peers(os.path.join(directory, "peers.jsonl"))
+    peers = read_lab(os.path.join(directory, "peers.jsonl"))
     sums = grouped(peers)
     kernels = sorted({k for k, _, _ in sums}, key=lambda k: [int(n) for n in k.split("-")[0].split("+")[0].split(".") if n.isdigit()])
     out = ["# What canp costs, beside its peers\n", "Made by `scripts/bench`; the README says what the figures do not.\n"]
@@ -310,12 +366,15 @@ def main():
         plot_loss(sums, kernel, os.path.join(directory, f"loss-{name}.svg"))
         plot_cpu(sums, kernel, os.path.join(directory, f"cpu-{name}.svg"))
     formats = read(os.path.join(directory, "formats.jsonl"))
+    out += replay_section(read_lab(os.path.join(directory, "replay.jsonl")))
     out += engine_section(read(os.path.join(directory, "engine.jsonl")))
     out += guard_section(read(os.path.join(directory, "guard.jsonl")))
     out += formats_section(formats)
     plot_formats(formats, os.path.join(directory, "formats.svg"))
-    out += growth_section(ifaces_growth(read_peers(os.path.join(directory, "ifaces.jsonl"))) +
-                          read(os.path.join(directory, "growth.jsonl")))
+    growth = (ifaces_growth(read_lab(os.path.join(directory, "ifaces.jsonl"))) +
+              read(os.path.join(directory, "growth.jsonl")))
+    plots = [(over, f"growth-{over}.svg") for over in dict.fromkeys(x["over"] for x in growth)]
+    out += growth_section(growth, [(over, name) for over, name in plots if plot_growth(growth, over, os.path.join(directory, name))])
     with open(os.path.join(directory, "report.md"), "w") as f:
         f.write("\n".join(out) + "\n")
     for key, s in sorted(sums.items()):
