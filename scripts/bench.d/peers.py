@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from recorders import DEFAULT_PEERS, PEERS, Canp, text_of
 
 DISK = "/run/canp-bench"
 IMAGE = "/tmp/canp-bench.img"
+MEMORY = "/tmp/canp-bench.programs"
 SETTLE_S = 1.3  # canp flushes within 0.1 s and syncs each second
 WARM_S = 0.5
 WARM_FRAMES = 10000
@@ -57,7 +59,7 @@ def remove_disk(loop):
 
 
 def dmsetup(*words):
-    subprocess.run(["dmsetup", "--noudevsync", "--noudevrules", *words], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([*in_memory(shutil.which("dmsetup")), "--noudevsync", "--noudevrules", *words], check=True, stdout=subprocess.DEVNULL)
 
 
 def stall_disk(seconds):
@@ -71,6 +73,21 @@ def make_buses(count):
         if not os.path.exists(f"/sys/class/net/vcan{n}"):
             subprocess.run(["ip", "link", "add", f"vcan{n}", "type", "vcan"], check=True)
             subprocess.run(["ip", "link", "set", f"vcan{n}", "mtu", "72", "up"], check=True)
+
+
+def in_memory(program):
+    """How to start a program from copies of it and its libraries in memory: where the clock counts instructions, it
+    leaps over the time in which a file of the host's is opened."""
+    if not os.environ.get("CANP_LAB_ICOUNT"):
+        return [program]
+    os.makedirs(MEMORY, exist_ok=True)
+    listed = subprocess.run(["ldd", program], check=True, stdout=subprocess.PIPE, text=True).stdout
+    for path in [program, *re.findall(r"(/\S+) \(0x", listed)]:
+        if not os.path.exists(os.path.join(MEMORY, os.path.basename(path))):
+            shutil.copy(path, MEMORY)
+    loader = re.search(r"^\s*(/\S*/ld-\S+) \(0x", listed, re.M)[1]
+    return [os.path.join(MEMORY, os.path.basename(loader)), "--inhibit-cache", "--library-path", MEMORY,
+            os.path.join(MEMORY, os.path.basename(program))]
 
 
 # ---- the traffic ---------------------------------------------------------------------------------------------------
@@ -108,7 +125,7 @@ DEFAULT_CELLS = [name for name in CELLS if not name.startswith("ifaces") and nam
 
 def send_once(args, cell, length):
     """(frames, frames/s while they were sent), by what the senders say."""
-    procs = [subprocess.Popen([args.canp, "gen", *words.split(), *length, "--json"], stdout=subprocess.PIPE)
+    procs = [subprocess.Popen([*args.gen, *words.split(), *length, "--json"], stdout=subprocess.PIPE)
              for words in cell.senders]
     said = [json.loads(proc.communicate()[0]) for proc in procs]
     return sum(s["frames"] for s in said), sum(s["rate"] for s in said)
@@ -216,7 +233,7 @@ def end(proc):
 
 def follow(args, peer, directory):
     if isinstance(peer, Canp):
-        return subprocess.Popen([args.follow, os.path.join(directory, "rec")], stdout=subprocess.PIPE)
+        return subprocess.Popen([*args.follow, os.path.join(directory, "rec")], stdout=subprocess.PIPE)
     watch = Watch(peer, directory)
     watch.start()
     return watch
@@ -249,6 +266,7 @@ def run(args, cell, peer):
     tx_before, warm = tx_packets(cell), warm_up(args, cell)
     time.sleep(SETTLE_S)
     watch = follow(args, peer, directory) if cell.latency else None
+    start_s = time.monotonic()
     before, stall = Snapshot(proc.pid), threading.Timer(0.5, stall_disk, [cell.stall_s])
     if cell.stall_s:
         stall.start()
@@ -257,6 +275,7 @@ def run(args, cell, peer):
         stall.join()
     time.sleep(SETTLE_S)
     after, end_ns = Snapshot(proc.pid), time.clock_gettime_ns(time.CLOCK_REALTIME)
+    idle_s = time.monotonic() - start_s - sent / rate - cell.pause_s * (cell.repeat - 1) - SETTLE_S
     if isinstance(watch, subprocess.Popen):
         watch.send_signal(signal.SIGINT)
     life_s = end(proc)
@@ -264,7 +283,7 @@ def run(args, cell, peer):
     quiet = peer.quiet(text_of(os.path.join(directory, "out.txt"))) if cell.what == CELLS["quiet"].what else {}
     all_sent = sent + warm
     result = {"sent": all_sent, "sent_device": tx_packets(cell) - tx_before, "rate": round(rate, 1),
-              "nominal": cell.rate, "stored": stored, "lost": all_sent - stored, "lost_known": known,
+              "nominal": cell.rate, "idle_s": round(idle_s, 3), "stored": stored, "lost": all_sent - stored, "lost_known": known,
               "exit": proc.returncode, **after.since(before, max(stored * sent / all_sent, 1)),
               "cpu_life_us": life_s * 1e6 / max(stored, 1)}
     if peer.stores:
@@ -307,7 +326,7 @@ def told(line):
     latency = f" p50 {line['latency_p50_ms']:.1f} p99 {line['latency_p99_ms']:.1f} ms" if "latency_p50_ms" in line else ""
     latency += f" stamp to slab p50 {line['slab_p50_us']:.0f} p99 {line['slab_p99_us']:.0f} us" if "slab_p50_us" in line else ""
     return (f"sent {line['sent']:8} lost {line['lost']:8} known {line['lost_known']} cpu {line['cpu_us']:7.2f} us "
-            f"switches {line['switches']:.3f} rss {line['rss_peak_bytes'] / 2**20:.1f} MiB" + latency)
+            f"idle {line['idle_s']:.2f} s switches {line['switches']:.3f} rss {line['rss_peak_bytes'] / 2**20:.1f} MiB" + latency)
 
 
 def turns(args, cells, peers):
@@ -360,8 +379,9 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1, help="length of the traffic, 1: as CELLS say")
     args = parser.parse_args()
-    args.canp, args.bare, args.follow = (os.path.join(os.path.abspath(args.build), p) for p in
-                                         ("tools/canp", "tests/bench_bare", "tests/bench_follow"))
+    args.canp, args.bare, follow = (os.path.join(os.path.abspath(args.build), p) for p in
+                                    ("tools/canp", "tests/bench_bare", "tests/bench_follow"))
+    args.gen, args.follow = [*in_memory(args.canp), "gen"], in_memory(follow)
     cells, peers = names(args.only, CELLS, DEFAULT_CELLS), names(args.peers, PEERS, DEFAULT_PEERS)
     make_buses(max(len(CELLS[c].buses) for c in cells))
     loop = make_disk()
