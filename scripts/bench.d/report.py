@@ -40,6 +40,12 @@ WHY = {  # series -> why it is neither flat nor linear
     "segments seek": "Up to 256 segments the one sought is mapped already; beyond, mostly, it is mapped anew. It stays at that.",
     "segments open each": "A constant part, for the directory, its catalogue and the reader, falls on all segments.",
     "segments info": "Falling at first: the start of the process. Then each segment is opened and mapped, for the IDs in its index.",
+    "size scan": "While memory holds the recording it is flat; what is larger than memory is read from the disk again, and the "
+                 "kernel's work for that is CPU time as well.",
+    "size seek": "A block is checked when it is first met. Of a small recording the blocks were met before, of a large one each is new, "
+                 "and of one larger than memory it is read from the disk.",
+    "size open": "A constant part, and 2 µs for each segment of 64 MiB.",
+    "size info": "The start of the process, and the index of each segment: larger than memory, it is read from the disk.",
     "size write": "Falling at first: the start of the process, and the first segment's 64 MiB, which are allocated ahead."}
 BY_RATE = ("vehicle", "rate8000", "rate20000", "full")
 
