@@ -2,7 +2,7 @@
 """Records the same traffic with canp and with its peers, in turn, and says what each stored, lost and cost.
 
 Runs inside the lab, started by scripts/bench: peers.py --build DIR --out FILE [--only CELL,...] [--peers PEER,...]
-[--runs N] [--scale X]. Appends one JSON object per run to FILE.
+[--runs N] [--scale X] [--wire RECORD=SEND]. Appends one JSON object per run to FILE.
 
 What is measured lies between two snapshots: before the traffic (and behind 0.5 s or 10,000 frames of the same traffic, so that what is
 done once, such as making a file, is done), and 1.3 s after its last frame: CPU time by the scheduler's own count, of
@@ -12,6 +12,7 @@ tx counters; stored is counted in the file.
 """
 import argparse
 import collections
+import copy
 import glob
 import json
 import os
@@ -95,7 +96,7 @@ def in_memory(program):
 class Cell:
     def __init__(self, what, *senders, buses=1, fd=False, stall_s=0, repeat=1, pause_s=0, latency=False, seconds=0, frames=0, rate=0, runs_max=99):
         self.what, self.senders, self.fd, self.latency = what, senders, fd, latency
-        self.buses = [f"vcan{n}" for n in range(buses)]
+        self.buses = self.sending = [f"vcan{n}" for n in range(buses)]
         self.stall_s, self.repeat, self.pause_s = stall_s, repeat, pause_s
         self.seconds, self.frames, self.rate, self.runs_max = seconds, frames, rate, runs_max
 
@@ -120,6 +121,16 @@ CELLS = {
                             latency=True, rate=1400),
     "latency8000": Cell("8,000 frames/s, file watched", "vcan0 --profile flood --rate 8000", seconds=1, latency=True, rate=8000),
 }
+
+
+def wired(cell, record, send):
+    """The same traffic over a wire: two adapters on one bus, both up."""
+    over = copy.copy(cell)
+    over.senders = [words.replace("vcan0", send) for words in cell.senders]
+    over.buses, over.sending = [record], [send]
+    return over
+
+
 DEFAULT_CELLS = [name for name in CELLS if not name.startswith("ifaces") and name != "senders4"]
 
 
@@ -149,7 +160,7 @@ def send(args, cell):
 
 
 def tx_packets(cell):
-    return sum(int(text_of(f"/sys/class/net/{bus}/statistics/tx_packets")) for bus in cell.buses)
+    return sum(int(text_of(f"/sys/class/net/{bus}/statistics/tx_packets")) for bus in cell.sending)
 
 
 # ---- one run -------------------------------------------------------------------------------------------------------
@@ -340,7 +351,7 @@ def turns(args, cells, peers):
 
 def rehearse(args, peers):
     """Starts and ends each recorder once, so that its program is in memory when it is measured."""
-    cell = CELLS["vehicle"]
+    cell = wired(CELLS["vehicle"], *args.wire.split("=")) if args.wire else CELLS["vehicle"]
     for peer in (PEERS[name](args) for name in peers):
         directory = new_directory()
         proc = start(peer.command(cell.buses, False), directory)
@@ -355,6 +366,10 @@ def measure(args, cells, peers):
     rehearse(args, peers)
     for cell_name, turn, name in turns(args, cells, peers):
         cell, peer = CELLS[cell_name], PEERS[name](args)
+        if args.wire and len(cell.buses) > 1:
+            continue
+        if args.wire:
+            cell = wired(cell, *args.wire.split("="))
         if turn >= min(peer.runs_max, cell.runs_max) or len(cell.buses) > peer.buses_max or (cell.latency or cell.stall_s) and not peer.stores:
             continue
         line = {"cell": cell_name, "peer": name, "run": turn, "time": int(time.time())}
@@ -363,7 +378,7 @@ def measure(args, cells, peers):
         except Exception as error:  # one recorder's failure is a result; the others go on
             line["error"] = str(error)
             failed += 1
-        line.update(fixed)
+        line.update(fixed, **({"wire": args.wire} if args.wire else {}))
         with open(args.out, "a") as out:
             out.write(json.dumps(line) + "\n")
         print(f"{cell_name:16} {name:14} {told(line)}", flush=True)
@@ -376,6 +391,7 @@ def main():
     parser.add_argument("--out", required=True)
     parser.add_argument("--only")
     parser.add_argument("--peers")
+    parser.add_argument("--wire", metavar="RECORD=SEND", help="two adapters on one bus, for cells with one bus")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--scale", type=float, default=1, help="length of the traffic, 1: as CELLS say")
     args = parser.parse_args()
@@ -383,7 +399,8 @@ def main():
                                     ("tools/canp", "tests/bench_bare", "tests/bench_follow"))
     args.gen, args.follow = [*in_memory(args.canp), "gen"], in_memory(follow)
     cells, peers = names(args.only, CELLS, DEFAULT_CELLS), names(args.peers, PEERS, DEFAULT_PEERS)
-    make_buses(max(len(CELLS[c].buses) for c in cells))
+    if not args.wire:
+        make_buses(max(len(CELLS[c].buses) for c in cells))
     loop = make_disk()
     try:
         return 1 if measure(args, cells, peers) else 0

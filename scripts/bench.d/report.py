@@ -72,6 +72,7 @@ def read_lab(path):
     """A kernel whose clock counted instructions is a kernel of its own."""
     lines = read(path)
     for line in lines:
+        line["kernel"] += f", {line['wire']}" if "wire" in line else ""
         line["kernel"] += COUNTED if line["lab"] == "instructions" else ""
     return lines
 
