@@ -23,7 +23,7 @@ FRAMES, FRAMES_MAX = 5000, 40000
 def stamps(canp, recording):
     """ns, in the order recorded."""
     lines = subprocess.run([canp, "dump", recording], check=True, stdout=subprocess.PIPE).stdout.splitlines()
-    return [int(line[1:line.index(b")")].replace(b".", b"")) for line in lines]
+    return [int(line[1:line.index(b")")].replace(b".", b"")) for line in lines if line.startswith(b"(")]
 
 
 def lateness(seen, due):
