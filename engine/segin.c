@@ -258,6 +258,16 @@ static size_t find_magic(const uint8_t *chunk, size_t i, size_t n)
     return n;
 }
 
+/* Where data may be from `at` on: a file may be cut longer by terabytes of holes. `limit` when there is none.
+ */
+static uint64_t skip_holes(const struct segin *s, uint64_t at, uint64_t limit)
+{
+    off_t data = lseek(s->fd, (off_t)at, SEEK_DATA); /* who reads here does so by pread() */
+    if (data < 0)
+        return errno == ENXIO ? limit : at;
+    return (uint64_t)data > at ? (uint64_t)data & ~UINT64_C(7) : at;
+}
+
 int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out)
 {
     uint8_t chunk[SCAN_CHUNK];
@@ -265,7 +275,7 @@ int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct
     if (at < s->header.header_bytes)
         at = s->header.header_bytes;
     uint64_t limit = blocks_limit(s), budget = at < limit ? search_budget(s, at) : 0;
-    while (at < limit) {
+    while ((at = skip_holes(s, at, limit)) < limit) {
         ssize_t n = read_at(s->fd, chunk, sizeof(chunk), at);
         if (n < 8)
             return n < 0 ? (int)n : 0;
