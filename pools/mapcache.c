@@ -220,9 +220,12 @@ static int get_from_file(struct canp_mapcache *cache, const struct canp_file_id 
 static void hit(struct entry *entry)
 {
     entry->cache->stats.lookups.hits++;
-    if (is_idle(entry))
+    if (is_idle(entry)) { /* nobody has a reference, and who wants one waits for the lock */
         leave_idle(entry);
-    canp_bufstore_take(&entry->mapped.store);
+        __atomic_store_n(&entry->mapped.store.refs, 1, __ATOMIC_RELAXED);
+    } else {
+        canp_bufstore_take(&entry->mapped.store);
+    }
 }
 
 int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp_file_id *id, int fd,
