@@ -3,7 +3,10 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "pools.h"
 #include "seed.h"
@@ -47,6 +50,46 @@ Test(mempool, the_smallest_class_that_fits)
     cr_expect_eq(stats_of(pool).refusals, 1);
     canp_mempool_release(pool, NULL);
     canp_mempool_free(pool);
+}
+
+/* What the process has locked, in kB. */
+static long locked_kb(void)
+{
+    char line[128];
+    long kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+
+    cr_assert_not_null(f);
+    while (fgets(line, sizeof(line), f))
+        sscanf(line, "VmLck: %ld", &kb);
+    fclose(f);
+    return kb;
+}
+
+Test(mempool, aligned_locked_and_huge)
+{
+    struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
+    struct canp_mempool *pool;
+    struct rlimit limit;
+    long before_kb = locked_kb();
+    size_t ready_kb = 0;
+
+    opts.align_bytes = 4096;
+    opts.lock_memory = opts.huge_pages = true;
+    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
+    for (unsigned i = 0; opts.classes[i].block_bytes; i++) {
+        void *block = canp_mempool_try_alloc(pool, opts.classes[i].block_bytes);
+        cr_assert_not_null(block);
+        cr_expect_eq((uintptr_t)block % 4096, 0);
+        memset(block, 1, opts.classes[i].block_bytes);
+        canp_mempool_release(pool, block);
+        ready_kb += opts.classes[i].ready_count * opts.classes[i].block_bytes / 1024;
+    }
+    cr_assert_eq(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    if (limit.rlim_cur == RLIM_INFINITY || geteuid() == 0) /* else what is refused is no error */
+        cr_expect_geq(locked_kb() - before_kb, (long)ready_kb);
+    canp_mempool_free(pool);
+    cr_expect_eq(locked_kb(), before_kb);
 }
 
 Test(mempool, an_exhausted_class_goes_direct_up_to_the_bound)
