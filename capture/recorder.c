@@ -296,6 +296,7 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     struct canp_slabring_opts opts = CANP_SLABRING_OPTS_INIT;
     opts.slot_bytes = rec->opts.slab_bytes;
     opts.slot_count = rec->opts.slab_count;
+    opts.lock_memory = true; /* where it is allowed: a swapped slab would be a stall of the capture thread */
     int r = canp_slabring_create(&opts, &rec->ring);
     if (r < 0)
         return canp_fail(why, r, "%u slabs of %zu bytes: %s", opts.slot_count, opts.slot_bytes,

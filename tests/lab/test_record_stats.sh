@@ -4,6 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 start_record --stats 200ms -o "$work/r" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+locked=$(awk '/^VmLck/ {print $2}' "/proc/$recorder/status") # kB; root may lock any amount
+check "slabs are locked in memory ($locked kB)" test "${locked:-0}" -ge 1024
 "$canp" gen vcan0 -n 3000 --rate 5000 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
 sleep 0.5
 end_record
