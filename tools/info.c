@@ -4,7 +4,9 @@
 #include <canp/profile.h>
 #include <canp/reader.h>
 
+#include <execinfo.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "info_events.h"
@@ -135,6 +137,9 @@ static void print_held(void *user, const struct canp_ledger_item *item)
     (void)user;
     fprintf(stderr, "  held       %zu bytes (%s), since %s, %s:%d\n", item->bytes,
             canp_memtag_name(item->tag), item->site->function, item->site->file, item->site->line);
+    fflush(stderr);
+    if (item->frame_count) /* with CANP_LEDGER=stacks */
+        backtrace_symbols_fd(item->frames, (int)item->frame_count, STDERR_FILENO);
 }
 
 static void print_report(void *user, const struct canp_monitor_report *report)

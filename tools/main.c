@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <canp/error.h>
+#include <canp/ledger.h>
 #include <canp/mapped.h>
 
 #include "commands.h"
@@ -55,6 +57,16 @@ static int fill_standard_streams(void)
     return 0;
 }
 
+/* CANP_LEDGER=stacks,guards in the environment: the debug modes of canp/ledger.h, for all that is made from
+ * now on. */
+static void set_ledger_modes(void)
+{
+    const char *modes = getenv("CANP_LEDGER");
+    if (modes)
+        canp_ledger_set_modes((strstr(modes, "stacks") ? CANP_LEDGER_STACKS : 0) |
+                              (strstr(modes, "guards") ? CANP_LEDGER_GUARDS : 0));
+}
+
 /* Results that could not be written are an error; a pipe whose reader has seen enough is none. */
 static int finish(int status)
 {
@@ -87,6 +99,7 @@ static int run(int argc, char **argv)
     }
     /* A file that is cut while it is read becomes an error, not the end of the process. */
     canp_sigbus_guard_install();
+    set_ledger_modes();
     return run_command(argc - 1, argv + 1);
 }
 

@@ -131,6 +131,8 @@ closed_pipe() {
     check "pack" "$canp" pack "$work/big"
     "$canp" dump --micros "$work/big" >"$work/dumped"
     check "also when packed" cmp "$work/big.log" "$work/dumped"
+    CANP_LEDGER=stacks,guards "$canp" dump --micros "$work/big" >"$work/dumped"
+    check "also in the ledger's debug modes" cmp "$work/big.log" "$work/dumped"
 }
 
 other_readers() {
