@@ -259,13 +259,13 @@ static int parse_triggers(struct window *w, struct canp_why *why)
 
 static int set_up(struct window *w, struct canp_why *why)
 {
-    size_t least = 2 * (sizeof(struct held) + w->opts.block_bytes);
-    w->opts.memory_bytes &= ~(size_t)63;
+    size_t least = (2 * (sizeof(struct held) + w->opts.block_bytes) + 63) & ~(size_t)63;
     if (w->opts.memory_bytes < least) {
         canp_fail(why, -EINVAL, "memory before a trigger: %zu bytes are too few, the least is %zu",
                   w->opts.memory_bytes, least);
         return -EINVAL;
     }
+    w->opts.memory_bytes &= ~(size_t)63;
     w->triggers = calloc(w->opts.trigger_count + 1, sizeof(*w->triggers));
     w->memory = aligned_alloc(64, w->opts.memory_bytes);
     if (!w->triggers || !w->memory) {

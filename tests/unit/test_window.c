@@ -1,5 +1,7 @@
 /* Triggers and windows: which rows a recording by triggers keeps. Pure logic, fed with blocks of rows. */
 #include <criterion/criterion.h>
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "seed.h"
@@ -284,4 +286,24 @@ Test(trigger, what_is_none)
         cr_assert_eq(trigger_parse(bad[i], &t, &why), -EINVAL, "'%s'", bad[i]);
         cr_assert(strstr(why.text, "trigger"), "%s", why.text);
     }
+}
+
+/* The least that is said is enough, and what is refused is said as it was asked for. */
+Test(window, too_little_memory_is_named)
+{
+    struct window_opts opts = {.pre_ns = 1, .memory_bytes = 1, .block_bytes = 4096};
+    struct canp_why why;
+    struct window *w;
+    size_t asked, least;
+
+    cr_assert_eq(window_open(&opts, &w, &why), -EINVAL);
+    cr_assert_eq(
+        sscanf(why.text, "memory before a trigger: %zu bytes are too few, the least is %zu", &asked, &least),
+        2);
+    cr_expect_eq(asked, 1);
+    opts.memory_bytes = least - 1;
+    cr_expect_eq(window_open(&opts, &w, &why), -EINVAL);
+    opts.memory_bytes = least;
+    cr_assert_eq(window_open(&opts, &w, &why), 0);
+    window_close(w);
 }
