@@ -2,6 +2,7 @@
 #include "outbuf.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -19,6 +20,13 @@ void outbuf_free(struct outbuf *out)
     out->data = NULL;
 }
 
+/* Others may have made the pipe or terminal one that does not wait. */
+static void wait_for_room(int fd)
+{
+    struct pollfd out = {.fd = fd, .events = POLLOUT};
+    poll(&out, 1, -1);
+}
+
 int outbuf_flush(struct outbuf *out)
 {
     size_t at = 0;
@@ -26,6 +34,8 @@ int outbuf_flush(struct outbuf *out)
         ssize_t n = write(out->fd, out->data + at, out->used - at);
         if (n >= 0)
             at += (size_t)n;
+        else if (errno == EAGAIN)
+            wait_for_room(out->fd);
         else if (errno != EINTR)
             out->error = -errno;
     }

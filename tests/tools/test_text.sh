@@ -128,6 +128,16 @@ closed_pipe() {
     check "a closed pipe ends dump quietly" is "${PIPESTATUS[0]} $(wc -c <"$work/err")" "0 0"
     "$canp" dump --micros "$work/big" >"$work/dumped"
     check "400,000 frames come back" cmp "$work/big.log" "$work/dumped"
+    check "a pipe that does not wait gets them all" python3 - "$canp" "$work/big" "$work/dumped" <<'PY'
+import os, subprocess, sys, time
+r, w = os.pipe()
+os.set_blocking(w, False)
+dump = subprocess.Popen([sys.argv[1], "dump", "--micros", sys.argv[2]], stdout=w)
+os.close(w)
+time.sleep(0.1)
+got = b"".join(iter(lambda: os.read(r, 65536), b""))
+assert dump.wait() == 0 and got == open(sys.argv[3], "rb").read(), (dump.returncode, len(got))
+PY
     check "pack" "$canp" pack "$work/big"
     "$canp" dump --micros "$work/big" >"$work/dumped"
     check "also when packed" cmp "$work/big.log" "$work/dumped"
