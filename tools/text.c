@@ -28,7 +28,7 @@ size_t text_json_char(const char *text, size_t bytes, char out[TEXT_JSON_CHAR_BY
     unsigned char c = (unsigned char)text[0];
     size_t length = utf8_bytes((const unsigned char *)text, bytes);
     if (length == 0)
-        strcpy(out, "\\ufffd");
+        memcpy(out, "\\ufffd", sizeof("\\ufffd"));
     else if (c < 0x20)
         snprintf(out, TEXT_JSON_CHAR_BYTES, "\\u%04x", c);
     else
