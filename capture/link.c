@@ -83,7 +83,7 @@ static int set_timing(const struct canp_link *link, uint32_t bitrate, uint32_t d
         return not_permitted(link->name, "set its bit rate", why);
     if (dbitrate && r == -EOPNOTSUPP)
         return canp_fail(why, r, "%s: its controller has no CAN FD: leave --dbitrate out", link->name);
-    const char *text = said[0] ? said : canp_strerror(r);
+    const char *text = said[0] ? said : r == -EDOM ? "its controller cannot do that" : canp_strerror(r);
     if (dbitrate)
         return canp_fail(why, r == -EDOM || r == -ERANGE ? -EINVAL : r, "%s: bit rates %u and %u: %s",
                          link->name, bitrate, dbitrate, text);

@@ -90,6 +90,8 @@ int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_wh
     int r = can_socket_possible(why);
     if (r < 0)
         return r;
+    if (strcmp(iface, "any") == 0)
+        return canp_fail(why, -ENODEV, "any: frames are sent on one interface, by its name");
     r = ifaces_resolve(&iface, 1, &link, 1, why);
     if (r < 0)
         return r;

@@ -88,6 +88,7 @@ refusals() {
     ip link del vcan8
     fails 3 "a missing interface" "nonesuch: no such interface" "$canp" gen nonesuch -n 1
     fails 3 "an interface that is not CAN" "not a CAN interface" "$canp" gen lo -n 1
+    fails 3 "any interface" "any: frames are sent on one interface" "$canp" gen any -n 1
     fails 2 "no interface" "which IFACE" "$canp" gen
     fails 2 "a rate that is none" "is no rate" "$canp" gen vcan0 --rate fast
     fails 2 "an unknown profile" "no profile" "$canp" gen vcan0 --profile plane
