@@ -75,6 +75,8 @@ int segin_open(struct segin *s, int dir_fd, const char *name)
     s->chain_end = s->header.header_bytes;
     if (r == 0)
         r = segin_refresh(s);
+    if (r == 0 && s->file_bytes < s->header.header_bytes && !s->sealed)
+        r = -CANP_E_DAMAGED; /* a segment has its size before it has its name: it was cut */
     if (r < 0)
         segin_close(s);
     return r;

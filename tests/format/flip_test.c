@@ -27,7 +27,7 @@ static struct {
 static unsigned block_count;
 static uint64_t records[RECORDS_MAX]; /* hashes */
 static unsigned record_count;
-static uint32_t damaged_places; /* told by the last read_all() */
+static uint32_t damaged_places; /* told by the last read_all(); one when it was refused */
 
 static uint64_t hash(const struct canp_record *r)
 {
@@ -53,9 +53,10 @@ static unsigned read_all(const uint8_t *data, size_t bytes, uint64_t out[RECORDS
     if (fd < 0 || (bytes && pwrite(fd, data, bytes, 0) != (ssize_t)bytes))
         exit(1);
     snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-    damaged_places = 0;
+    damaged_places = 1;
     if (canp_reader_open(path, &reader, NULL) < 0)
         return 0;
+    damaged_places = 0;
     if (canp_cursor_open(reader, NULL, &c) == 0) {
         while (n < RECORDS_MAX && canp_cursor_next(c, &r) == 1)
             out[n++] = hash(&r);
@@ -92,9 +93,8 @@ static int complain(const char *what, size_t at, unsigned bit)
     return -1;
 }
 
-/* Exactly the records of all blocks but those from `hurt` up to `end`; `told`: as damage, where there are
- * any. */
-static int expect(size_t bytes, unsigned hurt, unsigned end, bool told, size_t at, unsigned bit)
+/* Exactly the records of all blocks but those from `hurt` up to `end`, which are told as damage. */
+static int expect(size_t bytes, unsigned hurt, unsigned end, size_t at, unsigned bit)
 {
     static uint64_t got[RECORDS_MAX];
     unsigned n = read_all(copy, bytes, got), i = 0;
@@ -104,7 +104,7 @@ static int expect(size_t bytes, unsigned hurt, unsigned end, bool told, size_t a
                 return complain("a record of a whole block is missing, or a wrong one there", at, bit);
         }
     }
-    if (told && (damaged_places > 0) != (hurt < end))
+    if ((damaged_places > 0) != (hurt < end))
         return complain("damage that is not told, or none that is", at, bit);
     return i == n ? 0 : complain("more records than there are", at, bit);
 }
@@ -121,7 +121,7 @@ static int flip(size_t at, unsigned bit)
     }
     while (b < block_count && !(at >= blocks[b].from && at < blocks[b].to))
         b++;
-    return expect(good_bytes, b, b < block_count ? b + 1 : b, true, at, bit);
+    return expect(good_bytes, b, b < block_count ? b + 1 : b, at, bit);
 }
 
 static int flip_all(void)
@@ -149,8 +149,7 @@ static int cut_all(void)
         unsigned whole = 0;
         while (whole < block_count && blocks[whole].to <= bytes)
             whole++;
-        bool has_seal = bytes >= SEG_SEAL_OFFSET + sizeof(struct seg_seal); /* without, it looks unsealed */
-        r = expect(bytes, bytes < sizeof(struct seg_header) ? 0 : whole, block_count, has_seal, bytes, 0);
+        r = expect(bytes, whole, block_count, bytes, 0);
     }
     return r;
 }
