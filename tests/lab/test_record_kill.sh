@@ -6,16 +6,28 @@
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+sent=/sys/class/net/vcan0/statistics/tx_packets
+
+wait_for_traffic() { # COUNT: until more frames than that were sent; a busy machine takes its time to start the sender
+    local i
+    for ((i = 0; i < 300; i++)); do
+        [ "$(<"$sent")" -gt "$1" ] && break
+        sleep 0.1
+    done
+}
+
 # candump tells, by the kernel's stamps, what was on the bus and when; gen's flood numbers its frames.
 killed_at() { # RATE SECONDS OPTION...: kill -9 after so long; every frame older than the flush time must be there
-    local dir=$work/kill name="kill -9 after $2 s at $1/s${3:+ (${*:3})}" now witness sender old
+    local dir=$work/kill name="kill -9 after $2 s at $1/s${3:+ (${*:3})}" now witness sender old before
     rm -rf "$dir"
     start_record -o "$dir" "${@:3}" vcan0 || not_ok "record starts" "$(cat "$work/err")"
     candump -r 8388608 -L vcan0 >"$work/seen" &
     witness=$!
     sleep 0.5
+    before=$(<"$sent")
     taskset -c 0 "$canp" gen vcan0 --profile flood --rate "$1" >/dev/null 2>&1 &
     sender=$!
+    wait_for_traffic "$before"
     sleep "$2"
     now=$EPOCHREALTIME
     kill -KILL "$recorder"
