@@ -52,9 +52,17 @@ shared_dirs() {
     } | grep -vx / | sort -u
 }
 
+# The frequency of this machine's time stamp counter, which the VM's CPUs count with, or nothing where it is not known:
+# without a hypervisor "cpu MHz" is what the CPU happens to run at.
+host_tsc_khz() {
+    [[ -e /sys/devices/system/cpu/cpu0/cpufreq ]] ||
+        awk -F: '/^flags/ && / hypervisor/ && / constant_tsc/ {known = 1} /^cpu MHz/ {mhz = $2}
+                 END {if (known && mhz > 0) printf "%.0f\n", mhz * 1000}' /proc/cpuinfo
+}
+
 # qemu_arguments KERNEL ACCEL IMAGE: sets the array `arguments`.
 qemu_arguments() {
-    local dir version image initramfs n=0 share owner=none
+    local dir version image initramfs n=0 share owner=none khz
     local append="console=ttyS0 quiet panic=-1 random.trust_cpu=on"
     dir=$(kernel_dir "$1")
     version=$(<"$dir/version")
@@ -84,6 +92,8 @@ qemu_arguments() {
             arguments+=(-accel "tcg,thread=single" -icount "shift=0,sleep=off" -rtc clock=vm -cpu max)
         else
             arguments+=(-accel "tcg,thread=multi" -cpu max)
+            # What Linux measures at boot is wrong while this machine is busy: its clock then runs ahead.
+            khz=$(host_tsc_khz) && [[ $khz ]] && append+=" tsc_early_khz=$khz"
         fi
     fi
     arguments+=(-append "$append ${CANP_LAB_APPEND:-}")
