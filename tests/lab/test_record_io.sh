@@ -45,6 +45,8 @@ send_and_compare "seccomp" "$work/seccomp" recvmmsg
     not_ok "seccomp: said once" "$(cat "$work/err")"
 
 if [ -e /proc/sys/kernel/io_uring_disabled ]; then
+    trap 'echo 0 >/proc/sys/kernel/io_uring_disabled; clean_up' EXIT # the tests behind this one need it
+    trap 'exit 1' TERM
     echo 2 >/proc/sys/kernel/io_uring_disabled
     start_record -o "$work/sysctl" vcan0 || not_ok "record starts" "$(cat "$work/err")"
     send_and_compare "sysctl" "$work/sysctl" recvmmsg
