@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# lab: newest
 # What can be wrong when a recording is started, or while it runs: one clear line, status 3 (usage: 2), no
 # crash, and nothing lost that was stored.
 # shellcheck source=tests/lab/lib.sh

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# lab: newest
 # kill -9 in the middle: what was received longer ago than the flush time is readable at once, without repair.
 # And while it runs: another process reads what is 100 ms old. CANP_KILLS: kills at random moments (4), of
 # recordings that pack, rotate and remove, too; CANP_SEED repeats them.

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# lab: newest
 # What stands in a recording beside frames: notes and filters, in every segment; a step of the clock, where it
 # happened and by how much; and --hw-timestamps on an interface that has none.
 # shellcheck source=tests/lab/lib.sh

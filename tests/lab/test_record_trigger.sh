@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# lab: newest
 # Recording by triggers: what lies in a window, by candump's own log of the same traffic, is all there; what lies in
 # none is counted apart. By frame, by data, by error frame, bus-off, loss and SIGUSR1; again and again.
 # shellcheck source=tests/lab/lib.sh

@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# lab: newest
 # canp top on interfaces: rate, bus load, state, IDs with period and data, as they are; also over down and up. And
 # beside a recorder, on the recording that it writes.
 # shellcheck source=tests/lab/lib.sh
