@@ -165,7 +165,7 @@ struct canp_recorder {
     _Atomic uint64_t started_ns;
     _Atomic uint64_t ended_ns; /* 0 while running */
     _Atomic uint64_t harvests;
-    struct lag lag; /* of harvests on a quiet bus; written by capture */
+    struct lag lag;         /* of harvests on a quiet bus; written by capture */
     _Atomic uint64_t bytes; /* the writer's statistics, published by spill */
     _Atomic uint64_t blocks;
     _Atomic uint64_t segments;
