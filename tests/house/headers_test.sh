@@ -1,5 +1,5 @@
 #!/bin/sh
-# Each public header compiles on its own, as C11 and as C++17, without a warning.
+# Each public header compiles on its own, as C11 and as C++17, without a warning, and states its thread rules.
 # usage: headers_test.sh SOURCE_DIR CC
 set -eu
 source=$1
@@ -20,6 +20,10 @@ for header in "$source"/*/include/canp/*.h; do
         # shellcheck disable=SC2086
         "$cxx" -x c++ -std=c++17 -Wall -Wextra -Werror $includes -fsyntax-only "$work/alone.c" || { echo "C++17: $name"; failed=1; }
     fi
+    case $name in
+    canp/export.h | canp/cleanup.h) ;; # macros alone
+    *) grep -qi thread "$header" || { echo "no word on threads: $name"; failed=1; } ;;
+    esac
     count=$((count + 1))
 done
 command -v "$cxx" >/dev/null || { echo "skipped in part: no C++ compiler ($cxx)"; [ "$failed" = 0 ] && exit 77; }

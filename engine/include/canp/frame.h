@@ -2,6 +2,8 @@
  * What a recording is made of: CAN frames in the kernel's own layout, and the events that stand between
  * them (gaps, interface definitions, link changes, marks). These structs lie in the segment files as they
  * are; their sizes and offsets are pinned in engine/rows.c. All integers are little-endian on disk.
+ *
+ * Plain data: any thread, no state.
  */
 #ifndef CANP_FRAME_H
 #define CANP_FRAME_H

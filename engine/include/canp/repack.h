@@ -3,6 +3,9 @@
  * in plain rows. Each segment is written beside, synced and renamed over, so that the recording is whole at
  * every moment; a reader that has the old file open finishes undisturbed. Unsealed and damaged segments are
  * left alone.
+ *
+ * Any thread, also while others read or write the recording; who packs a segment that is just being packed is
+ * refused it.
  */
 #ifndef CANP_REPACK_H
 #define CANP_REPACK_H
