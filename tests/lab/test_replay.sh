@@ -172,6 +172,8 @@ error_frames_and_mapping() {
     end_record
     "$canp" info --json "$work/many" >"$work/info"
     check "one to many" test "$(json "$work/info" '[i["frames"] for i in o["interfaces"]] == [25003, 25003]')" = True
+    check "the summary's keys stay" test "$(json "$work/json" '" ".join(o)')" = "frames loops duration_ns scheduled_ns \
+late_p50_ns late_p99_ns late_max_ns drift_ns refused unmapped lost_in_recording waits wait_ns calls interfaces"
     check "and both are counted" test "$(json "$work/json" 'o["frames"]')" -eq 50006
     "$canp" replay "$work/r" can7=vcan1 --speed max --json >"$work/json" 2>"$work/err"
     status=$?
