@@ -46,6 +46,9 @@ WHY = {  # series -> why it is neither flat nor linear
                  "and of one larger than memory it is read from the disk.",
     "size open": "A constant part, and 2 µs for each segment of 64 MiB.",
     "size info": "The start of the process, and the index of each segment: larger than memory, it is read from the disk.",
+    "ifaces canp": "A socket for each interface: of the same frames each of them has fewer for what looking into it costs. It grows with "
+                   "their number, not with their frames.",
+    "ifaces dumpcap": "A second interface makes it use a thread for each, with a queue between.",
     "size write": "Falling at first: the start of the process, and the first segment's 64 MiB, which are allocated ahead."}
 BY_RATE = ("vehicle", "rate8000", "rate20000", "full")
 
@@ -147,7 +150,7 @@ def peer_rows(sums, kernel, cell):
         cpu, size = s.median("cpu_us"), s.median("bytes")
         ratio = f"{ours.median('cpu_us') / cpu:.2f}" if ours and ours.runs and peer != "canp" else ""
         low, high = s.spread("cpu_us")
-        yield [title, len(s.runs), share(s.total("lost"), s.total("sent")), word_on_loss(s), f"{cpu:.1f} ({low:.1f} to {high:.1f})", ratio,
+        yield [title, len(s.runs), share(s.total("lost"), s.total("sent")), word_on_loss(s), f"{cpu:.2f}" + (f" ({low:.2f} to {high:.2f})" if len(s.runs) > 1 else ""), ratio,
                f"{s.median('switches'):.3f}",
                f"{s.median('rss_peak_bytes') / 2**20:.0f} ({s.median('rss_anon_bytes') / 2**20:.0f})", f"{size:.1f}" if size is not None else "", f"{s.median('cpu_life_us'):.1f}"]
 
@@ -165,7 +168,8 @@ def kernel_section(sums, kernel, lines):
     starved = sum(s.starved for (k, _, _), s in sums.items() if k == kernel)
     if starved:
         out.append(f"{starved} runs are left out: the machine was too busy to send as was meant.\n")
-    out.append(f"canp {first['canp']}, can-utils {first['can-utils']}, wireshark {first['wireshark']}, "
+    commits = ", ".join(sorted({x["canp"] for x in of if x["peer"].startswith("canp")}))
+    out.append(f"canp {commits}, can-utils {first['can-utils']}, wireshark {first['wireshark']}, "
                f"python-can {first['python-can']}.\n")
     for cell, what in CELLS.items():
         some = [s for (k, c, _), s in sums.items() if (k, c) == (kernel, cell) and s.runs]
@@ -278,8 +282,9 @@ def growth_section(lines, plots):
         out.append(f"**{of[0]['what']}**, {of[0]['unit']}\n")
         merged = by_n(of)
         out += table([of[0]["over"]] + [f"{n:,}" for n in merged], [[""] + [f"{v:.4g}" for v in merged.values()]])
-        if name in WHY:
-            out.append(WHY[name] + "\n")
+        why = WHY.get(name) or WHY.get(" ".join(name.split()[:2]))
+        if why:
+            out.append(why + "\n")
     return out
 
 
