@@ -8,6 +8,8 @@
 #ifndef CANP_ENGINE_CATALOGUE_H
 #define CANP_ENGINE_CATALOGUE_H
 
+#include <canp/buf.h>
+
 #include "format.h"
 
 #define CATALOGUE_NAME         "catalogue.canpx"
@@ -15,15 +17,6 @@
 #define CATALOGUE_VERSION      1
 #define CATALOGUE_ENTRIES_MAX  (1U << 22)
 #define CATALOGUE_SEGMENTS_MIN 16U /* a recording of fewer is opened faster without */
-
-struct catalogue_header {
-    uint32_t magic;
-    uint32_t crc; /* of bytes 8.. of the file */
-    uint32_t version;
-    uint32_t entries;
-    uint8_t recording[16]; /* as in the segments' headers */
-    uint8_t zero[32];
-};
 
 struct catalogue_entry {
     uint64_t number;   /* of the segment; they ascend */
@@ -37,19 +30,34 @@ struct catalogue_entry {
 };
 
 struct catalogue {
-    struct catalogue_entry *entries;
+    const struct catalogue_entry *entries; /* in rows */
     uint32_t count;
-    uint8_t recording[16];
+    uint8_t recording[16]; /* as in the segments' headers */
+    struct canp_buf rows;
+    struct canp_mempool *pool;
 };
 
 /* Reads the catalogue of the directory. One that is missing, torn or foreign has no entries. 0, or -ENOMEM.
  */
 int catalogue_read(int dir_fd, struct catalogue *out);
-
-/* Writes it beside and gives it its name. 0, -EBUSY when somebody else is just doing so, or an error. */
-int catalogue_write(int dir_fd, const struct catalogue *c);
-
 void catalogue_free(struct catalogue *c);
+
+/* A catalogue that is being written. */
+struct catalogue_draft {
+    struct canp_mbuf file;
+    struct canp_mempool *pool;
+};
+
+/* Begins one of so many entries. 0, or -ENOMEM. Owned: the draft, by catalogue_drop(). */
+int catalogue_begin(struct catalogue_draft *d, const uint8_t recording[16], uint32_t count);
+
+/* The next one; their numbers ascend. 0, or -ENOSPC beyond the count. */
+int catalogue_add(struct catalogue_draft *d, const struct catalogue_entry *entry);
+
+/* Writes it beside, once all entries are there, and gives it its name. 0, -EBUSY when somebody else is just
+ * doing so, or an error. */
+int catalogue_write(int dir_fd, struct catalogue_draft *d);
+void catalogue_drop(struct catalogue_draft *d);
 
 /* What identifies the file of a segment: number, size, inode, time of change; the rest is left zero. */
 int catalogue_identify(int dir_fd, uint64_t number, struct catalogue_entry *out);

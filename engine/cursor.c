@@ -416,7 +416,6 @@ int canp_cursor_share(struct canp_cursor *c, struct canp_buf *out)
         return -ENODATA;
     if (c->rows != c->unpacked.data)
         return canp_mapped_slice(c->segment.mapped, (size_t)(c->rows - c->segment.map), c->rows_bytes, out);
-    canp_bufstore_take(c->unpacked.store);
-    *out = (struct canp_buf){c->rows, c->rows_bytes, c->unpacked.store};
+    *out = canp_buf_share(&(struct canp_buf){c->rows, c->rows_bytes, c->unpacked.store});
     return 0;
 }

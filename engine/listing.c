@@ -231,17 +231,29 @@ static bool learn_one(struct listed *s, int dir_fd)
     return s->known;
 }
 
+static uint32_t count_known(const struct listing *l)
+{
+    uint32_t known = 0;
+    for (size_t i = 0; i < l->count; i++)
+        known += l->segments[i].known;
+    return known;
+}
+
+/* A cache: where it cannot be written, it goes without. */
 static void write_catalogue(const struct listing *l, int dir_fd)
 {
-    struct catalogue c = {.entries = malloc(l->count * sizeof(*c.entries))};
-    bool ours = c.entries && listing_recording(l, dir_fd, c.recording);
-    for (size_t i = 0; ours && i < l->count; i++) {
-        if (l->segments[i].known)
-            c.entries[c.count++] = l->segments[i].entry;
-    }
-    if (c.count >= CATALOGUE_SEGMENTS_MIN)
-        catalogue_write(dir_fd, &c); /* a cache: where it cannot be written, it goes without */
-    catalogue_free(&c);
+    struct catalogue_draft draft;
+    uint8_t recording[16];
+    uint32_t count = count_known(l);
+    if (count < CATALOGUE_SEGMENTS_MIN || !listing_recording(l, dir_fd, recording) ||
+        catalogue_begin(&draft, recording, count) < 0)
+        return;
+    int r = 0;
+    for (size_t i = 0; i < l->count && r == 0; i++)
+        r = l->segments[i].known ? catalogue_add(&draft, &l->segments[i].entry) : 0;
+    if (r == 0)
+        catalogue_write(dir_fd, &draft);
+    catalogue_drop(&draft);
 }
 
 void listing_learn(struct listing *l, int dir_fd, bool always)
