@@ -10,11 +10,28 @@
 
 #include "mempool_private.h"
 
+/* True while the process has one thread, so that nothing can be shared (glibc 2.32; elsewhere: never known).
+ * Making a thread ends it, and orders what was counted before. */
+#if defined(__has_include)
+#if __has_include(<sys/single_threaded.h>)
+#include <sys/single_threaded.h>
+#define IS_ALONE __libc_single_threaded
+#endif
+#endif
+#ifndef IS_ALONE
+#define IS_ALONE 0
+#endif
+
 /* ------------------------------------------------------------------ references */
+
+static inline bool counts_plainly(const struct canp_bufstore *store)
+{
+    return (store->flags & CANP_BUF_PLAIN) || IS_ALONE;
+}
 
 static inline void take(struct canp_bufstore *store)
 {
-    if (store->flags & CANP_BUF_PLAIN) {
+    if (counts_plainly(store)) {
         store->refs++;
         return;
     }
@@ -25,7 +42,7 @@ static inline void take(struct canp_bufstore *store)
 /* True for the last one. */
 static inline bool drop(struct canp_bufstore *store)
 {
-    if (store->flags & CANP_BUF_PLAIN)
+    if (counts_plainly(store))
         return --store->refs == 0;
     /* release: our uses of the memory before; acquire: all others' uses before the memory goes back */
     return __atomic_fetch_sub(&store->refs, 1, __ATOMIC_ACQ_REL) == 1;
