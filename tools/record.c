@@ -255,6 +255,26 @@ static const char epilogue[] =
     "holds is 2.6 million frames in 64 MiB; where that is less than the time asked for, windows begin\n"
     "later, and a line says so. Frames in no window are let go and counted apart: they are no loss.\n";
 
+/* UINT64_MAX: not given. */
+static int take_keep(struct canp_recorder_opts *o, uint64_t segments, uint64_t bytes)
+{
+    if (segments == 0 || bytes == 0 || (segments != UINT64_MAX && bytes != UINT64_MAX))
+        return opts_fail("record", CANP_EXIT_USAGE, "--keep and --keep-bytes: one of them, and more than 0");
+    o->keep_segments = segments == UINT64_MAX ? 0 : segments;
+    o->keep_bytes = bytes == UINT64_MAX ? 0 : bytes;
+    return 0;
+}
+
+static int take_triggers(struct canp_recorder_opts *o, const struct opt_list *triggers)
+{
+    o->triggers = triggers->texts;
+    o->trigger_count = triggers->count;
+    if (!o->pre_trigger_ns && (o->trigger_count || o->post_trigger_ns || o->trigger_memory_bytes))
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "--trigger, --post-trigger and --trigger-memory need --pre-trigger TIME");
+    return 0;
+}
+
 int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
@@ -310,23 +330,18 @@ int canp_cmd_record(int argc, char **argv)
     if (count == 0)
         return opts_fail("record", CANP_EXIT_USAGE,
                          "name an interface, or `any`; `canp record --help` says more");
-    if (keep == 0 || keep_bytes == 0 || (keep != UINT64_MAX && keep_bytes != UINT64_MAX))
-        return opts_fail("record", CANP_EXIT_USAGE, "--keep and --keep-bytes: one of them, and more than 0");
-    o.keep_segments = keep == UINT64_MAX ? 0 : keep;
-    o.keep_bytes = keep_bytes == UINT64_MAX ? 0 : keep_bytes;
     name_after_now(name, sizeof(name));
     o.dir = o.dir ? o.dir : name;
     o.ifaces = (const char *const *)argv + 1;
     o.iface_count = (unsigned)count;
     o.notes = notes.texts;
     o.note_count = notes.count;
-    o.triggers = triggers.texts;
-    o.trigger_count = triggers.count;
-    if (!o.pre_trigger_ns && (o.trigger_count || o.post_trigger_ns || o.trigger_memory_bytes))
-        return opts_fail("record", CANP_EXIT_USAGE,
-                         "--trigger, --post-trigger and --trigger-memory need --pre-trigger TIME");
     o.io = io_of_environment();
-    int status = check_bitrates(bitrate, dbitrate);
+    int status = take_keep(&o, keep, keep_bytes);
+    if (status == 0)
+        status = take_triggers(&o, &triggers);
+    if (status == 0)
+        status = check_bitrates(bitrate, dbitrate);
     if (status == 0 && bitrate)
         status = bring_up(&o, bitrate, dbitrate);
     return status ? status : record(&o, json, stats_ns);
