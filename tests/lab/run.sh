@@ -6,7 +6,7 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 3
 export CANP_BUILD=${CANP_BUILD:-$PWD/build/release}
-limit_s=${CANP_LAB_TEST_LIMIT:-900} # for one file
+limit_s=${CANP_LAB_TEST_LIMIT:-1500} # for one file
 
 wanted() { # FILE WORD...
     local file=$1 word
