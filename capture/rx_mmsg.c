@@ -1,36 +1,27 @@
 /*
  * Receiving with recvmmsg: for machines where io_uring is switched off. Same pace, same rows.
  *
- * Invariant: all memory is taken in open; one batch of messages is shared by all sockets, so only one
- * socket's frames are in it at a time. Capture thread only.
+ * Invariant: all memory is taken in open. Capture thread only.
  */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <time.h>
 
 #include "intake.h"
-
-#define BATCH 256U /* messages of one recvmmsg */
+#include "rx_batch.h"
 
 struct rx {
     struct pollfd polls[CANP_RECORDER_IFACES_MAX + 2];
-    struct mmsghdr messages[BATCH];
-    struct iovec vectors[BATCH];
-    uint32_t control_bytes;
-    uint8_t *control; /* BATCH times control_bytes */
-    uint8_t *frames;  /* BATCH times the largest frame */
+    struct rx_batch batch;
 };
 
 static void rx_mmsg_close(struct canp_recorder *rec)
 {
-    struct rx *rx = rec->rx;
-    if (!rx)
+    if (!rec->rx)
         return;
-    free(rx->control);
-    free(rx->frames);
-    free(rx);
+    rx_batch_close(&rec->rx->batch);
+    free(rec->rx);
     rec->rx = NULL;
 }
 
@@ -44,17 +35,6 @@ static uint32_t largest_frame(const struct canp_recorder *rec)
     return bytes;
 }
 
-static void set_up_messages(struct rx *rx, uint32_t frame_bytes)
-{
-    for (unsigned i = 0; i < BATCH; i++) {
-        rx->vectors[i] = (struct iovec){rx->frames + (size_t)i * frame_bytes, frame_bytes};
-        rx->messages[i].msg_hdr = (struct msghdr){.msg_iov = &rx->vectors[i],
-                                                  .msg_iovlen = 1,
-                                                  .msg_control = rx->control + (size_t)i * rx->control_bytes,
-                                                  .msg_controllen = rx->control_bytes};
-    }
-}
-
 static void set_up_polls(const struct canp_recorder *rec, struct rx *rx)
 {
     for (unsigned i = 0; i < rec->chan_count; i++)
@@ -65,20 +45,12 @@ static void set_up_polls(const struct canp_recorder *rec, struct rx *rx)
 
 static int rx_mmsg_open(struct canp_recorder *rec, struct canp_why *why)
 {
-    struct rx *rx = calloc(1, sizeof(*rx));
-    rec->rx = rx;
-    if (!rx)
-        return canp_fail(why, -ENOMEM, "out of memory");
-    uint32_t frame_bytes = canp_align8(largest_frame(rec));
-    rx->control_bytes = rx_control_bytes(rec);
-    rx->control = calloc(BATCH, rx->control_bytes);
-    rx->frames = calloc(BATCH, frame_bytes);
-    if (!rx->control || !rx->frames) {
+    rec->rx = calloc(1, sizeof(*rec->rx));
+    if (!rec->rx || rx_batch_open(&rec->rx->batch, rx_control_bytes(rec), largest_frame(rec)) < 0) {
         rx_mmsg_close(rec);
         return canp_fail(why, -ENOMEM, "out of memory");
     }
-    set_up_messages(rx, frame_bytes);
-    set_up_polls(rec, rx);
+    set_up_polls(rec, rec->rx);
     return 0;
 }
 
@@ -90,31 +62,10 @@ static void rx_mmsg_wait(struct canp_recorder *rec, int64_t timeout_ns)
         rec->links_changed = rec->links_changed || rx->polls[rec->chan_count + 1].revents != 0;
 }
 
-/* Takes in one batch; the number of messages, or 0. An error of the interface (down, gone) is told once by
- * the socket and needs nothing here: links.c hears of it. */
-static unsigned take_batch(struct canp_recorder *rec, struct chan *ch)
-{
-    struct rx *rx = rec->rx;
-    int n = recvmmsg(ch->fd, rx->messages, BATCH, MSG_DONTWAIT, NULL);
-    for (int i = 0; i < n; i++) {
-        struct msghdr *h = &rx->messages[i].msg_hdr;
-        intake_frame(rec, ch, h->msg_iov->iov_base, rx->messages[i].msg_len, (uint32_t)h->msg_flags,
-                     h->msg_control, (uint32_t)h->msg_controllen);
-        h->msg_controllen = rx->control_bytes;
-        h->msg_flags = 0;
-    }
-    return n > 0 ? (unsigned)n : 0;
-}
-
 static void rx_mmsg_harvest(struct canp_recorder *rec)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        unsigned sum = 0, n;
-        do {
-            n = take_batch(rec, &rec->chans[i]);
-            sum += n;
-        } while (n == BATCH && sum < RX_HARVEST_MAX / CANP_RECORDER_IFACES_MAX * 8);
-    }
+    for (unsigned i = 0; i < rec->chan_count; i++)
+        rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
     rec->links_changed = true; /* one look per harvest; it does not wait */
 }
 

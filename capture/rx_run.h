@@ -1,18 +1,12 @@
 /*
- * The usual case of receiving with io_uring, many frames in one go: a run of completions of one socket, all
- * classic or all FD frames, whose only control message is the kernel's stamp. What changes per frame stays in
- * registers. Capture thread only.
+ * The usual case of receiving with io_uring, many frames in one go (row_run.h): a run of completions of one
+ * socket. Capture thread only.
  */
 #ifndef CANP_CAPTURE_RX_RUN_H
 #define CANP_CAPTURE_RX_RUN_H
 
-#include "intake.h"
+#include "row_run.h"
 #include "rx_uring.h"
-
-#define RX_RUN_CLASSIC_BYTES 16U /* struct can_frame */
-/* Where in the message, in words of 8 bytes, the frame is. */
-#define RX_RUN_FRAME_AT                                                                                      \
-    ((sizeof(struct io_uring_recvmsg_out) + RX_CONTROL_BYTES_DROPS + RX_CONTROL_BYTES_STAMP_NS) / 8)
 
 /* A completion's result and flags as one word, the buffer's number left out, for a usual frame of this size.
  */
@@ -20,21 +14,22 @@ static inline bool rx_run_is_of(const struct io_uring_cqe *cqe, uint32_t frame_b
 {
     const uint64_t ignored = UINT64_C(0xFFFF) << 48 | (uint64_t)IORING_CQE_F_SOCK_NONEMPTY << 32;
     const uint64_t flags = (uint64_t)(IORING_CQE_F_BUFFER | IORING_CQE_F_MORE) << 32;
-    return (canp_load_u64(&cqe->res) & ~ignored) == (flags | (RX_RUN_FRAME_AT * 8 + frame_bytes));
+    const uint32_t bytes = sizeof(struct io_uring_recvmsg_out) + ROW_RUN_FRAME_AT;
+    return (canp_load_u64(&cqe->res) & ~ignored) == (flags | (bytes + frame_bytes));
 }
 
 /* By its completion, the size of the usual frame that this could be: classic or FD; 0 = it is none. */
 static inline uint32_t rx_run_frame_bytes(const struct io_uring_cqe *cqe)
 {
-    if (__builtin_expect(rx_run_is_of(cqe, RX_RUN_CLASSIC_BYTES), 1))
-        return RX_RUN_CLASSIC_BYTES;
+    if (__builtin_expect(rx_run_is_of(cqe, ROW_RUN_CLASSIC_BYTES), 1))
+        return ROW_RUN_CLASSIC_BYTES;
     return rx_run_is_of(cqe, RX_FRAME_BYTES) ? RX_FRAME_BYTES : 0;
 }
 
 /*
  * Takes in completions from queue position `head` up to, not including, `tail`, as long as they are usual and
  * of this size, and gives their buffers back. The number taken, 0 too: the next one is not such and is for
- * the caller to take. Does what intake_frame() would do (intake.h), frame by frame; a test compares the two.
+ * the caller to take.
  */
 unsigned rx_run_take(struct canp_recorder *rec, unsigned head, unsigned tail, uint32_t frame_bytes);
 

@@ -1,0 +1,57 @@
+/* Where a run of usual frames goes, and what is known of it afterwards (row_run.h). Capture thread only. */
+#include "row_run.h"
+
+#define FD_ROW_BYTES 80U /* the longest row of an FD frame */
+
+static inline unsigned least(unsigned a, uint64_t b)
+{
+    return b < a ? (unsigned)b : a;
+}
+
+static bool is_fd(uint32_t frame_bytes)
+{
+    return frame_bytes != ROW_RUN_CLASSIC_BYTES;
+}
+
+static struct canp_rowbuf *rows_of(const struct canp_recorder *rec)
+{
+    return &((struct slab_head *)rec->slab->user)->rows;
+}
+
+unsigned row_run_begin(const struct canp_recorder *rec, const struct chan *ch, unsigned count,
+                       uint32_t frame_bytes, struct row_run *run)
+{
+    if (!rec->slab || rec->gaps_pending || ch->xl || rec->opts.hw_timestamps)
+        return 0;
+    const struct canp_rowbuf *rows = rows_of(rec);
+    if (rows->records == 0)
+        return 0;
+    *run = (struct row_run){.row = rows->data + rows->used_bytes,
+                            .last_ns = rows->last_ns,
+                            .base_ns = rows->base_ns,
+                            .channel = ch->index,
+                            .stride = rows->stride};
+    uint32_t row_bytes = is_fd(frame_bytes) ? FD_ROW_BYTES : ROW_RUN_CLASSIC_ROW_BYTES;
+    return least(least(count, rec->frames_left), (rows->capacity_bytes - rows->used_bytes) / row_bytes);
+}
+
+void row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_run *run, unsigned n,
+                 uint32_t frame_bytes)
+{
+    struct canp_rowbuf *rows = rows_of(rec);
+    size_t used_bytes = (size_t)(run->row - rows->data);
+    /* Classic rows have two sizes only: with the sum, each is right. */
+    if (run->strides_differ ||
+        (!is_fd(frame_bytes) && rows->stride * (size_t)n != used_bytes - rows->used_bytes))
+        rows->stride = 0;
+    rows->used_bytes = used_bytes;
+    rows->last_ns = run->last_ns;
+    rows->records += n;
+    rows->frames += n;
+    rows->channel_mask |= UINT64_C(1) << (ch->index < 63 ? ch->index : 63);
+    rows->id_filter |= run->id_filter;
+    rec->frames_left -= n;
+    ch->harvested += n;
+    ch->taken += n;
+    ch->prev_ns = run->last_ns;
+}

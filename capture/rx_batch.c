@@ -1,0 +1,115 @@
+/* Batches of messages (rx_batch.h). Invariant: a message that was taken is ready for the next recvmmsg. */
+#include "rx_batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "row_run.h"
+
+int rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes)
+{
+    b->control_bytes = control_bytes;
+    b->body_bytes = canp_align8(control_bytes + frame_bytes);
+    b->bodies = calloc(RX_BATCH, b->body_bytes);
+    if (!b->bodies)
+        return -ENOMEM;
+    for (unsigned i = 0; i < RX_BATCH; i++) {
+        uint8_t *control = b->bodies + (size_t)i * b->body_bytes;
+        b->vectors[i] = (struct iovec){control + control_bytes, frame_bytes};
+        b->messages[i].msg_hdr = (struct msghdr){.msg_iov = &b->vectors[i],
+                                                 .msg_iovlen = 1,
+                                                 .msg_control = control,
+                                                 .msg_controllen = control_bytes};
+    }
+    return 0;
+}
+
+void rx_batch_close(struct rx_batch *b)
+{
+    free(b->bodies);
+    b->bodies = NULL;
+}
+
+/* ---- runs ----------------------------------------------------------------------------------------- */
+
+static ALWAYS_INLINE unsigned take(struct rx_batch *b, struct row_run *caller, unsigned at, unsigned limit,
+                                   uint32_t frame_bytes)
+{
+    struct row_run run = *caller; /* in registers */
+    const uint8_t *control = b->bodies + (size_t)at * b->body_bytes;
+    const uint32_t body_bytes = b->body_bytes, control_bytes = b->control_bytes;
+    struct mmsghdr *m = &b->messages[at];
+    unsigned n = 0;
+    for (; n < limit; n++, m++, control += body_bytes) {
+        unsigned flags = (unsigned)m->msg_hdr.msg_flags;
+        if (m->msg_len != frame_bytes || m->msg_hdr.msg_controllen != RX_CONTROL_BYTES_STAMP_NS ||
+            (flags & ~(unsigned)MSG_DONTROUTE) || !row_run_is_usual(control, frame_bytes) ||
+            !row_run_put(&run, control, (uint64_t)flags << ROW_RUN_DIR_SHIFT, frame_bytes))
+            break;
+        m->msg_hdr.msg_controllen = control_bytes;
+    }
+    *caller = run;
+    return n;
+}
+
+/* Two functions, so that each has the registers to itself. */
+static __attribute__((noinline)) unsigned take_classic(struct rx_batch *b, struct row_run *run, unsigned at,
+                                                       unsigned limit)
+{
+    return take(b, run, at, limit, ROW_RUN_CLASSIC_BYTES);
+}
+
+static __attribute__((noinline)) unsigned take_fd(struct rx_batch *b, struct row_run *run, unsigned at,
+                                                  unsigned limit)
+{
+    return take(b, run, at, limit, RX_FRAME_BYTES);
+}
+
+/* Messages `at` up to `end`, as long as they are usual and of the size of the first. The number taken. */
+static unsigned take_run(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned at,
+                         unsigned end)
+{
+    uint32_t frame_bytes = b->messages[at].msg_len;
+    struct row_run run;
+    if (frame_bytes != ROW_RUN_CLASSIC_BYTES && frame_bytes != RX_FRAME_BYTES)
+        return 0;
+    unsigned limit = row_run_begin(rec, ch, end - at, frame_bytes, &run);
+    if (limit == 0)
+        return 0;
+    unsigned n =
+        frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic(b, &run, at, limit) : take_fd(b, &run, at, limit);
+    if (n)
+        row_run_end(rec, ch, &run, n, frame_bytes);
+    return n;
+}
+
+/* ---- batches -------------------------------------------------------------------------------------- */
+
+static void take_message(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned at)
+{
+    struct msghdr *h = &b->messages[at].msg_hdr;
+    intake_frame(rec, ch, h->msg_iov->iov_base, b->messages[at].msg_len, (uint32_t)h->msg_flags,
+                 h->msg_control, (uint32_t)h->msg_controllen);
+    h->msg_controllen = b->control_bytes;
+}
+
+void rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n)
+{
+    for (unsigned at = 0; at < n;) {
+        unsigned taken = take_run(rec, b, ch, at, n);
+        if (taken == 0)
+            take_message(rec, b, ch, at);
+        at += taken ? taken : 1;
+    }
+}
+
+void rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch)
+{
+    unsigned left = RX_HARVEST_MAX / CANP_RECORDER_IFACES_MAX * 8;
+    int n;
+    do {
+        n = recvmmsg(ch->fd, b->messages, RX_BATCH, MSG_DONTWAIT, NULL);
+        rx_batch_take(rec, b, ch, n > 0 ? (unsigned)n : 0);
+        left -= RX_BATCH;
+    } while (n == (int)RX_BATCH && left > 0);
+}
