@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "recorder_priv.h"
+#include "rx_batch.h"
 
 enum {
     GROUP_FRAMES = 0, /* classic and FD */
@@ -36,8 +37,10 @@ struct group {
 struct rx {
     struct io_uring uring;
     bool uring_open;
+    bool deferred;         /* the kernel reads only when it is asked for events */
     struct msghdr message; /* only the lengths of name and control count */
     struct group groups[GROUP_COUNT];
+    struct rx_batch batch; /* when deferred */
     bool rearm[CANP_RECORDER_IFACES_MAX];
     bool rearm_watch;
     bool rearm_any;

@@ -16,7 +16,8 @@
 #define SLABS         16U
 #define FD_BYTES      72U
 #define CLASSIC_BYTES 16U
-#define PERIOD_NS     125000 /* between frames: 8,000/s */
+_Static_assert(DRILL_BATCH == RX_BATCH, "as the recorder has them");
+#define PERIOD_NS 125000 /* between frames: 8,000/s */
 
 struct drill {
     struct canp_recorder *rec;
@@ -52,7 +53,8 @@ static int open_queue(struct drill *d)
     g->buffer_bytes = canp_align8(message_bytes(d) + RX_FRAME_BYTES);
     g->ring = calloc(1, ring_bytes);
     g->buffers = calloc(FRAME_BUFFERS, g->buffer_bytes);
-    return g->ring && g->buffers ? 0 : -ENOMEM;
+    return g->ring && g->buffers ? rx_batch_open(&rx->batch, rx_control_bytes(d->rec), RX_FRAME_BYTES)
+                                 : -ENOMEM;
 }
 
 static int open_writer(struct canp_recorder *rec, const char *dir, struct canp_why *why)
@@ -106,6 +108,7 @@ void drill_close(struct drill *d)
         if (rec->rx) {
             free(rec->rx->groups[GROUP_FRAMES].ring);
             free(rec->rx->groups[GROUP_FRAMES].buffers);
+            rx_batch_close(&rec->rx->batch);
         }
         free(rec->rx);
         free(rec);
@@ -113,17 +116,15 @@ void drill_close(struct drill *d)
     free(d);
 }
 
-static void lay_out(struct drill *d, uint8_t *buffer, uint32_t frame_bytes)
+/* A frame and its stamp. */
+static void lay_out(struct drill *d, uint8_t *control, uint32_t frame_bytes)
 {
-    struct io_uring_recvmsg_out out = {
-        .controllen = RX_CONTROL_BYTES_STAMP_NS, .payloadlen = frame_bytes, .flags = MSG_DONTROUTE};
     struct cmsghdr h = {
         .cmsg_len = CMSG_LEN(sizeof(struct timespec)), .cmsg_level = SOL_SOCKET, .cmsg_type = SO_TIMESTAMPNS};
     struct timespec stamp = {d->time_ns / 1000000000, d->time_ns % 1000000000};
-    uint8_t *control = buffer + sizeof(out), *frame = buffer + message_bytes(d);
+    uint8_t *frame = control + rx_control_bytes(d->rec);
     uint64_t data = (uint64_t)d->time_ns * 0x9E3779B97F4A7C15U;
     uint32_t id = 0x100 + d->id % 50;
-    memcpy(buffer, &out, sizeof(out));
     memcpy(control, &h, sizeof(h));
     memcpy(control + sizeof(h), &stamp, sizeof(stamp));
     memset(frame, 0, frame_bytes);
@@ -139,10 +140,14 @@ void drill_receive(struct drill *d, unsigned frames, int fd_frames)
 {
     struct group *g = &d->rec->rx->groups[GROUP_FRAMES];
     uint32_t frame_bytes = fd_frames ? FD_BYTES : CLASSIC_BYTES;
+    struct io_uring_recvmsg_out out = {
+        .controllen = RX_CONTROL_BYTES_STAMP_NS, .payloadlen = frame_bytes, .flags = MSG_DONTROUTE};
     for (unsigned i = 0; i < frames; i++) {
         uint32_t id = d->cq_tail & g->mask;
         struct io_uring_cqe *cqe = &d->cqes[d->cq_tail & (CQ_ENTRIES - 1)];
-        lay_out(d, g->buffers + (size_t)id * g->buffer_bytes, frame_bytes);
+        uint8_t *buffer = g->buffers + (size_t)id * g->buffer_bytes;
+        memcpy(buffer, &out, sizeof(out));
+        lay_out(d, buffer + sizeof(out), frame_bytes);
         cqe->user_data = 0; /* the channel */
         cqe->res = (int)(message_bytes(d) + frame_bytes);
         cqe->flags = id << IORING_CQE_BUFFER_SHIFT | IORING_CQE_F_BUFFER | IORING_CQE_F_MORE;
@@ -153,6 +158,23 @@ void drill_receive(struct drill *d, unsigned frames, int fd_frames)
 void drill_harvest(struct drill *d)
 {
     d->rec->rx_ops->harvest(d->rec);
+}
+
+void drill_receive_batch(struct drill *d, int fd_frames)
+{
+    uint32_t frame_bytes = fd_frames ? FD_BYTES : CLASSIC_BYTES;
+    for (unsigned i = 0; i < RX_BATCH; i++) {
+        struct mmsghdr *m = &d->rec->rx->batch.messages[i];
+        lay_out(d, m->msg_hdr.msg_control, frame_bytes);
+        m->msg_hdr.msg_controllen = RX_CONTROL_BYTES_STAMP_NS;
+        m->msg_hdr.msg_flags = MSG_DONTROUTE;
+        m->msg_len = frame_bytes;
+    }
+}
+
+void drill_take_batch(struct drill *d)
+{
+    rx_batch_take(d->rec, &d->rec->rx->batch, &d->rec->chans[0], RX_BATCH);
 }
 
 int drill_spill(struct drill *d)

@@ -26,6 +26,11 @@ void drill_receive(struct drill *d, unsigned frames, int fd_frames);
 /* Takes in what drill_receive() laid out: completion queue -> rows in a slab. */
 void drill_harvest(struct drill *d);
 
+/* The same for recvmmsg, which takes DRILL_BATCH frames at a time: batch of messages -> rows in a slab. */
+#define DRILL_BATCH 256U
+void drill_receive_batch(struct drill *d, int fd_frames);
+void drill_take_batch(struct drill *d);
+
 /* Commits the slabs that are full. 0 or the writer's error. */
 int drill_spill(struct drill *d);
 

@@ -32,6 +32,7 @@
 /* X(name, what it is): in the order in which they run. */
 #define HOT_PATHS(X)                                                                                         \
     X(intake, "received classic frame to row in a slab")                                                     \
+    X(intake_batch, "classic frame of a recvmmsg batch to row in a slab")                                    \
     X(intake_fd, "received FD frame of 64 bytes to row in a slab")                                           \
     X(cqe_to_record, "received classic frame to committed record")                                           \
     X(commit, "block of rows to committed block")                                                            \
@@ -200,6 +201,26 @@ static uint64_t run_drill(const char *name, int fd_frames)
 static uint64_t run_intake(void)
 {
     return run_drill(NULL, 0);
+}
+
+HOT hot_batch(void)
+{
+    drill_take_batch(drill);
+    CHECK(drill_spill(drill) == 0);
+}
+
+static uint64_t run_intake_batch(void)
+{
+    CHECK(drill_open(NULL, &drill, NULL) == 0);
+    for (unsigned i = 0; i < FRAMES / DRILL_BATCH; i++) {
+        drill_receive_batch(drill, 0);
+        hot_batch();
+    }
+    hot_flush();
+    uint64_t frames = drill_frames(drill);
+    CHECK(frames == FRAMES / DRILL_BATCH * DRILL_BATCH);
+    drill_close(drill);
+    return frames;
 }
 
 static uint64_t run_intake_fd(void)

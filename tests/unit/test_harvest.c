@@ -1,7 +1,8 @@
 /*
- * Completions taken in runs (rx_run.c) against one message at a time: the same rows, byte for byte, the same
- * counts, the same buffers given back; whatever the kernel may hand over, usual or odd. Two recorders without
- * sockets, one fed through a completion queue that the test fills, the other by intake_frame().
+ * Completions taken in runs (rx_run.c), and batches of messages (rx_batch.c), against one message at a time:
+ * the same rows, byte for byte, the same counts, the same buffers given back; whatever the kernel may hand
+ * over, usual or odd. Two recorders without sockets, one fed through a completion queue or a batch that the
+ * test fills, the other by intake_frame().
  */
 #include <criterion/criterion.h>
 
@@ -56,6 +57,7 @@ static void set_up_queue(struct canp_recorder *rec)
     for (unsigned i = 0; i < FRAME_BUFFERS; i++)
         group_put(g, i, i);
     g->ring->tail = FRAME_BUFFERS;
+    cr_assert_eq(rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES), 0);
 }
 
 static void begin(unsigned slabs, size_t slab_bytes, bool hw_timestamps)
@@ -73,6 +75,7 @@ static void end(void)
 {
     free(by_run->rx->groups[GROUP_FRAMES].ring);
     free(by_run->rx->groups[GROUP_FRAMES].buffers);
+    rx_batch_close(&by_run->rx->batch);
     free(by_run->rx);
     fake_close(by_run);
     fake_close(singly);
@@ -162,6 +165,19 @@ static void complete(const struct message *m)
     queue.cq_tail++;
 }
 
+/* The next messages of a batch, all of one socket. */
+static void fill_batch(unsigned at, const struct message *m)
+{
+    struct rx_batch *b = &by_run->rx->batch;
+    struct mmsghdr *to = &b->messages[at];
+    cr_assert_eq(to->msg_hdr.msg_controllen, b->control_bytes, "ready for the kernel");
+    memcpy(to->msg_hdr.msg_control, m->control, m->control_bytes);
+    memcpy(to->msg_hdr.msg_iov->iov_base, m->frame, m->frame_bytes);
+    to->msg_hdr.msg_controllen = m->control_bytes;
+    to->msg_hdr.msg_flags = (int)m->flags;
+    to->msg_len = m->frame_bytes;
+}
+
 static void take_singly(const struct message *m)
 {
     intake_frame(singly, &singly->chans[m->channel], m->frame, m->frame_bytes, m->flags, m->control,
@@ -223,20 +239,42 @@ static void all_given_back(void)
     }
 }
 
-static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
+static void receive_completions(unsigned odd, bool hw_timestamps)
 {
     static struct message m;
+    for (unsigned i = (unsigned)below(FRAME_BUFFERS); i > 0; i--) {
+        make_message(&m, odd, hw_timestamps);
+        complete(&m);
+        take_singly(&m);
+    }
+    by_run->rx_ops->harvest(by_run);
+    all_given_back();
+}
+
+static void receive_batch(unsigned odd, bool hw_timestamps)
+{
+    static struct message m;
+    unsigned n = (unsigned)below(RX_BATCH + 1);
+    uint64_t channel = below(CHANS);
+    for (unsigned i = 0; i < n; i++) {
+        make_message(&m, odd, hw_timestamps);
+        m.channel = channel;
+        fill_batch(i, &m);
+        take_singly(&m);
+    }
+    rx_batch_take(by_run, &by_run->rx->batch, &by_run->chans[channel], n);
+}
+
+static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
+{
     for (unsigned round = 0; round < rounds; round++) {
         fd_share = below(3) ? (unsigned)below(101) : (unsigned)below(2) * 100;
         fixed_len = below(2) ? (unsigned)below(65) : 0;
-        for (unsigned i = (unsigned)below(FRAME_BUFFERS); i > 0; i--) {
-            make_message(&m, odd, hw_timestamps);
-            complete(&m);
-            take_singly(&m);
-        }
-        by_run->rx_ops->harvest(by_run);
+        if (below(2))
+            receive_completions(odd, hw_timestamps);
+        else
+            receive_batch(odd, hw_timestamps);
         same_state();
-        all_given_back();
         if (below(3))
             same_slabs(); /* else slabs run out in time */
         if (below(8) == 0) {
@@ -251,7 +289,7 @@ Test(harvest, usual_frames)
 {
     rnd = test_random_start("harvest.usual_frames");
     begin(64, 65536, false);
-    compare(100, 0, false);
+    compare(200, 0, false);
     cr_assert_eq(counter_get(&singly->chans[0].lost_unslabbed), 0);
     end();
 }
@@ -261,7 +299,7 @@ Test(harvest, odd_messages_between_them)
     rnd = test_random_start("harvest.odd_messages_between_them");
     for (unsigned odd = 1; odd <= 100; odd *= 3) {
         begin(8, 16384, false);
-        compare(60, odd, false);
+        compare(120, odd, false);
         end();
     }
 }
@@ -272,7 +310,7 @@ Test(harvest, no_slab_and_the_last_frame)
     for (unsigned round = 0; round < 20; round++) {
         begin(2, 4096, false);
         by_run->frames_left = singly->frames_left = below(9000);
-        compare(20, 5, false);
+        compare(40, 5, false);
         end();
     }
 }
@@ -281,6 +319,6 @@ Test(harvest, with_hardware_stamps)
 {
     rnd = test_random_start("harvest.with_hardware_stamps");
     begin(64, 65536, true);
-    compare(60, 5, true);
+    compare(120, 5, true);
     end();
 }
