@@ -23,15 +23,15 @@ static void put(struct canp_recorder *rec, int64_t realtime_ns, uint64_t monoton
 
 void clock_anchor(struct canp_recorder *rec)
 {
-    int64_t realtime_ns = clock_realtime_ns();
-    put(rec, realtime_ns, clock_monotonic_ns());
+    int64_t realtime_ns = canp_realtime_ns();
+    put(rec, realtime_ns, canp_monotonic_ns());
 }
 
 void clock_look(struct canp_recorder *rec)
 {
-    uint64_t before_ns = clock_monotonic_ns();
-    int64_t realtime_ns = clock_realtime_ns();
-    uint64_t after_ns = clock_monotonic_ns();
+    uint64_t before_ns = canp_monotonic_ns();
+    int64_t realtime_ns = canp_realtime_ns();
+    uint64_t after_ns = canp_monotonic_ns();
     if (after_ns - before_ns > STEP_NS / 2)
         return; /* we were away between the two: they cannot be compared */
     int64_t moved_ns = realtime_ns - (int64_t)after_ns - rec->clock_offset_ns;

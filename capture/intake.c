@@ -60,7 +60,7 @@ void intake_commit(struct canp_recorder *rec)
         return;
     slab->used_bytes = rows_of(slab)->used_bytes;
     ((struct slab_head *)slab->user)->closed =
-        (struct window_time){(int64_t)clock_monotonic_ns(), rec->clock_offset_ns};
+        (struct window_time){(int64_t)canp_monotonic_ns(), rec->clock_offset_ns};
     rec->slab = NULL;
     rec->slab_deadline_ns = 0;
     rec->slabs_committed++;

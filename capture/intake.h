@@ -171,7 +171,7 @@ static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, cons
         return; /* past frames_max: not this recording's. The kernel gives no frame below 16 bytes. */
     rec->frames_left--;
     if (__builtin_expect(m.time_ns == 0, 0))
-        m.time_ns = clock_realtime_ns();
+        m.time_ns = canp_realtime_ns();
     if (__builtin_expect(m.drops != ch->drops_seen, 0))
         intake_drops(rec, ch, m.drops, m.time_ns);
     uint16_t tag = canp_tag(ch->index, rx_kind(frame, bytes), rx_dir(msg_flags));

@@ -26,7 +26,7 @@ static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_li
                                 .tx_errors = link->tx_errors,
                                 .rx_errors = link->rx_errors};
     memcpy(e.name, link->name, sizeof(e.name));
-    intake_event(rec, ch->index, CANP_KIND_LINK, clock_realtime_ns(), &e);
+    intake_event(rec, ch->index, CANP_KIND_LINK, canp_realtime_ns(), &e);
 }
 
 static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
@@ -85,7 +85,7 @@ static void note_state(struct canp_recorder *rec, struct chan *ch, const struct 
 static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
     uint64_t drops = link->rx_dropped + link->rx_over_errors;
-    int64_t now_ns = clock_realtime_ns();
+    int64_t now_ns = canp_realtime_ns();
     if (drops > ch->device_drops)
         intake_gap(rec, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns, now_ns);
     ch->device_drops = drops;

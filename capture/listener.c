@@ -152,7 +152,7 @@ static void hand_out(struct canp_listener *l, unsigned index, unsigned at,
     ear->drops = m.drops;
     if (bytes < 16)
         return;
-    struct canp_record r = {.time_ns = m.time_ns ? m.time_ns : clock_realtime_ns(),
+    struct canp_record r = {.time_ns = m.time_ns ? m.time_ns : canp_realtime_ns(),
                             .kind = rx_kind(l->frames[at], bytes),
                             .channel = (uint8_t)index,
                             .dir = rx_dir((uint32_t)h->msg_flags),

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include <canp/clock.h>
 #include <canp/writer.h>
 
 #define NOTE_TEXT_MAX 1023U
@@ -16,13 +16,10 @@ static int put(struct notes *notes, const char *text)
         struct canp_event event;
         uint8_t bytes[sizeof(struct canp_event) + NOTE_TEXT_MAX + 1];
     } mark = {.event = {.code = CANP_MARK_NOTE}};
-    struct timespec t;
     size_t length = strlen(text);
     mark.event.bytes = (uint16_t)(sizeof(mark.event) + length);
     memcpy(mark.bytes + sizeof(mark.event), text, length);
-    clock_gettime(CLOCK_REALTIME, &t);
-    return canp_rowbuf_put_event(&notes->rows, t.tv_sec * INT64_C(1000000000) + t.tv_nsec, 0, CANP_KIND_MARK,
-                                 &mark);
+    return canp_rowbuf_put_event(&notes->rows, canp_realtime_ns(), 0, CANP_KIND_MARK, &mark);
 }
 
 static int check(const char *text, struct canp_why *why)

@@ -18,7 +18,7 @@ static void note_gap(struct outside *o, const struct canp_record *r)
 {
     gapsum_note(&o->gaps, r->channel, r->gap->layer, r->gap->lost, r->gap->from_ns, r->gap->to_ns);
     if (o->due_ns == 0)
-        o->due_ns = clock_monotonic_ns() + TELL_NS;
+        o->due_ns = canp_monotonic_ns() + TELL_NS;
 }
 
 void outside_note(struct canp_recorder *rec, const struct canp_rowbuf *rows)
@@ -72,6 +72,6 @@ void outside_tell(struct canp_recorder *rec)
 
 void outside_tell_if_due(struct canp_recorder *rec)
 {
-    if (rec->outside.due_ns && clock_monotonic_ns() >= rec->outside.due_ns)
+    if (rec->outside.due_ns && canp_monotonic_ns() >= rec->outside.due_ns)
         outside_tell(rec);
 }

@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <canp/cleanup.h>
@@ -41,20 +40,6 @@
 #define FRAME_COST_BYTES    1280U
 #define XL_FRAME_COST_BYTES 4608U
 #define XL_MTU_MIN          76U
-
-uint64_t clock_monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
-int64_t clock_realtime_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 void recorder_notice(struct canp_recorder *rec, const char *format, ...)
 {
@@ -234,7 +219,7 @@ static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
 
 static int define_ifaces(struct canp_recorder *rec)
 {
-    int64_t now_ns = clock_realtime_ns();
+    int64_t now_ns = canp_realtime_ns();
     int r = 0;
     for (unsigned i = 0; i < rec->chan_count && r == 0; i++) {
         const struct canp_link *link = &rec->chans[i].link;
@@ -314,7 +299,7 @@ static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
         int r = can_socket_bind(ch->fd, ch->ifindex, ch->filters);
         if (r < 0)
             return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
-        ch->prev_ns = ch->device_look_ns = clock_realtime_ns();
+        ch->prev_ns = ch->device_look_ns = canp_realtime_ns();
     }
     return 0;
 }

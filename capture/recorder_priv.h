@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <canp/clock.h>
 #include <canp/recorder.h>
 #include <canp/rows.h>
 #include <canp/slabring.h>
@@ -198,9 +199,6 @@ void recorder_notice(struct canp_recorder *rec, const char *format, ...)
 /* By rec->opts, how many slabs hold what comes while the disk stalls, and how much of each is used: fills in
  * opts.slab_bytes, opts.slab_count and block_bytes. */
 int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why);
-
-uint64_t clock_monotonic_ns(void);
-int64_t clock_realtime_ns(void);
 
 /* clock.c: notes both clocks; looks whether one was set, and whether it is time to note them again. Capture.
  */

@@ -79,7 +79,7 @@ static void note_lag(struct canp_recorder *rec, const struct canp_slab *slab, si
         return;
     const struct canp_rowbuf *rows = &((const struct slab_head *)rec->slab->user)->rows;
     canp_row_read(rows->data + end, rows->base_ns, &first);
-    int64_t ns = clock_realtime_ns() - first.time_ns;
+    int64_t ns = canp_realtime_ns() - first.time_ns;
     if (canp_kind_is_frame(first.kind) && ns >= 0) /* the clock was set back: it says nothing */
         lag_note(&rec->lag, (uint64_t)ns);
 }
@@ -89,12 +89,12 @@ static void harvest(struct canp_recorder *rec)
     const struct canp_slab *slab = rec->slab;
     size_t end = slab_end(slab);
     uint64_t frames;
-    rec->now_ns = clock_monotonic_ns();
+    rec->now_ns = canp_monotonic_ns();
     rec->rx_ops->harvest(rec);
     if (!pace_is_busy(&rec->pace))
         note_lag(rec, slab, end);
     unsigned fill_permille = account(rec, &frames);
-    rec->now_ns = clock_monotonic_ns();
+    rec->now_ns = canp_monotonic_ns();
     pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
     counter_add(&rec->harvests, 1);
 }
@@ -129,7 +129,7 @@ static void take_last_drops(struct canp_recorder *rec)
         struct chan *ch = &rec->chans[i];
         uint32_t drops;
         if (can_socket_drops(ch->fd, &drops) == 0 && drops != ch->drops_seen)
-            intake_drops(rec, ch, drops, clock_realtime_ns());
+            intake_drops(rec, ch, drops, canp_realtime_ns());
     }
 }
 
@@ -156,7 +156,7 @@ static bool drain_some(struct canp_recorder *rec, int64_t stop_ns)
 static void drain(struct canp_recorder *rec)
 {
     uint64_t limit_ns = rec->now_ns + DRAIN_NS_MAX;
-    int64_t stop_ns = clock_realtime_ns();
+    int64_t stop_ns = canp_realtime_ns();
     bool more = true;
     while (more && rec->frames_left > 0 && rec->now_ns < limit_ns)
         more = drain_some(rec, stop_ns);
@@ -198,7 +198,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     if (r < 0)
         return run_failed(rec, r);
     prctl(PR_SET_TIMERSLACK, 50000UL); /* 50 us: the default for ordinary threads, whatever was inherited */
-    rec->now_ns = clock_monotonic_ns();
+    rec->now_ns = canp_monotonic_ns();
     uint64_t duration_ns = rec->opts.duration_ns;
     rec->end_ns =
         duration_ns && duration_ns < UINT64_MAX - rec->now_ns ? rec->now_ns + duration_ns : UINT64_MAX;
@@ -209,7 +209,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
         rec->opts.ready(rec->opts.user, rec);
     capture(rec);
     drain(rec);
-    atomic_store_explicit(&rec->ended_ns, clock_monotonic_ns(), memory_order_relaxed);
+    atomic_store_explicit(&rec->ended_ns, canp_monotonic_ns(), memory_order_relaxed);
     rec->rx_ops->close(rec);
     intake_finish(rec);
     spill_join(rec);
@@ -235,7 +235,7 @@ static uint64_t run_ns(const struct canp_recorder *rec)
     uint64_t started_ns = counter_get(&rec->started_ns), ended_ns = counter_get(&rec->ended_ns);
     if (started_ns == 0)
         return 0;
-    return (ended_ns ? ended_ns : clock_monotonic_ns()) - started_ns;
+    return (ended_ns ? ended_ns : canp_monotonic_ns()) - started_ns;
 }
 
 void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out)

@@ -19,6 +19,7 @@
 
 #include <canp/bustime.h>
 #include <canp/cleanup.h>
+#include <canp/clock.h>
 #include <canp/sender.h>
 
 #include "can_socket.h"
@@ -172,32 +173,25 @@ int canp_sender_put(struct canp_sender *s, const struct canp_record *record)
 
 /* ---- sending ----------------------------------------------------------------------------------- */
 
-static uint64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
-}
-
 /*
  * Waits for room. ENOBUFS is the device's queue, which nothing can be polled for; EAGAIN the socket's buffer.
  * 0, or -EINTR.
  */
 static int wait_for_room(struct canp_sender *s, int reason)
 {
-    uint64_t start_ns = monotonic_ns();
+    uint64_t start_ns = canp_monotonic_ns();
     struct pollfd writable = {.fd = s->fd, .events = POLLOUT};
     struct timespec pause = {.tv_nsec = QUEUE_WAIT_NS};
     int r = reason == ENOBUFS ? nanosleep(&pause, NULL) : poll(&writable, 1, BUFFER_WAIT_MS);
     bool interrupted = r < 0 && errno == EINTR;
     s->stats.waits++;
-    s->stats.wait_ns += monotonic_ns() - start_ns;
+    s->stats.wait_ns += canp_monotonic_ns() - start_ns;
     return interrupted ? -EINTR : 0;
 }
 
 static int sleep_until(uint64_t ns)
 {
-    struct timespec ts = {.tv_sec = (time_t)(ns / 1000000000U), .tv_nsec = (long)(ns % 1000000000U)};
+    struct timespec ts = canp_timespec_of_ns((int64_t)ns);
     return -clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
 }
 
@@ -206,12 +200,12 @@ static int await_bus(struct canp_sender *s)
 {
     if (!s->paced)
         return (int)(s->count - s->sent);
-    uint64_t now_ns = monotonic_ns();
+    uint64_t now_ns = canp_monotonic_ns();
     if (s->bus_free_ns > now_ns + AHEAD_NS) {
         int r = sleep_until(s->bus_free_ns - AHEAD_NS);
         if (r < 0)
             return r;
-        now_ns = monotonic_ns();
+        now_ns = canp_monotonic_ns();
     }
     if (s->bus_free_ns < now_ns)
         s->bus_free_ns = now_ns;
@@ -277,11 +271,11 @@ int canp_sender_put_at(struct canp_sender *s, const struct canp_record *record, 
 
 int canp_sender_await_txtime(struct canp_sender *s, uint64_t timeout_ns)
 {
-    uint64_t end_ns = monotonic_ns() + timeout_ns;
+    uint64_t end_ns = canp_monotonic_ns() + timeout_ns;
     const struct timespec pause = {.tv_nsec = ANSWER_WAIT_NS};
     for (;;) {
         txtime_hear(&s->txtime, s->fd);
-        if (txtime_underway(&s->txtime) == 0 || monotonic_ns() >= end_ns)
+        if (txtime_underway(&s->txtime) == 0 || canp_monotonic_ns() >= end_ns)
             return (int)txtime_underway(&s->txtime);
         if (nanosleep(&pause, NULL) < 0)
             return -errno;

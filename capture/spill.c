@@ -59,7 +59,7 @@ static void store_failed(struct canp_recorder *rec, int error)
 {
     if (is_full(error)) {
         rec->full_error = error;
-        rec->retry_ns = clock_monotonic_ns() + RETRY_NS;
+        rec->retry_ns = canp_monotonic_ns() + RETRY_NS;
         say(rec, "%s: %s: frames are counted as lost until there is room", rec->dir, canp_strerror(error));
         return;
     }
@@ -72,7 +72,7 @@ static void store_failed(struct canp_recorder *rec, int error)
 /* The disk was full: is there room for what is to be told, and for a slab? True: all is as it was before. */
 static bool is_room_again(struct canp_recorder *rec)
 {
-    uint64_t now_ns = clock_monotonic_ns(), lost = rec->unstored.frames;
+    uint64_t now_ns = canp_monotonic_ns(), lost = rec->unstored.frames;
     if (now_ns < rec->retry_ns)
         return false;
     rec->retry_ns = now_ns + RETRY_NS;
@@ -154,8 +154,8 @@ static void take_trigger(struct canp_recorder *rec)
     /* relaxed: nothing but the wish itself is handed over */
     if (!atomic_exchange_explicit(&rec->triggered, false, memory_order_relaxed) || !rec->window)
         return;
-    int64_t monotonic_ns = (int64_t)clock_monotonic_ns();
-    window_trigger(rec->window, (struct window_time){monotonic_ns, clock_realtime_ns() - monotonic_ns});
+    int64_t monotonic_ns = (int64_t)canp_monotonic_ns();
+    window_trigger(rec->window, (struct window_time){monotonic_ns, canp_realtime_ns() - monotonic_ns});
     atomic_store_explicit(&rec->windows, window_count(rec->window), memory_order_relaxed);
 }
 

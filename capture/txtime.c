@@ -12,6 +12,7 @@
  * handed - heard <= TXTIME_UNDERWAY_MAX. One thread.
  */
 #include "txtime.h"
+#include <canp/clock.h>
 
 #include <errno.h>
 #include <linux/can/raw.h>
@@ -28,13 +29,6 @@
 #define SOCKET_BYTES    4194304  /* its error queue: an answer for each frame underway */
 #define EARLY_NS        100000
 #define HEARD_AT_A_TIME 1024
-
-static int64_t clock_ns(int clock)
-{
-    struct timespec ts;
-    clock_gettime(clock, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 /* ---- whether it can be done ---------------------------------------------------------------------- */
 
@@ -183,7 +177,7 @@ void txtime_hear(struct txtime *t, int fd)
     } control;
     char frame[CANFD_MTU];
     struct iovec piece = {frame, sizeof(frame)};
-    int64_t shift_ns = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
+    int64_t shift_ns = canp_realtime_ns() - (int64_t)canp_monotonic_ns();
     for (unsigned i = 0; i < HEARD_AT_A_TIME; i++) {
         struct msghdr message = {
             .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};

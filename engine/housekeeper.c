@@ -1,5 +1,6 @@
 /* The writer's second thread (housekeeper.h). */
 #include "housekeeper.h"
+#include <canp/clock.h>
 
 #include <errno.h>
 #include <string.h>
@@ -8,13 +9,6 @@
 
 #define SEALING_MAX          8U /* more than these are sealed before the next segment is made: a bound */
 #define SEGMENTS_AT_ONCE_MAX (SEALING_MAX + 8U)
-
-static int64_t monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
 
 static void note_error(struct housekeeper *k, int r)
 {
@@ -172,7 +166,7 @@ static bool populate_current(struct housekeeper *k)
 static bool sync_current(struct housekeeper *k)
 {
     struct segout *s = k->current;
-    if (!s || k->sync_due_ns > monotonic_ns())
+    if (!s || k->sync_due_ns > (int64_t)canp_monotonic_ns())
         return false;
     k->sync_due_ns = INT64_MAX;
     k->syncing = true;
@@ -341,7 +335,7 @@ void housekeeper_note_commit(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     if (k->sync_ns && !k->no_sync && k->sync_due_ns == INT64_MAX)
-        k->sync_due_ns = monotonic_ns() + (int64_t)k->sync_ns;
+        k->sync_due_ns = (int64_t)canp_monotonic_ns() + (int64_t)k->sync_ns;
     pthread_cond_signal(&k->work);
     pthread_mutex_unlock(&k->lock);
 }

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <canp/clock.h>
 #include <canp/merge.h>
 #include <canp/rows.h>
 
@@ -70,13 +71,6 @@ struct canp_merge {
     unsigned count;
     struct source sources[];
 };
-
-static int64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 /* ---- blocks and entries ------------------------------------------------------------------------ */
 
@@ -192,7 +186,7 @@ static int next_block(struct canp_merge *m, struct source *s)
     }
     b->uses = 1;
     b->number = s->blocks++;
-    b->read_ns = m->follow ? monotonic_ns() : 0;
+    b->read_ns = m->follow ? (int64_t)canp_monotonic_ns() : 0;
     s->block = b;
     s->batch = batch;
     return 1;
@@ -272,7 +266,7 @@ static bool may_lend(const struct canp_merge *m, const struct source *best)
     const struct entry *head = &m->entries[best->head[best->earliest]];
     for (unsigned i = 0; i < m->count; i++) {
         if (!is_past(&m->sources[i], head->record.time_ns))
-            return (uint64_t)(monotonic_ns() - head->block->read_ns) >= m->wait_ns;
+            return (uint64_t)((int64_t)canp_monotonic_ns() - head->block->read_ns) >= m->wait_ns;
     }
     return true;
 }

@@ -4,6 +4,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include <canp/clock.h>
 #include <canp/pace.h>
 
 #define SUB         (1U << CANP_HISTOGRAM_SUB_BITS)
@@ -90,9 +91,7 @@ void canp_pace_init(struct canp_pace *pace, uint64_t spin_ns)
 
 int64_t canp_pace_now(struct canp_pace *pace)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return pace->now_ns = (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+    return pace->now_ns = (int64_t)canp_monotonic_ns();
 }
 
 int canp_pace_wait(struct canp_pace *pace, int64_t deadline_ns)
@@ -101,7 +100,7 @@ int canp_pace_wait(struct canp_pace *pace, int64_t deadline_ns)
         return 0;
     int64_t wake_ns = deadline_ns - (int64_t)pace->spin_ns;
     if (wake_ns > pace->now_ns) {
-        struct timespec ts = {.tv_sec = wake_ns / 1000000000, .tv_nsec = wake_ns % 1000000000};
+        struct timespec ts = canp_timespec_of_ns(wake_ns);
         int r = clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL);
         if (r) {
             canp_pace_now(pace);

@@ -1,6 +1,7 @@
 /* A segment being written (segout.h). */
 #include "segout.h"
 
+#include <canp/clock.h>
 #include <canp/error.h>
 
 #include <assert.h>
@@ -26,13 +27,6 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-static int64_t now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return t.tv_sec * 1000000000LL + t.tv_nsec;
-}
-
 static int fill_header(struct segout *s, uint64_t number, const struct segout_identity *identity)
 {
     struct seg_header *h = &s->header;
@@ -49,8 +43,8 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     h->created_realtime_ns = identity->created_realtime_ns;
     h->created_monotonic_ns = identity->created_monotonic_ns;
     if (h->created_realtime_ns == 0) {
-        h->created_realtime_ns = now_ns(CLOCK_REALTIME);
-        h->created_monotonic_ns = now_ns(CLOCK_MONOTONIC);
+        h->created_realtime_ns = canp_realtime_ns();
+        h->created_monotonic_ns = (int64_t)canp_monotonic_ns();
     }
     memcpy(h->writer, "canp", 5);
     h->crc = seg_header_crc(h);

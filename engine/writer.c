@@ -5,6 +5,7 @@
 #include <canp/writer.h>
 
 #include <canp/cleanup.h>
+#include <canp/clock.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -240,13 +241,6 @@ static uint64_t least_segment_bytes(const struct canp_writer *w, size_t payload_
     return need < SEG_BYTES_MIN ? SEG_BYTES_MIN : (need + 4095) & ~UINT64_C(4095);
 }
 
-static int64_t monotonic_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 static int next_segment(struct canp_writer *w, size_t payload_bytes)
 {
     uint64_t need = least_segment_bytes(w, payload_bytes);
@@ -266,7 +260,7 @@ static int next_segment(struct canp_writer *w, size_t payload_bytes)
 /* How much of the segment's time is over; 0 without a limit. */
 static int64_t age_ns(const struct canp_writer *w)
 {
-    return w->segment_ns && w->begun_ns ? monotonic_ns() - w->begun_ns : 0;
+    return w->segment_ns && w->begun_ns ? (int64_t)canp_monotonic_ns() - w->begun_ns : 0;
 }
 
 /* Has the segment a successor in the making before it is full, or its time up? */
@@ -331,7 +325,7 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
     if (r < 0)
         return r;
     if (w->begun_ns == 0)
-        w->begun_ns = monotonic_ns();
+        w->begun_ns = (int64_t)canp_monotonic_ns();
     prepare_next(w);
     return 0;
 }

@@ -4,6 +4,7 @@
  * Invariant: tick_ns[g] is when generation g began; an object stamped g was acquired before g + 1 began.
  * Locks: `lock` guards list and ticks; the pools' registry lock is taken inside of it, never around it.
  */
+#include <canp/clock.h>
 #include <canp/ledger.h>
 #include <canp/objpool_inline.h>
 #include <execinfo.h>
@@ -12,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "json.h"
 #include "ledger_private.h"
 #include "objpool_private.h"
@@ -68,7 +68,7 @@ static void tick_locked(uint64_t now_ns)
 void canp_ledger_tick(void)
 {
     pthread_mutex_lock(&lock);
-    tick_locked(canp_clock_ns());
+    tick_locked(canp_monotonic_ns());
     pthread_mutex_unlock(&lock);
 }
 
@@ -92,7 +92,7 @@ uint64_t canp_ledger_generation_age_ns(uint32_t generation, uint64_t now_ns)
 
 void canp_ledger_take_trace(struct canp_ledger_trace *trace)
 {
-    trace->since_ns = canp_clock_ns();
+    trace->since_ns = canp_monotonic_ns();
     int count = backtrace(trace->frames, CANP_LEDGER_FRAMES_MAX);
     trace->frame_count = count > 0 ? (unsigned)count : 0;
 }
@@ -110,7 +110,7 @@ void canp_ledger_enter(struct canp_ledger_node *node, enum canp_memtag tag, cons
                                       .object = object,
                                       .bytes = bytes,
                                       .site = site,
-                                      .since_ns = canp_clock_ns(),
+                                      .since_ns = canp_monotonic_ns(),
                                       .trace = trace,
                                       .tag = tag};
     pthread_mutex_lock(&lock);
@@ -197,7 +197,7 @@ size_t canp_ledger_each(uint64_t min_age_ns, canp_ledger_visit *visit, void *use
     struct canp_ledger_walk walk = {.min_age_ns = min_age_ns, .visit = visit, .user = user};
 
     pthread_mutex_lock(&lock);
-    walk.now_ns = canp_clock_ns();
+    walk.now_ns = canp_monotonic_ns();
     for (const struct canp_ledger_node *node = list.next; node != &list; node = node->next)
         meet_node(&walk, node);
     canp_objpools_walk(&walk);

@@ -4,11 +4,11 @@
  * Invariant: the `before` values are those of the last report, so that "now" always means since then. One
  * thread.
  */
+#include <canp/clock.h>
 #include <canp/monitor.h>
 #include <errno.h>
 #include <stdlib.h>
 
-#include "clock.h"
 #include "memstats_private.h"
 
 struct canp_monitor {
@@ -51,7 +51,7 @@ int canp_monitor_create(const struct canp_monitor_opts *opts, struct canp_monito
     if (monitor == NULL)
         return -ENOMEM;
     monitor->opts = *opts;
-    monitor->last_ns = canp_clock_ns();
+    monitor->last_ns = canp_monotonic_ns();
     *out = monitor;
     return 0;
 }
@@ -176,7 +176,7 @@ static void look_at_ledger(struct canp_monitor *monitor)
 void canp_monitor_report(struct canp_monitor *monitor)
 {
     struct canp_monitor_report *report = &monitor->report;
-    uint64_t now_ns = canp_clock_ns();
+    uint64_t now_ns = canp_monotonic_ns();
 
     report->number++;
     report->elapsed_ns = now_ns - monitor->last_ns;
@@ -195,7 +195,7 @@ void canp_monitor_report(struct canp_monitor *monitor)
 
 uint64_t canp_monitor_due_ns(const struct canp_monitor *monitor)
 {
-    uint64_t passed_ns = canp_clock_ns() - monitor->last_ns;
+    uint64_t passed_ns = canp_monotonic_ns() - monitor->last_ns;
 
     return passed_ns < monitor->opts.interval_ns ? monitor->opts.interval_ns - passed_ns : 0;
 }

@@ -1,7 +1,7 @@
 /* Profiling (canp/profile.h). Invariant: sums only grow, by whole scopes. Any thread. */
+#include <canp/clock.h>
 #include <canp/profile.h>
 
-#include "clock.h"
 #include "json.h"
 
 static void add(uint64_t *sum, uint64_t n)
@@ -26,12 +26,12 @@ void canp_memprofile_begin(struct canp_memprofile_scope *scope, struct canp_memp
     canp_memstats_read_thread(&stats);
     scope->profile = profile;
     scope->before = stats.total;
-    scope->start_ns = canp_clock_ns();
+    scope->start_ns = canp_monotonic_ns();
 }
 
 void canp_memprofile_end(struct canp_memprofile_scope *scope)
 {
-    uint64_t took_ns = canp_clock_ns() - scope->start_ns;
+    uint64_t took_ns = canp_monotonic_ns() - scope->start_ns;
     struct canp_memprofile *profile = scope->profile;
     struct canp_memstats stats;
 

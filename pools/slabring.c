@@ -9,10 +9,10 @@
  * and so has every slot's state. Once per slab (not per frame) a commit reads the consumer's line for the
  * high-water mark and the sleep word's line.
  */
+#include <canp/clock.h>
 #include <canp/memstats.h>
 #include <canp/slabring.h>
 
-#include "clock.h"
 #include "pages.h"
 
 #include <assert.h>
@@ -167,7 +167,7 @@ static void note_refusal(struct canp_slabring *ring)
     if (ring->stall_since_ns != 0)
         return;
     add(&ring->stalls, 1);
-    ring->stall_since_ns = canp_clock_ns();
+    ring->stall_since_ns = canp_monotonic_ns();
     int64_t total_ns = atomic_load_explicit(&ring->stall_clock_ns, memory_order_relaxed);
     atomic_store_explicit(&ring->stall_clock_ns, total_ns - (int64_t)ring->stall_since_ns,
                           memory_order_relaxed);
@@ -175,7 +175,7 @@ static void note_refusal(struct canp_slabring *ring)
 
 static void end_stall(struct canp_slabring *ring)
 {
-    uint64_t now_ns = canp_clock_ns();
+    uint64_t now_ns = canp_monotonic_ns();
     uint64_t length_ns = now_ns - ring->stall_since_ns;
     int64_t clock_ns = atomic_load_explicit(&ring->stall_clock_ns, memory_order_relaxed);
 
@@ -287,7 +287,7 @@ static void sleep_on_word(struct canp_slabring *ring, int64_t limit_ns)
 
 int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns)
 {
-    uint64_t start_ns = timeout_ns > 0 ? canp_clock_ns() : 0;
+    uint64_t start_ns = timeout_ns > 0 ? canp_monotonic_ns() : 0;
     int64_t left_ns = timeout_ns;
     int found = look(ring);
 
@@ -300,7 +300,7 @@ int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns)
         }
         atomic_store_explicit(&ring->sleeping, 0, memory_order_seq_cst);
         if (timeout_ns > 0) {
-            int64_t passed_ns = (int64_t)(canp_clock_ns() - start_ns);
+            int64_t passed_ns = (int64_t)(canp_monotonic_ns() - start_ns);
             left_ns = passed_ns < timeout_ns ? timeout_ns - passed_ns : 0;
         }
     }
@@ -342,7 +342,7 @@ void canp_slabring_stats(const struct canp_slabring *ring, struct canp_slabring_
         .taken = load(&ring->taken),
         .stalls = load(&ring->stalls),
         .refusals = load(&ring->refusals),
-        .stall_ns = stall_ns_at(stall_clock_ns, canp_clock_ns()),
+        .stall_ns = stall_ns_at(stall_clock_ns, canp_monotonic_ns()),
         .stall_ns_max = load(&ring->stall_ns_max),
         .wakes = atomic_load_explicit(&ring->wakes, memory_order_relaxed),
         .locked = ring->data.locked,

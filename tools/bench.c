@@ -2,6 +2,7 @@
  */
 #include "bench.h"
 
+#include <canp/clock.h>
 #include <canp/error.h>
 #include <canp/monitor.h>
 #include <canp/profile.h>
@@ -29,22 +30,16 @@ static const struct {
 };
 #define MODE_COUNT (sizeof(modes) / sizeof(modes[0]))
 
-static uint64_t clock_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 uint64_t bench_now_ns(void)
 {
-    return clock_ns(CLOCK_MONOTONIC);
+    return canp_monotonic_ns();
 }
 
 uint64_t bench_cpu_ns(void)
 {
-    return clock_ns(CLOCK_THREAD_CPUTIME_ID);
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return (uint64_t)used.tv_sec * 1000000000U + (uint64_t)used.tv_nsec;
 }
 
 static int compare(const void *a, const void *b)

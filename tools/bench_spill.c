@@ -28,14 +28,6 @@ struct spill {
     uint8_t *to;
 };
 
-/* Of this thread: what the machine does meanwhile is not the recorder's work. */
-static uint64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
 /* Only the recorder's part is timed; a round is as long as what 20 ms bring at 25,000 frames/s. */
 static double cqe_to_record(void *user)
 {
@@ -44,15 +36,15 @@ static double cqe_to_record(void *user)
     int r = 0;
     for (unsigned round = 0; round < ROUNDS && r == 0; round++) {
         drill_receive(s->drill, DRILL_ROUND, s->fd_frames);
-        uint64_t start_ns = cpu_ns();
+        uint64_t start_ns = bench_cpu_ns();
         drill_harvest(s->drill);
         r = drill_spill(s->drill);
-        sum_ns += cpu_ns() - start_ns;
+        sum_ns += bench_cpu_ns() - start_ns;
     }
-    uint64_t start_ns = cpu_ns();
+    uint64_t start_ns = bench_cpu_ns();
     if (r == 0)
         r = drill_flush(s->drill);
-    sum_ns += cpu_ns() - start_ns;
+    sum_ns += bench_cpu_ns() - start_ns;
     if (r == 0 && drill_frames(s->drill) - before != ROUNDS * DRILL_ROUND)
         r = -EIO;
     return r < 0 ? r : (double)sum_ns / FRAMES;
@@ -61,12 +53,12 @@ static double cqe_to_record(void *user)
 static double memcpy_24(void *user)
 {
     struct spill *s = user;
-    uint64_t start_ns = cpu_ns();
+    uint64_t start_ns = bench_cpu_ns();
     for (size_t at = 0; at < COPY_BYTES; at += ROW_BYTES) {
         memcpy(s->to + at, s->from + at, ROW_BYTES);
         bench_use(s->to + at);
     }
-    return (double)(cpu_ns() - start_ns) / FRAMES;
+    return (double)(bench_cpu_ns() - start_ns) / FRAMES;
 }
 
 static int run(struct bench *bench, const char *dir)

@@ -4,6 +4,7 @@
  */
 #include "record_stats.h"
 
+#include <canp/clock.h>
 #include <canp/monitor.h>
 #include <pthread.h>
 #include <signal.h>
@@ -67,13 +68,7 @@ static void print(void *user, const struct canp_monitor_report *report)
 
 static struct timespec after(uint64_t ns)
 {
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    uint64_t sum_ns = (uint64_t)time.tv_nsec + ns % 1000000000U;
-    time.tv_sec += (time_t)(ns / 1000000000U + sum_ns / 1000000000U);
-    time.tv_nsec = (long)(sum_ns % 1000000000U);
-    return time;
+    return canp_timespec_of_ns((int64_t)(canp_monotonic_ns() + ns));
 }
 
 static void *run(void *arg)

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <canp/clock.h>
 #include <canp/listener.h>
 #include <canp/reader.h>
 
@@ -35,13 +36,6 @@ struct source {
 
 static struct top_stats stats;
 
-static int64_t now_ns(clockid_t clock)
-{
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
-
 /* ---- interfaces --------------------------------------------------------------------------------- */
 
 static void feed(void *user, const struct canp_record *r)
@@ -67,7 +61,7 @@ static void show_links(struct source *src)
 
 static void step_listener(struct source *src)
 {
-    int64_t now = now_ns(CLOCK_MONOTONIC);
+    int64_t now = (int64_t)canp_monotonic_ns();
     canp_listener_take(src->listener, feed, NULL);
     if (now - src->refreshed_ns >= REFRESH_NS) {
         canp_listener_refresh(src->listener);
@@ -81,7 +75,7 @@ static void step_listener(struct source *src)
 
 static void look_at_files(struct source *src)
 {
-    int64_t now = now_ns(CLOCK_MONOTONIC);
+    int64_t now = (int64_t)canp_monotonic_ns();
     struct canp_info info;
     if (now - src->looked_ns < REFRESH_NS || canp_reader_info(src->reader, &info) < 0)
         return;
@@ -101,7 +95,7 @@ static void step_recording(struct source *src)
     if (result == 1)
         return; /* there is more */
     if (canp_reader_is_live(src->reader))
-        top_look(&stats, now_ns(CLOCK_MONOTONIC));
+        top_look(&stats, (int64_t)canp_monotonic_ns());
     else
         top_average(&stats);
     src->caught_up = true;
@@ -163,7 +157,7 @@ static void loop(struct source *src, struct top_view *view, int interval_ms)
         if (src->caught_up)
             look_at_files(src);
         describe(src, view);
-        top_recorders_look(&src->recorders, src->dir, &stats, now_ns(CLOCK_MONOTONIC), view);
+        top_recorders_look(&src->recorders, src->dir, &stats, (int64_t)canp_monotonic_ns(), view);
         if (!view->paused)
             top_screen_draw(&stats, view);
         goes_on = take_key(top_screen_key(src->reader && !src->caught_up ? 1 : interval_ms), view);

@@ -63,7 +63,7 @@ static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint3
         fake_receive_number(rec, c, T0 + i, drops[c], i);
         if (i % 500 != 499)
             continue;
-        rec->now_ns = clock_monotonic_ns();
+        rec->now_ns = canp_monotonic_ns();
         for (unsigned k = 0; k < CHANS; k++)
             atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
         if (rec->gaps_pending)

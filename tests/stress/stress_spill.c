@@ -42,7 +42,7 @@ static void receive(struct canp_recorder *rec, uint64_t count)
         fake_receive_number(rec, c, T0 + (int64_t)i * 100, drops[c], i);
         if (i % 512 != 511)
             continue;
-        rec->now_ns = clock_monotonic_ns();
+        rec->now_ns = canp_monotonic_ns();
         for (unsigned k = 0; k < CHANS; k++)
             atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
         if (rec->gaps_pending)

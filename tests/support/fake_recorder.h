@@ -33,7 +33,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     rec->dir = strdup(opts->dir ? opts->dir : "");
     rec->opts.notice = opts->notice;
     rec->opts.user = opts->user;
-    rec->now_ns = clock_monotonic_ns();
+    rec->now_ns = canp_monotonic_ns();
     rec->commit_after_ns = 1000000;
     for (unsigned i = 0; i < rec->chan_count; i++) {
         rec->chans[i].fd = -1;

@@ -3,19 +3,13 @@
  * IDs with known periods, a gap, an error frame and a change of state. `grow DIR SECONDS`: so many seconds of
  * traffic in real time; 0: all of 10 s at once, and sealed.
  */
+#include <canp/clock.h>
 #include <canp/writer.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #define MS INT64_C(1000000)
-
-static int64_t now_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
-}
 
 static void put(struct canp_writer *w, int64_t time_ns, uint8_t channel, uint32_t id, uint8_t len, unsigned n)
 {
@@ -72,7 +66,7 @@ int main(int argc, char **argv)
     if (argc != 3)
         return 2;
     unsigned seconds = (unsigned)strtoul(argv[2], NULL, 10), end = (seconds ? seconds : 10) * 1000;
-    int64_t start_ns = seconds ? now_ns() : INT64_C(1700000000000000000);
+    int64_t start_ns = seconds ? canp_realtime_ns() : INT64_C(1700000000000000000);
     opts.no_sync = true;
     if (canp_writer_open(argv[1], &opts, &w, &why) < 0) {
         fprintf(stderr, "grow: %s\n", why.text);
@@ -86,7 +80,7 @@ int main(int argc, char **argv)
             continue;
         canp_writer_flush(w);
         struct timespec pause = {.tv_nsec = 1000000};
-        while (now_ns() < start_ns + n * MS)
+        while (canp_realtime_ns() < start_ns + n * MS)
             nanosleep(&pause, NULL);
     }
     int r = canp_writer_finish(w);

@@ -8,18 +8,12 @@
 #include <sys/time.h>
 #include <time.h>
 
+#include <canp/clock.h>
 #include <canp/replay.h>
 #include <canp/writer.h>
 
 #define START_NS INT64_C(1700000000000000000)
 #define MS       INT64_C(1000000)
-
-static int64_t monotonic_ns(void)
-{
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
-}
 
 Test(histogram, quantiles_are_within_a_bucket)
 {
@@ -52,7 +46,7 @@ Test(pace, is_never_early)
         for (unsigned i = 0; i < 100; i++) {
             due_ns += MS / 2;
             cr_assert_eq(canp_pace_wait(&pace, due_ns), 0);
-            cr_assert_geq(monotonic_ns(), due_ns);
+            cr_assert_geq((int64_t)canp_monotonic_ns(), due_ns);
             cr_assert_geq(pace.now_ns, due_ns);
             canp_pace_count(&pace, due_ns);
         }
@@ -84,7 +78,7 @@ Test(pace, a_signal_ends_the_wait)
     int64_t due_ns = pace.now_ns + 20000 * MS;
     alarm_in_ms(30);
     cr_assert_eq(canp_pace_wait(&pace, due_ns), -EINTR);
-    cr_assert_lt(monotonic_ns(), due_ns);
+    cr_assert_lt((int64_t)canp_monotonic_ns(), due_ns);
 }
 
 /* ---- replay ------------------------------------------------------------------------------------ */
@@ -113,7 +107,7 @@ static int put(void *self, const struct canp_record *record)
         return -EINTR;
     if (s->fail_at && s->count + 1 == (uint64_t)s->fail_at)
         return -EIO;
-    s->put_ns[s->count % 1000] = monotonic_ns();
+    s->put_ns[s->count % 1000] = (int64_t)canp_monotonic_ns();
     s->number[s->count % 1000] = record->frame->data[0];
     s->count++;
     s->unflushed++;
@@ -373,7 +367,7 @@ static int put_at(void *self, const struct canp_record *record, int64_t frame_du
 {
     (void)self;
     (void)record;
-    given_ns[given] = monotonic_ns();
+    given_ns[given] = (int64_t)canp_monotonic_ns();
     due_ns[given++] = frame_due_ns;
     return 0;
 }
@@ -385,9 +379,9 @@ Test(replay, ahead_of_time)
     static const struct canp_replay_sink sink = {.self = &seen, .put = put, .put_at = put_at, .flush = flush};
     record(offsets, 6);
     opts.ahead_ns = 20 * MS;
-    int64_t start_ns = monotonic_ns();
+    int64_t start_ns = (int64_t)canp_monotonic_ns();
     cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
-    cr_assert_geq(monotonic_ns(), due_ns[5], "it ends when the last one is due");
+    cr_assert_geq((int64_t)canp_monotonic_ns(), due_ns[5], "it ends when the last one is due");
     cr_assert_eq(given, 6);
     cr_assert_eq(seen.count, 0);
     cr_assert_geq(due_ns[0], start_ns + 20 * MS);

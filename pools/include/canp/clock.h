@@ -1,0 +1,32 @@
+/*
+ * Clocks in nanoseconds: one vDSO call, no error. Threads: any.
+ */
+#ifndef CANP_CLOCK_H
+#define CANP_CLOCK_H
+
+#include <canp/export.h>
+#include <stdint.h>
+#include <time.h>
+
+CANP_BEGIN_DECLS
+
+#define CANP_NS_PER_S INT64_C(1000000000)
+
+/* CLOCK_MONOTONIC: since the machine's start; nobody sets it. */
+CANP_API uint64_t canp_monotonic_ns(void);
+
+/* CLOCK_REALTIME: since 1970-01-01, UTC; it may step, back too. */
+CANP_API int64_t canp_realtime_ns(void);
+
+/* A time or a duration, 0 or more. */
+static inline struct timespec canp_timespec_of_ns(int64_t ns)
+{
+    struct timespec t;
+    t.tv_sec = (time_t)(ns / CANP_NS_PER_S);
+    t.tv_nsec = (long)(ns % CANP_NS_PER_S);
+    return t;
+}
+
+CANP_END_DECLS
+
+#endif
