@@ -19,8 +19,7 @@ struct gap_pending {
 
 enum { GAP_LAYERS = CANP_LAYER_RECORDER + 1 };
 
-#define GAP_ROW_BYTES 40U
-#define GAPSUM_MAX    (CANP_RECORDER_IFACES_MAX * GAP_LAYERS)
+#define GAPSUM_MAX (CANP_RECORDER_IFACES_MAX * GAP_LAYERS)
 
 struct gapsum {
     struct gap_pending gaps[CANP_RECORDER_IFACES_MAX][GAP_LAYERS];

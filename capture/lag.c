@@ -1,6 +1,8 @@
 /* Times from the stamp into a slab (lag.h). Each counter has one writer. */
 #include "lag.h"
 
+#include "counter.h"
+
 /* Of n >= LAG_STEPS: the doubling, and the quarter of it. */
 static unsigned bucket_of(uint64_t ns)
 {
@@ -20,16 +22,10 @@ static uint64_t end_of(unsigned bucket)
     return ((UINT64_C(1) * LAG_STEPS + bucket % LAG_STEPS + 1) << (log2 - 2)) - 1;
 }
 
-static void add(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-                          memory_order_relaxed);
-}
-
 void lag_note(struct lag *lag, uint64_t ns)
 {
-    add(&lag->counts[bucket_of(ns)], 1);
-    if (ns > atomic_load_explicit(&lag->max_ns, memory_order_relaxed))
+    counter_add(&lag->counts[bucket_of(ns)], 1);
+    if (ns > counter_get(&lag->max_ns))
         atomic_store_explicit(&lag->max_ns, ns, memory_order_relaxed);
 }
 
@@ -37,16 +33,16 @@ uint64_t lag_count(const struct lag *lag)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < LAG_BUCKETS; i++)
-        sum += atomic_load_explicit(&lag->counts[i], memory_order_relaxed);
+        sum += counter_get(&lag->counts[i]);
     return sum;
 }
 
 uint64_t lag_quantile_ns(const struct lag *lag, unsigned permille)
 {
-    uint64_t count = lag_count(lag), max_ns = atomic_load_explicit(&lag->max_ns, memory_order_relaxed);
+    uint64_t count = lag_count(lag), max_ns = counter_get(&lag->max_ns);
     uint64_t rank = (count * permille + 999) / 1000, sum = 0;
     for (unsigned i = 0; i < LAG_BUCKETS && count; i++) {
-        sum += atomic_load_explicit(&lag->counts[i], memory_order_relaxed);
+        sum += counter_get(&lag->counts[i]);
         if (sum >= rank)
             return end_of(i) < max_ns ? end_of(i) : max_ns;
     }

@@ -16,6 +16,7 @@
 #include <canp/slabring.h>
 #include <canp/writer.h>
 
+#include "counter.h"
 #include "gapsum.h"
 #include "iface_spec.h"
 #include "ifaces.h"
@@ -33,7 +34,7 @@ struct unstored {
     struct gapsum gaps;
     struct canp_rowbuf events;
     _Alignas(8) uint8_t events_room[UNSTORED_EVENTS_BYTES];
-    _Alignas(8) uint8_t gap_rows[GAPSUM_MAX * GAP_ROW_BYTES];
+    _Alignas(8) uint8_t gap_rows[GAPSUM_MAX * CANP_GAP_ROW_BYTES];
 };
 
 #define OUTSIDE_MARK_BYTES 32U /* an event with a number as text */
@@ -44,8 +45,8 @@ struct outside {
     int64_t last_ns[CANP_RECORDER_IFACES_MAX]; /* of these frames */
     struct gapsum gaps;
     uint64_t due_ns; /* CLOCK_MONOTONIC: when a loss is to be told at the latest; 0 = there is none */
-    _Alignas(
-        8) uint8_t rows[GAPSUM_MAX * GAP_ROW_BYTES + CANP_RECORDER_IFACES_MAX * (8 + OUTSIDE_MARK_BYTES)];
+    _Alignas(8)
+        uint8_t rows[GAPSUM_MAX * CANP_GAP_ROW_BYTES + CANP_RECORDER_IFACES_MAX * (8 + OUTSIDE_MARK_BYTES)];
 };
 
 /* One interface. Capture's, but where said otherwise. */
@@ -174,18 +175,6 @@ struct canp_recorder {
     _Atomic(const char *) io;
     struct notices notices;
 };
-
-/* For counters with one writer. */
-static inline void counter_add(_Atomic uint64_t *counter, uint64_t n)
-{
-    atomic_store_explicit(counter, atomic_load_explicit(counter, memory_order_relaxed) + n,
-                          memory_order_relaxed);
-}
-
-static inline uint64_t counter_get(const _Atomic uint64_t *counter)
-{
-    return atomic_load_explicit(counter, memory_order_relaxed);
-}
 
 static inline bool recorder_stopped(const struct canp_recorder *rec)
 {

@@ -11,10 +11,8 @@
 
 #include "recorder_priv.h"
 
-_Static_assert(GAP_ROW_BYTES == 8 + sizeof(struct canp_gap), "a gap's row: stamp and event");
-
 /* What unstored_store() commits at most, in blocks of any number up to UNSTORED_BLOCKS_MAX. */
-#define UNSTORED_BYTES_MAX  (UNSTORED_EVENTS_BYTES + GAPSUM_MAX * GAP_ROW_BYTES)
+#define UNSTORED_BYTES_MAX  (UNSTORED_EVENTS_BYTES + GAPSUM_MAX * CANP_GAP_ROW_BYTES)
 #define UNSTORED_BLOCKS_MAX (2 + CANP_RECORDER_IFACES_MAX)
 
 /* These rows are dropped. */

@@ -26,7 +26,6 @@
 #define KEEP_PARTS            16U /* keep_bytes alone given: so many segments */
 #define ROTATE_RETRY_NS       INT64_C(1000000000)
 #define IFACE_ROW_BYTES       (8 + sizeof(struct canp_iface))
-#define GAP_ROW_BYTES         (8 + sizeof(struct canp_gap))
 #define IFACES_MAX            255
 
 struct canp_writer {
@@ -41,7 +40,7 @@ struct canp_writer {
     unsigned iface_count;
     struct canp_iface ifaces[IFACES_MAX];
     int64_t iface_time_ns;
-    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES + GAP_ROW_BYTES];
+    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES + CANP_GAP_ROW_BYTES];
     struct canp_gap gap; /* a poisoned segment, when gap_pending */
     bool gap_pending;
     struct canp_rowbuf gather; /* canp_writer_put(); its data is allocated on first use */
@@ -230,7 +229,7 @@ static size_t counts_bytes_max(const struct canp_writer *w)
 
 static size_t iface_block_bytes(const struct canp_writer *w)
 {
-    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + GAP_ROW_BYTES +
+    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + CANP_GAP_ROW_BYTES +
            counts_bytes_max(w);
 }
 

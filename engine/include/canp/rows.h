@@ -28,6 +28,7 @@ CANP_BEGIN_DECLS
 #define CANP_ROW_TIME_SHIFT 16
 #define CANP_ROW_OFFSET_MAX ((INT64_C(1) << 47) - 1)
 #define CANP_ROW_OFFSET_MIN (-(INT64_C(1) << 47))
+#define CANP_GAP_ROW_BYTES  (8U + sizeof(struct canp_gap)) /* stamp and event */
 #define CANP_ROW_BYTES_MAX  2096U /* CAN XL with 2048 bytes and a hardware stamp; also bounds events */
 
 static inline uint32_t canp_align8(uint32_t n)
