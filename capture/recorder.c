@@ -5,7 +5,6 @@
  * what run has taken in is stored or counted as lost before it returns.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -304,24 +303,6 @@ static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
     return 0;
 }
 
-/* "1b4e28ba-2fa1-11d2-883f-0016d3cca427" -> 16 bytes; zero when the kernel tells none. */
-static void read_boot_id(uint8_t id[16])
-{
-    char text[40] = "";
-    CANP_CLEANUP(canp_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, sizeof(text) - 1) < 36)
-        return;
-    const char *at = text;
-    for (int i = 0; i < 16; i++, at += 2) {
-        if (*at == '-')
-            at++;
-        unsigned byte;
-        if (sscanf(at, "%2x", &byte) != 1)
-            return;
-        id[i] = (uint8_t)byte;
-    }
-}
-
 /* Signals are the caller's: our threads, and the writer's, take none. */
 static int start_storing(struct canp_recorder *rec, struct canp_why *why)
 {
@@ -369,7 +350,7 @@ int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_record
     memset(rec, 0, sizeof(*rec));
     rec->stop_fd = rec->watch_fd = -1;
     rec->io = "none";
-    read_boot_id(rec->boot_id);
+    canp_boot_id(rec->boot_id);
     rec->dir = opts->dir ? strdup(opts->dir) : NULL;
     int r = open_all(rec, opts, why);
     if (r < 0) {

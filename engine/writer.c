@@ -8,7 +8,6 @@
 #include <canp/clock.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,22 +46,6 @@ struct canp_writer {
 };
 
 /* ---- opening --------------------------------------------------------------------------------------- */
-
-static void read_boot_id(uint8_t out[16])
-{
-    char text[40] = "";
-    CANP_CLEANUP(canp_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, text, 36) != 36)
-        return;
-    unsigned n = 0;
-    for (const char *p = text; *p && n < 32; p++) {
-        if (*p == '-')
-            continue;
-        unsigned digit = (unsigned)(*p <= '9' ? *p - '0' : (*p | 0x20) - 'a' + 10) & 0x0F;
-        out[n / 2] = (uint8_t)(out[n / 2] << 4 | digit);
-        n++;
-    }
-}
 
 uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
 {
@@ -104,7 +87,7 @@ static void configure(struct canp_writer *w, const struct canp_writer_opts *opts
     k->sync_ns = opts->sync_ns;
     k->no_sync = opts->no_sync;
     k->next_number = 1;
-    read_boot_id(k->identity.boot_id);
+    canp_boot_id(k->identity.boot_id);
 }
 
 static int start_keeping(struct canp_writer *w, const struct canp_writer_opts *opts)

@@ -1,5 +1,6 @@
 /* Clock records: one at the start, two where the clock was set, none where it only slewed. */
 #include <criterion/criterion.h>
+#include <stdio.h>
 
 #include "fake_recorder.h"
 
@@ -54,6 +55,21 @@ Test(clock, a_step_is_two_records_of_one_moment)
         cr_assert_eq(clocks(rec, c, 4), 3, "told once");
         fake_close(rec);
     }
+}
+
+Test(clock, the_boot_is_the_one_that_the_kernel_names)
+{
+    char said[40] = "", made[40] = "";
+    uint8_t id[16];
+    FILE *f = fopen("/proc/sys/kernel/random/boot_id", "r");
+    cr_assert(f && fgets(said, sizeof(said), f));
+    fclose(f);
+    said[36] = '\0';
+    canp_boot_id(id);
+    for (unsigned i = 0, at = 0; i < 16; i++) {
+        at += (unsigned)sprintf(made + at, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", id[i]);
+    }
+    cr_assert_str_eq(made, said);
 }
 
 Test(clock, slewing_is_no_step_and_an_hour_has_its_anchors)

@@ -113,6 +113,10 @@ CANP_API void canp_writer_stats(const struct canp_writer *w, struct canp_writer_
  */
 CANP_API int canp_writer_finish(struct canp_writer *w);
 
+/* This boot's number, as segments and clock records carry it; zero where the kernel tells none. Any thread.
+ */
+CANP_API void canp_boot_id(uint8_t id[16]);
+
 /* Frees the writer; without canp_writer_finish() the last segment stays unsealed, as after a crash. NULL is
  * allowed. */
 CANP_API void canp_writer_close(struct canp_writer *w);

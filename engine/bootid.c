@@ -1,0 +1,30 @@
+/* The number that Linux gives each boot (canp/writer.h). */
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <canp/cleanup.h>
+#include <canp/writer.h>
+
+#define TEXT_BYTES 36 /* 1b4e28ba-2fa1-11d2-883f-0016d3cca427 */
+
+static unsigned digit_of(char c)
+{
+    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10) & 0x0F;
+}
+
+void canp_boot_id(uint8_t id[16])
+{
+    char text[TEXT_BYTES];
+    unsigned n = 0;
+    CANP_CLEANUP(canp_fd_close) int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    memset(id, 0, 16);
+    if (fd < 0 || read(fd, text, TEXT_BYTES) != TEXT_BYTES)
+        return;
+    for (unsigned i = 0; i < TEXT_BYTES && n < 32; i++) {
+        if (text[i] == '-')
+            continue;
+        id[n / 2] = (uint8_t)(id[n / 2] << 4 | digit_of(text[i]));
+        n++;
+    }
+}
