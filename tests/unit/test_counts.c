@@ -14,26 +14,12 @@
 #include <unistd.h>
 
 #include "counts.h" /* engine's own */
+#include "temp_dir.h"
 
 #define START_NS INT64_C(1700000000123456789)
 #define CHANNELS 3U
 
-static char dir[64];
-
-static void setup(void)
-{
-    strcpy(dir, "/tmp/canp-counts-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(counts, .init = setup, .fini = teardown);
+TestSuite(counts, .init = temp_dir_make, .fini = temp_dir_remove);
 
 static struct canp_writer *open_writer(void)
 {

@@ -8,16 +8,9 @@
 #include <string.h>
 
 #include "random_rows.h"
+#include "temp_dir.h"
 
 #define ROWS_MAX 3000
-
-static char dir[64];
-
-static void setup(void)
-{
-    strcpy(dir, "/tmp/canp-filter-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
 
 static void clear(void)
 {
@@ -27,13 +20,7 @@ static void clear(void)
     cr_assert_eq(system(command), 0);
 }
 
-static void teardown(void)
-{
-    clear();
-    cr_assert_eq(remove(dir), 0);
-}
-
-TestSuite(cursor_filter, .init = setup, .fini = teardown, .timeout = 300);
+TestSuite(cursor_filter, .init = temp_dir_make, .fini = temp_dir_remove, .timeout = 300);
 
 /* An 11 bit id has no other bits. */
 static void make_id_valid(uint8_t *row)

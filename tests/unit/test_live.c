@@ -5,17 +5,16 @@
 #include "fake_recorder.h"
 #include "live.h"
 #include "record_live.h"
+#include "temp_dir.h"
 #include "top_recorders.h"
 
 #define T0 INT64_C(1700000000000000000)
 
-static char dir[64];
 static struct canp_recorder *rec;
 
 static void begin(void)
 {
-    strcpy(dir, "/tmp/canp-live-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
+    temp_dir_make();
     rec = fake_open(&(struct fake_opts){.chan_count = 2, .slab_count = 4, .slab_bytes = 4096});
     strcpy(rec->chans[0].first_name, "vcan0");
     strcpy(rec->chans[1].first_name, "can10");
@@ -27,7 +26,7 @@ static void end(void)
 {
     record_live_stop();
     fake_close(rec);
-    rmdir(dir);
+    temp_dir_remove();
 }
 
 static void fill_slabs(unsigned count)

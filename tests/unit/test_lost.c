@@ -2,17 +2,17 @@
  */
 #include <criterion/criterion.h>
 
-#include "drive.h"
-
 #include <canp/mapped.h>
 #include <canp/writer.h>
 
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "drive.h"
+#include "temp_dir.h"
+
 #define FRAMES 12000U /* some five segments */
 
-static char dir[64];
 static struct canp_reader *reader;
 static struct canp_cursor *cursor;
 static struct drive drive;
@@ -40,8 +40,7 @@ static void make_recording(bool seal)
 
 static void setup(void)
 {
-    strcpy(dir, "/tmp/canp-lost-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
+    temp_dir_make();
     cr_assert_eq(canp_sigbus_guard_install(), 0);
 }
 
@@ -55,12 +54,10 @@ static void begin(bool seal)
 
 static void teardown(void)
 {
-    char command[128];
     canp_cursor_close(cursor);
     canp_reader_close(reader);
     drive_end(&drive);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
+    temp_dir_remove();
 }
 
 TestSuite(lost, .init = setup, .fini = teardown);

@@ -13,10 +13,11 @@
 #include <canp/replay.h>
 #include <canp/writer.h>
 
+#include "temp_dir.h"
+
 #define START_NS INT64_C(1700000000000000000)
 #define MS       INT64_C(1000000)
 
-static char dir[64];
 static struct canp_writer *writer;
 
 static void setup(void)
@@ -24,18 +25,15 @@ static void setup(void)
     struct canp_iface iface = {.bytes = sizeof(iface), .mtu = 2060, .name = "vcan0"};
     struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
     opts.no_sync = true;
-    strcpy(dir, "/tmp/canp-odd-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
+    temp_dir_make();
     cr_assert_eq(canp_writer_open(dir, &opts, &writer, NULL), 0);
     cr_assert_eq(canp_writer_add_iface(writer, 0, &iface, START_NS), 0);
 }
 
 static void teardown(void)
 {
-    char command[100];
     canp_writer_close(writer);
-    snprintf(command, sizeof(command), "rm -r %s", dir);
-    cr_assert_eq(system(command), 0);
+    temp_dir_remove();
 }
 
 TestSuite(odd, .init = setup, .fini = teardown);

@@ -10,12 +10,12 @@
 #include "fake_recorder.h"
 #include "outside.h"
 #include "seed.h"
+#include "temp_dir.h"
 
 #define MS    INT64_C(1000000)
 #define T0    INT64_C(1700000000000000000)
 #define CHANS 3U
 
-static char dir[64];
 static struct canp_recorder *rec;
 static struct test_random rnd;
 static uint64_t on_bus[CHANS], number;
@@ -39,8 +39,7 @@ static void begin(size_t memory_bytes)
                             .begins = spill_window_begins,
                             .short_of_memory = spill_short_of_memory};
     struct canp_why why;
-    strcpy(dir, "/tmp/canp-outside-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
+    temp_dir_make();
     rec = fake_open(&(struct fake_opts){
         .dir = dir, .no_spill = true, .chan_count = CHANS, .slab_count = 2, .slab_bytes = 4096});
     w.user = rec;
@@ -99,7 +98,6 @@ static void end(struct told *told)
     struct canp_reader *reader;
     struct canp_cursor *cursor;
     struct canp_record r;
-    char command[128];
     bool in_window = false;
     window_finish(rec->window);
     outside_tell(rec);
@@ -121,8 +119,7 @@ static void end(struct told *told)
     window_close(rec->window);
     rec->window = NULL;
     fake_close(rec);
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
+    temp_dir_remove();
 }
 
 Test(outside, a_loss_in_no_window_is_in_the_recording)

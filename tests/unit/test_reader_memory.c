@@ -11,24 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
+#include "temp_dir.h"
 
 static void setup(void)
 {
     canp_ledger_set_modes(0);
-    strcpy(dir, "/tmp/canp-memory-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
+    temp_dir_make();
 }
 
-static void teardown(void)
-{
-    char command[128];
-
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(reader_memory, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(reader_memory, .init = setup, .fini = temp_dir_remove, .timeout = 120);
 
 #define FRAMES 30000
 

@@ -9,22 +9,9 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-static char dir[64];
+#include "temp_dir.h"
 
-static void setup(void)
-{
-    strcpy(dir, "/tmp/canp-repack-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(repack, .init = setup, .fini = teardown);
+TestSuite(repack, .init = temp_dir_make, .fini = temp_dir_remove);
 
 static void put_event(struct canp_writer *w, int64_t time_ns)
 {
@@ -182,7 +169,7 @@ Test(repack, a_writer_packs_in_the_background)
 {
     record(20000, true);
     struct digest raw = digest_of();
-    teardown();
+    temp_dir_remove();
     cr_assert_eq(mkdir(dir, 0777), 0);
     record_with(20000, true, true);
     cr_assert_eq(digest_of().hash, raw.hash);

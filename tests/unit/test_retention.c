@@ -15,26 +15,12 @@
 #include <unistd.h>
 
 #include "segfile.h"
+#include "temp_dir.h"
 
 #define T0            INT64_C(1700000000000000000)
 #define SEGMENT_BYTES (64U << 10)
 
-static char dir[64];
-
-static void setup(void)
-{
-    strcpy(dir, "/tmp/canp-keep-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(retention, .init = setup, .fini = teardown);
+TestSuite(retention, .init = temp_dir_make, .fini = temp_dir_remove);
 
 static struct canp_writer *open_writer(struct canp_writer_opts opts)
 {

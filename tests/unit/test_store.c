@@ -13,22 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static char dir[64];
+#include "temp_dir.h"
 
-static void setup(void)
-{
-    strcpy(dir, "/tmp/canp-store-XXXXXX");
-    cr_assert_not_null(mkdtemp(dir));
-}
-
-static void teardown(void)
-{
-    char command[128];
-    snprintf(command, sizeof(command), "rm -rf %s", dir);
-    cr_assert_eq(system(command), 0);
-}
-
-TestSuite(store, .init = setup, .fini = teardown);
+TestSuite(store, .init = temp_dir_make, .fini = temp_dir_remove);
 
 #define START_NS INT64_C(1700000000123456789)
 
@@ -280,7 +267,7 @@ Test(store, any_truncation_leaves_the_whole_blocks)
             before = n;
         }
         cr_assert_eq(before, 0);
-        teardown();
+        temp_dir_remove();
         cr_assert_eq(mkdir(dir, 0777), 0);
     }
 }
