@@ -300,7 +300,7 @@ int canp_cmd_gen(int argc, char **argv)
         {'n', "frames", OPT_COUNT, &gen.frames_max, "FRAMES", "end after so many frames on each interface"},
         {'d', "duration", OPT_DURATION, &gen.duration_ns, "TIME", "end after this time"},
         {'p', "profile", OPT_TEXT, &profile, "NAME", "vehicle (default), fd, flood or flood-fd"},
-        {'s', "seed", OPT_COUNT, &gen.traffic.seed, "N",
+        {'s', "seed", OPT_NUMBER, &gen.traffic.seed, "N",
          "another drive (default 1); flood: id 0x100 + N % 256"},
         {0, "json", OPT_FLAG, &gen.json, NULL, "print the summary as JSON"},
         {0},

@@ -196,7 +196,7 @@ int canp_cmd_merge(int argc, char **argv)
         {'o', "output", OPT_TEXT, &m.output, "NEW", "directory of the new recording"},
         {0, "pack", OPT_FLAG, &m.pack, NULL, "pack it"},
         {0, "follow", OPT_FLAG, &m.follow, NULL, "go on as they grow, until all are closed; Ctrl-C ends it"},
-        {0, "wait", OPT_DURATION, &m.wait_ns, "TIME",
+        {0, "wait", OPT_DELAY, &m.wait_ns, "TIME",
          "--follow: wait so long for what a quiet one may still write (default 1s)"},
         {0},
     };

@@ -225,6 +225,11 @@ static int store_in_list(struct opt_list *list, const char *text)
     return 0;
 }
 
+static int more_than_0(int r, const uint64_t *value)
+{
+    return r == 0 && *value == 0 ? -ERANGE : r;
+}
+
 static int store(const struct opt *o, const char *text)
 {
     switch (o->type) {
@@ -236,12 +241,16 @@ static int store(const struct opt *o, const char *text)
         return 0;
     case OPT_LIST:
         return store_in_list(o->value, text);
-    case OPT_COUNT:
+    case OPT_NUMBER:
         return parse_count(text, o->value);
+    case OPT_COUNT:
+        return more_than_0(parse_count(text, o->value), o->value);
     case OPT_SIZE:
-        return opts_size(text, o->value);
-    case OPT_DURATION:
+        return more_than_0(opts_size(text, o->value), o->value);
+    case OPT_DELAY:
         return opts_duration(text, o->value);
+    case OPT_DURATION:
+        return more_than_0(opts_duration(text, o->value), o->value);
     case OPT_REAL:
         return parse_real(text, o->value);
     }
@@ -309,6 +318,8 @@ static int take(struct parse *p, const struct opt *o, const char *attached)
     int r = store(o, text);
     if (r == 0)
         return 0;
+    if (r == -ERANGE)
+        return usage_error(p->spec, "option --%s must be more than 0", o->name);
     if (r == -E2BIG)
         return usage_error(p->spec, "more of option --%s than it takes", o->name);
     fprintf(stderr, "canp %s: option --%s: '%s' is no %s\n", p->spec->command, o->name, text, o->argument);

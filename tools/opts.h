@@ -14,9 +14,11 @@
 enum opt_type {
     OPT_FLAG,     /* no argument; bool * */
     OPT_TEXT,     /* const char ** (borrowed from argv) */
-    OPT_COUNT,    /* uint64_t *: a decimal number >= 0 */
-    OPT_SIZE,     /* uint64_t *: bytes, 64M 2G 512k (powers of 1024) */
-    OPT_DURATION, /* uint64_t *: nanoseconds; 10ms 5s 2m 1h, a bare number is seconds */
+    OPT_NUMBER,   /* uint64_t *: a decimal number >= 0 */
+    OPT_COUNT,    /* the same, > 0: options that mean something else, or nothing, when they are not given */
+    OPT_SIZE,     /* uint64_t *: bytes > 0, 64M 2G 512k (powers of 1024) */
+    OPT_DELAY,    /* uint64_t *: nanoseconds >= 0; 10ms 5s 2m 1h, a bare number is seconds */
+    OPT_DURATION, /* the same, > 0 */
     OPT_LIST,     /* struct opt_list *: each time it is given, one more text */
     OPT_REAL,     /* double *: a decimal number > 0 */
 };

@@ -235,7 +235,9 @@ static int read_sync(const char *text, struct canp_recorder_opts *o)
 {
     o->no_sync = strcmp(text, "none") == 0;
     o->sync_at_segments = strcmp(text, "segment") == 0;
-    return o->no_sync || o->sync_at_segments ? 0 : opts_duration(text, &o->sync_ns);
+    if (o->no_sync || o->sync_at_segments)
+        return 0;
+    return opts_duration(text, &o->sync_ns) == 0 && o->sync_ns ? 0 : -EINVAL;
 }
 
 static const char epilogue[] =
@@ -256,12 +258,10 @@ static const char epilogue[] =
     "later, and a line says so. Frames in no window are let go and counted apart: they are no loss.\n";
 
 /* UINT64_MAX: not given. */
-static int take_keep(struct canp_recorder_opts *o, uint64_t segments, uint64_t bytes)
+static int check_keep(const struct canp_recorder_opts *o)
 {
-    if (segments == 0 || bytes == 0 || (segments != UINT64_MAX && bytes != UINT64_MAX))
-        return opts_fail("record", CANP_EXIT_USAGE, "--keep and --keep-bytes: one of them, and more than 0");
-    o->keep_segments = segments == UINT64_MAX ? 0 : segments;
-    o->keep_bytes = bytes == UINT64_MAX ? 0 : bytes;
+    if (o->keep_segments && o->keep_bytes)
+        return opts_fail("record", CANP_EXIT_USAGE, "--keep and --keep-bytes: one of them");
     return 0;
 }
 
@@ -280,7 +280,7 @@ int canp_cmd_record(int argc, char **argv)
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
     static struct opt_list notes, triggers;
     bool json = false;
-    uint64_t stats_ns = 0, keep = UINT64_MAX, keep_bytes = UINT64_MAX, bitrate = 0, dbitrate = 0;
+    uint64_t stats_ns = 0, bitrate = 0, dbitrate = 0;
     const char *sync = "1s";
     char name[64];
     const struct opt options[] = {
@@ -289,8 +289,9 @@ int canp_cmd_record(int argc, char **argv)
         {'n', "frames", OPT_COUNT, &o.frames_max, "FRAMES", "end after so many frames"},
         {0, "segment-size", OPT_SIZE, &o.segment_bytes, "SIZE", "size of a segment file (64M)"},
         {0, "segment-time", OPT_DURATION, &o.segment_ns, "TIME", "begin the next segment after this time"},
-        {0, "keep", OPT_COUNT, &keep, "N", "keep so many segments, remove the oldest"},
-        {0, "keep-bytes", OPT_SIZE, &keep_bytes, "SIZE", "keep so many bytes of segments, remove the oldest"},
+        {0, "keep", OPT_COUNT, &o.keep_segments, "N", "keep so many segments, remove the oldest"},
+        {0, "keep-bytes", OPT_SIZE, &o.keep_bytes, "SIZE",
+         "keep so many bytes of segments, remove the oldest"},
         {0, "flush", OPT_DURATION, &o.flush_ns, "TIME",
          "readable by others at most so long after reception (100ms)"},
         {0, "sync", OPT_TEXT, &sync, "none|segment|TIME", "what a power cut can take at most (1s)"},
@@ -337,7 +338,7 @@ int canp_cmd_record(int argc, char **argv)
     o.notes = notes.texts;
     o.note_count = notes.count;
     o.io = io_of_environment();
-    int status = take_keep(&o, keep, keep_bytes);
+    int status = check_keep(&o);
     if (status == 0)
         status = take_triggers(&o, &triggers);
     if (status == 0)

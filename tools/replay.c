@@ -402,12 +402,12 @@ int canp_cmd_replay(int argc, char **argv)
     p.opts.spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_NS : 0;
     const struct opt options[] = {
         {'s', "speed", OPT_TEXT, &speed, "X", "times the recorded speed, or max"},
-        {'l', "loop", OPT_COUNT, &p.opts.loops, "N", "play it N times; 0 = until stopped"},
+        {'l', "loop", OPT_NUMBER, &p.opts.loops, "N", "play it N times; 0 = until stopped"},
         {0, "from", OPT_TEXT, &p.selection.from, "T",
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
         {0, "to", OPT_TEXT, &p.selection.to, "T", "up to this point in time"},
         {'g', "max-gap", OPT_DURATION, &p.opts.max_gap_ns, "TIME", "shorten longer silences to this"},
-        {0, "spin", OPT_DURATION, &p.opts.spin_ns, "TIME",
+        {0, "spin", OPT_DELAY, &p.opts.spin_ns, "TIME",
          "wake so much earlier and spin: precise, costs CPU (default 100us, on one CPU 0)"},
         {0, "txtime", OPT_FLAG, &p.txtime, NULL,
          "have the kernel send each frame at its time (SO_TXTIME), where its queue is fq"},

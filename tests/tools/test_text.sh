@@ -52,6 +52,16 @@ round_trips() {
     check "and in info --quick" is "$(json '[o["frames"], o["lost"], o["ids"]]' < <("$canp" info --quick --json "$work/all"))" "[9, 17, None]"
 }
 
+nothing_is_not_the_default() {
+    local option
+    for option in -n -d --segment-size --keep --keep-bytes --flush --latency --stall --rcvbuf --pre-trigger; do
+        check "record $option 0 is refused" is "$(status_of "$canp" record $option 0 vcan0)$(grep -c "must be more than 0" "$work/err")" 21
+    done
+    check "record --sync 0, too" is "$(status_of "$canp" record --sync 0 vcan0)$(grep -c "TIME" "$work/err")" 21
+    check "gen -n 0, too" is "$(status_of "$canp" gen vcan0 -n 0)" 2
+    check "a seed may be 0" is "$(status_of "$canp" gen nobus0 --seed 0 -n 1)" 3
+}
+
 newcomers() {
     check "an ID without its mask is told" is "$(status_of "$canp" dump "$work/all" 18FEF100)" 1
     check "as one" grep -q "no interface '18FEF100'.*18FEF100:1FFFFFFF" "$work/err"
@@ -272,6 +282,7 @@ foreign_segments() {
 }
 
 round_trips
+nothing_is_not_the_default
 newcomers
 formats
 odd_names_and_times
