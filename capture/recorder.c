@@ -275,6 +275,21 @@ static void say_slabs(const struct canp_recorder *rec)
     say(rec, text);
 }
 
+static void say_not_locked(const struct canp_recorder *rec)
+{
+    struct canp_slabring_stats ring;
+    char text[200];
+    canp_slabring_stats(rec->ring, &ring);
+    if (ring.locked)
+        return;
+    snprintf(text, sizeof(text),
+             "memory: %llu MiB of slabs are not locked (RLIMIT_MEMLOCK, no CAP_IPC_LOCK): while memory is "
+             "short they "
+             "may be swapped out, and frames wait in the receive buffer",
+             (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20));
+    say(rec, text);
+}
+
 static int open_memory(struct canp_recorder *rec, struct canp_why *why)
 {
     struct canp_slabring_opts opts = CANP_SLABRING_OPTS_INIT;
@@ -285,6 +300,7 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     if (r < 0)
         return canp_fail(why, r, "%u slabs of %zu bytes: %s", opts.slot_count, opts.slot_bytes,
                          canp_strerror(r));
+    say_not_locked(rec);
     if (opts.slot_bytes * opts.slot_count > STALL_BYTES_SAID)
         say_slabs(rec);
     rec->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

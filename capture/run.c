@@ -9,6 +9,7 @@
 
 #include "can_socket.h"
 #include "intake.h"
+#include "priority.h"
 
 #define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for spill */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */
@@ -184,6 +185,15 @@ static int open_rx(struct canp_recorder *rec, struct canp_why *why)
     return rec->rx_ops == mmsg ? mmsg->open(rec, why) : 0;
 }
 
+static void ask_for_priority(struct canp_recorder *rec, struct priority *before)
+{
+    if (priority_raise(before) < 0)
+        recorder_notice(
+            rec,
+            "real-time priority: not permitted (no CAP_SYS_NICE, RLIMIT_RTPRIO): while all CPUs are busy "
+            "frames wait in the receive buffer, and are lost when it is full");
+}
+
 /* The stopped end of a run that never began: nothing was received, the recording is ended. */
 static int run_failed(struct canp_recorder *rec, int error)
 {
@@ -197,6 +207,8 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     int r = open_rx(rec, why);
     if (r < 0)
         return run_failed(rec, r);
+    struct priority before;
+    ask_for_priority(rec, &before);
     prctl(PR_SET_TIMERSLACK, 50000UL); /* 50 us: the default for ordinary threads, whatever was inherited */
     rec->now_ns = canp_monotonic_ns();
     uint64_t duration_ns = rec->opts.duration_ns;
@@ -209,6 +221,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
         rec->opts.ready(rec->opts.user, rec);
     capture(rec);
     drain(rec);
+    priority_restore(&before);
     atomic_store_explicit(&rec->ended_ns, canp_monotonic_ns(), memory_order_relaxed);
     rec->rx_ops->close(rec);
     intake_finish(rec);

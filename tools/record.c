@@ -257,7 +257,6 @@ static const char epilogue[] =
     "holds is 2.6 million frames in 64 MiB; where that is less than the time asked for, windows begin\n"
     "later, and a line says so. Frames in no window are let go and counted apart: they are no loss.\n";
 
-/* UINT64_MAX: not given. */
 static int check_keep(const struct canp_recorder_opts *o)
 {
     if (o->keep_segments && o->keep_bytes)

@@ -62,8 +62,10 @@ chmod 755 "$work"
 setpriv --reuid=65534 --clear-groups --inh-caps=-all --bounding-set=-all \
     "$canp" record -o "$work/user/r" -d 0.2 vcan0 >"$work/out" 2>"$work/err"
 got=$?
-[ "$got" -eq 0 ] && grep -q "receive buffer: " "$work/err" && ok "ordinary user" ||
-    not_ok "ordinary user" "status $got: $(cat "$work/err")"
+for lacks in "receive buffer: " "memory: " "real-time priority: "; do
+    [ "$got" -eq 0 ] && grep -q "$lacks" "$work/err" && ok "ordinary user: says of ${lacks%: }" ||
+        not_ok "ordinary user: says of ${lacks%: }" "status $got: $(cat "$work/err")"
+done
 
 # Too small from the start: nothing begins.
 mkdir "$work/small" && mount -t tmpfs -o size=16k tmpfs "$work/small"

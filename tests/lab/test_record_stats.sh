@@ -6,6 +6,8 @@
 start_record --stats 200ms -o "$work/r" vcan0 || not_ok "record starts" "$(cat "$work/err")"
 locked=$(awk '/^VmLck/ {print $2}' "/proc/$recorder/status") # kB; root may lock any amount
 check "slabs are locked in memory ($locked kB)" test "${locked:-0}" -ge 1024
+check "the capture thread has real-time priority" grep -q "SCHED_FIFO" < <(chrt -p "$recorder" 2>&1)
+check "it alone" test "$(chrt -a -p "$recorder" | grep -c SCHED_FIFO)" -eq 1
 "$canp" gen vcan0 -n 3000 --rate 5000 >"$work/said" 2>&1 || not_ok "gen" "$(cat "$work/said")"
 sleep 0.5
 end_record

@@ -140,7 +140,8 @@ CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct ca
 /*
  * Receives until stopped, or until duration_ns or frames_max is reached; then stores everything and ends the
  * recording. 0; or a negative error with `why` filled: all that was stored before stays readable, frames not
- * stored are counted as lost. Once per recorder.
+ * stored are counted as lost. Once per recorder. Meanwhile the calling thread has real-time priority
+ * (SCHED_FIFO 1) where that is permitted, unless it has another of its own choice.
  *
  * A full disk does not end it (with keep_segments or keep_bytes the oldest segment goes, else frames are
  * dropped, counted, and told by a gap as soon as there is room); it is the error at the end when it is still
