@@ -41,7 +41,7 @@ void index_begin(struct index_builder *b)
 {
     b->used = 0;
     b->blocks = b->ids = 0;
-    b->overflow = false;
+    b->overflow = b->any_frame = false;
     b->first_frame_ns = b->last_frame_ns = 0;
     memset(b->slot, 0, sizeof(b->slot));
 }
@@ -87,17 +87,13 @@ static uint32_t place_of(struct index_builder *b, uint32_t id, uint8_t channel, 
     }
 }
 
-static void note_frame_time(struct index_builder *b, int64_t time_ns, bool first)
+static void note_frame_time(struct index_builder *b, int64_t time_ns)
 {
-    if (first || time_ns < b->first_frame_ns)
+    if (!b->any_frame || time_ns < b->first_frame_ns)
         b->first_frame_ns = time_ns;
-    if (first || time_ns > b->last_frame_ns)
+    if (!b->any_frame || time_ns > b->last_frame_ns)
         b->last_frame_ns = time_ns;
-}
-
-static bool any_frame_yet(const struct index_builder *b)
-{
-    return b->first_frame_ns != 0 || b->last_frame_ns != 0;
+    b->any_frame = true;
 }
 
 /* Counts one row; its place, or INDEX_IDS_MAX for rows that have none. */
@@ -118,7 +114,7 @@ static uint32_t add_row(struct index_builder *b, const struct canp_record *r)
         b->overflow = true;
         return place;
     }
-    note_frame_time(b, r->time_ns, !any_frame_yet(b));
+    note_frame_time(b, r->time_ns);
     b->id[place].count++;
     return place;
 }

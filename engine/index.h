@@ -52,7 +52,8 @@ struct index_builder {
     size_t used;
     uint32_t blocks;
     uint32_t ids;
-    bool overflow; /* too many IDs, or no memory: no index */
+    bool overflow;  /* too many IDs, or no memory: no index */
+    bool any_frame; /* else the two times mean nothing; 0 is a time, too */
     int64_t first_frame_ns;
     int64_t last_frame_ns;
     struct index_id id[INDEX_IDS_MAX];

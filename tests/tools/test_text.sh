@@ -218,6 +218,14 @@ assert all(len(r) == 14 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\
     check "and a duration that is none below 0" is "$("$canp" info --json "$work/odd" | json 'o["duration_ns"] == 2**63 - 1')" True
 }
 
+# Logs with relative stamps begin at 0, which is a time like any other.
+begins_at_zero() {
+    printf '(0.000000) can0 123#11\n(1.000000) can0 123#22\n' | "$canp" convert - "$work/zero"
+    check "0 may be the first time" is "$("$canp" info --json "$work/zero" | json '[o["first_ns"], o["last_ns"]]')" "[0, 1000000000]"
+    printf '(0.000000) can0 123#11\n(-5.000000) can0 123#22\n' | "$canp" convert - "$work/below"
+    check "and the last" is "$("$canp" info --json "$work/below" | json '[o["first_ns"], o["last_ns"]]')" "[-5000000000, 0]"
+}
+
 # What is wrong on the command line is usage, whatever it is.
 usage() {
     local t
@@ -286,6 +294,7 @@ nothing_is_not_the_default
 newcomers
 formats
 odd_names_and_times
+begins_at_zero
 usage
 selections
 odd_files
