@@ -83,23 +83,56 @@ int segfile_allocate(int fd, uint64_t *size, uint64_t least_bytes)
     return r;
 }
 
-int segfile_open(int dir_fd, const char *segment_name)
+/* Locks the file; -EBUSY when another has it, or the name is not this file's any more. */
+static int lock_named(int fd, int dir_fd, const char *name)
 {
-    char name[TEMPORARY_BYTES];
     struct stat opened, named;
-    temporary_name(segment_name, name);
-    CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return -errno;
     if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return -EBUSY;
     if (fstat(fd, &opened) < 0)
         return -errno;
-    if (fstatat(dir_fd, name, &named, 0) < 0)
+    if (fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
         return errno == ENOENT ? -EBUSY : -errno;
-    if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
-        return -EBUSY;
-    return canp_take_fd(&fd);
+    return opened.st_ino != named.st_ino || opened.st_dev != named.st_dev ? -EBUSY : 0;
+}
+
+/*
+ * What still has the temporary name is nobody's, unless it is locked: whoever left it was killed. It is not
+ * written to: it may be a segment that had been exchanged and not yet removed, which readers or other names
+ * (a backup of hard links) still hold, or a link to anywhere.
+ */
+static int remove_left(int dir_fd, const char *name)
+{
+    CANP_CLEANUP(canp_fd_close)
+    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno != ELOOP)
+        return errno == ENOENT ? -EBUSY : -errno; /* it was there a moment ago */
+    int r = fd < 0 ? 0 : lock_named(fd, dir_fd, name);
+    if (r == 0 && unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT)
+        r = -errno;
+    return r;
+}
+
+static int open_new(int dir_fd, const char *name)
+{
+    int fd = openat(dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    return fd < 0 ? -errno : fd;
+}
+
+int segfile_open(int dir_fd, const char *segment_name)
+{
+    char name[TEMPORARY_BYTES];
+    temporary_name(segment_name, name);
+    CANP_CLEANUP(canp_fd_close) int fd = open_new(dir_fd, name);
+    int r = fd == -EEXIST ? remove_left(dir_fd, name) : 0;
+    if (r < 0)
+        return r;
+    if (fd == -EEXIST)
+        fd = open_new(dir_fd, name);
+    if (fd < 0)
+        return fd == -EEXIST ? -EBUSY : fd;
+    r = lock_named(fd, dir_fd, name); /* before, another may have taken it for left */
+    return r < 0 ? r : canp_take_fd(&fd);
 }
 
 int segfile_publish(int dir_fd, const char *name)

@@ -12,9 +12,8 @@
 #include <stdint.h>
 
 /*
- * The file under the temporary name of segment `name`, locked: another process may be packing this very
- * segment. It may also have just given the file that we opened its final name, and that must not be touched:
- * -EBUSY. Owned: the descriptor.
+ * A new file under the temporary name of segment `name`, locked: another process may be packing this very
+ * segment, which is -EBUSY. What a killed one left there is removed, never written to. Owned: the descriptor.
  */
 int segfile_open(int dir_fd, const char *name);
 

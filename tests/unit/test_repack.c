@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "temp_dir.h"
 
@@ -143,6 +144,39 @@ Test(repack, a_damaged_segment_is_left_alone)
     struct canp_repack_stats stats = repack(false);
     cr_assert_eq(stats.damaged, 1);
     cr_assert_eq(stats.changed, stats.segments - 1);
+}
+
+/* What has the temporary name may have other names, or be a link: it is removed, and not written to. */
+static void is_spared(int (*give_name)(const char *, const char *))
+{
+    char backup[64], left[64];
+    struct stat before, after;
+    record(5000, true);
+    struct digest digest = digest_of();
+    snprintf(backup, sizeof(backup), "%s/backup", dir);
+    snprintf(left, sizeof(left), "%s/00000001.canp.new", dir);
+    FILE *f = fopen(backup, "w");
+    fputs("precious", f);
+    fclose(f);
+    cr_assert_eq(stat(backup, &before), 0);
+    cr_assert_eq(give_name(backup, left), 0);
+    struct canp_repack_stats stats = repack(false);
+    cr_assert_eq(stats.changed, stats.segments);
+    cr_assert_eq(stat(backup, &after), 0);
+    cr_assert_eq(after.st_size, before.st_size);
+    cr_assert_eq(after.st_ino, before.st_ino);
+    cr_assert_neq(stat(left, &after), 0);
+    cr_assert_eq(digest_of().hash, digest.hash);
+}
+
+Test(repack, a_file_left_behind_that_has_another_name_is_not_overwritten)
+{
+    is_spared(link);
+}
+
+Test(repack, nor_what_a_link_left_behind_points_to)
+{
+    is_spared(symlink);
 }
 
 Test(repack, a_reader_of_the_old_file_finishes_undisturbed)
