@@ -14,6 +14,7 @@
 
 #include "counts.h"
 #include "cursor.h"
+#include "segfile.h"
 
 /* Rows of a block, at most: 21,845 classic frames of 8 bytes; twice that where reading may take longer. */
 #define BLOCK_ROWS_BYTES   (512U << 10)
@@ -153,6 +154,8 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
     uint64_t size = file_bytes_max(rows_bytes, rows_bytes / r->block_bytes + blocks + 64,
                                    block_counts_bytes(s->seal.channel_mask));
     error = segout_create(dir_fd, number, size, size, &identity, out);
+    if (error == 0)
+        error = segfile_take_after((*out)->fd, s->fd);
     if (error < 0)
         return error;
     gather_begin(r);

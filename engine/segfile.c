@@ -135,6 +135,20 @@ int segfile_open(int dir_fd, const char *segment_name)
     return r < 0 ? r : canp_take_fd(&fd);
 }
 
+int segfile_take_after(int fd, int old_fd)
+{
+    struct stat is, was;
+    if (fstat(fd, &is) < 0 || fstat(old_fd, &was) < 0)
+        return -errno;
+    /* Where only root may give files away, at least the group. */
+    if ((is.st_uid != was.st_uid || is.st_gid != was.st_gid) && fchown(fd, was.st_uid, was.st_gid) < 0 &&
+        fchown(fd, (uid_t)-1, was.st_gid) < 0 && errno != EPERM)
+        return -errno;
+    if (is.st_mode != was.st_mode && fchmod(fd, was.st_mode & 0777) < 0)
+        return -errno;
+    return 0;
+}
+
 int segfile_publish(int dir_fd, const char *name)
 {
     char temporary[TEMPORARY_BYTES];

@@ -21,6 +21,9 @@ int segfile_open(int dir_fd, const char *name);
  * got. */
 int segfile_allocate(int fd, uint64_t *size, uint64_t least_bytes);
 
+/* The file is to replace the old one: mode and, where we may, owner and group become its. 0 or an error. */
+int segfile_take_after(int fd, int old_fd);
+
 /* Gives the file its name, which must be free: else -CANP_E_EXISTS. */
 int segfile_publish(int dir_fd, const char *name);
 

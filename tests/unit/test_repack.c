@@ -179,6 +179,23 @@ Test(repack, nor_what_a_link_left_behind_points_to)
     is_spared(symlink);
 }
 
+/* The group cannot be kept by everybody: what is not ours to set may stay. */
+Test(repack, who_may_read_it_stays)
+{
+    char path[64];
+    struct stat st;
+    record(2000, true);
+    snprintf(path, sizeof(path), "%s/00000001.canp", dir);
+    cr_assert_eq(chmod(path, 0640), 0);
+    bool given = chown(path, 12345, 12346) == 0;
+    for (int unpack = 0; unpack < 2; unpack++) {
+        cr_assert_gt(repack(unpack).changed, 0);
+        cr_assert_eq(stat(path, &st), 0);
+        cr_assert_eq(st.st_mode & 07777, 0640);
+        cr_assert(!given || (st.st_uid == 12345 && st.st_gid == 12346));
+    }
+}
+
 Test(repack, a_reader_of_the_old_file_finishes_undisturbed)
 {
     record(20000, true);
