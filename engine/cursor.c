@@ -88,6 +88,37 @@ static void note_damaged_blocks(struct canp_cursor *c, uint64_t end, uint32_t ne
     note_damage(c, d);
 }
 
+/* What is no block, and affects no frame: told to those who want to know everything. */
+static void note_damaged_cache(struct canp_cursor *c, uint64_t offset, uint64_t bytes)
+{
+    note_damage(c, (struct canp_damage){.block = UINT32_MAX,
+                                        .offset = offset,
+                                        .bytes = bytes,
+                                        .frames_known = true,
+                                        .error = -CANP_E_DAMAGED});
+}
+
+/* Where a seal would be there are zeros, or it is being written right now. */
+static void check_seal(struct canp_cursor *c)
+{
+    static const struct seg_seal none;
+    struct segin *s = &c->segment;
+    if (s->sealed || memcmp(&s->seal, &none, sizeof(none)) == 0)
+        return;
+    if (segin_refresh(s) == 0 && !s->sealed)
+        note_damaged_cache(c, SEG_SEAL_OFFSET, sizeof(none));
+}
+
+/* Once its blocks were read. A file that was cut has lost its index with them. */
+static void check_index(struct canp_cursor *c)
+{
+    struct segin *s = &c->segment;
+    struct index_view index;
+    if (s->sealed && s->map && s->seal.index_bytes && s->seal.blocks_end <= s->file_bytes &&
+        !segin_index(s, &index))
+        note_damaged_cache(c, s->seal.index_offset, s->seal.index_bytes);
+}
+
 /* ---- walking ------------------------------------------------------------------------------------- */
 
 /* Segments between two that are listed one behind the other. Retention begins with the oldest: when that in
@@ -118,6 +149,8 @@ static int enter_next_segment(struct canp_cursor *c)
             continue;
         }
         cursor_enter_segment(c, number, &next);
+        if (c->opts.thorough)
+            check_seal(c);
         return 1;
     }
     return 0;
@@ -263,6 +296,8 @@ int cursor_next_block(struct canp_cursor *c)
                 continue;
             return 0;
         }
+        if (c->segment_open && c->opts.thorough)
+            check_index(c);
         r = enter_next_segment(c);
         c->at_end = r == 0;
         if (r == 0)

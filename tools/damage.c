@@ -15,6 +15,11 @@ static void print_span(FILE *to, const struct canp_damage *d)
 void damage_print(FILE *to, const struct canp_damage *d)
 {
     fprintf(to, "segment %08llu", (unsigned long long)d->segment);
+    if (d->block == UINT32_MAX && d->bytes) {
+        fprintf(to, " (offset %llu, %llu bytes): seal or index damaged; no frame is affected\n",
+                (unsigned long long)d->offset, (unsigned long long)d->bytes);
+        return;
+    }
     if (d->block == UINT32_MAX) {
         fprintf(to, ": %s", d->error == -ENOENT ? "missing" : canp_strerror(d->error));
     } else {
@@ -36,8 +41,10 @@ void damage_print_json(FILE *to, const struct canp_damage *d)
 {
     fprintf(to, "{\"segment\":%llu", (unsigned long long)d->segment);
     if (d->block != UINT32_MAX)
-        fprintf(to, ",\"block\":%u,\"blocks\":%u,\"offset\":%llu,\"bytes\":%llu", d->block, d->blocks,
-                (unsigned long long)d->offset, (unsigned long long)d->bytes);
+        fprintf(to, ",\"block\":%u,\"blocks\":%u", d->block, d->blocks);
+    if (d->block != UINT32_MAX || d->bytes)
+        fprintf(to, ",\"offset\":%llu,\"bytes\":%llu", (unsigned long long)d->offset,
+                (unsigned long long)d->bytes);
     fputs(",\"error\":", to);
     text_json_string(to, canp_strerror(d->error));
     if (d->frames_known)

@@ -84,8 +84,11 @@ int canp_cmd_verify(int argc, char **argv)
     if (n != 1)
         return opts_fail("verify", CANP_EXIT_USAGE, "expected one RECORDING; `canp verify --help` says more");
     int r = canp_reader_open(argv[1], &reader, &why);
+    if (r == -CANP_E_DAMAGED && v.json)
+        puts("{\"damage\":[{\"error\":\"no segment can be read\"}],\"frames\":0}");
     if (r < 0)
-        return opts_fail("verify", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+        return opts_fail("verify", r == -CANP_E_DAMAGED ? CANP_EXIT_FINDING : CANP_EXIT_ENVIRONMENT, "%s",
+                         why.text);
     if (v.json)
         fputs("{\"damage\":[", stdout);
     r = read_all(reader, &v);

@@ -276,6 +276,35 @@ holes() {
     check "what stands before it is read" is "$(timeout 40 "$canp" dump "$work/holes" | grep -c '^(')" 0
 }
 
+flip() { # FILE OFFSET: a bit; an offset below 0 is from the end
+    python3 - "$@" <<'PY'
+import sys
+with open(sys.argv[1], "r+b") as f:
+    at = f.seek(int(sys.argv[2]), 0 if int(sys.argv[2]) >= 0 else 2)
+    byte = f.read(1)[0]
+    f.seek(at)
+    f.write(bytes([byte ^ 4]))
+PY
+}
+
+# What is no block is checked, too, though nothing is lost with it.
+damaged_beside_blocks() {
+    local part at
+    for part in seal:600 index:-20; do
+        at=${part#*:} part=${part%:*}
+        rm -rf "$work/flipped"
+        cp -r "$work/all" "$work/flipped"
+        flip "$work/flipped/00000001.canp" "$at"
+        check "verify: a damaged $part: status 1" is "$(status_of "$canp" verify "$work/flipped")" 1
+        check "verify: the $part is named" grep -q '^segment 00000001 (offset .*): seal or index damaged; no frame is affected' "$work/out"
+        check "verify: and no frame is missing" is "$("$canp" verify --json "$work/flipped" | json '[len(o["damage"]), o["damage"][0]["frames"], o["frames"]]')" "[1, 0, 9]"
+    done
+    flip "$work/flipped/00000001.canp" 100
+    check "verify: a damaged header, no other segment: status 1" is "$(status_of "$canp" verify "$work/flipped")" 1
+    check "verify: and JSON" is "$("$canp" verify --json "$work/flipped" 2>"$work/err" | json 'len(o["damage"])')" 1
+    check "a foreign file is no damage: status 3" is "$(status_of "$canp" verify "$work/all.log")" 3
+}
+
 # A segment that was put there from elsewhere has other channels and other times.
 foreign_segments() {
     printf '(5.000000) other 111#11\n' | "$canp" convert - "$work/other"
@@ -300,6 +329,7 @@ selections
 odd_files
 standard_streams
 holes
+damaged_beside_blocks
 foreign_segments
 closed_pipe
 other_readers
