@@ -107,7 +107,8 @@ static int import_all(struct convert *c, struct import *im, struct canp_candump_
                          "%s: more than %d interfaces; what stands behind line %llu is left out", c->in,
                          CHANNELS_MAX, (unsigned long long)canp_candump_stats(reader)->lines - 1);
     if (r < 0 || finished < 0)
-        return fail(c, r < 0 ? r : finished);
+        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot convert %s into %s: %s", c->in, c->out,
+                         canp_strerror(r < 0 ? r : finished));
     return tell_bad_lines(c, canp_candump_stats(reader));
 }
 

@@ -122,6 +122,8 @@ odd_files() {
     check "it says where" grep -q 'more than 255 interfaces; what stands behind line 255 is left out' "$work/err"
     check "what was read is kept" is "$("$canp" dump "$work/many" | wc -l)" 255
     check "a missing file: status 3" is "$(status_of "$canp" convert "$work/none.log" "$work/none")" 3
+    check "input that cannot be read: status 3" is "$(status_of "$canp" convert - "$work/unread" <"$work")" 3
+    check "it is named" grep -qx "canp convert: cannot convert - into $work/unread: Is a directory" "$work/err"
     check "a missing recording: status 3" is "$(status_of "$canp" dump "$work/none")" 3
     : >"$work/empty.canp"
     check "an empty file: status 3" is "$(status_of "$canp" dump "$work/empty.canp")" 3
