@@ -98,6 +98,12 @@ static void note_damaged_cache(struct canp_cursor *c, uint64_t offset, uint64_t 
                                         .error = -CANP_E_DAMAGED});
 }
 
+static void check_header(struct canp_cursor *c)
+{
+    if (c->segment.header_mended)
+        note_damaged_cache(c, 0, sizeof(c->segment.header));
+}
+
 /* Where a seal would be there are zeros, or it is being written right now. */
 static void check_seal(struct canp_cursor *c)
 {
@@ -149,8 +155,10 @@ static int enter_next_segment(struct canp_cursor *c)
             continue;
         }
         cursor_enter_segment(c, number, &next);
-        if (c->opts.thorough)
+        if (c->opts.thorough) {
+            check_header(c);
             check_seal(c);
+        }
         return 1;
     }
     return 0;

@@ -2,8 +2,10 @@
 #include "format.h"
 
 #include <canp/error.h>
+#include <canp/rows.h>
 
 #include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -90,6 +92,30 @@ uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt)
 {
     uint32_t crc = crc32c(0, &salt, sizeof(salt));
     return crc32c(crc, &s->blocks_end, sizeof(*s) - offsetof(struct seg_seal, blocks_end));
+}
+
+/* Flips bits until the checksum is right; false, and nothing changed, when no single one makes it so. */
+static bool mend_bit(struct seg_header *h)
+{
+    uint8_t *bytes = (uint8_t *)h;
+    for (size_t bit = 8 * offsetof(struct seg_header, crc); bit < 8 * sizeof(*h); bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+        if (h->crc == seg_header_crc(h))
+            return true;
+        bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
+    }
+    return false;
+}
+
+bool seg_header_mend(struct seg_header *h)
+{
+    uint64_t magic = canp_load_u64((const uint8_t *)SEG_MAGIC), has = canp_load_u64(h->magic);
+    if (magic == has)
+        return mend_bit(h);
+    if (((magic ^ has) & ((magic ^ has) - 1)) || h->crc != seg_header_crc(h))
+        return false;
+    memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
+    return true;
 }
 
 int seg_header_check(const struct seg_header *h)

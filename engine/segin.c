@@ -48,7 +48,9 @@ static int read_header(struct segin *s)
         return (int)n;
     if ((size_t)n < sizeof(s->header))
         return n >= 8 && memcmp(s->header.magic, SEG_MAGIC, 8) == 0 ? -CANP_E_DAMAGED : -CANP_E_FORMAT;
-    return seg_header_check(&s->header);
+    int r = seg_header_check(&s->header);
+    s->header_mended = (r == -CANP_E_DAMAGED || r == -CANP_E_FORMAT) && seg_header_mend(&s->header);
+    return s->header_mended ? seg_header_check(&s->header) : r;
 }
 
 int segin_refresh(struct segin *s)

@@ -25,6 +25,7 @@ struct segin {
     unsigned run;       /* and how many were met one behind the other before it */
     uint64_t at_hand;   /* up to here pages were mapped ahead */
     struct seg_header header;
+    bool header_mended;   /* a bit of it is wrong in the file */
     struct seg_seal seal; /* when sealed */
 };
 

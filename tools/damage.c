@@ -16,8 +16,10 @@ void damage_print(FILE *to, const struct canp_damage *d)
 {
     fprintf(to, "segment %08llu", (unsigned long long)d->segment);
     if (d->block == UINT32_MAX && d->bytes) {
-        fprintf(to, " (offset %llu, %llu bytes): seal or index damaged; no frame is affected\n",
-                (unsigned long long)d->offset, (unsigned long long)d->bytes);
+        fprintf(to, " (offset %llu, %llu bytes): %s; no frame is affected\n", (unsigned long long)d->offset,
+                (unsigned long long)d->bytes,
+                d->offset ? "seal or index damaged"
+                          : "a bit of the header is wrong, its checksum says which");
         return;
     }
     if (d->block == UINT32_MAX) {

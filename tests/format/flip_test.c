@@ -113,11 +113,11 @@ static int flip(size_t at, unsigned bit)
 {
     static uint64_t got[RECORDS_MAX];
     unsigned b = 0;
-    if (at < SEG_SEAL_OFFSET) { /* the header: refused, or (where no checksum lies over it) all of it */
+    if (at < SEG_SEAL_OFFSET) { /* the header, which its checksum mends */
         unsigned n = read_all(copy, good_bytes, got);
-        return n == 0 || (n == record_count && memcmp(got, records, n * sizeof(got[0])) == 0)
+        return n == record_count && memcmp(got, records, n * sizeof(got[0])) == 0
                    ? 0
-                   : complain("a damaged header gives other records", at, bit);
+                   : complain("a bit of the header costs records", at, bit);
     }
     while (b < block_count && !(at >= blocks[b].from && at < blocks[b].to))
         b++;

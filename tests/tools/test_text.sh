@@ -292,17 +292,17 @@ PY
 # What is no block is checked, too, though nothing is lost with it.
 damaged_beside_blocks() {
     local part at
-    for part in seal:600 index:-20; do
+    for part in header:100 seal:600 index:-20; do
         at=${part#*:} part=${part%:*}
         rm -rf "$work/flipped"
         cp -r "$work/all" "$work/flipped"
         flip "$work/flipped/00000001.canp" "$at"
         check "verify: a damaged $part: status 1" is "$(status_of "$canp" verify "$work/flipped")" 1
-        check "verify: the $part is named" grep -q '^segment 00000001 (offset .*): seal or index damaged; no frame is affected' "$work/out"
+        check "verify: the $part is named" grep -q "^segment 00000001 (offset .*): .*$part.*; no frame is affected" "$work/out"
         check "verify: and no frame is missing" is "$("$canp" verify --json "$work/flipped" | json '[len(o["damage"]), o["damage"][0]["frames"], o["frames"]]')" "[1, 0, 9]"
     done
-    flip "$work/flipped/00000001.canp" 100
-    check "verify: a damaged header, no other segment: status 1" is "$(status_of "$canp" verify "$work/flipped")" 1
+    flip "$work/flipped/00000001.canp" 100 && flip "$work/flipped/00000001.canp" 130
+    check "verify: a header with two wrong bits, no other segment: status 1" is "$(status_of "$canp" verify "$work/flipped")" 1
     check "verify: and JSON" is "$("$canp" verify --json "$work/flipped" 2>"$work/err" | json 'len(o["damage"])')" 1
     check "a foreign file is no damage: status 3" is "$(status_of "$canp" verify "$work/all.log")" 3
 }

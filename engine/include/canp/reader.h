@@ -107,7 +107,7 @@ CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct can
 struct canp_damage {
     uint64_t segment; /* number of the segment; 1 for a single file */
     uint32_t block;   /* sequence number of the first block affected; UINT32_MAX: the whole segment or, where
-                       * bytes are given, its seal or index */
+                       * bytes are given, its header, seal or index */
     uint32_t blocks;  /* how many; 0 = not known */
     uint64_t offset;  /* in the segment file */
     uint64_t bytes;
@@ -135,8 +135,8 @@ struct canp_cursor_opts {
     uint32_t kinds;                       /* bit 1 << enum canp_kind for each kind; 0 = all */
     uint8_t dirs;         /* bit 1 << enum canp_dir for each direction of frames; 0 = all. Events have none */
     uint64_t channels[4]; /* a bit for each channel: canp_cursor_opts_add_channel(); all 0 = all */
-    bool thorough; /* blocks that are read whole: is all true that they say of their rows? Are seal and index
-                    * whole? Else damaged */
+    bool thorough; /* blocks that are read whole: is all true that they say of their rows? Are header, seal
+                    * and index whole? Else damaged */
 };
 
 #define CANP_CURSOR_OPTS_INIT                                                                                \
