@@ -135,6 +135,13 @@ bool can_socket_has_hw_stamps(int fd, const char *iface)
     return ioctl(fd, SIOCETHTOOL, &request) == 0 && (info.so_timestamping & both) == both;
 }
 
+int can_socket_ifindex(int fd)
+{
+    struct sockaddr_can address = {.can_family = AF_CAN};
+    socklen_t bytes = sizeof(address);
+    return getsockname(fd, (struct sockaddr *)&address, &bytes) < 0 ? -errno : address.can_ifindex;
+}
+
 int can_socket_drops(int fd, uint32_t *drops)
 {
     uint32_t info[SK_MEMINFO_VARS] = {0};

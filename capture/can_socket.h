@@ -34,6 +34,9 @@ int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters);
 /* Does this interface's driver stamp received frames itself? False also where it does not tell. */
 bool can_socket_has_hw_stamps(int fd, const char *iface);
 
+/* What it is bound to: 0 once that was unregistered. Or a negative errno. */
+int can_socket_ifindex(int fd);
+
 /* Frames dropped so far because the receive buffer was full (cumulative, wraps). 0 or a negative errno. */
 int can_socket_drops(int fd, uint32_t *drops);
 

@@ -14,6 +14,7 @@
 #include "can_socket.h"
 #include "intake.h"
 
+#define LOOK_MAX     64 /* datagrams of one look */
 #define LAST_LOOKS   20 /* bound of the wait for the last statistics: 200 ms */
 #define LAST_LOOK_MS 10
 
@@ -139,6 +140,21 @@ void links_ask(struct canp_recorder *rec)
     }
 }
 
+/* Which interfaces were unregistered their sockets know; of all else the state now is asked for. To be called
+ * once the messages from before are read: they are of interfaces that may be gone by now. */
+static void catch_up(struct canp_recorder *rec)
+{
+    rec->links_missed = false;
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        struct canp_link link = {.state = CANP_LINK_STATE_NONE};
+        memcpy(link.name, ch->name, sizeof(link.name));
+        if (!ch->gone && can_socket_ifindex(ch->fd) == 0)
+            note_gone(rec, ch, &link);
+    }
+    ifaces_ask(rec->watch_fd, 0);
+}
+
 static bool answers_are_missing(const struct canp_recorder *rec)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
@@ -162,14 +178,18 @@ void links_finish(struct canp_recorder *rec)
 void links_read(struct canp_recorder *rec)
 {
     rec->links_changed = false;
-    for (int i = 0; i < 64; i++) { /* more than that: the next round goes on */
+    int i = 0;
+    for (; i < LOOK_MAX; i++) { /* more than that: the next round goes on */
         ssize_t n = recv(rec->watch_fd, rec->netlink_buffer, sizeof(rec->netlink_buffer), MSG_DONTWAIT);
         if (n > 0)
             take_datagram(rec, (size_t)n);
         else if (n < 0 && errno == ENOBUFS)
-            ifaces_ask(rec->watch_fd, 0); /* some changes were dropped: ask for the state of all */
+            rec->links_missed = true;
         else
-            return;
+            break;
     }
-    rec->links_changed = true;
+    if (i == LOOK_MAX)
+        rec->links_changed = true;
+    else if (rec->links_missed)
+        catch_up(rec);
 }

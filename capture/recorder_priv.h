@@ -136,6 +136,7 @@ struct canp_recorder {
     int64_t clock_offset_ns; /* how far CLOCK_REALTIME was ahead then */
     bool gaps_pending;       /* some chan has one */
     bool links_changed;      /* the netlink socket is readable */
+    bool links_missed;       /* it was full: some changes were not told */
     bool rx_retry;           /* a socket failed oddly and is to be armed again soon */
     struct pace pace;
     const struct rx_ops *rx_ops;

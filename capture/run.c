@@ -37,6 +37,8 @@ static unsigned account(struct canp_recorder *rec, uint64_t *frames)
 static uint64_t away_ns(const struct canp_recorder *rec)
 {
     uint64_t until_ns = rec->end_ns;
+    if (rec->links_changed) /* links_read() left some, of which io_uring's poll does not tell again */
+        return 0;
     if (rec->slab && rec->slab_deadline_ns < until_ns)
         until_ns = rec->slab_deadline_ns;
     if (until_ns == UINT64_MAX)

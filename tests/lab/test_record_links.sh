@@ -54,8 +54,41 @@ lives_and_dies() { # IO
     ip link del vcan8
 }
 
+# While the recorder is stopped more changes come than its netlink socket holds: what went, and what went and came
+# back under another index, is noticed all the same.
+missed_changes() { # IO
+    local dir=$work/missed_$1 i
+    for i in 5 6; do ip link add dev vcan$i type vcan && ip link set vcan$i up; done
+    ip link add dev vcan9 type vcan
+    CANP_IO=$1 start_record -o "$dir" vcan5 vcan6 || not_ok "$1: record starts" "$(cat "$work/err")"
+    kill -STOP "$recorder"
+    for ((i = 0; i < 300; i++)); do printf 'link set vcan9 mtu 16\nlink set vcan9 mtu 72\n'; done >"$work/changes"
+    ip -batch "$work/changes" || not_ok "$1: changes" "status $?"
+    awk '$10 + 0 > 0 {full = 1} END {exit !full}' "/proc/$recorder/net/netlink" || not_ok "$1: changes are missed" "none is"
+    ip link del vcan6
+    ip link del vcan5
+    ip link add dev vcan5 type vcan && ip link set vcan5 up
+    kill -CONT "$recorder"
+    for ((i = 0; i < 100; i++)); do
+        grep -q "vcan5: interface is back" "$work/err" && break
+        sleep 0.05
+    done
+    send vcan5 104 20
+    sleep 0.3
+    end_record
+    "$canp" dump "$dir" >"$work/dump"
+    [ "$status" -eq 0 ] && [ "$(count vcan5 104)" -eq 20 ] && ok "$1: changes missed: back under another index" ||
+        not_ok "$1: changes missed: back under another index" "status $status, $(count vcan5 104) of 20 frames: $(cat "$work/err")"
+    grep -q "vcan6: interface is gone" "$work/err" && ! grep -q "cannot be bound" "$work/err" &&
+        ok "$1: changes missed: gone" || not_ok "$1: changes missed: gone" "$(cat "$work/err")"
+    ip link del vcan5
+    ip link del vcan9
+}
+
 lives_and_dies uring
 lives_and_dies mmsg
+missed_changes uring
+missed_changes mmsg
 
 # All interfaces down: it waits, and resumes.
 start_record -o "$work/all" vcan0 || not_ok "record starts" "$(cat "$work/err")"
