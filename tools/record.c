@@ -46,19 +46,32 @@ static void on_trigger(int number)
     canp_recorder_trigger(running);
 }
 
-/* SIGINT and SIGTERM end the recording, also in a script's background job, which has SIGINT ignored. */
-static void catch_signals(void)
+/* One that comes while the recording is opened waits until it can be heeded, and does not kill. */
+static void hold_signals(sigset_t *caught)
+{
+    sigemptyset(caught);
+    sigaddset(caught, SIGINT);
+    sigaddset(caught, SIGTERM);
+    sigaddset(caught, SIGHUP);
+    sigaddset(caught, SIGUSR1);
+    had_terminal = tcgetpgrp(STDERR_FILENO) >= 0;
+    sigprocmask(SIG_BLOCK, caught, NULL);
+}
+
+/* SIGINT and SIGTERM end the recording, also in a script's background job, which has SIGINT ignored; and
+ * where whoever started us had them blocked. */
+static void catch_signals(const sigset_t *caught)
 {
     struct sigaction action = {.sa_handler = on_signal};
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    had_terminal = tcgetpgrp(STDERR_FILENO) >= 0;
     action.sa_handler = on_hangup;
     sigaction(SIGHUP, &action, NULL);
     action.sa_handler = on_trigger;
     sigaction(SIGUSR1, &action, NULL);
     signal(SIGPIPE, SIG_IGN); /* who reads our notices may go; the recording goes on */
+    sigprocmask(SIG_UNBLOCK, caught, NULL);
 }
 
 struct face {
@@ -159,10 +172,12 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     opts->notice = say_notice;
     opts->ready = say_ready;
     opts->user = &face;
+    sigset_t caught;
+    hold_signals(&caught);
     int r = canp_recorder_open(opts, &running, &why);
     if (r < 0)
         return opts_fail("record", status_of(r), "%s", why.text);
-    catch_signals();
+    catch_signals(&caught);
     if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
         fprintf(stderr, "canp record: no statistics: %s\n", canp_strerror(r));
     if ((r = record_live_start(running, opts->dir)) < 0)

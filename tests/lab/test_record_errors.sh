@@ -67,6 +67,14 @@ for lacks in "receive buffer: " "memory: " "real-time priority: "; do
         not_ok "ordinary user: says of ${lacks%: }" "status $got: $(cat "$work/err")"
 done
 
+# A signal that comes before it can be heeded, here one that is blocked and pending from the start: ends it as usual.
+# shellcheck disable=SC2016 # for the shell within
+timeout -k 1 30 env --block-signal=TERM bash -c 'kill -TERM $$; exec "$@"' early \
+    "$canp" record -o "$work/early" vcan0 >"$work/out" 2>"$work/err"
+got=$?
+[ "$got" -eq 0 ] && "$canp" info "$work/early" | grep -q sealed && ok "a signal while it opens" ||
+    not_ok "a signal while it opens" "status $got: $(cat "$work/err")"
+
 # Too small from the start: nothing begins.
 mkdir "$work/small" && mount -t tmpfs -o size=16k tmpfs "$work/small"
 fails "disk full at the start" 3 "No space left" -o "$work/small/r" vcan0
