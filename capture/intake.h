@@ -23,6 +23,7 @@ struct rx_meta {
 #define RX_CONTROL_BYTES_STAMPING 64U   /* cmsghdr + three timespecs */
 #define RX_CONTROL_BYTES_DROPS    24U   /* cmsghdr + u32, padded */
 #define RX_FRAME_BYTES            72U   /* struct canfd_frame */
+#define RX_FRAME_BYTES_MIN        13U   /* struct canxl_frame with a byte of data: CAN XL has no less */
 #define RX_XL_FRAME_BYTES         2060U /* struct canxl_frame */
 
 static inline uint32_t rx_control_bytes(const struct canp_recorder *rec)
@@ -167,8 +168,8 @@ static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, cons
     struct rx_meta m = {.drops = ch->drops_seen};
     if (__builtin_expect(!rx_stamp_only(control, control_bytes, &m), 0))
         rx_parse_control(control, control_bytes, &m);
-    if (__builtin_expect(rec->frames_left == 0 || bytes < 16, 0))
-        return; /* past frames_max: not this recording's. The kernel gives no frame below 16 bytes. */
+    if (__builtin_expect(rec->frames_left == 0 || bytes < RX_FRAME_BYTES_MIN, 0))
+        return; /* past frames_max: not this recording's. The kernel gives no shorter frame. */
     rec->frames_left--;
     if (__builtin_expect(m.time_ns == 0, 0))
         m.time_ns = canp_realtime_ns();

@@ -150,7 +150,7 @@ static void hand_out(struct canp_listener *l, unsigned index, unsigned at,
     rx_parse_control(l->control[at], (uint32_t)h->msg_controllen, &m);
     ear->iface.lost += m.drops - ear->drops; /* the counter wraps */
     ear->drops = m.drops;
-    if (bytes < 16)
+    if (bytes < RX_FRAME_BYTES_MIN)
         return;
     struct canp_record r = {.time_ns = m.time_ns ? m.time_ns : canp_realtime_ns(),
                             .kind = rx_kind(l->frames[at], bytes),

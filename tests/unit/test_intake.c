@@ -67,6 +67,21 @@ Test(intake, kinds_directions_and_stamps)
     fake_close(rec);
 }
 
+/* 13 bytes with one of data: shorter than a classic frame. */
+Test(intake, the_shortest_xl_frames)
+{
+    struct canp_recorder *rec = open_plain(2, 65536);
+    uint8_t xl[2060] = {[4] = 0x80};
+    for (uint16_t len = 1; len <= 4; len++) {
+        memcpy(xl + 6, &len, 2);
+        fake_receive(rec, 0, T0 + len, 0, xl, 12U + len, 0);
+    }
+    const struct canp_rowbuf *rows = &((struct slab_head *)rec->slab->user)->rows;
+    cr_assert_eq(rows->frames, 4);
+    cr_assert_eq(canp_rows_check(rows->data, rows->used_bytes), 4);
+    fake_close(rec);
+}
+
 Test(intake, socket_drops_become_a_gap_where_they_happened)
 {
     struct canp_recorder *rec = open_plain(2, 65536);
