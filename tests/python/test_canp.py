@@ -132,6 +132,8 @@ class Reading(Case):
         self.assertEqual(next(one), list(two)[0])
         reader.close()
         with self.assertRaises(ValueError):
+            list(one)
+        with self.assertRaises(ValueError):
             reader.frames()
         with self.assertRaises(canp.Error):
             canp.Reader(self.path("nothing"))

@@ -36,10 +36,15 @@ class _Cursor:
         check(lib.canp_cursor_open(reader._handle, ctypes.byref(opts), ctypes.byref(handle)))
         self._handle, self._reader, self._keep = handle, reader, (opts, filter_set)
 
+    def _open(self):
+        if not self._handle:
+            raise ValueError("this canp.Reader was closed during the walk")
+        return self._handle
+
     def batches(self):
         """(rows, base_ns) of each block there is now."""
         batch = Batch()
-        while check(lib.canp_cursor_next_batch(self._handle, ctypes.byref(batch))) == 1:
+        while check(lib.canp_cursor_next_batch(self._open(), ctypes.byref(batch))) == 1:
             yield ctypes.string_at(batch.rows, batch.bytes), batch.base_ns
 
     def damaged(self):
