@@ -13,7 +13,7 @@
 #include <canp/replay.h>
 #include <canp/rows.h>
 
-#define IDLE_NS       50000000           /* idle() is asked so often */
+#define IDLE_NS       50000000           /* idle() is asked so often, and whether to stop */
 #define HOLD_NS       20000000           /* and so often while holding */
 #define BACK_NS       1000000000         /* a longer step back is a clock that was set */
 #define OFFSET_MAX_NS (INT64_C(1) << 61) /* 73 years: for ever */
@@ -95,15 +95,21 @@ static int64_t deadline(struct run *run, int64_t time_ns)
     return due_ns;
 }
 
-/* Asks idle() when it is time to, and holds as long as it wants. 0, -EINTR when stopped, or an error. */
-static int consult(struct run *run, int64_t time_ns)
+static enum canp_replay_wish ask(const struct run *run, int64_t time_ns)
 {
     const struct canp_replay_sink *sink = run->sink;
-    if (!sink->idle || (!run->holding && run->pace.now_ns < run->ask_ns))
+    return sink->idle ? sink->idle(sink->self, run->stats->frames, time_ns) : CANP_REPLAY_GO;
+}
+
+/* Asks idle() when it is time to, and holds as long as it wants. 0, -EINTR when stopped (by idle(), too, or
+ * by a signal that no wait was interrupted by), or an error. */
+static int consult(struct run *run, int64_t time_ns)
+{
+    if (!run->holding && run->pace.now_ns < run->ask_ns)
         return 0;
     bool held = run->holding;
     enum canp_replay_wish wish;
-    while ((wish = sink->idle(sink->self, run->stats->frames, time_ns)) == CANP_REPLAY_PAUSE) {
+    while ((wish = ask(run, time_ns)) == CANP_REPLAY_PAUSE) {
         int r = flush(run);
         if (r < 0)
             return r;
@@ -118,11 +124,11 @@ static int consult(struct run *run, int64_t time_ns)
         run->anchored = false;
         run->due_ns = run->pace.now_ns + ahead_ns(run);
     }
-    return 0;
+    return must_stop(run) ? -EINTR : 0;
 }
 
-/* Waits for the deadline, in slices where idle() wants to be asked. Ahead of deadlines, what is due within
- * that time goes together, and then nothing for the half of it. */
+/* Waits for the deadline, in slices: between them idle() is asked, and whether to stop. Ahead of deadlines,
+ * what is due within that time goes together, and then nothing for the half of it. */
 static int await_due(struct run *run, int64_t time_ns, int64_t *due_ns)
 {
     int64_t ahead = ahead_ns(run);
@@ -133,7 +139,7 @@ static int await_due(struct run *run, int64_t time_ns, int64_t *due_ns)
     r = flush(run);
     while (r == 0) {
         int64_t wake_ns = *due_ns - ahead / 2;
-        bool sliced = run->sink->idle && wake_ns > run->ask_ns;
+        bool sliced = wake_ns > run->ask_ns;
         r = canp_pace_wait(&run->pace, sliced ? run->ask_ns : wake_ns);
         if (r == -EINTR && !must_stop(run)) {
             r = 0;

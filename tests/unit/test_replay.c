@@ -1,12 +1,14 @@
 /* Pace and replay: never early, in order, and no more than was asked for. How late is measured elsewhere. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <canp/clock.h>
 #include <canp/replay.h>
@@ -270,7 +272,7 @@ Test(replay, full_speed_does_not_wait)
 
 Test(replay, a_signal_stops_it)
 {
-    static const int64_t offsets[] = {0, 3600000 * MS};
+    static const int64_t offsets[] = {0, 20000 * MS};
     record(offsets, 2);
     opts.stop = &stop;
     alarm_in_ms(50);
@@ -283,6 +285,39 @@ Test(replay, a_signal_stops_it)
     alarm_in_ms(50);
     cr_assert_eq(run(), 0);
     cr_assert(stats.stopped);
+}
+
+static enum canp_replay_wish stop_by_key(void *self, uint64_t frames, int64_t time_ns)
+{
+    (void)self;
+    (void)time_ns;
+    stop = frames == 1;
+    return CANP_REPLAY_GO;
+}
+
+static void *stop_in_30_ms(void *self)
+{
+    usleep(30000);
+    stop = 1;
+    return self;
+}
+
+/* No wait is interrupted: idle() sets it, or another thread gets the signal. */
+Test(replay, it_stops_in_a_long_silence_without_a_signal)
+{
+    static const struct canp_replay_sink asked = {
+        .self = &seen, .put = put, .flush = flush, .idle = stop_by_key};
+    const int64_t offsets_ns[] = {0, 20000 * MS};
+    pthread_t thread;
+    record(offsets_ns, 2);
+    opts.stop = &stop;
+    cr_assert_eq(canp_replay_run(reader, &opts, &asked, &stats), 0);
+    cr_assert(stats.stopped && seen.count == 1);
+    stop = 0;
+    cr_assert_eq(pthread_create(&thread, NULL, stop_in_30_ms, NULL), 0);
+    cr_assert_eq(run(), 0);
+    cr_assert(stats.stopped && seen.count == 2);
+    pthread_join(thread, NULL);
 }
 
 Test(replay, interrupted_puts_are_repeated_and_errors_end_it)
