@@ -155,6 +155,21 @@ class Reading(Case):
         with self.assertRaises(canp.Error):
             canp.Writer(self.path("writtenTrue"))
 
+    def test_what_c_would_cut_off_is_refused(self):
+        with canp.Writer(self.path("written")) as writer:
+            writer.put(5, "vcan0", 1)
+            for arguments in (1 << 63, "vcan0"), (5, "a_name_of_16_byt"), (5, ""):
+                with self.subTest(arguments), self.assertRaises(ValueError):
+                    writer.put(*arguments, 1)
+            with self.assertRaises(ValueError):
+                writer.put(5, "vcan0", 1, direction=256)
+        with canp.Reader(self.path("written")) as reader:
+            self.assertEqual(len(list(reader.frames(from_ns=-10**30, to_ns=10**30))), 1)
+            self.assertEqual(len(list(reader.frames(to_ns=-10**30))), 0)
+        for kind in canp.Reader, canp.Writer:
+            with self.assertRaises(ValueError):
+                kind(self.path("written") + "\0or not")
+
     def test_following_a_recording_that_grows(self):
         writer = canp.Writer(self.path("growing"))
         writer.put(1, "vcan0", 1)
@@ -298,6 +313,15 @@ class PythonCan(Case):
                     logger(message)
             with can.LogReader(self.path(name)) as copy:
                 self.assertEqual(list(map(key, copy)), self.theirs())
+
+    def test_channels_with_long_names_stay_apart(self):
+        names = ["/dev/ttyUSB0@115200 a", "/dev/ttyUSB0@115200 b", "ää" * 9, 0, None]
+        with can.Logger(self.path("long.canp")) as logger:
+            for name in names * 2:
+                logger(can.Message(channel=name))
+        with can.LogReader(self.path("long.canp")) as reader:
+            self.assertEqual([message.channel for message in reader],
+                             ["/dev/ttyUSB0@11", "/dev/ttyUSB0@~2", "ä" * 7, "0", "can"] * 2)
 
     def test_error_frames(self):
         message = can.Message(timestamp=1.5, arbitration_id=0x4, is_extended_id=False, is_error_frame=True,

@@ -101,6 +101,14 @@ def _load():
 lib = _load()
 
 
+def path_of(path):
+    """A path for C: of one with a zero in it C would take what is in front, which is another."""
+    name = os.fsencode(path)
+    if b"\0" in name:
+        raise ValueError("a path cannot have a zero byte in it")
+    return name
+
+
 def check(result, why=None):
     """The result, if it is not an error."""
     if result < 0:

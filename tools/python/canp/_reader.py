@@ -1,11 +1,10 @@
 """Reading a recording: blocks come from libcanp, their rows are taken apart here (FORMAT.md, "Rows")."""
 import ctypes
-import os
 import struct
 import time
 from collections import namedtuple
 
-from ._lib import FILTER_SET_BYTES, Batch, CursorOpts, Info, Why, check, lib
+from ._lib import FILTER_SET_BYTES, Batch, CursorOpts, Info, Why, check, lib, path_of
 
 KIND_CAN, KIND_FD, KIND_XL, KIND_GAP = 0, 1, 2, 8
 DIRECTION_RX, DIRECTION_TX, DIRECTION_OWN = 0, 1, 2
@@ -66,7 +65,7 @@ class Reader:
     def __init__(self, path):
         self._handle = None
         handle, why = ctypes.c_void_p(), Why()
-        check(lib.canp_reader_open(os.fsencode(path), ctypes.byref(handle), ctypes.byref(why)), why)
+        check(lib.canp_reader_open(path_of(path), ctypes.byref(handle), ctypes.byref(why)), why)
         self._handle = handle
         self._names = {}
         self._cursors = []
@@ -135,7 +134,8 @@ class Reader:
 
     def records(self, filters=None, *, from_ns=TIME_MIN, to_ns=TIME_MAX, follow=False):
         """The same with gaps and other events among them. Filters are about frames; events pass."""
-        opts = CursorOpts(from_ns=from_ns, to_ns=to_ns)
+        # ctypes would keep the low 64 bits of a time beyond all recorded ones
+        opts = CursorOpts(from_ns=min(max(from_ns, TIME_MIN), TIME_MAX), to_ns=min(max(to_ns, TIME_MIN), TIME_MAX))
         filter_set = None
         if filters:
             filter_set, why = ctypes.create_string_buffer(FILTER_SET_BYTES), Why()

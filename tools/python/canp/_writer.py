@@ -1,10 +1,10 @@
 """Writing a recording from Python."""
 import ctypes
-import os
 
-from ._lib import Iface, Record, Why, WriterOpts, check, lib
-from ._reader import DIRECTION_RX, KIND_CAN, KIND_FD, KIND_XL
+from ._lib import Iface, Record, Why, WriterOpts, check, lib, path_of
+from ._reader import DIRECTION_OWN, DIRECTION_RX, DIRECTION_TX, KIND_CAN, KIND_FD, KIND_XL, TIME_MAX, TIME_MIN
 
+_NAME_BYTES_MAX = 15
 _LENGTH_MAX = {KIND_CAN: 8, KIND_FD: 64, KIND_XL: 2048}
 
 
@@ -18,7 +18,7 @@ class Writer:
         self._handle = None
         handle, why = ctypes.c_void_p(), Why()
         opts = WriterOpts(create_dir=True, pack=pack, segment_bytes=segment_bytes)
-        check(lib.canp_writer_open(os.fsencode(path), ctypes.byref(opts), ctypes.byref(handle), ctypes.byref(why)), why)
+        check(lib.canp_writer_open(path_of(path), ctypes.byref(opts), ctypes.byref(handle), ctypes.byref(why)), why)
         self._handle = handle
         self._channels = {}
 
@@ -40,7 +40,10 @@ class Writer:
         channel = self._channels.get(interface)
         if channel is None:
             channel = len(self._channels)
-            iface = Iface(bytes=ctypes.sizeof(Iface), name=interface.encode()[:15])
+            name = interface.encode()
+            if not 0 < len(name) <= _NAME_BYTES_MAX:
+                raise ValueError(f"{interface!r} is no name of an interface: 1 to {_NAME_BYTES_MAX} bytes")
+            iface = Iface(bytes=ctypes.sizeof(Iface), name=name)
             check(lib.canp_writer_add_iface(self._open(), min(channel, 255), ctypes.byref(iface), time_ns))
             self._channels[interface] = channel
         return channel
@@ -50,6 +53,8 @@ class Writer:
         """Appends a frame; the arguments are a canp.Frame's fields. length: of a remote frame, which has no data."""
         if len(data) > _LENGTH_MAX[kind]:
             raise ValueError(f"{len(data)} bytes of data, at most {_LENGTH_MAX[kind]} fit this kind of frame")
+        if not TIME_MIN <= time_ns <= TIME_MAX or direction not in (DIRECTION_RX, DIRECTION_TX, DIRECTION_OWN):
+            raise ValueError(f"time {time_ns} or direction {direction} is out of range")
         length = len(data) if length is None else length
         head = can_id.to_bytes(4, "little")
         if kind == KIND_XL:

@@ -79,6 +79,20 @@ class CanpWriter(MessageWriter):
             self._writer = Writer(file, pack=pack)
         except OSError as error:
             raise ValueError(f"cannot write a recording: {error.strerror}") from error
+        self._interfaces = {}
+
+    def _interface(self, channel):
+        """A channel's name as an interface: 15 bytes at most; where two begin alike, the second ends in ~2."""
+        whole = "can" if channel is None else str(channel) or "can"
+        name, number = self._interfaces.get(whole), 1
+        if name is None:
+            name = whole.encode()[:15].decode(errors="ignore")
+            while name in self._interfaces.values():
+                number += 1
+                end = f"~{number}"
+                name = whole.encode()[:15 - len(end)].decode(errors="ignore") + end
+            self._interfaces[whole] = name
+        return name
 
     def on_message_received(self, msg):
         can_id = msg.arbitration_id
@@ -89,7 +103,7 @@ class CanpWriter(MessageWriter):
             flags = _FDF | (_BRS if msg.bitrate_switch else 0) | (_ESI if msg.error_state_indicator else 0)
         self._writer.put(
             round(msg.timestamp * 1e6) * 1000,  # a float holds microseconds of this century, not nanoseconds
-            "can" if msg.channel is None else str(msg.channel), can_id, bytes(msg.data or b""),
+            self._interface(msg.channel), can_id, bytes(msg.data or b""),
             kind=KIND_FD if msg.is_fd else KIND_CAN, flags=flags,
             length=min(msg.dlc, 8) if msg.is_remote_frame else None,
             direction=DIRECTION_RX if msg.is_rx else 1)
