@@ -1,5 +1,6 @@
 #!/bin/sh
-# Each public header compiles on its own, as C11 and as C++17, without a warning, and states its thread rules.
+# Each public header compiles on its own, as C11 and as C++17, without a warning, its initialisers used, and states
+# its thread rules.
 # usage: headers_test.sh SOURCE_DIR CC
 set -eu
 source=$1
@@ -13,7 +14,14 @@ failed=0
 count=0
 for header in "$source"/*/include/canp/*.h; do
     name=canp/$(basename "$header")
-    printf '#include <%s>\nint main(void) { return 0; }\n' "$name" >"$work/alone.c"
+    {
+        printf '#include <%s>\nint main(void)\n{\n' "$name"
+        sed -n 's/^#define \(CANP_[A-Z_]*\)_INIT .*/\1/p' "$header" | sort -u | while read -r macro; do
+            type=$(echo "$macro" | tr '[:upper:]' '[:lower:]')
+            printf 'struct %s of_%s = %s_INIT;\n(void)of_%s;\n' "$type" "$type" "$macro" "$type"
+        done
+        printf 'return 0;\n}\n'
+    } >"$work/alone.c"
     # shellcheck disable=SC2086
     "$cc" -std=c11 -Wall -Wextra -Werror $includes -fsyntax-only "$work/alone.c" || { echo "C11: $name"; failed=1; }
     if command -v "$cxx" >/dev/null; then

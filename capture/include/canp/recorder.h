@@ -81,10 +81,16 @@ struct canp_recorder_opts {
     void *user;
 };
 
+#ifdef __cplusplus
+#define CANP_RECORDER_OPTS_INIT                                                                              \
+    {                                                                                                        \
+    }
+#else
 #define CANP_RECORDER_OPTS_INIT                                                                              \
     {                                                                                                        \
         .ifaces = NULL                                                                                       \
     }
+#endif
 
 /* Frames lost, by where. */
 struct canp_recorder_lost {

@@ -171,8 +171,9 @@ CANP_API int canp_cursor_next(struct canp_cursor *cursor, struct canp_record *ou
 /*
  * The record in front of the cursor's place, which moves there: 1 and *out, lent as by canp_cursor_next(); 0
  * at the start; or a negative error. canp_cursor_next() lends the same record again. The options hold; of
- * times, those the cursor was opened with. A cursor just opened goes back from the first record that it would
- * lend. Damaged places that are passed going back alone are not counted.
+ * times, those the cursor was opened with, or from where canp_cursor_seek() went if that is earlier. A cursor
+ * just opened goes back from the first record that it would lend. Damaged places that are passed going back
+ * alone are not counted.
  */
 CANP_API int canp_cursor_prev(struct canp_cursor *cursor, struct canp_record *out);
 

@@ -37,7 +37,7 @@ struct canp_writer_opts {
 
 #define CANP_WRITER_OPTS_INIT                                                                                \
     {                                                                                                        \
-        .create_dir = true                                                                                   \
+        0, 0, false, true, false, 0, 0, 0                                                                    \
     }
 
 /* What a writer has done so far. */
