@@ -192,11 +192,16 @@ static int play_frame(struct run *run, const struct canp_record *record)
     return 0;
 }
 
+/* Of a block that reaches beyond the window all rows are here. */
+static bool is_in_window(const struct run *run, const struct canp_record *record)
+{
+    return record->time_ns >= run->opts->from_ns && record->time_ns <= run->opts->to_ns;
+}
+
 static bool is_wanted(const struct run *run, const struct canp_record *record)
 {
     const struct canp_replay_opts *opts = run->opts;
-    return canp_kind_is_frame(record->kind) && record->time_ns >= opts->from_ns &&
-           record->time_ns <= opts->to_ns && (!opts->filters || canp_filter_match(opts->filters, record)) &&
+    return canp_kind_is_frame(record->kind) && (!opts->filters || canp_filter_match(opts->filters, record)) &&
            (!run->sink->want || run->sink->want(run->sink->self, record));
 }
 
@@ -211,6 +216,8 @@ static int play_batch(struct run *run, const struct canp_batch *batch)
     }
     for (size_t at = 0; at < batch->bytes; at += record.row_bytes) {
         canp_row_read(batch->rows + at, batch->base_ns, &record);
+        if (!is_in_window(run, &record))
+            continue;
         if (record.kind == CANP_KIND_GAP)
             run->stats->lost += record.gap->lost;
         if (!is_wanted(run, &record))

@@ -258,6 +258,20 @@ Test(replay, loops_windows_and_filters)
     cr_assert_eq(stats.frames, 0);
 }
 
+/* All lies in one block. The gap is stamped START_NS - 1. */
+Test(replay, gaps_outside_the_window_are_not_missed)
+{
+    const int64_t offsets_ns[] = {-1, 0, 5 * MS};
+    record(offsets_ns, 3);
+    opts.from_ns = START_NS;
+    cr_assert_eq(run(), 0);
+    cr_assert(stats.frames == 2 && stats.lost == 0, "%llu", (unsigned long long)stats.lost);
+    opts.from_ns = START_NS - 1;
+    opts.to_ns = START_NS;
+    cr_assert_eq(run(), 0);
+    cr_assert(stats.frames == 1 && stats.lost == 5);
+}
+
 Test(replay, full_speed_does_not_wait)
 {
     static const int64_t offsets[] = {0, 3600000 * MS, 7200000 * MS};

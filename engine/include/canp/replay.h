@@ -70,7 +70,7 @@ struct canp_replay_opts {
 struct canp_replay_stats {
     uint64_t frames;       /* given to the sink */
     uint64_t loops;        /* runs through the recording, the last one perhaps incomplete */
-    uint64_t lost;         /* frames that the recording's gaps say are missing */
+    uint64_t lost;         /* frames that gaps from from_ns to to_ns say are missing */
     uint32_t damaged;      /* damaged places skipped */
     uint64_t scheduled_ns; /* from the first to the last frame, as they were due */
     uint64_t elapsed_ns;   /* the same as it was */
