@@ -97,10 +97,10 @@ static int print_recording(struct dump *d)
         return opts_fail(d->command, CANP_EXIT_FINDING,
                          "%u damaged place%s skipped; `canp verify` names them", damaged,
                          damaged == 1 ? "" : "s");
-    if (!select_is_narrow(&d->selection) || d->printed || stop_requested)
+    if (stop_requested)
         return CANP_EXIT_DONE;
     select_tell_unknown(&d->selection, d->command, d->reader);
-    return CANP_EXIT_FINDING;
+    return d->printed || !select_is_narrow(&d->selection) ? CANP_EXIT_DONE : CANP_EXIT_FINDING;
 }
 
 static int open_and_print(struct dump *d, const char *path)

@@ -321,13 +321,13 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
     if (r < 0)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "ended early: %s", canp_strerror(r));
+    if (!stats->stopped)
+        select_tell_unknown(&p->selection, p->command, p->reader);
     if (stats->damaged)
         return opts_fail(p->command, CANP_EXIT_FINDING, "%u damaged places skipped; `canp verify` names them",
                          stats->damaged);
-    if (stats->frames == 0 && !stats->stopped) {
-        select_tell_unknown(&p->selection, p->command, p->reader);
+    if (stats->frames == 0 && !stats->stopped)
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame to send");
-    }
     if (sum_targets(p).frames == 0 && !stats->stopped)
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame that an interface can take");
     return CANP_EXIT_DONE;

@@ -106,6 +106,8 @@ selections() {
     check "error frames by their mask" is "$("$canp" dump "$work/all" '0~0,#FFFFFFFF' | grep -c '^(')" 1
     check "nothing matched: status 1" is "$(status_of "$canp" dump "$work/all" 555:7FF)" 1
     check "no such interface: status 1" is "$(status_of "$canp" dump "$work/all" can9)" 1
+    check "beside one that there is, it is told" is "$(status_of "$canp" dump "$work/all" can1 can9) $(cat "$work/err")" \
+        "0 canp dump: no interface 'can9' in this recording (an ID goes with its mask: 123:7FF, 18FEF100:1FFFFFFF)"
     check "a filter that is none: status 2" is "$(status_of "$canp" dump "$work/all" 12:zz)" 2
     check "a time that is none: status 2" is "$(status_of "$canp" dump "$work/all" --from soon)" 2
     check "a format that is none: status 2" is "$(status_of "$canp" dump "$work/all" -f xml)" 2
