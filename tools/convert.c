@@ -21,6 +21,7 @@
 #include "opts.h"
 #include "outbuf.h"
 #include "select.h"
+#include "stop.h"
 
 #define CHANNELS_MAX 255
 
@@ -29,6 +30,7 @@ struct convert {
     const char *in, *out;
     unsigned style;
     uint64_t records;
+    bool from_file; /* else from a pipe or terminal */
 };
 
 static int fail(const struct convert *c, int r)
@@ -65,12 +67,19 @@ static int channel_of(struct import *im, const struct canp_candump_line *line)
     return r < 0 ? r : (int)im->channel_count++;
 }
 
+/* What a signal ends: a file is left where it is; from a pipe all is read that its writer, who has mostly got
+ * the same signal, still says. A second signal kills. */
+static bool is_stopped(const struct convert *c)
+{
+    return stop_requested && c->from_file;
+}
+
 static int import_lines(struct convert *c, struct import *im, struct canp_candump_reader *reader)
 {
     static struct canp_candump_line line;
     struct canp_record record;
     int r;
-    while ((r = canp_candump_next(reader, &line)) == 1) {
+    while ((r = is_stopped(c) ? -EINTR : canp_candump_next(reader, &line)) == 1) {
         int channel = channel_of(im, &line);
         if (channel < 0)
             return channel;
@@ -106,6 +115,10 @@ static int import_all(struct convert *c, struct import *im, struct canp_candump_
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
                          "%s: more than %d interfaces; what stands behind line %llu is left out", c->in,
                          CHANNELS_MAX, (unsigned long long)canp_candump_stats(reader)->lines - 1);
+    if (r == -EINTR && finished == 0)
+        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
+                         "%s: interrupted; what stands behind line %llu is left out", c->in,
+                         (unsigned long long)canp_candump_stats(reader)->lines);
     if (r < 0 || finished < 0)
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot convert %s into %s: %s", c->in, c->out,
                          canp_strerror(r < 0 ? r : finished));
@@ -122,6 +135,9 @@ static int import_candump(struct convert *c)
     if (fd < 0)
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot open %s: %s", c->in,
                          canp_strerror(errno));
+    struct stat st;
+    c->from_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    stop_catch_signals();
     int r = canp_candump_open(fd, &reader);
     if (r < 0)
         return fail(c, r);

@@ -223,6 +223,23 @@ assert all(len(r) == 14 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\
 }
 
 # Logs with relative stamps begin at 0, which is a time like any other.
+# Ctrl-C reaches both ends of a pipe; what the writer had said is in the recording, which is whole.
+interrupted_pipe() {
+    local pid
+    mkfifo "$work/fifo"
+    "$canp" convert - "$work/tail" <"$work/fifo" 2>"$work/err" &
+    pid=$!
+    exec 5>"$work/fifo"
+    printf '(1.000000) can0 123#11\n' >&5
+    sleep 0.3
+    kill -INT "$pid"
+    printf '(2.000000) can0 123#22\n' >&5
+    exec 5>&-
+    wait "$pid"
+    check "convert, interrupted: status 0" is "$?$(cat "$work/err")" 0
+    check "convert, interrupted: nothing is missing" is "$("$canp" info --json "$work/tail" | json '[o["frames"], o["sealed"]]')" "[2, True]"
+}
+
 begins_at_zero() {
     printf '(0.000000) can0 123#11\n(1.000000) can0 123#22\n' | "$canp" convert - "$work/zero"
     check "0 may be the first time" is "$("$canp" info --json "$work/zero" | json '[o["first_ns"], o["last_ns"]]')" "[0, 1000000000]"
@@ -327,6 +344,7 @@ nothing_is_not_the_default
 newcomers
 formats
 odd_names_and_times
+interrupted_pipe
 begins_at_zero
 usage
 selections
