@@ -1,4 +1,5 @@
-/* Counters with one writer, read by anyone: a store is enough where a read-modify-write would lock the bus. */
+/* Counters with one writer, read by anyone: a store is enough where a read-modify-write would lock the bus.
+ */
 #ifndef CANP_CAPTURE_COUNTER_H
 #define CANP_CAPTURE_COUNTER_H
 
