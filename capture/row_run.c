@@ -27,12 +27,24 @@ unsigned row_run_begin(const struct canp_recorder *rec, const struct chan *ch, u
     if (rows->records == 0)
         return 0;
     *run = (struct row_run){.row = rows->data + rows->used_bytes,
-                            .last_ns = rows->last_ns,
+                            .last_ns = INT64_MIN,
                             .base_ns = rows->base_ns,
                             .channel = ch->index,
                             .stride = rows->stride};
     uint32_t row_bytes = is_fd(frame_bytes) ? FD_ROW_BYTES : ROW_RUN_CLASSIC_ROW_BYTES;
     return least(least(count, rec->frames_left), (rows->capacity_bytes - rows->used_bytes) / row_bytes);
+}
+
+/* The run's times go up; the block's may not, when another socket's frames of the same harvest came first. */
+static void note_times(struct canp_rowbuf *rows, const struct row_run *run)
+{
+    int64_t first_ns = canp_row_time_ns(rows->base_ns, rows->data + rows->used_bytes);
+    if (first_ns < rows->last_ns)
+        rows->flags |= CANP_BLOCK_BACKWARDS;
+    if (first_ns < rows->first_ns)
+        rows->first_ns = first_ns;
+    if (run->last_ns > rows->last_ns)
+        rows->last_ns = run->last_ns;
 }
 
 void row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_run *run, unsigned n,
@@ -44,8 +56,8 @@ void row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_ru
     if (run->strides_differ ||
         (!is_fd(frame_bytes) && rows->stride * (size_t)n != used_bytes - rows->used_bytes))
         rows->stride = 0;
+    note_times(rows, run);
     rows->used_bytes = used_bytes;
-    rows->last_ns = run->last_ns;
     rows->records += n;
     rows->frames += n;
     rows->channel_mask |= UINT64_C(1) << (ch->index < 63 ? ch->index : 63);

@@ -31,7 +31,7 @@ _Static_assert(MSG_DONTROUTE == 4 && CANP_DIR_TX == 1 && CANP_DIR_RX == 0, "a sh
 /* What changes with each frame of a run, and what the rows need of what does not. */
 struct row_run {
     uint8_t *row;
-    int64_t last_ns;
+    int64_t last_ns; /* of this run: its times do not go back; INT64_MIN before the first */
     uint64_t id_filter;
     int64_t base_ns;
     uint64_t channel;
@@ -98,7 +98,7 @@ static ALWAYS_INLINE bool row_run_put(struct row_run *run, const uint8_t *contro
         (int64_t)row_run_word(control, 2) * INT64_C(1000000000) + (int64_t)row_run_word(control, 3);
     uint64_t offset_ns = (uint64_t)time_ns - (uint64_t)run->base_ns;
     if (time_ns < run->last_ns || offset_ns > (uint64_t)CANP_ROW_OFFSET_MAX)
-        return false;
+        return false; /* back in time, before the block's base, or farther than a row reaches */
     run->last_ns = time_ns;
     uint64_t kind = fd ? CANP_KIND_FD << CANP_TAG_KIND_SHIFT : 0, head = row_run_word(frame, 0),
              len = frame[4];
