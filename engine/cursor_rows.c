@@ -18,10 +18,10 @@ static int ensure_buffer(struct canp_cursor *c, size_t rows_bytes)
     return canp_decompress_buffer(c->reader->buffers, rows_bytes, &c->unpacked);
 }
 
-/* The rows of a block are bounded by CANP_PACK_BYTES_MAX. */
+/* The rows of a packed block are some, and bounded by CANP_PACK_BYTES_MAX. */
 static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
 {
-    if (rows_bytes > CANP_PACK_BYTES_MAX)
+    if (rows_bytes == 0 || rows_bytes > CANP_PACK_BYTES_MAX)
         return -CANP_E_DAMAGED;
     size_t capacity =
         rows_bytes < UNPACKED_BYTES_MIN ? UNPACKED_BYTES_MIN : (rows_bytes + 4095) & ~(size_t)4095;
