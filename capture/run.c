@@ -51,7 +51,7 @@ static uint64_t away_ns(const struct canp_recorder *rec)
 
 static void sleep_ns(uint64_t ns)
 {
-    struct timespec t = {.tv_sec = (time_t)(ns / 1000000000U), .tv_nsec = (long)(ns % 1000000000U)};
+    struct timespec t = canp_timespec_of_ns((int64_t)ns);
     clock_nanosleep(CLOCK_MONOTONIC, 0, &t, NULL); /* a signal ends it early, which is welcome: a stop */
 }
 

@@ -57,7 +57,7 @@ static int rx_mmsg_open(struct canp_recorder *rec, struct canp_why *why)
 static void rx_mmsg_wait(struct canp_recorder *rec, int64_t timeout_ns)
 {
     struct rx *rx = rec->rx;
-    struct timespec limit = {timeout_ns / 1000000000, timeout_ns % 1000000000};
+    struct timespec limit = canp_timespec_of_ns(timeout_ns);
     if (ppoll(rx->polls, rec->chan_count + 2, timeout_ns < 0 ? NULL : &limit, NULL) > 0)
         rec->links_changed = rec->links_changed || rx->polls[rec->chan_count + 1].revents != 0;
 }
