@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ledger_private.h"
+#include "diagnostics/ledger_private.h"
 #include "mapped_private.h"
 
 struct entry {

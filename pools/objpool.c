@@ -20,7 +20,7 @@
 #include <string.h>
 
 #include "guard.h"
-#include "memstats_private.h"
+#include "diagnostics/memstats_private.h"
 #include "poison.h"
 
 /* ------------------------------------------------------------------ the stacks */

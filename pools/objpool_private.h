@@ -9,7 +9,7 @@
 #include <canp/objpool.h>
 #include <stdatomic.h>
 
-#include "ledger_private.h"
+#include "diagnostics/ledger_private.h"
 #include "pages.h"
 #include "threads.h"
 

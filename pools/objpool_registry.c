@@ -8,7 +8,7 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "memstats_private.h"
+#include "diagnostics/memstats_private.h"
 #include "objpool_private.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -9,8 +9,8 @@
 
 #include <canp/slabring.h>
 
-#include "intake.h"
-#include "rx_uring.h"
+#include "rx/intake.h"
+#include "rx/rx_uring.h"
 
 #define SLAB_BYTES    (256U << 10) /* as the recorder has them */
 #define SLABS         16U

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "bench_recording.h"
-#include "crc32c.h" /* engine's own: the checksum that opening computes */
+#include "segment/crc32c.h" /* engine's own: the checksum that opening computes */
 
 #define TAIL_BYTES (UINT64_C(128) << 20)
 #define ROW_BYTES  24 /* of the drive's frames */

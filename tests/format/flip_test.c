@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "format.h" /* engine's own: where the blocks are */
+#include "segment/format.h" /* engine's own: where the blocks are */
 
 #define FILE_MAX    16384U
 #define RECORDS_MAX 2000U

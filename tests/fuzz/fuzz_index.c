@@ -13,9 +13,9 @@
 #include <canp/reader.h>
 #include <canp/rows.h>
 
-#include "crc32c.h"
-#include "format.h" /* engine's own: the layout and the checksums */
-#include "index.h"
+#include "segment/crc32c.h"
+#include "segment/format.h" /* engine's own: the layout and the checksums */
+#include "segment/index.h"
 
 #define BLOCKS       3U
 #define BLOCK_FRAMES 10U

@@ -13,7 +13,7 @@
 #include <canp/reader.h>
 #include <canp/rows.h>
 
-#include "format.h" /* engine's own: the layout and the checksums */
+#include "segment/format.h" /* engine's own: the layout and the checksums */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

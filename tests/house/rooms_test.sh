@@ -15,6 +15,6 @@ for room in pools engine capture; do
 done
 # A header of a room above must not even be found.
 cd "$source_dir"
-! grep -nE '#include "\.\./' pools/*.[ch] engine/*.[ch] capture/*.[ch]
-! grep -nE '\b(printf|fprintf|puts|exit|abort)\(' pools/*.c engine/*.c capture/*.c
+! grep -rnE --include='*.[ch]' '#include "\.\./' pools engine capture
+! grep -rnE --include='*.c' '\b(printf|fprintf|puts|exit|abort)\(' pools engine capture
 echo "rooms: each stands on those below it"

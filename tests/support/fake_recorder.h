@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "intake.h"
+#include "rx/intake.h"
 
 struct fake_opts {
     const char *dir; /* NULL: no writer, no spill thread */

@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "fake_recorder.h"
-#include "rx_uring.h"
+#include "rx/rx_uring.h"
 #include "seed.h"
 
 #define T0    INT64_C(1700000000000000000)

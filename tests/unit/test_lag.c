@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lag.h"
+#include "record/lag.h"
 #include "seed.h"
 
 enum { COUNT = 5000 };

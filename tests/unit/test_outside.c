@@ -8,7 +8,7 @@
 #include <canp/reader.h>
 
 #include "fake_recorder.h"
-#include "outside.h"
+#include "record/outside.h"
 #include "seed.h"
 #include "temp_dir.h"
 

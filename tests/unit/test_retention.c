@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "segfile.h"
+#include "segment/segfile.h"
 #include "temp_dir.h"
 
 #define T0            INT64_C(1700000000000000000)

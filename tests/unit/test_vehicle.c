@@ -5,7 +5,7 @@
 
 #include <canp/vehicle.h>
 
-#include "../../engine/vehicle.h"
+#include "../../engine/gen/vehicle.h"
 
 static union canp_frame_store frame;
 static int64_t time_ns;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "seed.h"
-#include "window.h"
+#include "record/window.h"
 
 #define MS     INT64_C(1000000)
 #define OFFSET INT64_C(1700000000000000000) /* CLOCK_REALTIME ahead of CLOCK_MONOTONIC */

@@ -1,7 +1,7 @@
 /*
  * What a recording is made of: CAN frames in the kernel's own layout, and the events that stand between
  * them (gaps, interface definitions, link changes, marks). These structs lie in the segment files as they
- * are; their sizes and offsets are pinned in engine/rows.c. All integers are little-endian on disk.
+ * are; their sizes and offsets are pinned in engine/frame/rows.c. All integers are little-endian on disk.
  *
  * Plain data: any thread, no state.
  */

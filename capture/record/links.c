@@ -1,0 +1,195 @@
+/*
+ * Interfaces live and die while they are recorded: every change becomes a link event in the stream and a
+ * sentence for the user; a socket whose interface was unregistered is bound again when the name is back.
+ * A socket stays bound over down and up, so nothing is to be done there. Capture thread only.
+ */
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "rx/can_socket.h"
+#include "rx/intake.h"
+
+#define LOOK_MAX     64 /* datagrams of one look */
+#define LAST_LOOKS   20 /* bound of the wait for the last statistics: 200 ms */
+#define LAST_LOOK_MS 10
+
+static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_link_code code,
+                  const struct canp_link *link)
+{
+    struct canp_link_event e = {.code = code,
+                                .bytes = sizeof(e),
+                                .state = link->state,
+                                .tx_errors = link->tx_errors,
+                                .rx_errors = link->rx_errors};
+    memcpy(e.name, link->name, sizeof(e.name));
+    intake_event(rec, ch->index, CANP_KIND_LINK, canp_realtime_ns(), &e);
+}
+
+static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    ch->gone = true;
+    ch->up = false;
+    ch->ifindex = 0;
+    event(rec, ch, CANP_LINK_GONE, link);
+    recorder_notice(rec, "%s: interface is gone; recording goes on when it is back", ch->name);
+}
+
+/* A name that was gone is registered again, perhaps under another index. */
+static void note_back(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    int r = can_socket_bind(ch->fd, link->ifindex, ch->filters);
+    if (r < 0) {
+        recorder_notice(rec, "%s: interface is back but cannot be bound: %s", ch->name, canp_strerror(r));
+        return;
+    }
+    ch->gone = false;
+    ch->ifindex = link->ifindex;
+    ch->device_drops = 0; /* a new device counts anew */
+    event(rec, ch, CANP_LINK_BACK, link);
+    recorder_notice(rec, "%s: interface is back", ch->name);
+}
+
+static void note_rename(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    recorder_notice(rec, "%s: interface is now called %s; recording goes on", ch->name, link->name);
+    memcpy(ch->name, link->name, sizeof(ch->name));
+    event(rec, ch, CANP_LINK_RENAMED, link);
+}
+
+static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    ch->up = link->flags & IFF_UP;
+    event(rec, ch, ch->up ? CANP_LINK_UP : CANP_LINK_DOWN, link);
+    recorder_notice(rec,
+                    ch->up ? "%s: interface is up again"
+                           : "%s: interface went down; recording goes on when it is up again",
+                    ch->name);
+}
+
+static void note_state(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    static const char *const names[] = {"error active", "error warning", "error passive", "bus off"};
+    ch->state = link->state;
+    event(rec, ch, CANP_LINK_STATE, link);
+    if (link->state < sizeof(names) / sizeof(names[0]))
+        recorder_notice(rec, "%s: controller is %s (error counters tx %u rx %u)", ch->name,
+                        names[link->state], link->tx_errors, link->rx_errors);
+}
+
+/* Frames that the device or its driver dropped since the last look. A controller's overrun counts once,
+ * however many frames it took: for this layer `lost` is what the driver knows, a lower bound. */
+static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    uint64_t drops = link->rx_dropped + link->rx_over_errors;
+    int64_t now_ns = canp_realtime_ns();
+    if (drops > ch->device_drops)
+        intake_gap(rec, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns, now_ns);
+    ch->device_drops = drops;
+    ch->device_look_ns = now_ns;
+    ch->device_asked = false;
+}
+
+static void update(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
+{
+    note_device_drops(rec, ch, link);
+    if (strcmp(ch->name, link->name) != 0)
+        note_rename(rec, ch, link);
+    if (ch->up != ((link->flags & IFF_UP) != 0))
+        note_updown(rec, ch, link);
+    if (link->state != CANP_LINK_STATE_NONE && link->state != ch->state)
+        note_state(rec, ch, link);
+}
+
+static void take_link(struct canp_recorder *rec, const struct canp_link *link, bool deleted)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        if (deleted) {
+            if (!ch->gone && ch->ifindex == link->ifindex)
+                note_gone(rec, ch, link);
+            continue;
+        }
+        if (ch->gone && strcmp(ch->name, link->name) == 0)
+            note_back(rec, ch, link);
+        if (!ch->gone && ch->ifindex == link->ifindex)
+            update(rec, ch, link);
+    }
+}
+
+static void take_datagram(struct canp_recorder *rec, size_t bytes)
+{
+    unsigned left = (unsigned)bytes;
+    struct canp_link link;
+    struct nlmsghdr *h = (struct nlmsghdr *)rec->netlink_buffer;
+    for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+        if (iface_link_parse(h, &link))
+            take_link(rec, &link, h->nlmsg_type == RTM_DELLINK);
+    }
+}
+
+void links_ask(struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        ch->device_asked = !ch->gone && ifaces_ask(rec->watch_fd, ch->ifindex) == 0;
+    }
+}
+
+/* Which interfaces were unregistered their sockets know; of all else the state now is asked for. To be called
+ * once the messages from before are read: they are of interfaces that may be gone by now. */
+static void catch_up(struct canp_recorder *rec)
+{
+    rec->links_missed = false;
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        struct canp_link link = {.state = CANP_LINK_STATE_NONE};
+        memcpy(link.name, ch->name, sizeof(link.name));
+        if (!ch->gone && can_socket_ifindex(ch->fd) == 0)
+            note_gone(rec, ch, &link);
+    }
+    ifaces_ask(rec->watch_fd, 0);
+}
+
+static bool answers_are_missing(const struct canp_recorder *rec)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        if (rec->chans[i].device_asked)
+            return true;
+    }
+    return false;
+}
+
+void links_finish(struct canp_recorder *rec)
+{
+    links_read(rec); /* what came before the question */
+    links_ask(rec);
+    for (int i = 0; i < LAST_LOOKS && answers_are_missing(rec); i++) {
+        struct pollfd p = {.fd = rec->watch_fd, .events = POLLIN};
+        poll(&p, 1, LAST_LOOK_MS);
+        links_read(rec);
+    }
+}
+
+void links_read(struct canp_recorder *rec)
+{
+    rec->links_changed = false;
+    int i = 0;
+    for (; i < LOOK_MAX; i++) { /* more than that: the next round goes on */
+        ssize_t n = recv(rec->watch_fd, rec->netlink_buffer, sizeof(rec->netlink_buffer), MSG_DONTWAIT);
+        if (n > 0)
+            take_datagram(rec, (size_t)n);
+        else if (n < 0 && errno == ENOBUFS)
+            rec->links_missed = true;
+        else
+            break;
+    }
+    if (i == LOOK_MAX)
+        rec->links_changed = true;
+    else if (rec->links_missed)
+        catch_up(rec);
+}

@@ -1,0 +1,418 @@
+/*
+ * The recorder: open puts the parts together, run is the capture thread's loop, close takes them apart.
+ *
+ * Invariant: sockets are bound only after everything else stands, so a failed open has received nothing;
+ * what run has taken in is stored or counted as lost before it returns.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <canp/cleanup.h>
+
+#include "rx/can_socket.h"
+#include "rx/intake.h"
+
+#define DEFAULT_FLUSH_NS   100000000U
+#define DEFAULT_LATENCY_NS 20000000U
+#define DEFAULT_RCVBUF     (16U << 20)
+#define DEFAULT_SLAB_BYTES (256U << 10)
+#define DEFAULT_STALL_NS   UINT64_C(10000000000)
+#define SLAB_BYTES_MIN     4096U
+#define SLAB_BYTES_MAX     (16U << 20)
+#define BLOCKS_PER_SEGMENT 4U /* a block must fit the smallest segment, and not waste much of it */
+/* 170,000 classic frames of 8 bytes are 4.08 MB; the rest is for slabs that were handed over half full. */
+#define STALL_BYTES_PER_S 5000000U
+#define STALL_BYTES_SAID  (64U << 20) /* more than that is worth a word */
+#define LATENCY_MIN_NS    100000U
+#define SYNC_NS           1000000000U
+
+#define POST_TRIGGER_NS 10000000000U
+#define TRIGGER_MEMORY  (64U << 20)
+
+/* Upper estimates of what the kernel books for one frame (skb and its data), measured 768 and about 4352. */
+#define FRAME_COST_BYTES    1280U
+#define XL_FRAME_COST_BYTES 4608U
+#define XL_MTU_MIN          76U
+
+void recorder_notice(struct canp_recorder *rec, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    notices_put(&rec->notices, format, args);
+    va_end(args);
+    canp_slabring_wake(rec->ring);
+}
+
+/* ---- opening ------------------------------------------------------------------------------------- */
+
+static void say(const struct canp_recorder *rec, const char *text)
+{
+    if (rec->opts.notice)
+        rec->opts.notice(rec->opts.user, text);
+}
+
+static struct canp_writer_opts writer_opts(const struct canp_recorder_opts *o)
+{
+    struct canp_writer_opts w = CANP_WRITER_OPTS_INIT;
+    w.segment_bytes = o->segment_bytes;
+    w.segment_ns = o->segment_ns;
+    w.keep_segments = o->keep_segments;
+    w.keep_bytes = o->keep_bytes;
+    w.sync_ns = o->sync_ns ? o->sync_ns : SYNC_NS;
+    if (o->sync_at_segments)
+        w.sync_ns = 0;
+    w.no_sync = o->no_sync;
+    w.pack = o->pack;
+    return w;
+}
+
+int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why)
+{
+    struct canp_recorder_opts *o = &rec->opts;
+    struct canp_writer_opts w = writer_opts(o);
+    size_t block_max = canp_writer_segment_bytes(&w) / BLOCKS_PER_SEGMENT & ~(size_t)(SLAB_BYTES_MIN - 1);
+    if (o->slab_bytes == 0)
+        o->slab_bytes = block_max < DEFAULT_SLAB_BYTES ? block_max : DEFAULT_SLAB_BYTES;
+    rec->block_bytes = o->slab_bytes < block_max ? o->slab_bytes : block_max;
+    uint64_t stall_ns = o->stall_ns ? o->stall_ns : DEFAULT_STALL_NS;
+    uint64_t limit_ns =
+        (uint64_t)CANP_SLABRING_SLOTS_MAX * rec->block_bytes / STALL_BYTES_PER_S * 1000000000U;
+    if (o->slab_bytes < SLAB_BYTES_MIN || o->slab_bytes > SLAB_BYTES_MAX || o->slab_count == 1 ||
+        o->slab_count > CANP_SLABRING_SLOTS_MAX)
+        return canp_fail(why, -EINVAL, "slabs: %u to %u bytes, 2 to %u", SLAB_BYTES_MIN, SLAB_BYTES_MAX,
+                         CANP_SLABRING_SLOTS_MAX);
+    if (o->slab_count)
+        return 0;
+    if (stall_ns > limit_ns)
+        return canp_fail(why, -EINVAL, "a disk stall of more than %llu s is not provided for",
+                         (unsigned long long)(limit_ns / 1000000000U));
+    double bytes = (double)stall_ns / 1e9 * STALL_BYTES_PER_S;
+    o->slab_count = 4 + (unsigned)(bytes / (double)rec->block_bytes);
+    return 0;
+}
+
+static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    struct canp_recorder_opts *o = &rec->opts;
+    *o = *opts;
+    o->flush_ns = o->flush_ns ? o->flush_ns : DEFAULT_FLUSH_NS;
+    o->latency_ns = o->latency_ns ? o->latency_ns : DEFAULT_LATENCY_NS;
+    o->rcvbuf_bytes = o->rcvbuf_bytes ? o->rcvbuf_bytes : DEFAULT_RCVBUF;
+    if (!opts->dir || !opts->dir[0])
+        return canp_fail(why, -EINVAL, "no directory to record into");
+    if (opts->iface_count == 0)
+        return canp_fail(why, -EINVAL, "no interface to record");
+    int r = recorder_size_slabs(rec, why);
+    if (r < 0)
+        return r;
+    /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */
+    if (o->latency_ns > o->flush_ns / 4)
+        o->latency_ns = o->flush_ns / 4;
+    if (o->latency_ns < LATENCY_MIN_NS)
+        o->latency_ns = LATENCY_MIN_NS;
+    rec->commit_after_ns = o->flush_ns / 2;
+    rec->frames_left = o->frames_max ? o->frames_max : UINT64_MAX;
+    return 0;
+}
+
+static void set_up_chan(struct chan *ch, const struct canp_link *link, unsigned index)
+{
+    ch->fd = -1;
+    ch->index = (uint8_t)index;
+    ch->link = *link;
+    ch->ifindex = link->ifindex;
+    ch->up = true;
+    ch->state = link->state;
+    ch->device_drops = link->rx_dropped + link->rx_over_errors;
+    ch->xl = link->mtu >= XL_MTU_MIN;
+    ch->frame_cost_bytes = ch->xl ? XL_FRAME_COST_BYTES : FRAME_COST_BYTES;
+    memcpy(ch->name, link->name, sizeof(ch->name));
+    memcpy(ch->first_name, link->name, sizeof(ch->first_name));
+}
+
+static int parse_specs(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    int r = 0;
+    if (opts->iface_count > CANP_RECORDER_IFACES_MAX)
+        return canp_fail(why, -CANP_E_TOO_MANY, "more than %u interfaces", CANP_RECORDER_IFACES_MAX);
+    rec->specs = calloc(opts->iface_count, sizeof(*rec->specs));
+    if (!rec->specs)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    for (unsigned i = 0; i < opts->iface_count && r == 0; i++)
+        r = iface_spec_parse(opts->ifaces[i], &rec->specs[i], why);
+    return r;
+}
+
+/* Watching begins before the interfaces are looked at, so that no change falls in between. */
+static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    rec->watch_fd = ifaces_watch();
+    if (rec->watch_fd < 0)
+        return canp_fail(why, rec->watch_fd, "cannot watch the interfaces (rtnetlink): %s",
+                         canp_strerror(rec->watch_fd));
+    struct canp_link *links = calloc(CANP_RECORDER_IFACES_MAX, sizeof(*links));
+    if (!links)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    const char *names[CANP_RECORDER_IFACES_MAX];
+    for (unsigned i = 0; i < opts->iface_count; i++)
+        names[i] = rec->specs[i].name;
+    int r = ifaces_resolve(names, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
+    for (int i = 0; i < r; i++) {
+        set_up_chan(&rec->chans[i], &links[i], (unsigned)i);
+        rec->chans[i].filters = iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
+    }
+    rec->chan_count = r < 0 ? 0 : (unsigned)r;
+    free(links);
+    return r < 0 ? r : 0;
+}
+
+static void say_rcvbuf(const struct canp_recorder *rec, uint64_t got)
+{
+    char text[240];
+    snprintf(
+        text, sizeof(text),
+        "receive buffer: %llu KiB instead of %llu (net.core.rmem_max, no CAP_NET_ADMIN): holds about %llu "
+        "frames per interface",
+        (unsigned long long)got >> 10, (unsigned long long)rec->opts.rcvbuf_bytes >> 10,
+        (unsigned long long)(got * 2 / 832));
+    say(rec, text);
+}
+
+static void say_no_hw_stamps(const struct canp_recorder *rec, const struct chan *ch)
+{
+    char text[120];
+    snprintf(text, sizeof(text),
+             "%s: its driver has no hardware time stamps: the kernel's alone are recorded", ch->name);
+    say(rec, text);
+}
+
+static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
+{
+    uint64_t least = UINT64_MAX;
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        struct can_socket_opts opts = {.mtu = ch->link.mtu,
+                                       .rcvbuf_bytes = rec->opts.rcvbuf_bytes,
+                                       .filters = ch->filters,
+                                       .error_frames = !rec->opts.no_error_frames,
+                                       .hw_timestamps = rec->opts.hw_timestamps};
+        uint64_t got;
+        ch->fd = can_socket_open(&opts, &got, why);
+        if (ch->fd < 0)
+            return ch->fd;
+        if (rec->opts.hw_timestamps && !can_socket_has_hw_stamps(ch->fd, ch->name))
+            say_no_hw_stamps(rec, ch);
+        ch->rcvbuf_bytes = got * 2;
+        least = got < least ? got : least;
+    }
+    if (least < rec->opts.rcvbuf_bytes)
+        say_rcvbuf(rec, least);
+    return 0;
+}
+
+static int define_ifaces(struct canp_recorder *rec)
+{
+    int64_t now_ns = canp_realtime_ns();
+    int r = 0;
+    for (unsigned i = 0; i < rec->chan_count && r == 0; i++) {
+        const struct canp_link *link = &rec->chans[i].link;
+        struct canp_iface iface = {.mtu = link->mtu,
+                                   .bytes = sizeof(iface),
+                                   .ifindex = (uint32_t)link->ifindex,
+                                   .bitrate = link->bitrate,
+                                   .dbitrate = link->dbitrate,
+                                   .ctrlmode = link->ctrlmode};
+        memcpy(iface.name, link->name, sizeof(iface.name));
+        r = canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, now_ns);
+    }
+    return r;
+}
+
+static int open_window(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    struct window_opts w = {.triggers = opts->triggers,
+                            .trigger_count = opts->trigger_count,
+                            .pre_ns = opts->pre_trigger_ns,
+                            .post_ns = opts->post_trigger_ns ? opts->post_trigger_ns : POST_TRIGGER_NS,
+                            .memory_bytes =
+                                opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY,
+                            .block_bytes = rec->block_bytes,
+                            .store = spill_store,
+                            .let_go = spill_let_go,
+                            .begins = spill_window_begins,
+                            .short_of_memory = spill_short_of_memory,
+                            .user = rec};
+    if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0)
+        return 0;
+    if (opts->pre_trigger_ns == 0 || opts->pre_trigger_ns > INT64_MAX / 4)
+        return canp_fail(why, -EINVAL, "triggers need the time before them that is to be kept");
+    return window_open(&w, &rec->window, why);
+}
+
+static int open_writer(struct canp_recorder *rec, struct canp_why *why)
+{
+    struct canp_writer_opts opts = writer_opts(&rec->opts);
+    int r = canp_writer_open(rec->dir, &opts, &rec->writer, why);
+    if (r < 0)
+        return r;
+    r = define_ifaces(rec);
+    notes_store(&rec->notes, rec->writer);
+    return r < 0 ? canp_fail(why, r, "%s: %s", rec->dir, canp_strerror(r)) : 0;
+}
+
+static void say_slabs(const struct canp_recorder *rec)
+{
+    char text[160];
+    snprintf(text, sizeof(text), "slabs take %llu MiB of memory: %.0f s of 170,000 frames/s",
+             (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20),
+             (double)(rec->block_bytes * rec->opts.slab_count) / STALL_BYTES_PER_S);
+    say(rec, text);
+}
+
+static void say_not_locked(const struct canp_recorder *rec)
+{
+    struct canp_slabring_stats ring;
+    char text[200];
+    canp_slabring_stats(rec->ring, &ring);
+    if (ring.locked)
+        return;
+    snprintf(text, sizeof(text),
+             "memory: %llu MiB of slabs are not locked (RLIMIT_MEMLOCK, no CAP_IPC_LOCK): while memory is "
+             "short they "
+             "may be swapped out, and frames wait in the receive buffer",
+             (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20));
+    say(rec, text);
+}
+
+static int open_memory(struct canp_recorder *rec, struct canp_why *why)
+{
+    struct canp_slabring_opts opts = CANP_SLABRING_OPTS_INIT;
+    opts.slot_bytes = rec->opts.slab_bytes;
+    opts.slot_count = rec->opts.slab_count;
+    opts.lock_memory = true; /* where it is allowed: a swapped slab would be a stall of the capture thread */
+    int r = canp_slabring_create(&opts, &rec->ring);
+    if (r < 0)
+        return canp_fail(why, r, "%u slabs of %zu bytes: %s", opts.slot_count, opts.slot_bytes,
+                         canp_strerror(r));
+    say_not_locked(rec);
+    if (opts.slot_bytes * opts.slot_count > STALL_BYTES_SAID)
+        say_slabs(rec);
+    rec->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return rec->stop_fd < 0 ? canp_fail(why, -errno, "eventfd: %s", canp_strerror(errno)) : 0;
+}
+
+static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
+{
+    for (unsigned i = 0; i < rec->chan_count; i++) {
+        struct chan *ch = &rec->chans[i];
+        int r = can_socket_bind(ch->fd, ch->ifindex, ch->filters);
+        if (r < 0)
+            return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
+        ch->prev_ns = ch->device_look_ns = canp_realtime_ns();
+    }
+    return 0;
+}
+
+/* Signals are the caller's: our threads, and the writer's, take none. */
+static int start_storing(struct canp_recorder *rec, struct canp_why *why)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int r = open_writer(rec, why);
+    if (r == 0) {
+        r = spill_start(rec);
+        if (r < 0)
+            canp_fail(why, r, "cannot start a thread: %s", canp_strerror(r));
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return r;
+}
+
+static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+{
+    int r = take_opts(rec, opts, why);
+    if (r == 0)
+        r = parse_specs(rec, opts, why);
+    if (r == 0)
+        r = notes_make(&rec->notes, opts, why);
+    if (r == 0)
+        r = open_window(rec, opts, why);
+    if (r == 0)
+        r = can_socket_possible(why);
+    if (r == 0)
+        r = find_ifaces(rec, opts, why);
+    if (r == 0)
+        r = open_sockets(rec, why);
+    if (r == 0)
+        r = open_memory(rec, why);
+    if (r == 0)
+        r = start_storing(rec, why);
+    return r == 0 ? bind_sockets(rec, why) : r;
+}
+
+int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
+                       struct canp_why *why)
+{
+    struct canp_recorder *rec = aligned_alloc(64, (sizeof(*rec) + 63) & ~(size_t)63);
+    if (!rec)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    memset(rec, 0, sizeof(*rec));
+    rec->stop_fd = rec->watch_fd = -1;
+    rec->io = "none";
+    canp_boot_id(rec->boot_id);
+    rec->dir = opts->dir ? strdup(opts->dir) : NULL;
+    int r = open_all(rec, opts, why);
+    if (r < 0) {
+        canp_recorder_close(rec);
+        return r;
+    }
+    *out = rec;
+    return 0;
+}
+
+void canp_recorder_close(struct canp_recorder *rec)
+{
+    if (!rec)
+        return;
+    spill_join(rec);
+    canp_writer_close(rec->writer);
+    for (unsigned i = 0; i < rec->chan_count; i++)
+        canp_fd_close(&rec->chans[i].fd);
+    canp_fd_close(&rec->stop_fd);
+    canp_fd_close(&rec->watch_fd);
+    canp_slabring_free(rec->ring);
+    notes_free(&rec->notes);
+    window_close(rec->window);
+    free(rec->specs);
+    free(rec->dir);
+    free(rec);
+}
+
+void canp_recorder_rotate(struct canp_recorder *rec)
+{
+    int saved = errno;
+    atomic_store_explicit(&rec->rotate, true, memory_order_relaxed); /* the wake orders it */
+    canp_slabring_wake(rec->ring);
+    errno = saved;
+}
+
+void canp_recorder_stop(struct canp_recorder *rec)
+{
+    int saved = errno;
+    atomic_store_explicit(&rec->stop, true, memory_order_relaxed);
+    eventfd_write(rec->stop_fd, 1); /* fails only when the counter is full: then it is readable anyway */
+    errno = saved;
+}
+
+void canp_recorder_trigger(struct canp_recorder *rec)
+{
+    atomic_store_explicit(&rec->triggered, true, memory_order_relaxed); /* nothing else is handed over */
+    canp_slabring_wake(rec->ring);
+}

@@ -1,0 +1,36 @@
+/*
+ * A batch of messages for recvmmsg, and from there into rows: how a machine without io_uring receives, and
+ * how sockets that have much are emptied (rx_uring.c says when). One batch serves all sockets: one socket's
+ * messages are in it at a time. Capture thread only.
+ */
+#ifndef CANP_CAPTURE_RX_BATCH_H
+#define CANP_CAPTURE_RX_BATCH_H
+
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "record/recorder_priv.h"
+
+#define RX_BATCH 256U /* messages of one recvmmsg */
+
+struct rx_batch {
+    struct mmsghdr messages[RX_BATCH];
+    struct iovec vectors[RX_BATCH];
+    uint8_t *bodies; /* of each message: room for control messages, and the frame behind it */
+    uint32_t control_bytes;
+    uint32_t body_bytes;
+};
+
+/* For frames of up to `frame_bytes`. 0 or -ENOMEM. Owned: what rx_batch_close() frees, which may be called
+ * for a zeroed batch, too. */
+int rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes);
+void rx_batch_close(struct rx_batch *b);
+
+/* Takes in what the socket holds, within its share of RX_HARVEST_MAX. An error of the interface (down, gone)
+ * is told once by the socket and needs nothing here: links.c hears of it. */
+void rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch);
+
+/* Takes in the batch's first n messages, of this socket, and makes them ready for the next. */
+void rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n);
+
+#endif

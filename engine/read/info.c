@@ -1,0 +1,263 @@
+/* canp_reader_info(): counts what a recording holds. Reads every block that has no index, once;
+ * canp_reader_info_quick() only what such blocks say of themselves. Any thread; others of the same reader
+ * wait. */
+#include "segment/counts.h"
+#include "cursor.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A set of 64 bit keys: open addressing, doubled at half full. Keys are never 0. */
+struct id_set {
+    uint64_t *keys;
+    size_t capacity; /* a power of two */
+    size_t count;
+};
+
+static size_t slot_of(const struct id_set *set, uint64_t key)
+{
+    size_t i = (key * UINT64_C(0x9E3779B97F4A7C15)) >> 32 & (set->capacity - 1);
+    while (set->keys[i] && set->keys[i] != key)
+        i = (i + 1) & (set->capacity - 1);
+    return i;
+}
+
+static int grow(struct id_set *set)
+{
+    struct id_set larger = {NULL, set->capacity ? set->capacity * 2 : 1024, set->count};
+    larger.keys = calloc(larger.capacity, sizeof(uint64_t));
+    if (!larger.keys)
+        return -ENOMEM;
+    for (size_t i = 0; i < set->capacity; i++) {
+        if (set->keys[i])
+            larger.keys[slot_of(&larger, set->keys[i])] = set->keys[i];
+    }
+    free(set->keys);
+    *set = larger;
+    return 0;
+}
+
+static int id_set_add(struct id_set *set, uint64_t key)
+{
+    if (set->count * 2 >= set->capacity && grow(set) < 0)
+        return -ENOMEM;
+    size_t i = slot_of(set, key);
+    if (!set->keys[i]) {
+        set->keys[i] = key;
+        set->count++;
+    }
+    return 0;
+}
+
+/* What is being counted. */
+struct tally {
+    struct canp_reader *reader;
+    struct canp_info info;
+    struct id_set ids;
+    bool quick; /* by the blocks' own counts, no ids */
+};
+
+static uint64_t id_key(uint8_t channel, uint8_t kind, uint32_t id)
+{
+    return UINT64_C(1) << 63 | (uint64_t)channel << 40 | (uint64_t)kind << 32 | id;
+}
+
+static void note_times(struct canp_info *info, int64_t first_ns, int64_t last_ns)
+{
+    if (info->frames == 0 || first_ns < info->first_ns)
+        info->first_ns = first_ns;
+    if (info->frames == 0 || last_ns > info->last_ns)
+        info->last_ns = last_ns;
+}
+
+static int count_record(struct tally *t, const struct canp_record *r)
+{
+    t->info.records++;
+    if (r->kind == CANP_KIND_GAP) {
+        t->info.lost += r->gap->lost;
+        t->reader->ifaces[r->channel].lost += r->gap->lost;
+    }
+    if (!canp_kind_is_frame(r->kind))
+        return 0;
+    note_times(&t->info, r->time_ns, r->time_ns);
+    t->info.frames++;
+    t->reader->ifaces[r->channel].frames++;
+    return t->quick ? 0 : id_set_add(&t->ids, id_key(r->channel, r->kind, canp_record_id(r)));
+}
+
+static void count_head(struct tally *t, const struct segin_block *b)
+{
+    const struct block_header *h = &b->header;
+    struct block_counts counts;
+    if (!block_counts_read(h, b->payload, &counts))
+        return;
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+        t->reader->ifaces[i].frames += counts.frames[i];
+        t->reader->ifaces[i].lost += counts.lost[i];
+    }
+    if (h->frames)
+        note_times(&t->info, h->first_ns, h->last_ns);
+    t->info.records += h->records;
+    t->info.frames += h->frames;
+    t->info.lost += h->lost;
+}
+
+static int count_block(struct tally *t, struct canp_cursor *c)
+{
+    const struct block_header *h = &c->block.header;
+    t->info.blocks++;
+    t->info.bytes += sizeof(*h) + h->stored_bytes;
+    if (h->flags & CANP_BLOCK_PACKED)
+        t->info.packed_bytes += sizeof(*h) + h->stored_bytes;
+    if (c->rows_bytes == 0)
+        count_head(t, &c->block);
+    for (size_t at = 0; at < c->rows_bytes;) {
+        struct canp_record r;
+        canp_row_read(c->rows + at, c->base_ns, &r);
+        int error = count_record(t, &r);
+        if (error < 0)
+            return error;
+        at += r.row_bytes;
+    }
+    return 0;
+}
+
+/* What lies behind the last good block of an unsealed segment, up to the zeros that were never written. */
+static uint64_t torn_bytes(struct segin *s, uint64_t end)
+{
+    uint8_t chunk[4096];
+    uint64_t torn = 0;
+    for (uint64_t at = end; at < s->file_bytes; at += sizeof(chunk)) {
+        ssize_t n = pread(s->fd, chunk, sizeof(chunk), (off_t)at);
+        for (ssize_t i = 0; i < n; i++) {
+            if (chunk[i])
+                torn = at + (uint64_t)i + 1 - end;
+        }
+        if (n <= 0 || at - end > (1U << 20)) /* a torn block starts right here; the rest was never written */
+            break;
+    }
+    return torn;
+}
+
+/* ---- one segment: by its index, else by its blocks -------------------------------------------------- */
+
+/* The sum of an index is that of the seal, or it is not believed. */
+static bool index_agrees(const struct segin *s, const struct index_view *index)
+{
+    uint64_t frames = 0, lost = 0;
+    for (uint32_t i = 0; i < index->header.ids; i++) {
+        if (canp_kind_is_frame(index->ids[i].kind))
+            frames += index->ids[i].count;
+        else
+            lost += index->ids[i].count;
+    }
+    return frames == s->seal.frames && lost == s->seal.lost;
+}
+
+static int count_by_index(struct tally *t, const struct segin *s, const struct index_view *index)
+{
+    struct canp_info *info = &t->info;
+    for (uint32_t i = 0; i < index->header.ids; i++) {
+        const struct index_id *id = &index->ids[i];
+        if (!canp_kind_is_frame(id->kind)) {
+            t->reader->ifaces[id->channel].lost += id->count;
+            continue;
+        }
+        t->reader->ifaces[id->channel].frames += id->count;
+        if (!t->quick && id_set_add(&t->ids, id_key(id->channel, id->kind, id->id)) < 0)
+            return -ENOMEM;
+    }
+    if (s->seal.frames)
+        note_times(info, index->header.first_frame_ns, index->header.last_frame_ns);
+    info->frames += s->seal.frames;
+    info->records += s->seal.records;
+    info->lost += s->seal.lost;
+    info->blocks += s->seal.blocks;
+    info->bytes += s->seal.blocks_end;
+    info->packed_bytes += s->seal.packed_bytes;
+    return 0;
+}
+
+static int count_by_blocks(struct tally *t, uint64_t number)
+{
+    struct canp_cursor *c;
+    int r = canp_cursor_open(t->reader, NULL, &c);
+    if (r < 0)
+        return r;
+    c->number = number - 1;
+    c->last_number = number;
+    c->heads_only = t->quick;
+    while ((r = cursor_next_block(c)) == 1 && (r = count_block(t, c)) == 0)
+        continue;
+    t->info.damaged += c->damaged;
+    if (r == 0 && c->segment_open && !c->segment.sealed)
+        t->info.torn_bytes += torn_bytes(&c->segment, c->offset);
+    t->info.bytes += c->segment_open ? c->segment.header.header_bytes : 0;
+    canp_cursor_close(c);
+    return r < 0 ? r : 0;
+}
+
+static int count_segment(struct tally *t, uint64_t number)
+{
+    struct segin s;
+    struct index_view index;
+    int r = recording_open_segment(t->reader, number, &s);
+    if (r < 0) {
+        if (recording_error_passes(r))
+            return r;
+        t->info.damaged += r != -ENOENT;
+        return 0;
+    }
+    t->info.live = !s.sealed;
+    bool named = recording_knows_channels(t->reader, s.seal.channel_mask);
+    if (named && /* else the blocks tell the names, too */
+        segin_index(&s, &index) && index_agrees(&s, &index))
+        r = count_by_index(t, &s, &index);
+    else
+        r = count_by_blocks(t, number);
+    segin_close(&s);
+    return r;
+}
+static int count_all(struct tally *t)
+{
+    uint64_t number = 0, before = 0;
+    while ((number = recording_next_segment(t->reader, number)) != 0) {
+        if (before && number > before + 1)
+            t->info.damaged++; /* segments are missing in the middle */
+        before = number;
+        int r = count_segment(t, number);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int sum_up(struct canp_reader *reader, bool quick, struct canp_info *out)
+{
+    struct tally t = {.reader = reader, .quick = quick};
+    pthread_mutex_lock(&reader->looking);
+    pthread_mutex_lock(&reader->lock);
+    t.info.segments = reader->list.count;
+    pthread_mutex_unlock(&reader->lock);
+    for (unsigned i = 0; i < CHANNELS_MAX; i++)
+        reader->ifaces[i].frames = reader->ifaces[i].lost = 0;
+    int r = count_all(&t);
+    pthread_mutex_unlock(&reader->looking);
+    t.info.ids = (uint32_t)t.ids.count;
+    free(t.ids.keys);
+    if (r == 0)
+        *out = t.info;
+    return r;
+}
+
+int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
+{
+    return sum_up(reader, false, out);
+}
+
+int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out)
+{
+    return sum_up(reader, true, out);
+}

@@ -1,0 +1,37 @@
+/*
+ * Leaping: in a sealed segment the index tells a cursor which blocks hold nothing that it wants, so that it
+ * goes from one that does to the next.
+ *
+ * Invariant: where a leap leads there is the block that the index promised, or the cursor goes back and
+ * walks. One thread.
+ */
+#ifndef CANP_ENGINE_LEAP_H
+#define CANP_ENGINE_LEAP_H
+
+#include "segment/segin.h"
+#include "wanted.h"
+
+struct canp_cursor;
+
+struct leap {
+    bool on;    /* in this segment */
+    bool leapt; /* the cursor stands where the index says, and not where it walked to: */
+    uint64_t from_offset;
+    uint32_t from_seq;
+    bool learn_ifaces; /* the segment may name channels that the reader does not know */
+    struct index_view index;
+    uint64_t ids[WANTED_ID_WORDS]; /* those that are wanted */
+};
+
+/* To be called when a segment has been opened. */
+void leap_enter(struct canp_cursor *c);
+
+/* Moves the cursor over blocks that are not wanted. False when the file was cut: what the index said then is
+ * nothing. */
+bool leap_forward(struct canp_cursor *c);
+
+/* Is this what the index promised, if it promised anything? Else the cursor is back where it leapt from, and
+ * walks this segment. r is what segin_block_at() said of *b. */
+bool leap_is_right(struct canp_cursor *c, int r, const struct segin_block *b);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * What is behind a struct canp_reader: the list of segments and the channels' names. Cursors share it; the
+ * lock guards the list, and the learning of names. Private to engine/.
+ */
+#ifndef CANP_ENGINE_RECORDING_H
+#define CANP_ENGINE_RECORDING_H
+
+#include <canp/reader.h>
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <canp/mempool.h>
+
+#include "listing.h"
+#include "segment/segin.h"
+
+#define CHANNELS_MAX 256U
+
+#define UNPACKED_BYTES_MIN (512U << 10) /* what a full block has */
+
+struct canp_reader {
+    pthread_mutex_t looking; /* one thread at a time refreshes or sums up; taken before the lock */
+    pthread_mutex_t lock;
+    int dir_fd;      /* AT_FDCWD for a single file */
+    char *file_path; /* of a single file, else NULL */
+    struct listing list;
+    uint8_t identity[16];        /* of the recording, as its segments' headers have it */
+    _Atomic bool identity_known; /* set once identity is whole, which then stays */
+    _Atomic unsigned iface_count;
+    _Atomic bool iface_known[CHANNELS_MAX]; /* set once ifaces[channel].iface is whole, which then stays */
+    struct canp_iface_info ifaces[CHANNELS_MAX];
+    /* How far the last segment was seen to go: canp_reader_refresh() compares. */
+    uint64_t tail_number;
+    uint64_t tail_end;
+    _Atomic bool tail_sealed;
+    struct canp_mapcache *maps;   /* of the sealed segments */
+    struct canp_mempool *buffers; /* for the rows of packed blocks */
+};
+
+/* The first segment with a number above `after`; 0 = none. */
+uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
+
+/* The same, without segments known to hold nothing that is wanted; *before is what is listed in front of it,
+ * or 0. Bounds of time are worth a look at every seal, once. */
+uint64_t recording_next_wanted(struct canp_reader *reader, uint64_t after, const struct wanted *w,
+                               uint64_t *before);
+
+/* The last segment with a number below `number`; 0 = none. */
+uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number);
+
+/* Is it what this process lacks for now? The segment itself may be whole, and one may try again. */
+static inline bool recording_error_passes(int r)
+{
+    return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EINTR || r == -EAGAIN;
+}
+
+/* Whether the directory still has it. */
+bool recording_has_segment(const struct canp_reader *reader, uint64_t number);
+
+int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out);
+
+/* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
+int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
+
+/* Has it names for all channels in this mask of a block or seal? */
+bool recording_knows_channels(struct canp_reader *reader, uint64_t channel_mask);
+
+/* Takes the channels' names from IFACE rows that a checksum has vouched for. */
+void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
+
+#endif

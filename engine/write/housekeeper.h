@@ -1,0 +1,77 @@
+/*
+ * The writer's second thread: makes the next segment before it is needed, prefaults ahead of the write
+ * position, syncs on time, seals what is full, removes what is not kept. So the writer's thread only copies
+ * blocks.
+ *
+ * All state is under one mutex; neither the capture thread nor a reader ever comes here.
+ */
+#ifndef CANP_ENGINE_HOUSEKEEPER_H
+#define CANP_ENGINE_HOUSEKEEPER_H
+
+#include <pthread.h>
+
+#include "packthread.h"
+#include "retention.h"
+#include "segment/segout.h"
+
+struct housekeeper {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t work; /* for the housekeeper */
+    pthread_cond_t done; /* for the writer */
+    int dir_fd;          /* borrowed */
+    struct segout_identity identity;
+    uint64_t segment_bytes;
+    uint64_t sync_ns; /* 0 = only when sealing */
+    bool no_sync;
+    struct packthread *packer;  /* borrowed; NULL = do not pack */
+    struct retention retention; /* opened and closed by the writer: the packer looks at it, too */
+
+    struct index_builder index; /* scratch */
+    struct segout *current;     /* being written; owned here, filled by the writer */
+    struct segout *ready;       /* the next one, prepared */
+    struct segout *sealing;     /* list: full, to be sealed */
+    unsigned sealing_count;
+    bool sealing_now;
+    bool want_ready;
+    uint64_t next_number;
+    uint64_t least_bytes; /* what the next block needs */
+    int ready_error;
+    int error; /* first error of a sync or seal */
+    _Atomic bool
+        poisoned; /* a segment could not be synced or sealed, and the writer has not taken note yet */
+    int64_t poisoned_from_ns, poisoned_to_ns; /* its times */
+    bool syncing;
+    int64_t sync_due_ns; /* CLOCK_MONOTONIC; INT64_MAX = nothing to sync */
+    bool stop;
+};
+
+int housekeeper_start(struct housekeeper *k);
+void housekeeper_stop(struct housekeeper *k); /* frees the segments it holds; unsealed ones stay unsealed */
+
+/* Asks for the next segment to be made in the background. */
+void housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes);
+
+/*
+ * Publishes the next segment (waiting for it if need be) and hands the current one over for sealing.
+ * On an error the current one stays.
+ */
+int housekeeper_next(struct housekeeper *k, uint64_t least_bytes);
+
+/* Hands the current segment over for sealing, without a next one. */
+void housekeeper_retire(struct housekeeper *k);
+
+/* Something was committed: sync and prefault in time. */
+void housekeeper_note_commit(struct housekeeper *k);
+
+/* Syncs the current segment now, and waits for it and for those that are being sealed. */
+int housekeeper_sync(struct housekeeper *k);
+
+/* The times of segments that could not be synced or sealed since the last call. False when there were none.
+ */
+bool housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns);
+
+/* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */
+int housekeeper_drain(struct housekeeper *k);
+
+#endif

@@ -1,0 +1,69 @@
+/* canp_repack(): all segments of a recording, one after the other (canp/repack.h). Any thread. */
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <canp/cleanup.h>
+
+#include "read/recording.h"
+#include "repack.h"
+
+static int repack_directory(struct repack *r, const char *path, struct canp_why *why)
+{
+    struct canp_reader *reader;
+    int error = canp_reader_open(path, &reader, why);
+    if (error < 0)
+        return error;
+    uint64_t number = 0;
+    while (error >= 0 && (number = recording_next_segment(reader, number)) != 0)
+        error = repack_segment(r, reader->dir_fd, number);
+    if (error < 0)
+        canp_fail(why, error, "cannot write %s/%08llu.canp anew: %s; it is as it was", path,
+                  (unsigned long long)number, canp_strerror(error));
+    if (r->stats.changed)
+        listing_update_catalogue(reader->dir_fd);
+    canp_reader_close(reader);
+    return error < 0 ? error : 0;
+}
+
+static int repack_file(struct repack *r, const char *path, struct canp_why *why)
+{
+    char dir[PATH_MAX], base[PATH_MAX];
+    snprintf(dir, sizeof(dir), "%s", path);
+    snprintf(base, sizeof(base), "%s", path);
+    uint64_t number = seg_number(basename(base));
+    if (!number)
+        return canp_fail(why, -EINVAL, "%s is not named like a segment (00000001.canp)", path);
+    CANP_CLEANUP(canp_fd_close) int dir_fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int error = dir_fd < 0 ? -errno : repack_segment(r, dir_fd, number);
+    return error < 0 ? canp_fail(why, error, "cannot write %s anew: %s; it is as it was", path,
+                                 canp_strerror(error))
+                     : 0;
+}
+
+int canp_repack(const char *path, const struct canp_repack_opts *opts, struct canp_repack_stats *stats,
+                struct canp_why *why)
+{
+    static const struct canp_repack_opts defaults = CANP_REPACK_OPTS_INIT;
+    struct repack *r;
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
+    r = malloc(sizeof(*r));
+    int error = r ? repack_open(r, opts ? opts : &defaults) : -ENOMEM;
+    if (error < 0) {
+        free(r);
+        return canp_fail(why, error, "out of memory");
+    }
+    error = S_ISDIR(st.st_mode) ? repack_directory(r, path, why) : repack_file(r, path, why);
+    *stats = r->stats;
+    repack_close(r);
+    free(r);
+    return error;
+}

@@ -1,0 +1,415 @@
+/*
+ * The writer of a recording: channels' names, blocks into the current segment, the next segment when it is
+ * full (canp/writer.h). One thread at a time; what takes long is the housekeeper's.
+ */
+#include <canp/writer.h>
+
+#include <canp/cleanup.h>
+#include <canp/clock.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "segment/counts.h"
+#include "housekeeper.h"
+#include "read/listing.h"
+#include "newdir.h"
+
+#define SEGMENT_BYTES_DEFAULT (64ULL << 20)
+#define GATHER_BYTES          (256U << 10)
+#define KEEP_PARTS            16U /* keep_bytes alone given: so many segments */
+#define ROTATE_RETRY_NS       INT64_C(1000000000)
+#define IFACE_ROW_BYTES       (8 + sizeof(struct canp_iface))
+#define IFACES_MAX            255
+
+struct canp_writer {
+    int dir_fd;
+    struct housekeeper keeper;
+    struct packthread packer; /* when keeper.packer points to it */
+    struct canp_writer_stats stats;
+    uint64_t segment_ns; /* 0 = no limit */
+    int64_t begun_ns;    /* CLOCK_MONOTONIC of the current segment's first block from the caller, 0 = none */
+    bool prepared;       /* the next segment has been asked for */
+    bool ifaces_pending; /* defined, but not yet in the current segment */
+    unsigned iface_count;
+    struct canp_iface ifaces[IFACES_MAX];
+    int64_t iface_time_ns;
+    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES + CANP_GAP_ROW_BYTES];
+    struct canp_gap gap; /* a poisoned segment, when gap_pending */
+    bool gap_pending;
+    struct canp_rowbuf gather; /* canp_writer_put(); its data is allocated on first use */
+};
+
+/* ---- opening --------------------------------------------------------------------------------------- */
+
+uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
+{
+    uint64_t bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
+    if (opts->segment_bytes == 0 && opts->keep_bytes && bytes > opts->keep_bytes / KEEP_PARTS)
+        bytes = opts->keep_bytes / KEEP_PARTS;
+    return bytes < SEG_BYTES_MIN ? SEG_BYTES_MIN : (bytes + 4095) & ~UINT64_C(4095);
+}
+
+/* Of the packer's file beside a segment: room for its rows in any number of blocks, and the index. */
+static uint64_t packing_bytes_of(const struct canp_writer_opts *opts)
+{
+    uint64_t bytes = canp_writer_segment_bytes(opts);
+    return opts->pack ? 2 * bytes + (64U << 10) : 0;
+}
+
+static int check_opts(const struct canp_writer_opts *opts, struct canp_why *why)
+{
+    if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
+        return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
+    uint64_t least = 2 * canp_writer_segment_bytes(opts) + packing_bytes_of(opts);
+    if (opts->keep_bytes && opts->keep_bytes < least)
+        return canp_fail(
+            why, -EINVAL,
+            "%llu bytes to keep are too few for segments of %llu: at least %llu, for the current "
+            "segment%s",
+            (unsigned long long)opts->keep_bytes, (unsigned long long)canp_writer_segment_bytes(opts),
+            (unsigned long long)least,
+            opts->pack ? ", the next one and one that is packed" : " and the next one");
+    return 0;
+}
+
+static void configure(struct canp_writer *w, const struct canp_writer_opts *opts)
+{
+    struct housekeeper *k = &w->keeper;
+    w->segment_ns = opts->segment_ns < INT64_MAX / 2 ? opts->segment_ns : 0;
+    k->dir_fd = w->dir_fd;
+    k->segment_bytes = canp_writer_segment_bytes(opts);
+    k->sync_ns = opts->sync_ns;
+    k->no_sync = opts->no_sync;
+    k->next_number = 1;
+    canp_boot_id(k->identity.boot_id);
+}
+
+static int start_keeping(struct canp_writer *w, const struct canp_writer_opts *opts)
+{
+    int r = retention_open(&w->keeper.retention, w->dir_fd, opts->keep_segments, opts->keep_bytes);
+    w->keeper.retention.packing_bytes_max = packing_bytes_of(opts);
+    return r;
+}
+
+static int start_threads(struct canp_writer *w, const struct canp_writer_opts *opts)
+{
+    if (getrandom(w->keeper.identity.recording, 16, 0) != 16)
+        return -EIO;
+    int r = start_keeping(w, opts);
+    if (r == 0 && opts->pack)
+        r = packthread_start(&w->packer, w->dir_fd, &w->keeper.retention);
+    if (r < 0) {
+        retention_close(&w->keeper.retention);
+        return r;
+    }
+    w->keeper.packer = opts->pack ? &w->packer : NULL;
+    r = housekeeper_start(&w->keeper);
+    if (r < 0 && opts->pack)
+        packthread_stop(&w->packer);
+    if (r < 0)
+        retention_close(&w->keeper.retention);
+    return r;
+}
+
+int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struct canp_writer **out,
+                     struct canp_why *why)
+{
+    static const struct canp_writer_opts defaults = CANP_WRITER_OPTS_INIT;
+    opts = opts ? opts : &defaults;
+    int r = check_opts(opts, why);
+    if (r < 0)
+        return r;
+    CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
+    r = newdir_open(dir, opts->create_dir, opts->no_sync, &dir_fd, why);
+    if (r < 0)
+        return r;
+    struct canp_writer *w = calloc(1, sizeof(*w));
+    if (!w)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    w->dir_fd = dir_fd;
+    configure(w, opts);
+    r = start_threads(w, opts);
+    if (r < 0) {
+        free(w);
+        return canp_fail(why, r, "cannot start the writer's threads: %s", canp_strerror(r));
+    }
+    r = housekeeper_next(&w->keeper, SEG_BYTES_MIN);
+    w->dir_fd = canp_take_fd(&dir_fd); /* from here on closed by canp_writer_close() */
+    if (r < 0) {
+        canp_fail(why, r, "cannot make a segment of %llu bytes in %s: %s",
+                  (unsigned long long)w->keeper.segment_bytes, dir, canp_strerror(r));
+        canp_writer_close(w);
+        return r;
+    }
+    w->stats.segments = 1;
+    w->stats.bytes = SEG_HEADER_BYTES;
+    *out = w;
+    return 0;
+}
+
+/* ---- blocks ---------------------------------------------------------------------------------------- */
+
+int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct canp_iface *iface,
+                          int64_t time_ns)
+{
+    if (channel >= IFACES_MAX)
+        return -CANP_E_TOO_MANY;
+    if (channel > w->iface_count)
+        return -EINVAL;
+    if (channel == w->iface_count)
+        w->iface_count++;
+    w->ifaces[channel] = *iface;
+    w->ifaces[channel].bytes = sizeof(*iface);
+    w->ifaces[channel].zero = 0;
+    w->ifaces[channel].name[CANP_IFACE_NAME_BYTES - 1] = '\0';
+    w->iface_time_ns = time_ns;
+    w->ifaces_pending = true;
+    return 0;
+}
+
+static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
+{
+    int r = segout_commit(w->keeper.current, rows);
+    if (r < 0)
+        return r;
+    w->stats.frames += rows->frames;
+    w->stats.records += rows->records;
+    w->stats.lost += rows->lost;
+    w->stats.blocks++;
+    w->stats.bytes += segout_block_bytes(rows);
+    housekeeper_note_commit(&w->keeper);
+    return 0;
+}
+
+/* What a segment begins with, as a block of its own, stamped time_ns: the channels' names, and the gap that a
+ * poisoned segment in front of it may be. */
+static int commit_ifaces(struct canp_writer *w, int64_t time_ns)
+{
+    struct canp_rowbuf rows;
+    canp_rowbuf_init(&rows, w->iface_rows, sizeof(w->iface_rows));
+    for (unsigned i = 0; i < w->iface_count; i++)
+        canp_rowbuf_put_event(&rows, time_ns, (uint8_t)i, CANP_KIND_IFACE, &w->ifaces[i]);
+    if (w->gap_pending)
+        canp_rowbuf_put_event(&rows, time_ns, 0, CANP_KIND_GAP, &w->gap);
+    int r = commit_block(w, &rows);
+    if (r == 0)
+        w->ifaces_pending = w->gap_pending = false;
+    return r;
+}
+
+/* The most that the counts of a block take (counts.h): its channels are those that have a name. */
+static size_t counts_bytes_max(const struct canp_writer *w)
+{
+    unsigned channels = w->iface_count < BLOCK_CHANNELS_MAX ? w->iface_count : BLOCK_CHANNELS_MAX;
+    return channels * sizeof(struct block_count);
+}
+
+static size_t iface_block_bytes(const struct canp_writer *w)
+{
+    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + CANP_GAP_ROW_BYTES +
+           counts_bytes_max(w);
+}
+
+/* What a fresh segment must hold for this block to fit. */
+static uint64_t least_segment_bytes(const struct canp_writer *w, size_t payload_bytes)
+{
+    uint64_t need = SEG_HEADER_BYTES + iface_block_bytes(w) + sizeof(struct block_header) + payload_bytes;
+    return need < SEG_BYTES_MIN ? SEG_BYTES_MIN : (need + 4095) & ~UINT64_C(4095);
+}
+
+static int next_segment(struct canp_writer *w, size_t payload_bytes)
+{
+    uint64_t need = least_segment_bytes(w, payload_bytes);
+    if (need > w->keeper.segment_bytes)
+        return -EFBIG;
+    int r = housekeeper_next(&w->keeper, need);
+    if (r < 0)
+        return r;
+    w->prepared = false;
+    w->begun_ns = 0;
+    w->ifaces_pending = w->iface_count > 0;
+    w->stats.segments++;
+    w->stats.bytes += SEG_HEADER_BYTES;
+    return 0;
+}
+
+/* How much of the segment's time is over; 0 without a limit. */
+static int64_t age_ns(const struct canp_writer *w)
+{
+    return w->segment_ns && w->begun_ns ? (int64_t)canp_monotonic_ns() - w->begun_ns : 0;
+}
+
+/* Has the segment a successor in the making before it is full, or its time up? */
+static void prepare_next(struct canp_writer *w)
+{
+    struct segout *s = w->keeper.current;
+    if (w->prepared || (atomic_load_explicit(&s->used, memory_order_relaxed) < s->size_bytes / 2 &&
+                        age_ns(w) <= (int64_t)(w->segment_ns / 2)))
+        return;
+    w->prepared = true;
+    housekeeper_prepare(&w->keeper, SEG_BYTES_MIN);
+}
+
+/* Where the next segment cannot be made, the current one goes on for a while. */
+static int rotate_by_time(struct canp_writer *w)
+{
+    int r = next_segment(w, 0);
+    if (r < 0)
+        w->begun_ns += ROTATE_RETRY_NS;
+    return r;
+}
+
+static bool is_time_up(const struct canp_writer *w)
+{
+    return w->segment_ns && age_ns(w) >= (int64_t)w->segment_ns;
+}
+
+static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
+{
+    const struct segout *s = w->keeper.current;
+    size_t extra = w->ifaces_pending || w->gap_pending ? iface_block_bytes(w) : 0;
+    return !s || atomic_load(&s->failed) < 0 || !segout_fits(s, payload_bytes + extra);
+}
+
+/*
+ * A segment that could not be synced or sealed: what it holds is readable now, but may not outlive a power
+ * cut. Its frames stay counted as frames, so the gap that says so counts none.
+ */
+static void note_poisoned(struct canp_writer *w)
+{
+    struct canp_gap gap = {.layer = CANP_LAYER_STORE, .bytes = sizeof(gap)};
+    if (!housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns))
+        return;
+    w->gap = gap;
+    w->gap_pending = true;
+    w->stats.poisoned++;
+}
+
+int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
+{
+    if (rows->records == 0)
+        return 0;
+    note_poisoned(w);
+    if (is_time_up(w))
+        rotate_by_time(w);
+    size_t bytes = segout_block_bytes(rows) - sizeof(struct block_header);
+    int r = must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
+    if (r == 0 && (w->ifaces_pending || w->gap_pending))
+        r = commit_ifaces(w, rows->first_ns);
+    if (r == 0)
+        r = commit_block(w, rows);
+    if (r < 0)
+        return r;
+    if (w->begun_ns == 0)
+        w->begun_ns = (int64_t)canp_monotonic_ns();
+    prepare_next(w);
+    return 0;
+}
+
+int canp_writer_reserve(struct canp_writer *w, size_t payload_bytes, unsigned blocks)
+{
+    size_t bytes = payload_bytes + blocks * (sizeof(struct block_header) + counts_bytes_max(w));
+    return must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
+}
+
+/* ---- records --------------------------------------------------------------------------------------- */
+
+int canp_writer_flush(struct canp_writer *w)
+{
+    if (!w->gather.records)
+        return 0;
+    int r = canp_writer_commit(w, &w->gather);
+    if (r == 0)
+        canp_rowbuf_init(&w->gather, w->gather.data, w->gather.capacity_bytes);
+    return r;
+}
+
+/* A block must fit a fresh segment, however small. */
+static size_t gather_bytes(const struct canp_writer *w)
+{
+    uint64_t room = w->keeper.segment_bytes - SEG_HEADER_BYTES - sizeof(struct block_header) -
+                    sizeof(w->iface_rows) - sizeof(struct block_header) - 2 * BLOCK_COUNTS_BYTES_MAX;
+    return room < GATHER_BYTES ? (size_t)room & ~(size_t)7 : GATHER_BYTES;
+}
+
+int canp_writer_put(struct canp_writer *w, const struct canp_record *record)
+{
+    if (!w->gather.data) {
+        void *data = aligned_alloc(64, GATHER_BYTES);
+        if (!data)
+            return -ENOMEM;
+        canp_rowbuf_init(&w->gather, data, gather_bytes(w));
+    }
+    int r = canp_rowbuf_put_record(&w->gather, record);
+    if (r != -ENOSPC)
+        return r;
+    r = canp_writer_flush(w);
+    return r < 0 ? r : canp_rowbuf_put_record(&w->gather, record);
+}
+
+/* ---- the end --------------------------------------------------------------------------------------- */
+
+int canp_writer_rotate(struct canp_writer *w)
+{
+    int r = canp_writer_flush(w);
+    return r < 0 || w->begun_ns == 0 ? r : next_segment(w, 0);
+}
+
+int64_t canp_writer_tend(struct canp_writer *w)
+{
+    if (!w->segment_ns || !w->begun_ns)
+        return INT64_MAX;
+    int64_t left_ns = (int64_t)w->segment_ns - age_ns(w);
+    if (left_ns > 0)
+        return left_ns;
+    int r = canp_writer_flush(w);
+    if (r == 0 && w->begun_ns)
+        r = rotate_by_time(w);
+    return r < 0 ? r : INT64_MAX;
+}
+
+int canp_writer_sync(struct canp_writer *w)
+{
+    int r = canp_writer_flush(w);
+    return r < 0 ? r : housekeeper_sync(&w->keeper);
+}
+
+void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out)
+{
+    *out = w->stats;
+    out->removed = retention_oldest(&w->keeper.retention) - 1;
+}
+
+int canp_writer_finish(struct canp_writer *w)
+{
+    int r = canp_writer_flush(w);
+    if (r == 0 && w->ifaces_pending && w->keeper.current)
+        r = commit_ifaces(w, w->iface_time_ns);
+    housekeeper_retire(&w->keeper);
+    int sealed = housekeeper_drain(&w->keeper);
+    int packed = w->keeper.packer ? packthread_drain(&w->packer) : 0;
+    listing_update_catalogue(w->dir_fd); /* a cache */
+    if (r == 0)
+        r = sealed;
+    return r < 0 ? r : packed;
+}
+
+void canp_writer_close(struct canp_writer *w)
+{
+    if (!w)
+        return;
+    housekeeper_stop(&w->keeper);
+    if (w->keeper.packer)
+        packthread_stop(&w->packer);
+    retention_close(&w->keeper.retention);
+    if (w->dir_fd >= 0)
+        close(w->dir_fd);
+    free(w->gather.data);
+    free(w);
+}
