@@ -10,7 +10,7 @@
 #include <canp/ledger.h>
 #include <canp/mapped.h>
 
-#include "commands.h"
+#include "lib/commands.h"
 
 static const struct {
     const char *name;

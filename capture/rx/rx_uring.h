@@ -1,6 +1,6 @@
 /*
  * The state of receiving with io_uring (rx_uring.c): for itself, and for what measures it with a completion
- * queue that no kernel fills (tools/bench_drill.c). Capture thread only.
+ * queue that no kernel fills (tools/bench/bench_drill.c). Capture thread only.
  */
 #ifndef CANP_CAPTURE_RX_URING_H
 #define CANP_CAPTURE_RX_URING_H

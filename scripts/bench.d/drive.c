@@ -18,7 +18,7 @@
 #include <canp/candump.h>
 #include <canp/reader.h>
 #include <canp/rows.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 #include <canp/writer.h>
 
 #define START_NS  INT64_C(1700000000000000000)

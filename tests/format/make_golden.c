@@ -6,7 +6,7 @@
  */
 #include <canp/repack.h>
 #include <canp/rows.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 #include <canp/writer.h>
 
 #include <stdio.h>

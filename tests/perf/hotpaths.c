@@ -19,10 +19,10 @@
 #include <canp/pack.h>
 #include <canp/reader.h>
 #include <canp/rows.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 #include <canp/writer.h>
 
-#include "bench_drill.h"
+#include "bench/bench_drill.h"
 
 #define FRAMES      20000U
 #define BLOCK_BYTES (64U << 10) /* several blocks of 20,000 frames */

@@ -6,7 +6,7 @@
 #define CANP_TESTS_DRIVE_H
 
 #include <canp/reader.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 
 #include <inttypes.h>
 #include <stdio.h>

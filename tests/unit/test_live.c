@@ -3,10 +3,10 @@
 #include <unistd.h>
 
 #include "fake_recorder.h"
-#include "live.h"
-#include "record_live.h"
+#include "lib/live.h"
+#include "lib/record_live.h"
 #include "temp_dir.h"
-#include "top_recorders.h"
+#include "top/top_recorders.h"
 
 #define T0 INT64_C(1700000000000000000)
 

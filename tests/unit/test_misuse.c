@@ -4,7 +4,7 @@
 #include <canp/objpool.h>
 #include <canp/reader.h>
 #include <canp/slabring.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 #include <canp/writer.h>
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#include "top_stats.h"
+#include "top/top_stats.h"
 
 #define MS INT64_C(1000000)
 

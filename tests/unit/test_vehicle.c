@@ -3,9 +3,9 @@
 #include <math.h>
 #include <string.h>
 
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 
-#include "../../engine/gen/vehicle.h"
+#include "gen/vehicle_priv.h"
 
 static union canp_frame_store frame;
 static int64_t time_ns;

@@ -1,4 +1,4 @@
-# canp(1): the template with the list of commands (tools/commands.h) put in.
+# canp(1): the template with the list of commands (tools/lib/commands.h) put in.
 # usage: awk -v version=V -f command.awk commands.h canp.1.in
 FNR == NR {
     if (match($0, /X\([a-z]+, "/)) {

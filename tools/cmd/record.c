@@ -11,11 +11,11 @@
 #include <canp/link.h>
 #include <canp/recorder.h>
 
-#include "commands.h"
-#include "opts.h"
-#include "record_live.h"
-#include "record_stats.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/record_live.h"
+#include "lib/record_stats.h"
+#include "lib/text.h"
 
 static struct canp_recorder *running; /* for the signal handler; set before the signals are caught */
 

@@ -13,12 +13,12 @@
 #include <canp/replay.h>
 #include <canp/sender.h>
 
-#include "commands.h"
-#include "keys.h"
-#include "opts.h"
-#include "select.h"
-#include "stop.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/keys.h"
+#include "lib/opts.h"
+#include "lib/select.h"
+#include "lib/stop.h"
+#include "lib/text.h"
 
 #define SPIN_NS      100000 /* about twice how late a sleep ends */
 #define TARGETS_MAX  64     /* interfaces replayed onto: bits of a route */

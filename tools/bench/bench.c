@@ -14,10 +14,10 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include "commands.h"
-#include "memory_report.h"
-#include "opts.h"
-#include "stop.h"
+#include "lib/commands.h"
+#include "lib/memory_report.h"
+#include "lib/opts.h"
+#include "lib/stop.h"
 
 static const struct {
     const char *name;

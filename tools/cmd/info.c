@@ -8,11 +8,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "info_events.h"
-#include "memory_report.h"
-#include "opts.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/info_events.h"
+#include "lib/memory_report.h"
+#include "lib/opts.h"
+#include "lib/text.h"
 
 #define CHANNELS_MAX 256
 

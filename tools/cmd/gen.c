@@ -1,5 +1,5 @@
 /*
- * canp gen: makes traffic on CAN interfaces (canp/vehicle.h says what traffic).
+ * canp gen: makes traffic on CAN interfaces (gen/vehicle.h says what traffic).
  *
  * One thread per interface, so that a slow bus does not hold up the others; they share nothing but the flag
  * that ends them. A frame's time is an absolute deadline; at full speed whole batches are handed over.
@@ -13,12 +13,12 @@
 
 #include <canp/pace.h>
 #include <canp/sender.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 
-#include "commands.h"
-#include "opts.h"
-#include "stop.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/stop.h"
+#include "lib/text.h"
 
 #define LANES_MAX    64
 #define STORES       (CANP_SENDER_BATCH + 1) /* frames lent to the sender until it flushes */

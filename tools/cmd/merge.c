@@ -13,11 +13,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "commands.h"
-#include "opts.h"
-#include "select.h"
-#include "stop.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/select.h"
+#include "lib/stop.h"
+#include "lib/text.h"
 
 #define CHANNELS_MAX 255
 #define UNMAPPED     UINT16_MAX

@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-#include "text.h"
+#include "lib/text.h"
 
 #define LOOK_NS 1000000000
 

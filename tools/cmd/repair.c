@@ -4,10 +4,10 @@
 
 #include <stdio.h>
 
-#include "commands.h"
-#include "damage.h"
-#include "opts.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/damage.h"
+#include "lib/opts.h"
+#include "lib/text.h"
 
 struct repair {
     const char *output;

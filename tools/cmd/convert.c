@@ -17,11 +17,11 @@
 #include <canp/reader.h>
 #include <canp/writer.h>
 
-#include "commands.h"
-#include "opts.h"
-#include "outbuf.h"
-#include "select.h"
-#include "stop.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/outbuf.h"
+#include "lib/select.h"
+#include "lib/stop.h"
 
 #define CHANNELS_MAX 255
 

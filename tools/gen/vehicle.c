@@ -1,12 +1,12 @@
 /*
- * The generator: when which frame is due (canp/vehicle.h says what comes out).
+ * The generator: when which frame is due (gen/vehicle.h says what comes out).
  *
  * Periodic messages sit in a binary heap by due time. All of it runs in the drive's own time; a rate or a
  * load only stretches that time on the way out, so the frames are the same at every rate. Jitter is drawn
  * around fixed slots and so does not add up.
  * Invariant: times never run backwards. One thread at a time.
  */
-#include "vehicle.h"
+#include "vehicle_priv.h"
 
 #include <errno.h>
 #include <math.h>

@@ -5,7 +5,7 @@
  */
 #include <assert.h>
 
-#include "vehicle.h"
+#include "vehicle_priv.h"
 
 #define X29(id) ((id) | CANP_ID_EFF)
 #define NONE    CANP_NO_BYTE

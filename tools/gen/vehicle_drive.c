@@ -5,7 +5,7 @@
  * + - * / and comparisons on doubles, compiled without contraction, so that every machine gets the same bits.
  * One thread.
  */
-#include "vehicle.h"
+#include "vehicle_priv.h"
 
 #define STEP_S (DRIVE_STEP_NS / 1e9)
 

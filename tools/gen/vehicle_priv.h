@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-#include <canp/vehicle.h>
+#include "vehicle.h"
 
 /* splitmix64: one word of state, every seed is good. */
 static inline uint64_t canp_random_u64(uint64_t *state)

@@ -5,10 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
-#include "link_text.h"
-#include "opts.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/link_text.h"
+#include "lib/opts.h"
+#include "lib/text.h"
 
 #define LINKS_MAX 256
 

@@ -1,11 +1,11 @@
 /* Recordings for the benchmarks that read (bench_recording.h). */
 #include "bench_recording.h"
 
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 #include <canp/writer.h>
 #include <errno.h>
 
-#include "stop.h"
+#include "lib/stop.h"
 
 #define START_NS INT64_C(1700000000000000000)
 

@@ -3,9 +3,9 @@
 
 #include <stdio.h>
 
-#include "commands.h"
-#include "opts.h"
-#include "text.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/text.h"
 
 static void print_json(const struct canp_repack_stats *s)
 {

@@ -7,7 +7,7 @@
 
 #include <canp/candump.h>
 #include <canp/pack.h>
-#include <canp/vehicle.h>
+#include "gen/vehicle.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lz4.h>

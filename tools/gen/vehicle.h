@@ -12,13 +12,12 @@
  *
  * A generator belongs to one thread at a time; canp_vehicle_next() neither allocates nor calls the system.
  */
-#ifndef CANP_VEHICLE_H
-#define CANP_VEHICLE_H
+#ifndef CANP_TOOLS_VEHICLE_H
+#define CANP_TOOLS_VEHICLE_H
 
 #include <canp/bustime.h>
 #include <canp/frame.h>
 
-CANP_BEGIN_DECLS
 
 struct canp_vehicle;
 
@@ -34,7 +33,7 @@ enum canp_profile { CANP_PROFILES(CANP_PROFILE_ENUM) CANP_PROFILE_COUNT };
 #undef CANP_PROFILE_ENUM
 
 /* The profile of that name, or -EINVAL. */
-CANP_API int canp_profile_find(const char *name);
+int canp_profile_find(const char *name);
 
 struct canp_vehicle_opts {
     enum canp_profile profile;
@@ -52,18 +51,17 @@ struct canp_vehicle_opts {
     }
 
 /* Owned: *out. 0, -EINVAL (negative or absurd rate or load), -ENOMEM. */
-CANP_API int canp_vehicle_open(const struct canp_vehicle_opts *opts, struct canp_vehicle **out);
-CANP_API void canp_vehicle_close(struct canp_vehicle *v); /* NULL is allowed */
+int canp_vehicle_open(const struct canp_vehicle_opts *opts, struct canp_vehicle **out);
+void canp_vehicle_close(struct canp_vehicle *v); /* NULL is allowed */
 
 /*
  * The next frame, in the order of time; there is always one. Returns its kind (CANP_KIND_CAN or _FD). All of
  * *frame behind its length is zero.
  */
-CANP_API uint8_t canp_vehicle_next(struct canp_vehicle *v, int64_t *time_ns, union canp_frame_store *frame);
+uint8_t canp_vehicle_next(struct canp_vehicle *v, int64_t *time_ns, union canp_frame_store *frame);
 
 /* Mean frames per second of what canp_vehicle_next() makes, by its own times. */
-CANP_API double canp_vehicle_rate(const struct canp_vehicle *v);
+double canp_vehicle_rate(const struct canp_vehicle *v);
 
-CANP_END_DECLS
 
 #endif

@@ -12,8 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "opts.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
 
 enum { RED = 1 };
 

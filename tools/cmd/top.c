@@ -11,11 +11,11 @@
 
 #include <ncurses.h>
 
-#include "commands.h"
-#include "opts.h"
-#include "stop.h"
-#include "text.h"
-#include "top_recorders.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/stop.h"
+#include "lib/text.h"
+#include "top/top_recorders.h"
 
 #define FEED_MAX   200000 /* records of a recording between two looks at the keyboard */
 #define REFRESH_NS 1000000000

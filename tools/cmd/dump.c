@@ -9,12 +9,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "commands.h"
-#include "dump_formats.h"
-#include "opts.h"
-#include "outbuf.h"
-#include "select.h"
-#include "stop.h"
+#include "lib/commands.h"
+#include "lib/dump_formats.h"
+#include "lib/opts.h"
+#include "lib/outbuf.h"
+#include "lib/select.h"
+#include "lib/stop.h"
 
 #define POLL_NS 20000000 /* --follow looks for more so often */
 
