@@ -15,12 +15,12 @@
 static void leave_segment(struct canp_cursor *c)
 {
     if (c->segment_open)
-        segin_close(&c->segment);
+        segment_reader_close(&c->segment);
     c->segment_open = false;
     c->back.blocks_end = 0;
 }
 
-void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segin *segment)
+void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segment_reader *segment)
 {
     leave_segment(c);
     c->segment = *segment;
@@ -61,11 +61,12 @@ static void note_damage(struct canp_cursor *c, struct canp_damage damage)
 }
 
 /* Frames in the blocks from `offset` up to `end`, as far as their headers lead there: 0 when they do not. */
-static bool sum_by_headers(const struct segin *s, uint64_t offset, uint64_t end, struct canp_damage *damage)
+static bool sum_by_headers(const struct segment_reader *s, uint64_t offset, uint64_t end,
+                           struct canp_damage *damage)
 {
     while (offset < end) {
         struct block_header h;
-        if (segin_header_at(s, offset, &h) != 1 || !block_header_is_sane(&h, end - offset))
+        if (segment_reader_header_at(s, offset, &h) != 1 || !block_header_is_sane(&h, end - offset))
             return false;
         damage->frames += h.frames;
         damage->blocks++;
@@ -108,20 +109,20 @@ static void check_header(struct canp_cursor *c)
 static void check_seal(struct canp_cursor *c)
 {
     static const struct seg_seal none;
-    struct segin *s = &c->segment;
+    struct segment_reader *s = &c->segment;
     if (s->sealed || memcmp(&s->seal, &none, sizeof(none)) == 0)
         return;
-    if (segin_refresh(s) == 0 && !s->sealed)
+    if (segment_reader_refresh(s) == 0 && !s->sealed)
         note_damaged_cache(c, SEG_SEAL_OFFSET, sizeof(none));
 }
 
 /* Once its blocks were read. A file that was cut has lost its index with them. */
 static void check_index(struct canp_cursor *c)
 {
-    struct segin *s = &c->segment;
+    struct segment_reader *s = &c->segment;
     struct index_view index;
     if (s->sealed && s->map && s->seal.index_bytes && s->seal.blocks_end <= s->file_bytes &&
-        !segin_index(s, &index))
+        !segment_reader_index(s, &index))
         note_damaged_cache(c, s->seal.index_offset, s->seal.index_bytes);
 }
 
@@ -142,7 +143,7 @@ static int enter_next_segment(struct canp_cursor *c)
     uint64_t number = c->number, before;
     while ((number = recording_next_wanted(c->reader, number, &c->wanted, &before)) != 0 &&
            number <= c->last_number) {
-        struct segin next;
+        struct segment_reader next;
         int r = recording_open_segment(c->reader, number, &next);
         if (recording_error_passes(r))
             return r;
@@ -165,14 +166,14 @@ static int enter_next_segment(struct canp_cursor *c)
 }
 
 /* The block at the cursor's place, or behind it the first that the index does not rule out. As
- * segin_block_at().
+ * segment_reader_block_at().
  */
-static int block_here(struct canp_cursor *c, struct segin_block *b)
+static int block_here(struct canp_cursor *c, struct segment_block *b)
 {
     if (c->leap.on && !leap_forward(c))
         return -CANP_E_LOST;
-    int r = segin_block_at(&c->segment, c->offset, b);
-    return leap_is_right(c, r, b) ? r : segin_block_at(&c->segment, c->offset, b);
+    int r = segment_reader_block_at(&c->segment, c->offset, b);
+    return leap_is_right(c, r, b) ? r : segment_reader_block_at(&c->segment, c->offset, b);
 }
 
 /* A seal says where the blocks end, and they do not go so far. */
@@ -182,7 +183,7 @@ static bool end_is_missing(const struct canp_cursor *c)
 }
 
 /* The next whole block of this segment, past damaged places. 1, 0 (end, or not yet) or an error. */
-static int next_block_here(struct canp_cursor *c, struct segin_block *b)
+static int next_block_here(struct canp_cursor *c, struct segment_block *b)
 {
     int r = block_here(c, b);
     if (r == 1 && b->header.seq > c->next_seq)
@@ -190,11 +191,11 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     bool cut = r == 0 && end_is_missing(c);
     if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq) && !cut)
         return r;
-    r = segin_block_after(&c->segment, c->offset, c->next_seq, b);
+    r = segment_reader_block_after(&c->segment, c->offset, c->next_seq, b);
     if (r == 1) {
         /* It was committed after the one in front of it, which may just have been torn by our own haste. */
-        struct segin_block here;
-        if (!c->segment.sealed && segin_block_at(&c->segment, c->offset, &here) == 1 &&
+        struct segment_block here;
+        if (!c->segment.sealed && segment_reader_block_at(&c->segment, c->offset, &here) == 1 &&
             here.header.seq == c->next_seq)
             *b = here;
         else
@@ -210,7 +211,7 @@ static int next_block_here(struct canp_cursor *c, struct segin_block *b)
     return r;
 }
 
-static void note_hostile_block(struct canp_cursor *c, const struct segin_block *b)
+static void note_hostile_block(struct canp_cursor *c, const struct segment_block *b)
 {
     /* The checksum is right, yet it is no block of ours. */
     note_damage(c, (struct canp_damage){.block = b->header.seq,
@@ -223,7 +224,7 @@ static void note_hostile_block(struct canp_cursor *c, const struct segin_block *
 }
 
 /* Will what the block says of itself do? */
-static bool head_will_do(const struct canp_cursor *c, const struct segin_block *b)
+static bool head_will_do(const struct canp_cursor *c, const struct segment_block *b)
 {
     struct block_counts counts;
     return c->heads_only && !(b->header.flags & CANP_BLOCK_HAS_IFACES) &&
@@ -232,7 +233,7 @@ static bool head_will_do(const struct canp_cursor *c, const struct segin_block *
 }
 
 /* 1 when its rows can be lent, 0 when the block is passed over. */
-static int enter_block(struct canp_cursor *c, const struct segin_block *b)
+static int enter_block(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     tell_damage(c, h->first_ns);
@@ -277,7 +278,7 @@ static int lose_segment(struct canp_cursor *c)
 /* What a caller has read of the mapping may have been wrong: told when the cursor moves on. */
 static bool is_lost(const struct canp_cursor *c)
 {
-    return c->rows_bytes && c->rows == c->block.payload && segin_status(&c->segment) < 0;
+    return c->rows_bytes && c->rows == c->block.payload && segment_reader_status(&c->segment) < 0;
 }
 
 /* Moves to the next block with rows to lend. 1, 0 at the end of what is there now, or an error. */
@@ -287,7 +288,7 @@ int cursor_next_block(struct canp_cursor *c)
         return lose_segment(c);
     c->rows_bytes = c->at = 0;
     for (;;) {
-        struct segin_block b;
+        struct segment_block b;
         int r = c->segment_open ? next_block_here(c, &b) : 0;
         bool found = r == 1;
         if (found)
@@ -299,7 +300,7 @@ int cursor_next_block(struct canp_cursor *c)
         if (c->segment_open && !c->segment.sealed && !c->rechecked) {
             /* The writer publishes a segment after the last block of the one before: look once more. */
             c->rechecked = recording_next_segment(c->reader, c->number) != 0;
-            segin_refresh(&c->segment);
+            segment_reader_refresh(&c->segment);
             if (c->rechecked || c->segment.sealed)
                 continue;
             return 0;

@@ -23,8 +23,8 @@ struct back {
 struct canp_cursor {
     struct canp_reader *reader;
     struct canp_cursor_opts opts;
-    struct wanted wanted; /* by the options */
-    struct segin segment; /* when segment_open */
+    struct wanted wanted;          /* by the options */
+    struct segment_reader segment; /* when segment_open */
     bool segment_open;
     bool at_end;          /* behind the last segment that is wanted */
     bool rechecked;       /* this unsealed segment was looked at once more after its successor was seen */
@@ -39,7 +39,7 @@ struct canp_cursor {
     bool damage_open; /* a damaged place whose end in time is not known yet: */
     struct canp_damage damage;
 
-    struct segin_block block;       /* the current one */
+    struct segment_block block;     /* the current one */
     struct canp_unpacker *unpacker; /* made for the first packed block, and again for a larger one */
     size_t unpacker_bytes;          /* what it is made for */
     struct canp_mbuf unpacked;      /* from the reader's pool */
@@ -62,7 +62,7 @@ struct canp_cursor {
 int cursor_next_block(struct canp_cursor *c);
 
 /* Makes this segment, opened, the one that the cursor is at the start of; the one before is left. */
-void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segin *segment);
+void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segment_reader *segment);
 
 /* Moves to the row in front of the cursor's place in the block, which is not the first. 0 or -ENOMEM. */
 int cursor_previous_row(struct canp_cursor *c);
@@ -74,6 +74,6 @@ int cursor_previous_block(struct canp_cursor *c);
  * Makes the block's rows ready to lend: rows, rows_bytes, partial. 0; -CANP_E_DAMAGED when they are no rows
  * in spite of the checksum; -CANP_E_LOST; -ENOMEM. In cursor_rows.c.
  */
-int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b);
+int cursor_load_rows(struct canp_cursor *c, const struct segment_block *b);
 
 #endif

@@ -82,13 +82,13 @@ static int list_by_index(struct back *back, const struct index_view *index)
 /* Past damaged places as forwards. */
 static int list_by_walk(struct canp_cursor *c)
 {
-    struct segin_block b;
+    struct segment_block b;
     uint64_t at = c->segment.header.header_bytes;
     uint32_t seq = 0;
     for (;;) {
-        int r = segin_block_at(&c->segment, at, &b);
+        int r = segment_reader_block_at(&c->segment, at, &b);
         if (r == -CANP_E_DAMAGED || (r == 1 && b.header.seq < seq))
-            r = segin_block_after(&c->segment, at, seq, &b);
+            r = segment_reader_block_after(&c->segment, at, seq, &b);
         if (r == 1)
             r = add_block(&c->back, b.offset) < 0 ? -ENOMEM : 1;
         if (r <= 0)
@@ -106,7 +106,7 @@ static int know_blocks(struct canp_cursor *c, uint64_t end)
     if (!c->segment_open || (back->blocks_end && end <= back->blocks_end))
         return 0;
     back->block_count = 0;
-    int r = segin_index(&c->segment, &index) ? list_by_index(back, &index) : list_by_walk(c);
+    int r = segment_reader_index(&c->segment, &index) ? list_by_index(back, &index) : list_by_walk(c);
     if (r == 0)
         back->blocks_end = c->segment.sealed ? UINT64_MAX : back->walked_to;
     return r;
@@ -130,11 +130,11 @@ static size_t blocks_before(const struct back *back, uint64_t offset)
 static int enter_back(struct canp_cursor *c, uint64_t offset)
 {
     struct block_header h;
-    struct segin_block b;
-    int r = segin_header_at(&c->segment, offset, &h);
+    struct segment_block b;
+    int r = segment_reader_header_at(&c->segment, offset, &h);
     if (r != 1 || !wanted_block(&c->wanted, &h))
         return r < 0 ? r : 0;
-    r = segin_block_at(&c->segment, offset, &b);
+    r = segment_reader_block_at(&c->segment, offset, &b);
     if (r != 1)
         return r == -CANP_E_DAMAGED ? 0 : r;
     c->block = b;
@@ -158,7 +158,7 @@ static int enter_segment_before(struct canp_cursor *c)
 {
     uint64_t number = c->number;
     while ((number = recording_segment_before(c->reader, number)) != 0) {
-        struct segin segment;
+        struct segment_reader segment;
         int r = recording_open_segment(c->reader, number, &segment);
         if (recording_error_passes(r))
             return r;

@@ -54,7 +54,7 @@ static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes
 }
 
 /* Unpacks what is wanted; the rows' bytes, or an error. */
-static int64_t unpack_wanted(struct canp_cursor *c, const struct segin_block *b)
+static int64_t unpack_wanted(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct canp_lane *lanes;
     size_t last = 0;
@@ -72,7 +72,7 @@ static int64_t unpack_wanted(struct canp_cursor *c, const struct segin_block *b)
                              c->unpacked.capacity_bytes, NULL);
 }
 
-static int unpack_rows(struct canp_cursor *c, const struct segin_block *b)
+static int unpack_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     int r = ensure_unpacker(c, h->rows_bytes);
@@ -92,7 +92,7 @@ static int unpack_rows(struct canp_cursor *c, const struct segin_block *b)
     return 0;
 }
 
-static int check_rows(struct canp_cursor *c, const struct segin_block *b)
+static int check_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     if (!b->checked && !block_rows_are_sound(h, c->rows))
@@ -101,11 +101,11 @@ static int check_rows(struct canp_cursor *c, const struct segin_block *b)
     if (c->opts.thorough && !block_summary_is_true(h, b->payload, has_counts, c->rows))
         return -CANP_E_DAMAGED;
     if (!b->checked)
-        segin_note_checked(&c->segment, b);
+        segment_reader_note_checked(&c->segment, b);
     return 0;
 }
 
-int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b)
+int cursor_load_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     c->rows = b->payload;
@@ -118,5 +118,5 @@ int cursor_load_rows(struct canp_cursor *c, const struct segin_block *b)
     if (r == 0)
         return 0;
     c->rows_bytes = 0;
-    return r == -CANP_E_DAMAGED && segin_status(&c->segment) < 0 ? -CANP_E_LOST : r;
+    return r == -CANP_E_DAMAGED && segment_reader_status(&c->segment) < 0 ? -CANP_E_LOST : r;
 }

@@ -1,8 +1,8 @@
 /* canp_reader_info(): counts what a recording holds. Reads every block that has no index, once;
  * canp_reader_info_quick() only what such blocks say of themselves. Any thread; others of the same reader
  * wait. */
-#include "segment/counts.h"
 #include "cursor.h"
+#include "segment/counts.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -87,7 +87,7 @@ static int count_record(struct tally *t, const struct canp_record *r)
     return t->quick ? 0 : id_set_add(&t->ids, id_key(r->channel, r->kind, canp_record_id(r)));
 }
 
-static void count_head(struct tally *t, const struct segin_block *b)
+static void count_head(struct tally *t, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     struct block_counts counts;
@@ -125,7 +125,7 @@ static int count_block(struct tally *t, struct canp_cursor *c)
 }
 
 /* What lies behind the last good block of an unsealed segment, up to the zeros that were never written. */
-static uint64_t torn_bytes(struct segin *s, uint64_t end)
+static uint64_t torn_bytes(struct segment_reader *s, uint64_t end)
 {
     uint8_t chunk[4096];
     uint64_t torn = 0;
@@ -144,7 +144,7 @@ static uint64_t torn_bytes(struct segin *s, uint64_t end)
 /* ---- one segment: by its index, else by its blocks -------------------------------------------------- */
 
 /* The sum of an index is that of the seal, or it is not believed. */
-static bool index_agrees(const struct segin *s, const struct index_view *index)
+static bool index_agrees(const struct segment_reader *s, const struct index_view *index)
 {
     uint64_t frames = 0, lost = 0;
     for (uint32_t i = 0; i < index->header.ids; i++) {
@@ -156,7 +156,7 @@ static bool index_agrees(const struct segin *s, const struct index_view *index)
     return frames == s->seal.frames && lost == s->seal.lost;
 }
 
-static int count_by_index(struct tally *t, const struct segin *s, const struct index_view *index)
+static int count_by_index(struct tally *t, const struct segment_reader *s, const struct index_view *index)
 {
     struct canp_info *info = &t->info;
     for (uint32_t i = 0; i < index->header.ids; i++) {
@@ -201,7 +201,7 @@ static int count_by_blocks(struct tally *t, uint64_t number)
 
 static int count_segment(struct tally *t, uint64_t number)
 {
-    struct segin s;
+    struct segment_reader s;
     struct index_view index;
     int r = recording_open_segment(t->reader, number, &s);
     if (r < 0) {
@@ -213,11 +213,11 @@ static int count_segment(struct tally *t, uint64_t number)
     t->info.live = !s.sealed;
     bool named = recording_knows_channels(t->reader, s.seal.channel_mask);
     if (named && /* else the blocks tell the names, too */
-        segin_index(&s, &index) && index_agrees(&s, &index))
+        segment_reader_index(&s, &index) && index_agrees(&s, &index))
         r = count_by_index(t, &s, &index);
     else
         r = count_by_blocks(t, number);
-    segin_close(&s);
+    segment_reader_close(&s);
     return r;
 }
 static int count_all(struct tally *t)

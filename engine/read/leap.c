@@ -7,7 +7,7 @@ void leap_enter(struct canp_cursor *c)
 {
     struct leap *leap = &c->leap;
     leap->on = leap->leapt = false;
-    if (!c->segment.sealed || !wanted_is_part(&c->wanted) || !segin_index(&c->segment, &leap->index))
+    if (!c->segment.sealed || !wanted_is_part(&c->wanted) || !segment_reader_index(&c->segment, &leap->index))
         return;
     leap->on = true;
     leap->learn_ifaces = !recording_knows_channels(c->reader, c->segment.seal.channel_mask);
@@ -30,7 +30,7 @@ bool leap_forward(struct canp_cursor *c)
         block++;
     uint64_t offset =
         block < blocks ? index_block_at(&leap->index, block)->offset : c->segment.seal.blocks_end;
-    if (segin_status(&c->segment) < 0)
+    if (segment_reader_status(&c->segment) < 0)
         return false;
     leap->leapt = block < blocks && block != c->next_seq;
     if (block == c->next_seq)
@@ -42,7 +42,7 @@ bool leap_forward(struct canp_cursor *c)
     return true;
 }
 
-bool leap_is_right(struct canp_cursor *c, int r, const struct segin_block *b)
+bool leap_is_right(struct canp_cursor *c, int r, const struct segment_block *b)
 {
     struct leap *leap = &c->leap;
     if (!leap->leapt)

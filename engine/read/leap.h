@@ -8,7 +8,7 @@
 #ifndef CANP_ENGINE_LEAP_H
 #define CANP_ENGINE_LEAP_H
 
-#include "segment/segin.h"
+#include "segment/segment_reader.h"
 #include "wanted.h"
 
 struct canp_cursor;
@@ -31,7 +31,7 @@ void leap_enter(struct canp_cursor *c);
 bool leap_forward(struct canp_cursor *c);
 
 /* Is this what the index promised, if it promised anything? Else the cursor is back where it leapt from, and
- * walks this segment. r is what segin_block_at() said of *b. */
-bool leap_is_right(struct canp_cursor *c, int r, const struct segin_block *b);
+ * walks this segment. r is what segment_reader_block_at() said of *b. */
+bool leap_is_right(struct canp_cursor *c, int r, const struct segment_block *b);
 
 #endif

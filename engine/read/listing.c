@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "segment/segin.h"
+#include "segment/segment_reader.h"
 
 #define LEARN_STEP 16U /* a catalogue that misses fewer, or less than a sixteenth, is left as it is */
 
@@ -124,17 +124,17 @@ bool listing_recording(const struct listing *l, int dir_fd, uint8_t out[16])
     uint8_t before[16];
     bool found = false, agreed = false;
     for (size_t i = 0; i < l->count && !agreed; i++) {
-        struct segin segment;
+        struct segment_reader segment;
         char name[SEG_NAME_BYTES];
         seg_name(name, l->segments[i].entry.number);
-        if (segin_open(&segment, dir_fd, name) < 0)
+        if (segment_reader_open(&segment, dir_fd, name) < 0)
             continue;
         agreed = found && memcmp(before, segment.header.recording, sizeof(before)) == 0;
         memcpy(before, segment.header.recording, sizeof(before));
         if (!found || agreed)
             memcpy(out, before, sizeof(before));
         found = true;
-        segin_close(&segment);
+        segment_reader_close(&segment);
     }
     return found;
 }
@@ -214,10 +214,11 @@ void listing_free(struct listing *l)
 static bool learn_one(struct listed *s, int dir_fd)
 {
     struct catalogue_entry entry;
-    struct segin segment;
+    struct segment_reader segment;
     char name[SEG_NAME_BYTES];
     seg_name(name, s->entry.number);
-    if (catalogue_identify(dir_fd, s->entry.number, &entry) < 0 || segin_open(&segment, dir_fd, name) < 0)
+    if (catalogue_identify(dir_fd, s->entry.number, &entry) < 0 ||
+        segment_reader_open(&segment, dir_fd, name) < 0)
         return false;
     s->known = segment.sealed;
     if (segment.sealed) {
@@ -227,7 +228,7 @@ static bool learn_one(struct listed *s, int dir_fd)
         entry.id_filter = segment.seal.id_filter;
         s->entry = entry;
     }
-    segin_close(&segment);
+    segment_reader_close(&segment);
     return s->known;
 }
 

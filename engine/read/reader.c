@@ -49,15 +49,15 @@ static bool is_foreign(const struct canp_reader *reader, const struct seg_header
     return reader->identity_known && memcmp(h->recording, reader->identity, sizeof(h->recording)) != 0;
 }
 
-int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out)
+int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out)
 {
     char name[SEG_NAME_BYTES];
     seg_name(name, number);
-    int r = reader->file_path ? segin_open(out, AT_FDCWD, reader->file_path)
-                              : segin_open(out, reader->dir_fd, name);
+    int r = reader->file_path ? segment_reader_open(out, AT_FDCWD, reader->file_path)
+                              : segment_reader_open(out, reader->dir_fd, name);
     out->maps = reader->maps;
     if (r == 0 && !reader->file_path && is_foreign(reader, &out->header)) {
-        segin_close(out);
+        segment_reader_close(out);
         return -CANP_E_FOREIGN;
     }
     return r;
@@ -96,11 +96,11 @@ bool recording_knows_channels(struct canp_reader *reader, uint64_t channel_mask)
 }
 
 /* Walks one segment's blocks for the channels' names; returns the end of the last good block. */
-static uint64_t survey_segment(struct canp_reader *reader, struct segin *s, uint64_t from)
+static uint64_t survey_segment(struct canp_reader *reader, struct segment_reader *s, uint64_t from)
 {
-    struct segin_block b;
+    struct segment_block b;
     uint64_t at = from;
-    for (; segin_block_at(s, at, &b) == 1; at = b.end) {
+    for (; segment_reader_block_at(s, at, &b) == 1; at = b.end) {
         bool raw_ifaces =
             (b.header.flags & (CANP_BLOCK_HAS_IFACES | CANP_BLOCK_PACKED)) == CANP_BLOCK_HAS_IFACES;
         if (raw_ifaces && canp_rows_check(b.payload, b.header.rows_bytes) >= 0)
@@ -117,7 +117,7 @@ static int survey_tail(struct canp_reader *reader)
     pthread_mutex_lock(&reader->lock);
     uint64_t number = listing_last(&reader->list);
     pthread_mutex_unlock(&reader->lock);
-    struct segin s;
+    struct segment_reader s;
     if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
         return 0;
     if (recording_open_segment(reader, number, &s) < 0)
@@ -128,7 +128,7 @@ static int survey_tail(struct canp_reader *reader)
     reader->tail_number = number;
     reader->tail_end = end;
     reader->tail_sealed = s.sealed;
-    segin_close(&s);
+    segment_reader_close(&s);
     return more;
 }
 
@@ -194,10 +194,10 @@ static int check_readable(struct canp_reader *reader, const char *path, struct c
     int first_error = 0;
     for (uint64_t number = recording_next_segment(reader, 0); number;
          number = recording_next_segment(reader, number)) {
-        struct segin s;
+        struct segment_reader s;
         int r = recording_open_segment(reader, number, &s);
         if (r == 0) {
-            segin_close(&s);
+            segment_reader_close(&s);
             return 0;
         }
         if (first_error == 0)
@@ -271,10 +271,10 @@ int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
         return r;
     }
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
-        struct segin s;
+        struct segment_reader s;
         if (recording_open_segment(reader, listing_first(&reader->list), &s) == 0) {
             survey_segment(reader, &s, s.header.header_bytes);
-            segin_close(&s);
+            segment_reader_close(&s);
         }
     }
     *out = reader;

@@ -14,7 +14,7 @@
 #include <canp/mempool.h>
 
 #include "listing.h"
-#include "segment/segin.h"
+#include "segment/segment_reader.h"
 
 #define CHANNELS_MAX 256U
 
@@ -59,7 +59,7 @@ static inline bool recording_error_passes(int r)
 /* Whether the directory still has it. */
 bool recording_has_segment(const struct canp_reader *reader, uint64_t number);
 
-int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segin *out);
+int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out);
 
 /* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
 int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);

@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "segment/counts.h"
 #include "read/cursor.h"
+#include "segment/counts.h"
 #include "segment/segfile.h"
 
 /* Rows of a block, at most: 21,845 classic frames of 8 bytes; twice that where reading may take longer. */
@@ -107,7 +107,7 @@ static int copy_blocks(struct repack *r, struct segout *out, struct canp_cursor 
 }
 
 /* Is there anything to be done? Packed segments have packed blocks, or none that gain. */
-static bool is_as_wanted(const struct repack *r, const struct segin *s)
+static bool is_as_wanted(const struct repack *r, const struct segment_reader *s)
 {
     return r->opts.unpack ? s->seal.packed_bytes == 0 : s->seal.packed_bytes != 0 || s->seal.frames == 0;
 }
@@ -131,7 +131,7 @@ static uint64_t file_bytes_max(uint64_t rows_bytes, uint64_t blocks, uint32_t co
 }
 
 /* Beside the file of that number: its header may say another one, which is another file's name. */
-static int write_beside(struct repack *r, int dir_fd, uint64_t number, const struct segin *s,
+static int write_beside(struct repack *r, int dir_fd, uint64_t number, const struct segment_reader *s,
                         struct canp_cursor *c, struct segout **out)
 {
     struct segout_identity identity = {.created_realtime_ns = s->header.created_realtime_ns,
@@ -145,7 +145,7 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
     /* Rows of one block may need a few blocks' headers more; where times are far apart each block stays one;
      * unpacked, some 8 times the packed size is not enough. */
     uint64_t rows_bytes = 0;
-    int error = segin_rows_bytes(s, &rows_bytes);
+    int error = segment_reader_rows_bytes(s, &rows_bytes);
     if (error < 0)
         return error;
     set_block_bytes(r, rows_bytes);
@@ -166,7 +166,8 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
 }
 
 /* The new file must hold what the old one holds; then it takes its name. */
-static int swap_in(struct repack *r, int dir_fd, const struct segin *s, struct segout *out, uint32_t damaged)
+static int swap_in(struct repack *r, int dir_fd, const struct segment_reader *s, struct segout *out,
+                   uint32_t damaged)
 {
     if (damaged || out->seal.records != s->seal.records || out->seal.frames != s->seal.frames) {
         r->stats.damaged++;
@@ -186,13 +187,13 @@ static int swap_in(struct repack *r, int dir_fd, const struct segin *s, struct s
 static int repack_open_segment(struct repack *r, struct canp_reader *reader, int dir_fd, uint64_t number)
 {
     struct canp_cursor *c;
-    struct segin s;
+    struct segment_reader s;
     int error = recording_open_segment(reader, number, &s);
     if (error < 0)
         return error;
     if (!s.sealed || is_as_wanted(r, &s)) {
         r->stats.unsealed += !s.sealed;
-        segin_close(&s);
+        segment_reader_close(&s);
         return 0;
     }
     struct segout *out = NULL;
@@ -204,7 +205,7 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
         canp_cursor_close(c);
     }
     segout_free(out);
-    segin_close(&s);
+    segment_reader_close(&s);
     return error;
 }
 

@@ -1,5 +1,5 @@
-/* A segment opened for reading (segin.h). */
-#include "segin.h"
+/* A segment opened for reading (segment_reader.h). */
+#include "segment_reader.h"
 
 #include <canp/error.h>
 
@@ -30,7 +30,7 @@ static ssize_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
     return (ssize_t)done;
 }
 
-static int read_file_size(struct segin *s)
+static int read_file_size(struct segment_reader *s)
 {
     struct stat st;
     if (fstat(s->fd, &st) < 0)
@@ -41,7 +41,7 @@ static int read_file_size(struct segin *s)
     return 0;
 }
 
-static int read_header(struct segin *s)
+static int read_header(struct segment_reader *s)
 {
     ssize_t n = read_at(s->fd, &s->header, sizeof(s->header), 0);
     if (n < 0)
@@ -53,7 +53,7 @@ static int read_header(struct segin *s)
     return s->header_mended ? seg_header_check(&s->header) : r;
 }
 
-int segin_refresh(struct segin *s)
+int segment_reader_refresh(struct segment_reader *s)
 {
     if (s->sealed)
         return 0;
@@ -65,7 +65,7 @@ int segin_refresh(struct segin *s)
     return r;
 }
 
-int segin_open(struct segin *s, int dir_fd, const char *name)
+int segment_reader_open(struct segment_reader *s, int dir_fd, const char *name)
 {
     memset(s, 0, sizeof(*s));
     s->fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -76,15 +76,15 @@ int segin_open(struct segin *s, int dir_fd, const char *name)
         r = read_header(s);
     s->chain_end = s->header.header_bytes;
     if (r == 0)
-        r = segin_refresh(s);
+        r = segment_reader_refresh(s);
     if (r == 0 && s->file_bytes < s->header.header_bytes && !s->sealed)
         r = -CANP_E_DAMAGED; /* a segment has its size before it has its name: it was cut */
     if (r < 0)
-        segin_close(s);
+        segment_reader_close(s);
     return r;
 }
 
-void segin_close(struct segin *s)
+void segment_reader_close(struct segment_reader *s)
 {
     canp_mapped_release(s->mapped);
     s->mapped = NULL;
@@ -95,7 +95,7 @@ void segin_close(struct segin *s)
 }
 
 /* Where blocks can lie. */
-static uint64_t blocks_limit(const struct segin *s)
+static uint64_t blocks_limit(const struct segment_reader *s)
 {
     bool is_whole = s->sealed && s->seal.blocks_end <= s->file_bytes;
     return is_whole ? s->seal.blocks_end : s->file_bytes;
@@ -103,7 +103,7 @@ static uint64_t blocks_limit(const struct segin *s)
 
 /* A sealed segment changes no more: it may stay mapped for the next who reads it. Where the cache has no room
  * the mapping is ours alone. */
-static int map_segment(struct segin *s)
+static int map_segment(struct segment_reader *s)
 {
     struct canp_file_id id;
     int r = s->sealed && s->maps ? canp_file_id_of(s->fd, &id) : -EBUSY;
@@ -114,7 +114,7 @@ static int map_segment(struct segin *s)
     return r;
 }
 
-static int ensure_mapped(struct segin *s, uint64_t end)
+static int ensure_mapped(struct segment_reader *s, uint64_t end)
 {
     if (s->map && end <= s->map_bytes)
         return 0;
@@ -132,7 +132,7 @@ static int ensure_mapped(struct segin *s, uint64_t end)
 }
 
 /* The header at an offset, by a read: a mapping could be cut behind the last block meanwhile. */
-int segin_header_at(const struct segin *s, uint64_t offset, struct block_header *h)
+int segment_reader_header_at(const struct segment_reader *s, uint64_t offset, struct block_header *h)
 {
     if (s->sealed && s->map && offset + sizeof(*h) <= s->map_bytes) {
         memcpy(h, s->map + offset, sizeof(*h));
@@ -148,7 +148,7 @@ int segin_header_at(const struct segin *s, uint64_t offset, struct block_header 
  * Up to the mark all was checked, so that headers alone lead from block to block: what a leap left out of the
  * chain is made up for, a few blocks each time.
  */
-static void catch_up(struct segin *s, uint64_t offset)
+static void catch_up(struct segment_reader *s, uint64_t offset)
 {
     struct block_header h;
     if (offset >= canp_mapped_mark(s->mapped))
@@ -161,7 +161,7 @@ static void catch_up(struct segin *s, uint64_t offset)
 
 /* Of blocks that are read one behind the other for the first time the pages are mapped some at a time: that
  * costs less than meeting them one by one. Only a hint: what cannot be read is found when it is. */
-static void map_ahead(struct segin *s, uint64_t offset, uint64_t end)
+static void map_ahead(struct segment_reader *s, uint64_t offset, uint64_t end)
 {
     s->run = offset == s->run_end ? s->run + 1 : 0;
     s->run_end = end;
@@ -178,12 +178,12 @@ static bool is_blank(const struct block_header *h)
     return memcmp(h, &blank, sizeof(blank)) == 0;
 }
 
-static int damaged(const struct segin *s)
+static int damaged(const struct segment_reader *s)
 {
-    return segin_status(s) < 0 ? -CANP_E_LOST : -CANP_E_DAMAGED;
+    return segment_reader_status(s) < 0 ? -CANP_E_LOST : -CANP_E_DAMAGED;
 }
 
-int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
+int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct segment_block *out)
 {
     uint64_t limit = blocks_limit(s);
     struct block_header h;
@@ -191,7 +191,7 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
         return 0;
     if (limit - offset < sizeof(h))
         return s->sealed ? -CANP_E_DAMAGED : 0;
-    int r = segin_header_at(s, offset, &h);
+    int r = segment_reader_header_at(s, offset, &h);
     if (r <= 0)
         return r == 0 && s->sealed ? -CANP_E_LOST : r; /* it was that long when it was opened */
     if (is_blank(&h))
@@ -211,11 +211,11 @@ int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out)
         return damaged(s);
     if (chained)
         s->chain_end = end;
-    *out = (struct segin_block){offset, end, h, payload, chained, checked};
+    *out = (struct segment_block){offset, end, h, payload, chained, checked};
     return 1;
 }
 
-void segin_note_checked(struct segin *s, const struct segin_block *b)
+void segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b)
 {
     uint64_t before = canp_mapped_mark(s->mapped);
     if (b->chained && b->offset == (before ? before : s->header.header_bytes))
@@ -229,10 +229,11 @@ void segin_note_checked(struct segin *s, const struct segin_block *b)
  * file could hold a magic every 8 bytes, each in front of megabytes. Blocks are at least 88 bytes long, hence
  * the bound of the sequence number.
  */
-static int block_is_likely(struct segin *s, uint64_t at, uint64_t from, uint32_t seq_min, uint64_t *budget)
+static int block_is_likely(struct segment_reader *s, uint64_t at, uint64_t from, uint32_t seq_min,
+                           uint64_t *budget)
 {
     struct block_header h;
-    int r = segin_header_at(s, at, &h);
+    int r = segment_reader_header_at(s, at, &h);
     if (r <= 0)
         return r;
     uint64_t seq_max = seq_min + (at - from) / 88 + 1;
@@ -245,7 +246,7 @@ static int block_is_likely(struct segin *s, uint64_t at, uint64_t from, uint32_t
 }
 
 /* The checksums of a search cover at most this: twice what is left, and some. */
-static uint64_t search_budget(const struct segin *s, uint64_t at)
+static uint64_t search_budget(const struct segment_reader *s, uint64_t at)
 {
     return 2 * (blocks_limit(s) - at) + BLOCK_BYTES_MAX;
 }
@@ -264,7 +265,7 @@ static size_t find_magic(const uint8_t *chunk, size_t i, size_t n)
 
 /* Where data may be from `at` on: a file may be cut longer by terabytes of holes. `limit` when there is none.
  */
-static uint64_t skip_holes(const struct segin *s, uint64_t at, uint64_t limit)
+static uint64_t skip_holes(const struct segment_reader *s, uint64_t at, uint64_t limit)
 {
     off_t data = lseek(s->fd, (off_t)at, SEEK_DATA); /* who reads here does so by pread() */
     if (data < 0)
@@ -272,7 +273,8 @@ static uint64_t skip_holes(const struct segin *s, uint64_t at, uint64_t limit)
     return (uint64_t)data > at ? (uint64_t)data & ~UINT64_C(7) : at;
 }
 
-int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out)
+int segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32_t seq_min,
+                               struct segment_block *out)
 {
     uint8_t chunk[SCAN_CHUNK];
     uint64_t at = (offset + 8) & ~UINT64_C(7);
@@ -286,7 +288,7 @@ int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct
         for (size_t i = 0; (i = find_magic(chunk, i, (size_t)n)) < (size_t)n; i += 8) {
             int r = block_is_likely(s, at + i, offset, seq_min, &budget);
             if (r == 1)
-                r = segin_block_at(s, at + i, out);
+                r = segment_reader_block_at(s, at + i, out);
             if (r == 1 || (r < 0 && r != -CANP_E_DAMAGED))
                 return r;
         }
@@ -295,12 +297,12 @@ int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct
     return 0;
 }
 
-int segin_rows_bytes(const struct segin *s, uint64_t *out)
+int segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out)
 {
     uint64_t sum = 0, at = s->header.header_bytes;
     struct block_header h;
     while (at < s->seal.blocks_end) {
-        int r = segin_header_at(s, at, &h);
+        int r = segment_reader_header_at(s, at, &h);
         if (r < 0)
             return r;
         if (r == 0 || !block_header_is_sane(&h, s->seal.blocks_end - at))
@@ -312,7 +314,7 @@ int segin_rows_bytes(const struct segin *s, uint64_t *out)
     return 0;
 }
 
-bool segin_index(struct segin *s, struct index_view *out)
+bool segment_reader_index(struct segment_reader *s, struct index_view *out)
 {
     uint64_t offset = s->seal.index_offset, bytes = s->seal.index_bytes, end;
     if (!s->sealed || bytes == 0 || offset % 8 != 0 || offset < s->seal.blocks_end ||

@@ -4,15 +4,15 @@
  * Invariant: nothing of the mapping is touched but blocks whose header was seen inside the file. The writer
  * cuts a segment only behind its last block, so a reader never meets the cut. One thread at a time.
  */
-#ifndef CANP_ENGINE_SEGIN_H
-#define CANP_ENGINE_SEGIN_H
+#ifndef CANP_ENGINE_SEGMENT_READER_H
+#define CANP_ENGINE_SEGMENT_READER_H
 
 #include <canp/mapcache.h>
 
 #include "format.h"
 #include "index.h"
 
-struct segin {
+struct segment_reader {
     int fd;
     bool sealed;
     uint64_t file_bytes;
@@ -31,53 +31,54 @@ struct segin {
 
 /* Opens dir_fd/name (or name alone with AT_FDCWD). 0, -errno, -CANP_E_FORMAT, -CANP_E_DAMAGED,
  * -CANP_E_VERSION. */
-int segin_open(struct segin *s, int dir_fd, const char *name);
-void segin_close(struct segin *s);
+int segment_reader_open(struct segment_reader *s, int dir_fd, const char *name);
+void segment_reader_close(struct segment_reader *s);
 
 /* Is what the mapping shows still the file's? -CANP_E_LOST once the file was cut, or could not be read (told
  * where canp_sigbus_guard_install() was called; elsewhere SIGBUS comes instead). */
-static inline int segin_status(const struct segin *s)
+static inline int segment_reader_status(const struct segment_reader *s)
 {
     return s->mapped ? canp_mapped_status(s->mapped) : 0;
 }
 
 /* Looks again at the size and the seal. */
-int segin_refresh(struct segin *s);
+int segment_reader_refresh(struct segment_reader *s);
 
-struct segin_block {
+struct segment_block {
     uint64_t offset;
     uint64_t end; /* where the next block begins */
     struct block_header header;
-    const uint8_t *payload; /* in the mapping, until segin_close() */
+    const uint8_t *payload; /* in the mapping, until segment_reader_close() */
     bool chained;           /* the blocks from the first on lead here: no leap to anywhere */
-    bool checked;           /* segin_note_checked() was told of it since the file was mapped */
+    bool checked;           /* segment_reader_note_checked() was told of it since the file was mapped */
 };
 
 /*
- * The block at this offset, its checksum tested; not again where segin_note_checked() was told of it. 1 and
- * *out; 0 when there is none (the end, or not yet); -CANP_E_DAMAGED when there is something that is no block;
- * -CANP_E_LOST when the file was cut under us.
+ * The block at this offset, its checksum tested; not again where segment_reader_note_checked() was told of
+ * it. 1 and *out; 0 when there is none (the end, or not yet); -CANP_E_DAMAGED when there is something that is
+ * no block; -CANP_E_LOST when the file was cut under us.
  */
-int segin_block_at(struct segin *s, uint64_t offset, struct segin_block *out);
+int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct segment_block *out);
 
 /*
  * All of this block is in order: checksum, rows. Kept with the mapping, and so forgotten with it, or when the
  * file is another one or was changed. It counts where all blocks in front were, too.
  */
-void segin_note_checked(struct segin *s, const struct segin_block *b);
+void segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b);
 
 /* The header at an offset, unchecked. 1, 0 when the file ends before, or an error. */
-int segin_header_at(const struct segin *s, uint64_t offset, struct block_header *h);
+int segment_reader_header_at(const struct segment_reader *s, uint64_t offset, struct block_header *h);
 
-/* The index of a sealed segment, checked. In the mapping, until segin_close(). False when there is none to
- * rely on. */
-bool segin_index(struct segin *s, struct index_view *out);
+/* The index of a sealed segment, checked. In the mapping, until segment_reader_close(). False when there is
+ * none to rely on. */
+bool segment_reader_index(struct segment_reader *s, struct index_view *out);
 
 /* The rows' bytes of all blocks, by their headers. 0, or -CANP_E_DAMAGED when they do not lead to the end. */
-int segin_rows_bytes(const struct segin *s, uint64_t *out);
+int segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out);
 
 /* The first whole block behind a damaged place, with a sequence number of at least seq_min. 1, 0 or an error.
  */
-int segin_block_after(struct segin *s, uint64_t offset, uint32_t seq_min, struct segin_block *out);
+int segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32_t seq_min,
+                               struct segment_block *out);
 
 #endif
