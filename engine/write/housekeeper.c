@@ -45,21 +45,21 @@ bool housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t 
 
 static bool seal_one(struct housekeeper *k)
 {
-    struct segout *s = k->sealing;
+    struct segment_writer *s = k->sealing;
     if (!s)
         return false;
     k->sealing = s->next;
     k->sealing_count--;
     k->sealing_now = true;
     pthread_mutex_unlock(&k->lock);
-    int r = segout_seal(s, k->no_sync, &k->index);
+    int r = segment_writer_seal(s, k->no_sync, &k->index);
     if (r == 0)
         retention_size(&k->retention, s->header.number, s->seal.blocks_end + s->seal.index_bytes);
     if (r == 0 && k->packer)
         packthread_push(k->packer, s->header.number);
     bool poisoned = r < 0 && s->seal.blocks > 0;
     int64_t first_ns = s->seal.first_ns, last_ns = s->seal.last_ns;
-    segout_free(s);
+    segment_writer_free(s);
     pthread_mutex_lock(&k->lock);
     k->sealing_now = false;
     if (poisoned)
@@ -70,9 +70,9 @@ static bool seal_one(struct housekeeper *k)
 }
 
 /* Takes the segment out of the queue when it is the oldest: it will not be sealed any more. */
-static struct segout *take_unsealed(struct housekeeper *k, uint64_t number)
+static struct segment_writer *take_unsealed(struct housekeeper *k, uint64_t number)
 {
-    struct segout *s = k->sealing;
+    struct segment_writer *s = k->sealing;
     if (!s || s->header.number != number)
         return NULL;
     k->sealing = s->next;
@@ -84,9 +84,9 @@ static struct segout *take_unsealed(struct housekeeper *k, uint64_t number)
 static void remove_oldest(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
-    struct segout *s = take_unsealed(k, retention_oldest(&k->retention));
+    struct segment_writer *s = take_unsealed(k, retention_oldest(&k->retention));
     pthread_mutex_unlock(&k->lock);
-    segout_free(s);
+    segment_writer_free(s);
     int r = retention_remove_oldest(&k->retention);
     pthread_mutex_lock(&k->lock);
     note_error(k, r);
@@ -113,18 +113,19 @@ static bool is_full(int r)
 /* Room is made by removing what is not kept, on a full disk also what would be: only then a smaller segment
  * will do. */
 static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_bytes, uint64_t least_bytes,
-                          struct segout **out)
+                          struct segment_writer **out)
 {
     struct retention *kept = &k->retention;
     while (retention_exceeded(kept, number - 1, open_bytes + k->segment_bytes))
         remove_oldest(k);
-    int r = segout_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
+    int r = segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
     while (is_full(r) && retention_oldest(kept) + 1 < number) {
         remove_oldest(k);
-        r = segout_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
+        r = segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
     }
-    return is_full(r) ? segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, out)
-                      : r;
+    return is_full(r)
+               ? segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, out)
+               : r;
 }
 
 static bool make_ready(struct housekeeper *k)
@@ -134,13 +135,13 @@ static bool make_ready(struct housekeeper *k)
     uint64_t number = k->next_number, least_bytes = k->least_bytes;
     uint64_t open_bytes = k->current ? k->current->size_bytes : 0;
     pthread_mutex_unlock(&k->lock);
-    struct segout *s = NULL;
+    struct segment_writer *s = NULL;
     int r = retention_is_on(&k->retention)
                 ? create_keeping(k, number, open_bytes, least_bytes, &s)
-                : segout_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
+                : segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
     /* The header is on disk before the file has its name: no power cut leaves a segment without one. */
-    if (r == 0 && !k->no_sync && (r = segout_sync(s)) < 0) {
-        segout_free(s);
+    if (r == 0 && !k->no_sync && (r = segment_writer_sync(s)) < 0) {
+        segment_writer_free(s);
         s = NULL;
     }
     pthread_mutex_lock(&k->lock);
@@ -153,25 +154,25 @@ static bool make_ready(struct housekeeper *k)
 
 static bool populate_current(struct housekeeper *k)
 {
-    struct segout *s = k->current;
-    if (!s || !segout_wants_populate(s))
+    struct segment_writer *s = k->current;
+    if (!s || !segment_writer_wants_populate(s))
         return false;
     /* s stays ours: only this thread frees segments. */
     pthread_mutex_unlock(&k->lock);
-    segout_populate(s);
+    segment_writer_populate(s);
     pthread_mutex_lock(&k->lock);
     return true;
 }
 
 static bool sync_current(struct housekeeper *k)
 {
-    struct segout *s = k->current;
+    struct segment_writer *s = k->current;
     if (!s || k->sync_due_ns > (int64_t)canp_monotonic_ns())
         return false;
     k->sync_due_ns = INT64_MAX;
     k->syncing = true;
     pthread_mutex_unlock(&k->lock);
-    int r = segout_sync(s);
+    int r = segment_writer_sync(s);
     pthread_mutex_lock(&k->lock);
     k->syncing = false;
     note_error(k, r);
@@ -212,7 +213,7 @@ static int make_segment_pool(struct housekeeper *k)
 {
     struct canp_objpool_opts opts = CANP_OBJPOOL_OPTS_INIT;
     opts.name = "segments";
-    opts.object_bytes = sizeof(struct segout);
+    opts.object_bytes = sizeof(struct segment_writer);
     opts.align_bytes = 64;
     opts.ready_count = 4;
     opts.object_count_max = SEGMENTS_AT_ONCE_MAX;
@@ -246,8 +247,8 @@ void housekeeper_stop(struct housekeeper *k)
     pthread_cond_signal(&k->work);
     pthread_mutex_unlock(&k->lock);
     pthread_join(k->thread, NULL);
-    segout_free(k->current);
-    segout_free(k->ready);
+    segment_writer_free(k->current);
+    segment_writer_free(k->ready);
     index_release(&k->index);
     canp_objpool_free(k->identity.pool);
     pthread_cond_destroy(&k->work);
@@ -278,7 +279,7 @@ static int wait_for_ready(struct housekeeper *k, uint64_t least_bytes)
     while (k->want_ready)
         pthread_cond_wait(&k->done, &k->lock);
     if (k->ready && k->ready->size_bytes < least_bytes) {
-        segout_free(k->ready);
+        segment_writer_free(k->ready);
         k->ready = NULL;
     }
     if (k->ready)
@@ -291,7 +292,7 @@ static int wait_for_ready(struct housekeeper *k, uint64_t least_bytes)
 
 static void queue_for_sealing(struct housekeeper *k)
 {
-    struct segout **end = &k->sealing;
+    struct segment_writer **end = &k->sealing;
     while (*end)
         end = &(*end)->next;
     *end = k->current;
@@ -307,7 +308,7 @@ int housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
     pthread_mutex_lock(&k->lock);
     int r = wait_for_ready(k, least_bytes);
     if (r == 0)
-        r = segout_publish(k->ready);
+        r = segment_writer_publish(k->ready);
     if (r == 0) {
         if (k->current)
             queue_for_sealing(k);

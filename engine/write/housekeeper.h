@@ -12,7 +12,7 @@
 
 #include "packthread.h"
 #include "retention.h"
-#include "segment/segout.h"
+#include "segment/segment_writer.h"
 
 struct housekeeper {
     pthread_t thread;
@@ -20,17 +20,17 @@ struct housekeeper {
     pthread_cond_t work; /* for the housekeeper */
     pthread_cond_t done; /* for the writer */
     int dir_fd;          /* borrowed */
-    struct segout_identity identity;
+    struct segment_writer_identity identity;
     uint64_t segment_bytes;
     uint64_t sync_ns; /* 0 = only when sealing */
     bool no_sync;
     struct packthread *packer;  /* borrowed; NULL = do not pack */
     struct retention retention; /* opened and closed by the writer: the packer looks at it, too */
 
-    struct index_builder index; /* scratch */
-    struct segout *current;     /* being written; owned here, filled by the writer */
-    struct segout *ready;       /* the next one, prepared */
-    struct segout *sealing;     /* list: full, to be sealed */
+    struct index_builder index;     /* scratch */
+    struct segment_writer *current; /* being written; owned here, filled by the writer */
+    struct segment_writer *ready;   /* the next one, prepared */
+    struct segment_writer *sealing; /* list: full, to be sealed */
     unsigned sealing_count;
     bool sealing_now;
     bool want_ready;

@@ -57,7 +57,7 @@ void repack_close(struct repack *r)
 }
 
 /* Packed when that gains; raw for a reader's quick look when it names channels. */
-static int commit_gathered(struct repack *r, struct segout *out)
+static int commit_gathered(struct repack *r, struct segment_writer *out)
 {
     struct canp_rowbuf *g = &r->gather;
     if (g->records == 0)
@@ -67,13 +67,13 @@ static int commit_gathered(struct repack *r, struct segout *out)
         packed = canp_pack(r->packer, g->data, g->used_bytes, r->packed, r->block_bytes - 8);
     if (packed < 0)
         return (int)packed;
-    int error =
-        packed > 0 ? segout_commit_packed(out, g, r->packed, (uint32_t)packed) : segout_commit(out, g);
+    int error = packed > 0 ? segment_writer_commit_packed(out, g, r->packed, (uint32_t)packed)
+                           : segment_writer_commit(out, g);
     gather_begin(r);
     return error;
 }
 
-static int gather_record(struct repack *r, struct segout *out, const struct canp_record *record)
+static int gather_record(struct repack *r, struct segment_writer *out, const struct canp_record *record)
 {
     int error = canp_rowbuf_put_record(&r->gather, record);
     if (error != -ENOSPC)
@@ -82,7 +82,7 @@ static int gather_record(struct repack *r, struct segout *out, const struct canp
     return error < 0 ? error : canp_rowbuf_put_record(&r->gather, record);
 }
 
-static int gather_block(struct repack *r, struct segout *out, const struct canp_cursor *c)
+static int gather_block(struct repack *r, struct segment_writer *out, const struct canp_cursor *c)
 {
     bool alone = c->block.header.flags & CANP_BLOCK_HAS_IFACES;
     int error = alone ? commit_gathered(r, out) : 0;
@@ -95,7 +95,7 @@ static int gather_block(struct repack *r, struct segout *out, const struct canp_
     return error == 0 && alone ? commit_gathered(r, out) : error;
 }
 
-static int copy_blocks(struct repack *r, struct segout *out, struct canp_cursor *c)
+static int copy_blocks(struct repack *r, struct segment_writer *out, struct canp_cursor *c)
 {
     int error;
     while ((error = cursor_next_block(c)) == 1) {
@@ -132,10 +132,10 @@ static uint64_t file_bytes_max(uint64_t rows_bytes, uint64_t blocks, uint32_t co
 
 /* Beside the file of that number: its header may say another one, which is another file's name. */
 static int write_beside(struct repack *r, int dir_fd, uint64_t number, const struct segment_reader *s,
-                        struct canp_cursor *c, struct segout **out)
+                        struct canp_cursor *c, struct segment_writer **out)
 {
-    struct segout_identity identity = {.created_realtime_ns = s->header.created_realtime_ns,
-                                       .created_monotonic_ns = s->header.created_monotonic_ns};
+    struct segment_writer_identity identity = {.created_realtime_ns = s->header.created_realtime_ns,
+                                               .created_monotonic_ns = s->header.created_monotonic_ns};
     memcpy(identity.recording, s->header.recording, sizeof(identity.recording));
     memcpy(identity.boot_id, s->header.boot_id, sizeof(identity.boot_id));
     if (!r->opts.unpack) {
@@ -153,7 +153,7 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
     uint64_t blocks = s->seal.blocks < blocks_max ? s->seal.blocks : blocks_max;
     uint64_t size = file_bytes_max(rows_bytes, rows_bytes / r->block_bytes + blocks + 64,
                                    block_counts_bytes(s->seal.channel_mask));
-    error = segout_create(dir_fd, number, size, size, &identity, out);
+    error = segment_writer_create(dir_fd, number, size, size, &identity, out);
     if (error == 0)
         error = segfile_take_after((*out)->fd, s->fd);
     if (error < 0)
@@ -162,11 +162,11 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
     index_begin(&r->index);
     (*out)->index = &r->index;
     error = copy_blocks(r, *out, c);
-    return error < 0 ? error : segout_seal(*out, false, NULL);
+    return error < 0 ? error : segment_writer_seal(*out, false, NULL);
 }
 
 /* The new file must hold what the old one holds; then it takes its name. */
-static int swap_in(struct repack *r, int dir_fd, const struct segment_reader *s, struct segout *out,
+static int swap_in(struct repack *r, int dir_fd, const struct segment_reader *s, struct segment_writer *out,
                    uint32_t damaged)
 {
     if (damaged || out->seal.records != s->seal.records || out->seal.frames != s->seal.frames) {
@@ -176,7 +176,7 @@ static int swap_in(struct repack *r, int dir_fd, const struct segment_reader *s,
     r->stats.bytes_before += s->file_bytes;
     r->stats.bytes_after += out->seal.blocks_end + out->seal.index_bytes;
     r->stats.frames += s->seal.frames;
-    int error = segout_replace(out);
+    int error = segment_writer_replace(out);
     if (error == 0 && fsync(dir_fd) < 0 && errno != EINVAL)
         error = -errno;
     if (error == 0)
@@ -196,7 +196,7 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
         segment_reader_close(&s);
         return 0;
     }
-    struct segout *out = NULL;
+    struct segment_writer *out = NULL;
     error = canp_cursor_open(reader, NULL, &c);
     if (error == 0) {
         error = write_beside(r, dir_fd, number, &s, c, &out);
@@ -204,7 +204,7 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
             error = swap_in(r, dir_fd, &s, out, c->damaged);
         canp_cursor_close(c);
     }
-    segout_free(out);
+    segment_writer_free(out);
     segment_reader_close(&s);
     return error;
 }

@@ -7,7 +7,7 @@
 
 #include <canp/repack.h>
 
-#include "segment/segout.h"
+#include "segment/segment_writer.h"
 
 struct repack {
     struct canp_repack_opts opts;

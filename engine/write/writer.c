@@ -15,10 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "segment/counts.h"
 #include "housekeeper.h"
-#include "read/listing.h"
 #include "newdir.h"
+#include "read/listing.h"
+#include "segment/counts.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
 #define GATHER_BYTES          (256U << 10)
@@ -175,14 +175,14 @@ int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct c
 
 static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
 {
-    int r = segout_commit(w->keeper.current, rows);
+    int r = segment_writer_commit(w->keeper.current, rows);
     if (r < 0)
         return r;
     w->stats.frames += rows->frames;
     w->stats.records += rows->records;
     w->stats.lost += rows->lost;
     w->stats.blocks++;
-    w->stats.bytes += segout_block_bytes(rows);
+    w->stats.bytes += segment_writer_block_bytes(rows);
     housekeeper_note_commit(&w->keeper);
     return 0;
 }
@@ -248,7 +248,7 @@ static int64_t age_ns(const struct canp_writer *w)
 /* Has the segment a successor in the making before it is full, or its time up? */
 static void prepare_next(struct canp_writer *w)
 {
-    struct segout *s = w->keeper.current;
+    struct segment_writer *s = w->keeper.current;
     if (w->prepared || (atomic_load_explicit(&s->used, memory_order_relaxed) < s->size_bytes / 2 &&
                         age_ns(w) <= (int64_t)(w->segment_ns / 2)))
         return;
@@ -272,9 +272,9 @@ static bool is_time_up(const struct canp_writer *w)
 
 static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
 {
-    const struct segout *s = w->keeper.current;
+    const struct segment_writer *s = w->keeper.current;
     size_t extra = w->ifaces_pending || w->gap_pending ? iface_block_bytes(w) : 0;
-    return !s || atomic_load(&s->failed) < 0 || !segout_fits(s, payload_bytes + extra);
+    return !s || atomic_load(&s->failed) < 0 || !segment_writer_fits(s, payload_bytes + extra);
 }
 
 /*
@@ -298,7 +298,7 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
     note_poisoned(w);
     if (is_time_up(w))
         rotate_by_time(w);
-    size_t bytes = segout_block_bytes(rows) - sizeof(struct block_header);
+    size_t bytes = segment_writer_block_bytes(rows) - sizeof(struct block_header);
     int r = must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
     if (r == 0 && (w->ifaces_pending || w->gap_pending))
         r = commit_ifaces(w, rows->first_ns);

@@ -5,8 +5,8 @@
  * for the seal. Threads: commit belongs to the writer's thread; create, populate, sync, seal and free to the
  * housekeeper's (or to the same thread where there is none). `used` and `failed` are shared.
  */
-#ifndef CANP_ENGINE_SEGOUT_H
-#define CANP_ENGINE_SEGOUT_H
+#ifndef CANP_ENGINE_SEGMENT_WRITER_H
+#define CANP_ENGINE_SEGMENT_WRITER_H
 
 #include <stdatomic.h>
 
@@ -16,7 +16,7 @@
 #include "format.h"
 #include "index.h"
 
-struct segout {
+struct segment_writer {
     struct canp_objpool *pool; /* that it goes back to; NULL: to malloc */
     int fd;
     int dir_fd;   /* borrowed */
@@ -34,16 +34,16 @@ struct segout {
         *index; /* borrowed; fed at each commit. NULL: the seal looks through the mapped rows */
     char name[SEG_NAME_BYTES];
     bool published;
-    struct segout *next; /* in the housekeeper's queue of segments to seal */
+    struct segment_writer *next; /* in the housekeeper's queue of segments to seal */
 };
 
 /* What a segment's header takes over from its recording, or from the segment that it replaces. */
-struct segout_identity {
+struct segment_writer_identity {
     uint8_t recording[16];
     uint8_t boot_id[16];
     int64_t created_realtime_ns; /* 0 = now */
     int64_t created_monotonic_ns;
-    struct canp_objpool *pool; /* of struct segout, borrowed; NULL: malloc */
+    struct canp_objpool *pool; /* of struct segment_writer, borrowed; NULL: malloc */
     uint32_t incompat;         /* features */
     uint16_t header_bytes;     /* where blocks begin; 0 = SEG_HEADER_BYTES */
 };
@@ -52,43 +52,43 @@ struct segout_identity {
  * Makes the file under a temporary name, really allocated. Tries smaller sizes down to least_bytes when the
  * disk is too full for size_bytes. 0, -ENOSPC, or what open, fallocate or mmap said.
  */
-int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
-                  const struct segout_identity *identity, struct segout **out);
+int segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                          const struct segment_writer_identity *identity, struct segment_writer **out);
 
 /* Gives the file its name, which must be free. From now on readers see it. -CANP_E_EXISTS or what rename
  * said. */
-int segout_publish(struct segout *s);
+int segment_writer_publish(struct segment_writer *s);
 
 /* Gives the file its name in place of the segment that has it: for a sealed file with the same records.
  * -ENOENT when there is no such segment any more. */
-int segout_replace(struct segout *s);
+int segment_writer_replace(struct segment_writer *s);
 
 /* What these rows take as a block, unpacked. */
-uint64_t segout_block_bytes(const struct canp_rowbuf *rows);
+uint64_t segment_writer_block_bytes(const struct canp_rowbuf *rows);
 
 /* Does a block of so many payload bytes fit? */
-bool segout_fits(const struct segout *s, size_t payload_bytes);
+bool segment_writer_fits(const struct segment_writer *s, size_t payload_bytes);
 
 /* Commits one block of rows: readable by others on return. 0, -EFBIG when it does not fit, or the poison's
  * error. */
-int segout_commit(struct segout *s, const struct canp_rowbuf *rows);
+int segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *rows);
 
 /* The same for rows that were packed. */
-int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *packed,
-                         uint32_t packed_bytes);
+int segment_writer_commit_packed(struct segment_writer *s, const struct canp_rowbuf *rows,
+                                 const uint8_t *packed, uint32_t packed_bytes);
 
 /* Prefaults a window ahead of `used`, gives back page table entries far behind it; whether there is anything
  * of it to do. */
-void segout_populate(struct segout *s);
-bool segout_wants_populate(const struct segout *s);
+void segment_writer_populate(struct segment_writer *s);
+bool segment_writer_wants_populate(const struct segment_writer *s);
 
 /* fdatasync, when there is something new. 0 or the error, which also poisons the segment. */
-int segout_sync(struct segout *s);
+int segment_writer_sync(struct segment_writer *s);
 
 /* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
-int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch);
+int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch);
 
 /* Closes; removes the file if it was never published. NULL is allowed. */
-void segout_free(struct segout *s);
+void segment_writer_free(struct segment_writer *s);
 
 #endif

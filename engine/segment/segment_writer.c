@@ -1,5 +1,5 @@
-/* A segment being written (segout.h). */
-#include "segout.h"
+/* A segment being written (segment_writer.h). */
+#include "segment_writer.h"
 
 #include <canp/clock.h>
 #include <canp/error.h>
@@ -27,7 +27,8 @@
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
 #endif
 
-static int fill_header(struct segout *s, uint64_t number, const struct segout_identity *identity)
+static int fill_header(struct segment_writer *s, uint64_t number,
+                       const struct segment_writer_identity *identity)
 {
     struct seg_header *h = &s->header;
     memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
@@ -51,14 +52,14 @@ static int fill_header(struct segout *s, uint64_t number, const struct segout_id
     return 0;
 }
 
-static void map_file(struct segout *s)
+static void map_file(struct segment_writer *s)
 {
     void *map = mmap(NULL, s->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
     s->map = map == MAP_FAILED ? NULL : map;
 }
 
-static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
-                       const struct segout_identity *identity)
+static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                       const struct segment_writer_identity *identity)
 {
     seg_name(s->name, number);
     int r = segfile_open(s->dir_fd, s->name);
@@ -79,14 +80,14 @@ static int create_file(struct segout *s, uint64_t number, uint64_t size_bytes, u
     if (r < 0)
         return r;
     map_file(s);
-    segout_populate(s);
+    segment_writer_populate(s);
     return 0;
 }
 
-int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
-                  const struct segout_identity *identity, struct segout **out)
+int segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                          const struct segment_writer_identity *identity, struct segment_writer **out)
 {
-    struct segout *s = identity->pool ? canp_objpool_acquire(identity->pool) : malloc(sizeof(*s));
+    struct segment_writer *s = identity->pool ? canp_objpool_acquire(identity->pool) : malloc(sizeof(*s));
     if (!s)
         return -ENOMEM;
     memset(s, 0, sizeof(*s));
@@ -98,33 +99,33 @@ int segout_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t lea
     atomic_init(&s->used, 0);
     int r = create_file(s, number, size_bytes, least_bytes, identity);
     if (r < 0) {
-        segout_free(s);
+        segment_writer_free(s);
         return r;
     }
     *out = s;
     return 0;
 }
 
-int segout_publish(struct segout *s)
+int segment_writer_publish(struct segment_writer *s)
 {
     int r = segfile_publish(s->dir_fd, s->name);
     s->published = r == 0;
     return r;
 }
 
-int segout_replace(struct segout *s)
+int segment_writer_replace(struct segment_writer *s)
 {
     int r = segfile_replace(s->dir_fd, s->name);
     s->published = r == 0;
     return r;
 }
 
-uint64_t segout_block_bytes(const struct canp_rowbuf *rows)
+uint64_t segment_writer_block_bytes(const struct canp_rowbuf *rows)
 {
     return sizeof(struct block_header) + rows->used_bytes + block_counts_bytes(rows->channel_mask);
 }
 
-bool segout_fits(const struct segout *s, size_t payload_bytes)
+bool segment_writer_fits(const struct segment_writer *s, size_t payload_bytes)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
     return payload_bytes <= BLOCK_BYTES_MAX &&
@@ -167,7 +168,8 @@ static void fill_payload(struct payload *p, const struct canp_rowbuf *rows, cons
     p->tail_bytes = padding + block_counts_write(rows, p->tail + padding);
 }
 
-static int write_block(struct segout *s, uint64_t at, const struct block_header *h, const struct payload *p)
+static int write_block(struct segment_writer *s, uint64_t at, const struct block_header *h,
+                       const struct payload *p)
 {
     int r = segfile_write_all(s->fd, p->data, p->bytes, at + sizeof(*h));
     if (r == 0 && p->tail_bytes)
@@ -176,7 +178,8 @@ static int write_block(struct segout *s, uint64_t at, const struct block_header 
 }
 
 /* The magic comes last, so that a reader who sees it mostly sees a whole block; the checksum decides. */
-static int store_block(struct segout *s, uint64_t at, const struct block_header *h, const struct payload *p)
+static int store_block(struct segment_writer *s, uint64_t at, const struct block_header *h,
+                       const struct payload *p)
 {
     if (!s->map)
         return write_block(s, at, h, p);
@@ -203,7 +206,7 @@ static void sum_up(struct seg_seal *seal, const struct canp_rowbuf *rows)
         seal->last_ns = rows->last_ns;
 }
 
-static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct block_header *h,
+static int commit_block(struct segment_writer *s, const struct canp_rowbuf *rows, struct block_header *h,
                         const struct payload *p)
 {
     int poison = atomic_load_explicit(&s->failed, memory_order_relaxed);
@@ -211,7 +214,7 @@ static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct
         return poison;
     h->stored_bytes = p->bytes + p->tail_bytes;
     h->tail_bytes = p->tail_bytes;
-    if (!segout_fits(s, h->stored_bytes))
+    if (!segment_writer_fits(s, h->stored_bytes))
         return -EFBIG;
     uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
     h->crc = block_crc_parts(h, p->data, p->bytes, p->tail, s->header.salt);
@@ -226,12 +229,12 @@ static int commit_block(struct segout *s, const struct canp_rowbuf *rows, struct
         index_add_block(s->index, at, h, rows->data);
     if (h->flags & CANP_BLOCK_PACKED)
         s->seal.packed_bytes += sizeof(*h) + h->stored_bytes;
-    /* release: pairs with the acquire loads in segout_populate() and segout_sync() */
+    /* release: pairs with the acquire loads in segment_writer_populate() and segment_writer_sync() */
     atomic_store_explicit(&s->used, at + sizeof(*h) + h->stored_bytes, memory_order_release);
     return 0;
 }
 
-int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
+int segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *rows)
 {
     struct block_header h;
     struct payload p;
@@ -240,8 +243,8 @@ int segout_commit(struct segout *s, const struct canp_rowbuf *rows)
     return commit_block(s, rows, &h, &p);
 }
 
-int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const uint8_t *packed,
-                         uint32_t packed_bytes)
+int segment_writer_commit_packed(struct segment_writer *s, const struct canp_rowbuf *rows,
+                                 const uint8_t *packed, uint32_t packed_bytes)
 {
     struct block_header h;
     struct payload p;
@@ -251,7 +254,7 @@ int segout_commit_packed(struct segout *s, const struct canp_rowbuf *rows, const
     return commit_block(s, rows, &h, &p);
 }
 
-static void populate_window(struct segout *s, uint64_t bytes)
+static void populate_window(struct segment_writer *s, uint64_t bytes)
 {
     uint8_t *from = s->map + s->populated;
     if (madvise(from, bytes, MADV_POPULATE_WRITE) < 0 && errno == EINVAL) {
@@ -261,18 +264,18 @@ static void populate_window(struct segout *s, uint64_t bytes)
     s->populated += bytes;
 }
 
-static bool is_window_due(const struct segout *s, uint64_t used)
+static bool is_window_due(const struct segment_writer *s, uint64_t used)
 {
     return s->populated < s->size_bytes && s->populated < used + AHEAD_BYTES;
 }
 
-bool segout_wants_populate(const struct segout *s)
+bool segment_writer_wants_populate(const struct segment_writer *s)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     return s->map && (is_window_due(s, used) || (used & ~(WINDOW_BYTES - 1)) > s->dropped);
 }
 
-void segout_populate(struct segout *s)
+void segment_writer_populate(struct segment_writer *s)
 {
     if (!s->map)
         return;
@@ -289,7 +292,7 @@ void segout_populate(struct segout *s)
     }
 }
 
-int segout_sync(struct segout *s)
+int segment_writer_sync(struct segment_writer *s)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     int poison = atomic_load(&s->failed);
@@ -306,7 +309,7 @@ int segout_sync(struct segout *s)
 }
 
 /* The index of blocks that are plain rows in the mapping. */
-static void index_rows(struct segout *s, struct index_builder *index)
+static void index_rows(struct segment_writer *s, struct index_builder *index)
 {
     uint64_t end = atomic_load_explicit(&s->used, memory_order_acquire);
     for (uint64_t at = s->header.header_bytes; at < end;) {
@@ -325,7 +328,7 @@ static bool index_pays(const struct seg_seal *seal, const struct index_builder *
 }
 
 /* A cache: when it cannot be written, the segment is sealed without. */
-static void write_index(struct segout *s, struct index_builder *scratch)
+static void write_index(struct segment_writer *s, struct index_builder *scratch)
 {
     struct seg_seal *seal = &s->seal;
     struct index_builder *index = s->index;
@@ -340,7 +343,7 @@ static void write_index(struct segout *s, struct index_builder *scratch)
     seal->index_offset = seal->index_bytes ? seal->blocks_end : 0;
 }
 
-int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch)
+int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch)
 {
     int poison = atomic_load(&s->failed);
     if (poison < 0)
@@ -352,7 +355,7 @@ int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch)
     write_index(s, scratch);
     seal->magic = SEAL_MAGIC;
     seal->crc = seg_seal_crc(seal, s->header.salt);
-    int r = no_sync ? 0 : segout_sync(s); /* the blocks are on disk before the seal says so */
+    int r = no_sync ? 0 : segment_writer_sync(s); /* the blocks are on disk before the seal says so */
     if (r < 0)
         return r;
     if (s->map)
@@ -367,7 +370,7 @@ int segout_seal(struct segout *s, bool no_sync, struct index_builder *scratch)
     return no_sync || fsync(s->fd) == 0 || errno == EINVAL ? 0 : -errno;
 }
 
-void segout_free(struct segout *s)
+void segment_writer_free(struct segment_writer *s)
 {
     if (!s)
         return;
