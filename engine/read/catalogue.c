@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "segment/crc32c.h"
-#include "segment/segfile.h"
+#include "segment/segment_file.h"
 
 #define HEADER_BYTES    64U
 #define RECORDING_AT    16U /* offsets in the header: magic, crc, version, entries, recording, zeros */
@@ -155,8 +155,8 @@ int catalogue_add(struct catalogue_draft *d, const struct catalogue_entry *entry
 
 static int put_in_place(int dir_fd)
 {
-    int r = segfile_replace(dir_fd, CATALOGUE_NAME);
-    return r == -ENOENT ? segfile_publish(dir_fd, CATALOGUE_NAME) : r;
+    int r = segment_file_replace(dir_fd, CATALOGUE_NAME);
+    return r == -ENOENT ? segment_file_publish(dir_fd, CATALOGUE_NAME) : r;
 }
 
 /* Not synced: what a power cut leaves of it has a wrong checksum. */
@@ -165,14 +165,14 @@ int catalogue_write(int dir_fd, struct catalogue_draft *d)
     const struct canp_mbuf *file = &d->file;
     uint32_t crc = crc32c(0, file->data + CRC_COVERS_FROM, file->used_bytes - CRC_COVERS_FROM);
     memcpy(file->data + CRC_AT, &crc, sizeof(crc));
-    CANP_CLEANUP(canp_fd_close) int fd = segfile_open(dir_fd, CATALOGUE_NAME);
+    CANP_CLEANUP(canp_fd_close) int fd = segment_file_open(dir_fd, CATALOGUE_NAME);
     if (fd < 0)
         return fd;
-    int r = ftruncate(fd, 0) < 0 ? -errno : segfile_write_all(fd, file->data, file->used_bytes, 0);
+    int r = ftruncate(fd, 0) < 0 ? -errno : segment_file_write_all(fd, file->data, file->used_bytes, 0);
     if (r == 0)
         r = put_in_place(dir_fd);
     if (r < 0)
-        segfile_discard(dir_fd, CATALOGUE_NAME);
+        segment_file_discard(dir_fd, CATALOGUE_NAME);
     return r;
 }
 

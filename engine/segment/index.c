@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "crc32c.h"
-#include "segfile.h"
+#include "segment_file.h"
 
 _Static_assert(sizeof(struct index_header) == 64, "index_header");
 _Static_assert(sizeof(struct index_id) == 16, "index_id");
@@ -161,7 +161,7 @@ struct output {
 static void flush(struct output *o)
 {
     if (o->error == 0)
-        o->error = segfile_write_all(o->fd, o->buffer, o->used, o->offset);
+        o->error = segment_file_write_all(o->fd, o->buffer, o->used, o->offset);
     o->offset += o->used;
     o->used = 0;
 }
@@ -220,7 +220,7 @@ int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t
     flush(&o);
     h.crc = o.crc;
     if (o.error == 0)
-        o.error = segfile_write_all(fd, &h, sizeof(h), offset);
+        o.error = segment_file_write_all(fd, &h, sizeof(h), offset);
     if (o.error == 0)
         *bytes = o.offset - offset;
     return o.error;

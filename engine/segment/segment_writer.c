@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "counts.h"
-#include "segfile.h"
+#include "segment_file.h"
 
 #define INDEX_PACKED_MIN (512U << 10) /* bytes of packed blocks from which on there is an index */
 #define INDEX_SHARE      64U          /* below: when it takes no more than this part of them */
@@ -62,21 +62,21 @@ static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_
                        const struct segment_writer_identity *identity)
 {
     seg_name(s->name, number);
-    int r = segfile_open(s->dir_fd, s->name);
+    int r = segment_file_open(s->dir_fd, s->name);
     if (r < 0)
         return r;
     s->fd = r;
     if (ftruncate(s->fd, 0) < 0)
         return -errno;
     s->size_bytes = size_bytes;
-    r = segfile_allocate(s->fd, &s->size_bytes, least_bytes);
+    r = segment_file_allocate(s->fd, &s->size_bytes, least_bytes);
     if (r < 0)
         return r;
     r = fill_header(s, number, identity);
     if (r < 0)
         return r;
     atomic_store_explicit(&s->used, s->header.header_bytes, memory_order_relaxed);
-    r = segfile_write_all(s->fd, &s->header, sizeof(s->header), 0);
+    r = segment_file_write_all(s->fd, &s->header, sizeof(s->header), 0);
     if (r < 0)
         return r;
     map_file(s);
@@ -108,14 +108,14 @@ int segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint
 
 int segment_writer_publish(struct segment_writer *s)
 {
-    int r = segfile_publish(s->dir_fd, s->name);
+    int r = segment_file_publish(s->dir_fd, s->name);
     s->published = r == 0;
     return r;
 }
 
 int segment_writer_replace(struct segment_writer *s)
 {
-    int r = segfile_replace(s->dir_fd, s->name);
+    int r = segment_file_replace(s->dir_fd, s->name);
     s->published = r == 0;
     return r;
 }
@@ -171,10 +171,10 @@ static void fill_payload(struct payload *p, const struct canp_rowbuf *rows, cons
 static int write_block(struct segment_writer *s, uint64_t at, const struct block_header *h,
                        const struct payload *p)
 {
-    int r = segfile_write_all(s->fd, p->data, p->bytes, at + sizeof(*h));
+    int r = segment_file_write_all(s->fd, p->data, p->bytes, at + sizeof(*h));
     if (r == 0 && p->tail_bytes)
-        r = segfile_write_all(s->fd, p->tail, p->tail_bytes, at + sizeof(*h) + p->bytes);
-    return r < 0 ? r : segfile_write_all(s->fd, h, sizeof(*h), at);
+        r = segment_file_write_all(s->fd, p->tail, p->tail_bytes, at + sizeof(*h) + p->bytes);
+    return r < 0 ? r : segment_file_write_all(s->fd, h, sizeof(*h), at);
 }
 
 /* The magic comes last, so that a reader who sees it mostly sees a whole block; the checksum decides. */
@@ -361,7 +361,7 @@ int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_bui
     if (s->map)
         munmap(s->map, s->size_bytes);
     s->map = NULL;
-    r = segfile_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
+    r = segment_file_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
     if (r < 0)
         return r;
     /* Only what was never committed is cut off, and readers touch nothing else (reader.c). */
@@ -378,7 +378,7 @@ void segment_writer_free(struct segment_writer *s)
         munmap(s->map, s->size_bytes);
     if (s->fd >= 0) {
         if (!s->published)
-            segfile_discard(s->dir_fd, s->name);
+            segment_file_discard(s->dir_fd, s->name);
         close(s->fd);
     }
     if (s->pool)

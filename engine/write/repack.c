@@ -14,7 +14,7 @@
 
 #include "read/cursor.h"
 #include "segment/counts.h"
-#include "segment/segfile.h"
+#include "segment/segment_file.h"
 
 /* Rows of a block, at most: 21,845 classic frames of 8 bytes; twice that where reading may take longer. */
 #define BLOCK_ROWS_BYTES   (512U << 10)
@@ -155,7 +155,7 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
                                    block_counts_bytes(s->seal.channel_mask));
     error = segment_writer_create(dir_fd, number, size, size, &identity, out);
     if (error == 0)
-        error = segfile_take_after((*out)->fd, s->fd);
+        error = segment_file_take_after((*out)->fd, s->fd);
     if (error < 0)
         return error;
     gather_begin(r);
