@@ -141,7 +141,7 @@ static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number, before;
-    while ((number = recording_next_wanted(c->reader, number, &c->wanted, &before)) != 0 &&
+    while ((number = recording_next_match(c->reader, number, &c->query, &before)) != 0 &&
            number <= c->last_number) {
         struct segment_reader next;
         int r = recording_open_segment(c->reader, number, &next);
@@ -243,7 +243,7 @@ static int enter_block(struct canp_cursor *c, const struct segment_block *b)
     c->block = *b;
     if (head_will_do(c, b))
         return 1;
-    bool wanted = wanted_block(&c->wanted, h);
+    bool wanted = query_block(&c->query, h);
     if (!wanted && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
     int r = cursor_load_rows(c, b);
@@ -328,7 +328,7 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
     c->last_number = UINT64_MAX;
     c->opts = opts ? *opts : defaults;
     c->floor_ns = c->opts.from_ns;
-    wanted_init(&c->wanted, &c->opts);
+    query_init(&c->query, &c->opts);
     *out = c;
     return 0;
 }
@@ -338,7 +338,7 @@ int canp_cursor_seek(struct canp_cursor *c, int64_t time_ns)
     int r = is_lost(c) ? -CANP_E_LOST : 0;
     tell_damage(c, INT64_MAX);
     leave_segment(c);
-    c->opts.from_ns = c->wanted.from_ns = time_ns;
+    c->opts.from_ns = c->query.from_ns = time_ns;
     c->number = 0;
     c->last_ns = INT64_MIN;
     c->rechecked = c->at_end = false;
@@ -361,7 +361,7 @@ void canp_cursor_close(struct canp_cursor *c)
 
 bool canp_cursor_wants(const struct canp_cursor *c, const struct canp_record *record)
 {
-    return wanted_record(&c->wanted, record);
+    return query_record(&c->query, record);
 }
 
 int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
@@ -372,7 +372,7 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
             if (is_lost(c))
                 return lose_segment(c);
             c->at += out->row_bytes;
-            if (wanted_record(&c->wanted, out))
+            if (query_record(&c->query, out))
                 return 1;
         }
         int r = cursor_next_block(c);
@@ -396,8 +396,8 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
     int r = c->segment_open ? 0 : find_place(c);
     if (r < 0)
         return r;
-    if (c->wanted.from_ns > c->floor_ns) {
-        c->opts.from_ns = c->wanted.from_ns = c->floor_ns;
+    if (c->query.from_ns > c->floor_ns) {
+        c->opts.from_ns = c->query.from_ns = c->floor_ns;
         if (c->at_end) { /* segments behind the last one that was entered were left out as too early */
             leave_segment(c);
             c->number = UINT64_MAX;
@@ -411,7 +411,7 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
             canp_row_read(c->rows + c->at, c->base_ns, out);
             if (is_lost(c))
                 return lose_segment(c);
-            if (wanted_record(&c->wanted, out))
+            if (query_record(&c->query, out))
                 return 1;
         }
         r = cursor_previous_block(c);

@@ -6,8 +6,8 @@
 #include <canp/pack.h>
 
 #include "leap.h"
+#include "query.h"
 #include "recording.h"
-#include "wanted.h"
 
 /* What going backwards needs (cursor_back.c): nothing until it is. */
 struct back {
@@ -23,7 +23,7 @@ struct back {
 struct canp_cursor {
     struct canp_reader *reader;
     struct canp_cursor_opts opts;
-    struct wanted wanted;          /* by the options */
+    struct query query;            /* by the options */
     struct segment_reader segment; /* when segment_open */
     bool segment_open;
     bool at_end;          /* behind the last segment that is wanted */

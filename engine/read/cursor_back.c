@@ -132,7 +132,7 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
     struct block_header h;
     struct segment_block b;
     int r = segment_reader_header_at(&c->segment, offset, &h);
-    if (r != 1 || !wanted_block(&c->wanted, &h))
+    if (r != 1 || !query_block(&c->query, &h))
         return r < 0 ? r : 0;
     r = segment_reader_block_at(&c->segment, offset, &b);
     if (r != 1)

@@ -42,7 +42,7 @@ static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes
     int64_t wanted = 0;
     c->partial_records = c->partial_frames = 0;
     for (int64_t l = 0; l < count; l++) {
-        c->chosen[l] = wanted_lane(&c->wanted, &lanes[l]);
+        c->chosen[l] = query_lane(&c->query, &lanes[l]);
         if (!c->chosen[l])
             continue;
         *last = (size_t)l;
@@ -79,7 +79,7 @@ static int unpack_rows(struct canp_cursor *c, const struct segment_block *b)
     if (r < 0)
         return r;
     /* Interfaces are learned whatever is wanted. */
-    bool all = c->wanted.everything || (h->flags & CANP_BLOCK_HAS_IFACES);
+    bool all = c->query.everything || (h->flags & CANP_BLOCK_HAS_IFACES);
     int64_t bytes = all ? canp_unpack(c->unpacker, b->payload, h->stored_bytes - h->tail_bytes,
                                       c->unpacked.data, c->unpacked.capacity_bytes)
                         : unpack_wanted(c, b);

@@ -7,18 +7,18 @@ void leap_enter(struct canp_cursor *c)
 {
     struct leap *leap = &c->leap;
     leap->on = leap->leapt = false;
-    if (!c->segment.sealed || !wanted_is_part(&c->wanted) || !segment_reader_index(&c->segment, &leap->index))
+    if (!c->segment.sealed || !query_is_part(&c->query) || !segment_reader_index(&c->segment, &leap->index))
         return;
     leap->on = true;
     leap->learn_ifaces = !recording_knows_channels(c->reader, c->segment.seal.channel_mask);
-    if (!c->wanted.everything)
-        wanted_ids(&c->wanted, &leap->index, leap->ids);
+    if (!c->query.everything)
+        query_ids(&c->query, &leap->index, leap->ids);
 }
 
 static bool is_wanted(const struct canp_cursor *c, uint32_t block)
 {
     const struct leap *leap = &c->leap;
-    return wanted_index_block(&c->wanted, &leap->index, block, leap->ids) ||
+    return query_index_block(&c->query, &leap->index, block, leap->ids) ||
            (leap->learn_ifaces && (index_block_at(&leap->index, block)->flags & CANP_BLOCK_HAS_IFACES));
 }
 

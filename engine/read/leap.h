@@ -8,8 +8,8 @@
 #ifndef CANP_ENGINE_LEAP_H
 #define CANP_ENGINE_LEAP_H
 
+#include "query.h"
 #include "segment/segment_reader.h"
-#include "wanted.h"
 
 struct canp_cursor;
 
@@ -20,7 +20,7 @@ struct leap {
     uint32_t from_seq;
     bool learn_ifaces; /* the segment may name channels that the reader does not know */
     struct index_view index;
-    uint64_t ids[WANTED_ID_WORDS]; /* those that are wanted */
+    uint64_t ids[QUERY_ID_WORDS]; /* those that are wanted */
 };
 
 /* To be called when a segment has been opened. */

@@ -321,13 +321,12 @@ static size_t place_of_time(const struct listing *l, size_t low, int64_t from_ns
     return low;
 }
 
-uint64_t listing_next_wanted(const struct listing *l, uint64_t after, const struct wanted *w,
-                             uint64_t *before)
+uint64_t listing_next_match(const struct listing *l, uint64_t after, const struct query *w, uint64_t *before)
 {
     size_t i = place_of_time(l, place_above(l, after), w->from_ns);
     for (; i < l->count && l->segments[i].first_min_ns <= w->to_ns; i++) {
         const struct catalogue_entry *e = &l->segments[i].entry;
-        if (l->segments[i].known && !wanted_span(w, e->first_ns, e->last_ns, e->channel_mask, e->id_filter))
+        if (l->segments[i].known && !query_span(w, e->first_ns, e->last_ns, e->channel_mask, e->id_filter))
             continue;
         *before = i ? l->segments[i - 1].entry.number : 0;
         return e->number;

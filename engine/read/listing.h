@@ -9,7 +9,7 @@
 #define CANP_ENGINE_LISTING_H
 
 #include "catalogue.h"
-#include "wanted.h"
+#include "query.h"
 
 struct listed {
     struct catalogue_entry entry; /* its number always, the rest when known */
@@ -58,8 +58,7 @@ uint64_t listing_before(const struct listing *l, uint64_t number);
 
 /* As listing_next(), without those known to hold nothing that is wanted; *before is what is listed in front
  * of it, or 0. */
-uint64_t listing_next_wanted(const struct listing *l, uint64_t after, const struct wanted *w,
-                             uint64_t *before);
+uint64_t listing_next_match(const struct listing *l, uint64_t after, const struct query *w, uint64_t *before);
 
 static inline uint64_t listing_first(const struct listing *l)
 {

@@ -19,13 +19,13 @@ uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
     return found;
 }
 
-uint64_t recording_next_wanted(struct canp_reader *reader, uint64_t after, const struct wanted *w,
-                               uint64_t *before)
+uint64_t recording_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
+                              uint64_t *before)
 {
     pthread_mutex_lock(&reader->lock);
     if (w->from_ns != INT64_MIN || w->to_ns != INT64_MAX)
         listing_learn(&reader->list, reader->dir_fd, false);
-    uint64_t found = listing_next_wanted(&reader->list, after, w, before);
+    uint64_t found = listing_next_match(&reader->list, after, w, before);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }

@@ -44,8 +44,8 @@ uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
 
 /* The same, without segments known to hold nothing that is wanted; *before is what is listed in front of it,
  * or 0. Bounds of time are worth a look at every seal, once. */
-uint64_t recording_next_wanted(struct canp_reader *reader, uint64_t after, const struct wanted *w,
-                               uint64_t *before);
+uint64_t recording_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
+                              uint64_t *before);
 
 /* The last segment with a number below `number`; 0 = none. */
 uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number);

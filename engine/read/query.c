@@ -1,5 +1,5 @@
-/* What a cursor is asked for (wanted.h). */
-#include "wanted.h"
+/* What a cursor is asked for (query.h). */
+#include "query.h"
 
 #define KINDS_FRAMES  ((1U << CANP_KIND_GAP) - 1)
 #define CHANNEL_WORDS 4U
@@ -39,7 +39,7 @@ static bool any_channel(const uint64_t channels[CHANNEL_WORDS])
 }
 
 /* Blocks have a bit for each of the first 63 channels, and one for all others. */
-static void set_channels(struct wanted *w, const uint64_t channels[CHANNEL_WORDS])
+static void set_channels(struct query *w, const uint64_t channels[CHANNEL_WORDS])
 {
     const uint64_t others = UINT64_C(1) << 63;
     bool chosen = any_channel(channels);
@@ -50,9 +50,9 @@ static void set_channels(struct wanted *w, const uint64_t channels[CHANNEL_WORDS
         w->channel_mask |= others;
 }
 
-void wanted_init(struct wanted *w, const struct canp_cursor_opts *opts)
+void query_init(struct query *w, const struct canp_cursor_opts *opts)
 {
-    *w = (struct wanted){.from_ns = opts->from_ns, .to_ns = opts->to_ns, .filter = opts->filter};
+    *w = (struct query){.from_ns = opts->from_ns, .to_ns = opts->to_ns, .filter = opts->filter};
     w->kinds = opts->kinds ? opts->kinds : UINT32_MAX;
     if (opts->frames_only)
         w->kinds &= KINDS_FRAMES;
@@ -63,7 +63,7 @@ void wanted_init(struct wanted *w, const struct canp_cursor_opts *opts)
     set_channels(w, opts->channels);
 }
 
-bool wanted_block(const struct wanted *w, const struct block_header *h)
+bool query_block(const struct query *w, const struct block_header *h)
 {
     if (h->last_ns < w->from_ns || h->first_ns > w->to_ns)
         return false;
@@ -76,8 +76,8 @@ bool wanted_block(const struct wanted *w, const struct block_header *h)
     return frames || events;
 }
 
-bool wanted_span(const struct wanted *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
-                 uint64_t id_filter)
+bool query_span(const struct query *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
+                uint64_t id_filter)
 {
     if (last_ns < w->from_ns || first_ns > w->to_ns)
         return false;
@@ -88,7 +88,7 @@ bool wanted_span(const struct wanted *w, int64_t first_ns, int64_t last_ns, uint
 }
 
 /* What tags say: of lanes and of records. */
-static bool wanted_tag(const struct wanted *w, uint8_t kind, uint8_t channel, uint8_t dir)
+static bool wanted_tag(const struct query *w, uint8_t kind, uint8_t channel, uint8_t dir)
 {
     if (!(w->kinds >> kind & 1) || !(w->channels[channel / 64] >> channel % 64 & 1))
         return false;
@@ -97,7 +97,7 @@ static bool wanted_tag(const struct wanted *w, uint8_t kind, uint8_t channel, ui
 
 /* The index leaves out what may tell frames apart: the remote flag, directions, and of XL all but the
  * priority. */
-static bool wanted_index_id(const struct wanted *w, const struct index_id *id)
+static bool query_index_id(const struct query *w, const struct index_id *id)
 {
     bool channel = w->channels[id->channel / 64] >> id->channel % 64 & 1;
     if (!canp_kind_is_frame(id->kind) || !(w->kinds >> id->kind & 1) || !channel)
@@ -106,15 +106,15 @@ static bool wanted_index_id(const struct wanted *w, const struct index_id *id)
            canp_filter_match_id(w->filter, id->id | CANP_ID_RTR);
 }
 
-void wanted_ids(const struct wanted *w, const struct index_view *index, uint64_t ids[WANTED_ID_WORDS])
+void query_ids(const struct query *w, const struct index_view *index, uint64_t ids[QUERY_ID_WORDS])
 {
     memset(ids, 0, index->header.bitmap_words * sizeof(ids[0]));
     for (uint32_t i = 0; i < index->header.ids; i++)
-        ids[i / 64] |= (uint64_t)wanted_index_id(w, &index->ids[i]) << i % 64;
+        ids[i / 64] |= (uint64_t)query_index_id(w, &index->ids[i]) << i % 64;
 }
 
-bool wanted_index_block(const struct wanted *w, const struct index_view *index, uint32_t block,
-                        const uint64_t ids[WANTED_ID_WORDS])
+bool query_index_block(const struct query *w, const struct index_view *index, uint32_t block,
+                       const uint64_t ids[QUERY_ID_WORDS])
 {
     const struct index_block *b = index_block_at(index, block);
     const uint64_t *held = (const uint64_t *)(b + 1);
@@ -129,14 +129,14 @@ bool wanted_index_block(const struct wanted *w, const struct index_view *index, 
     return false;
 }
 
-bool wanted_lane(const struct wanted *w, const struct canp_lane *lane)
+bool query_lane(const struct query *w, const struct canp_lane *lane)
 {
     if (!wanted_tag(w, lane->kind, lane->channel, lane->dir))
         return false;
     return !w->filter || !canp_kind_is_frame(lane->kind) || canp_filter_match_id(w->filter, lane->id);
 }
 
-bool wanted_content(const struct wanted *w, const struct canp_record *r)
+bool query_content(const struct query *w, const struct canp_record *r)
 {
     return wanted_tag(w, r->kind, r->channel, r->dir) && (!w->filter || canp_filter_match(w->filter, r));
 }

@@ -2,11 +2,11 @@
  * What a cursor is asked for, in the form in which blocks, lanes and records are compared with it: what
  * cannot match is not touched.
  *
- * Invariant: a block or lane is left out only when no record of it can pass wanted_record(). Any thread; no
+ * Invariant: a block or lane is left out only when no record of it can pass query_record(). Any thread; no
  * state but the struct.
  */
-#ifndef CANP_ENGINE_WANTED_H
-#define CANP_ENGINE_WANTED_H
+#ifndef CANP_ENGINE_QUERY_H
+#define CANP_ENGINE_QUERY_H
 
 #include <canp/pack.h>
 #include <canp/reader.h>
@@ -14,7 +14,7 @@
 #include "segment/format.h"
 #include "segment/index.h"
 
-struct wanted {
+struct query {
     int64_t from_ns;
     int64_t to_ns;
     const struct canp_filter_set *filter; /* NULL: all */
@@ -26,37 +26,37 @@ struct wanted {
     uint64_t id_bits;                     /* canp_id_hash() of all ids that may pass */
 };
 
-void wanted_init(struct wanted *w, const struct canp_cursor_opts *opts);
+void query_init(struct query *w, const struct canp_cursor_opts *opts);
 
 /* May a block with this header hold records that are wanted? */
-bool wanted_block(const struct wanted *w, const struct block_header *h);
+bool query_block(const struct query *w, const struct block_header *h);
 
 /* May records between these times, of these channels and ids, be wanted? Events may be among them. */
-bool wanted_span(const struct wanted *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
-                 uint64_t id_filter);
+bool query_span(const struct query *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
+                uint64_t id_filter);
 
 /* Which ids of a segment's index may be wanted: a bit for each, in as many words as its blocks have. */
-#define WANTED_ID_WORDS (INDEX_IDS_MAX / 64)
-void wanted_ids(const struct wanted *w, const struct index_view *index, uint64_t ids[WANTED_ID_WORDS]);
+#define QUERY_ID_WORDS (INDEX_IDS_MAX / 64)
+void query_ids(const struct query *w, const struct index_view *index, uint64_t ids[QUERY_ID_WORDS]);
 
 /* May this block of the index hold records that are wanted? */
-bool wanted_index_block(const struct wanted *w, const struct index_view *index, uint32_t block,
-                        const uint64_t ids[WANTED_ID_WORDS]);
+bool query_index_block(const struct query *w, const struct index_view *index, uint32_t block,
+                       const uint64_t ids[QUERY_ID_WORDS]);
 
 /* Is only a part wanted, so that it is worth while to look what can be left out? */
-static inline bool wanted_is_part(const struct wanted *w)
+static inline bool query_is_part(const struct query *w)
 {
     return !w->everything || w->from_ns != INT64_MIN || w->to_ns != INT64_MAX;
 }
 
-bool wanted_lane(const struct wanted *w, const struct canp_lane *lane);
+bool query_lane(const struct query *w, const struct canp_lane *lane);
 
 /* The same of a record, its time aside. */
-bool wanted_content(const struct wanted *w, const struct canp_record *r);
+bool query_content(const struct query *w, const struct canp_record *r);
 
-static inline bool wanted_record(const struct wanted *w, const struct canp_record *r)
+static inline bool query_record(const struct query *w, const struct canp_record *r)
 {
-    return r->time_ns >= w->from_ns && r->time_ns <= w->to_ns && (w->everything || wanted_content(w, r));
+    return r->time_ns >= w->from_ns && r->time_ns <= w->to_ns && (w->everything || query_content(w, r));
 }
 
 #endif
