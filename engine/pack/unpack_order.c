@@ -108,22 +108,23 @@ static bool insertion_sort(uint64_t *keys, uint32_t n)
 }
 
 /* Keys being listed: where the next goes, and their bounds. */
-struct listing {
+struct segment_list {
     uint64_t *end;
     uint64_t low;
     uint64_t high;
 };
 
-static inline void list_key(struct listing *list, uint64_t key)
+static inline void list_key(struct segment_list *list, uint64_t key)
 {
     *list->end++ = key;
     list->low = key < list->low ? key : list->low;
     list->high = key > list->high ? key : list->high;
 }
 
-static void list_lane(const struct canp_unpacker *u, const struct canp_unpack_lane *lane, struct listing *out)
+static void list_lane(const struct canp_unpacker *u, const struct canp_unpack_lane *lane,
+                      struct segment_list *out)
 {
-    struct listing list = *out;
+    struct segment_list list = *out;
     const uint64_t *times = u->times;
     uint32_t i = lane->start, end = lane->start + lane->rows;
     for (; i < end && u->exception_count == 0; i++)
@@ -139,7 +140,7 @@ static void list_lane(const struct canp_unpacker *u, const struct canp_unpack_la
 static const uint64_t *sort_rows(struct canp_unpacker *u, uint32_t first, uint32_t end,
                                  const struct canp_unpack_choice *choice, uint32_t *n)
 {
-    struct listing list = {u->keys2, UINT64_MAX, 0};
+    struct segment_list list = {u->keys2, UINT64_MAX, 0};
     for (uint32_t l = first; l < end; l++) {
         if (!choice->chosen || choice->chosen[l])
             list_lane(u, &u->lanes[l], &list);

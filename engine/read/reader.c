@@ -14,7 +14,7 @@
 uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
 {
     pthread_mutex_lock(&reader->lock);
-    uint64_t found = listing_next(&reader->list, after);
+    uint64_t found = segment_list_next(&reader->list, after);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }
@@ -24,21 +24,21 @@ uint64_t recording_next_match(struct canp_reader *reader, uint64_t after, const 
 {
     pthread_mutex_lock(&reader->lock);
     if (w->from_ns != INT64_MIN || w->to_ns != INT64_MAX)
-        listing_learn(&reader->list, reader->dir_fd, false);
-    uint64_t found = listing_next_match(&reader->list, after, w, before);
+        segment_list_learn(&reader->list, reader->dir_fd, false);
+    uint64_t found = segment_list_next_match(&reader->list, after, w, before);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }
 
 bool recording_has_segment(const struct canp_reader *reader, uint64_t number)
 {
-    return listing_dir_has(reader->dir_fd, number);
+    return segment_list_dir_has(reader->dir_fd, number);
 }
 
 uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number)
 {
     pthread_mutex_lock(&reader->lock);
-    uint64_t found = listing_before(&reader->list, number);
+    uint64_t found = segment_list_before(&reader->list, number);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }
@@ -115,7 +115,7 @@ static uint64_t survey_segment(struct canp_reader *reader, struct segment_reader
 static int survey_tail(struct canp_reader *reader)
 {
     pthread_mutex_lock(&reader->lock);
-    uint64_t number = listing_last(&reader->list);
+    uint64_t number = segment_list_last(&reader->list);
     pthread_mutex_unlock(&reader->lock);
     struct segment_reader s;
     if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
@@ -137,9 +137,9 @@ static int list_anew(struct canp_reader *reader)
     if (reader->file_path)
         return 0;
     pthread_mutex_lock(&reader->lock);
-    int r = listing_read(&reader->list, reader->dir_fd);
+    int r = segment_list_read(&reader->list, reader->dir_fd);
     if (!reader->identity_known)
-        reader->identity_known = listing_recording(&reader->list, reader->dir_fd, reader->identity);
+        reader->identity_known = segment_list_recording(&reader->list, reader->dir_fd, reader->identity);
     pthread_mutex_unlock(&reader->lock);
     return r;
 }
@@ -170,7 +170,7 @@ static int open_path(struct canp_reader *reader, const char *path, struct canp_w
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
     if (!S_ISDIR(st.st_mode)) {
         reader->file_path = strdup(path);
-        return reader->file_path ? listing_set_one(&reader->list, 1) : -ENOMEM;
+        return reader->file_path ? segment_list_set_one(&reader->list, 1) : -ENOMEM;
     }
     reader->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (reader->dir_fd < 0)
@@ -242,7 +242,7 @@ int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
     if (!reader)
         return -ENOMEM;
     reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-    int r = reader->dir_fd < 0 ? -errno : listing_set_one(&reader->list, number);
+    int r = reader->dir_fd < 0 ? -errno : segment_list_set_one(&reader->list, number);
     if (r < 0)
         canp_reader_close(reader);
     else
@@ -272,7 +272,7 @@ int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
     }
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
         struct segment_reader s;
-        if (recording_open_segment(reader, listing_first(&reader->list), &s) == 0) {
+        if (recording_open_segment(reader, segment_list_first(&reader->list), &s) == 0) {
             survey_segment(reader, &s, s.header.header_bytes);
             segment_reader_close(&s);
         }
@@ -292,7 +292,7 @@ void canp_reader_close(struct canp_reader *reader)
     pthread_mutex_destroy(&reader->lock);
     pthread_mutex_destroy(&reader->looking);
     free(reader->file_path);
-    listing_free(&reader->list);
+    segment_list_free(&reader->list);
     free(reader);
 }
 

@@ -13,8 +13,8 @@
 
 #include <canp/mempool.h>
 
-#include "listing.h"
 #include "segment/segment_reader.h"
+#include "segment_list.h"
 
 #define CHANNELS_MAX 256U
 
@@ -25,7 +25,7 @@ struct canp_reader {
     pthread_mutex_t lock;
     int dir_fd;      /* AT_FDCWD for a single file */
     char *file_path; /* of a single file, else NULL */
-    struct listing list;
+    struct segment_list list;
     uint8_t identity[16];        /* of the recording, as its segments' headers have it */
     _Atomic bool identity_known; /* set once identity is whole, which then stays */
     _Atomic unsigned iface_count;

@@ -27,7 +27,7 @@ static int repack_directory(struct repack *r, const char *path, struct canp_why 
         canp_fail(why, error, "cannot write %s/%08llu.canp anew: %s; it is as it was", path,
                   (unsigned long long)number, canp_strerror(error));
     if (r->stats.changed)
-        listing_update_catalogue(reader->dir_fd);
+        segment_list_update_catalogue(reader->dir_fd);
     canp_reader_close(reader);
     return error < 0 ? error : 0;
 }

@@ -17,7 +17,7 @@
 
 #include "housekeeper.h"
 #include "newdir.h"
-#include "read/listing.h"
+#include "read/segment_list.h"
 #include "segment/counts.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
@@ -394,7 +394,7 @@ int canp_writer_finish(struct canp_writer *w)
     housekeeper_retire(&w->keeper);
     int sealed = housekeeper_drain(&w->keeper);
     int packed = w->keeper.packer ? packthread_drain(&w->packer) : 0;
-    listing_update_catalogue(w->dir_fd); /* a cache */
+    segment_list_update_catalogue(w->dir_fd); /* a cache */
     if (r == 0)
         r = sealed;
     return r < 0 ? r : packed;

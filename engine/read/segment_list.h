@@ -5,13 +5,13 @@
  * Invariant: segments ascend; what is said of a segment's times and channels is what its seal said when the
  * directory was listed. A segment of which nothing is known may hold anything.
  */
-#ifndef CANP_ENGINE_LISTING_H
-#define CANP_ENGINE_LISTING_H
+#ifndef CANP_ENGINE_SEGMENT_LIST_H
+#define CANP_ENGINE_SEGMENT_LIST_H
 
 #include "catalogue.h"
 #include "query.h"
 
-struct listed {
+struct segment_entry {
     struct catalogue_entry entry; /* its number always, the rest when known */
     uint64_t name_inode;          /* as the directory says: another one is another file */
     bool known;
@@ -19,8 +19,8 @@ struct listed {
     int64_t first_min_ns; /* lowest time in this segment and all behind; INT64_MIN: not known of all */
 };
 
-struct listing {
-    struct listed *segments;
+struct segment_list {
+    struct segment_entry *segments;
     size_t count;
     size_t capacity;
     bool catalogue_read;
@@ -29,47 +29,48 @@ struct listing {
 
 /* Lists the directory anew; what is known of segments that are still the same file stays. On an error the
  * list stays as it was. */
-int listing_read(struct listing *l, int dir_fd);
+int segment_list_read(struct segment_list *l, int dir_fd);
 
 /* A list of this segment alone, of which nothing is known. 0 or -ENOMEM. */
-int listing_set_one(struct listing *l, uint64_t number);
-void listing_free(struct listing *l);
+int segment_list_set_one(struct segment_list *l, uint64_t number);
+void segment_list_free(struct segment_list *l);
 
 /*
  * Opens the segments of which nothing is known, to see what their seals say, and writes the catalogue when it
  * missed enough of them (always: when it missed any) and the directory lets it. What cannot be opened, or is
  * not sealed, stays unknown.
  */
-void listing_learn(struct listing *l, int dir_fd, bool always);
+void segment_list_learn(struct segment_list *l, int dir_fd, bool always);
 
 /* Which recording it is: what the headers of two segments, one behind the other, agree on, else what that of
  * the first one says. So a segment that was put here from elsewhere does not decide it. False when none can
  * be read. */
-bool listing_recording(const struct listing *l, int dir_fd, uint8_t out[16]);
+bool segment_list_recording(const struct segment_list *l, int dir_fd, uint8_t out[16]);
 
 /* For who has written segments: writes the directory's catalogue anew if it misses any. */
-void listing_update_catalogue(int dir_fd);
+void segment_list_update_catalogue(int dir_fd);
 
 /* The number of the first segment above `after`; 0 = none. */
-uint64_t listing_next(const struct listing *l, uint64_t after);
+uint64_t segment_list_next(const struct segment_list *l, uint64_t after);
 
 /* The number of the last segment below `number`; 0 = none. */
-uint64_t listing_before(const struct listing *l, uint64_t number);
+uint64_t segment_list_before(const struct segment_list *l, uint64_t number);
 
-/* As listing_next(), without those known to hold nothing that is wanted; *before is what is listed in front
- * of it, or 0. */
-uint64_t listing_next_match(const struct listing *l, uint64_t after, const struct query *w, uint64_t *before);
+/* As segment_list_next(), without those known to hold nothing that is wanted; *before is what is listed in
+ * front of it, or 0. */
+uint64_t segment_list_next_match(const struct segment_list *l, uint64_t after, const struct query *w,
+                                 uint64_t *before);
 
-static inline uint64_t listing_first(const struct listing *l)
+static inline uint64_t segment_list_first(const struct segment_list *l)
 {
     return l->count ? l->segments[0].entry.number : 0;
 }
 
-static inline uint64_t listing_last(const struct listing *l)
+static inline uint64_t segment_list_last(const struct segment_list *l)
 {
     return l->count ? l->segments[l->count - 1].entry.number : 0;
 }
 
-bool listing_dir_has(int dir_fd, uint64_t number);
+bool segment_list_dir_has(int dir_fd, uint64_t number);
 
 #endif

@@ -1,5 +1,5 @@
-/* The list of a recording's segments (listing.h). */
-#include "listing.h"
+/* The list of a recording's segments (segment_list.h). */
+#include "segment_list.h"
 
 #include <canp/cleanup.h>
 
@@ -18,25 +18,26 @@
 
 static int compare_numbers(const void *a, const void *b)
 {
-    uint64_t x = ((const struct listed *)a)->entry.number, y = ((const struct listed *)b)->entry.number;
+    uint64_t x = ((const struct segment_entry *)a)->entry.number,
+             y = ((const struct segment_entry *)b)->entry.number;
     return (x > y) - (x < y);
 }
 
-static int add_number(struct listing *l, uint64_t number, uint64_t inode)
+static int add_number(struct segment_list *l, uint64_t number, uint64_t inode)
 {
     if (l->count == l->capacity) {
         size_t capacity = l->capacity ? l->capacity * 2 : 64;
-        struct listed *segments = realloc(l->segments, capacity * sizeof(*segments));
+        struct segment_entry *segments = realloc(l->segments, capacity * sizeof(*segments));
         if (!segments)
             return -ENOMEM;
         l->segments = segments;
         l->capacity = capacity;
     }
-    l->segments[l->count++] = (struct listed){.entry = {.number = number}, .name_inode = inode};
+    l->segments[l->count++] = (struct segment_entry){.entry = {.number = number}, .name_inode = inode};
     return 0;
 }
 
-bool listing_dir_has(int dir_fd, uint64_t number)
+bool segment_list_dir_has(int dir_fd, uint64_t number)
 {
     char name[SEG_NAME_BYTES];
     seg_name(name, number);
@@ -53,7 +54,7 @@ static DIR *open_dir(int dir_fd)
     return dir;
 }
 
-static int add_numbers(struct listing *l, DIR *dir)
+static int add_numbers(struct segment_list *l, DIR *dir)
 {
     int r = 0;
     while (r == 0) {
@@ -67,7 +68,7 @@ static int add_numbers(struct listing *l, DIR *dir)
     return r;
 }
 
-static void sort_numbers(struct listing *l)
+static void sort_numbers(struct segment_list *l)
 {
     if (l->count > 1)
         qsort(l->segments, l->count, sizeof(*l->segments), compare_numbers);
@@ -75,14 +76,14 @@ static void sort_numbers(struct listing *l)
 
 /* A directory that is written to while it is listed may leave a name out, which a rename moved to where the
  * listing had passed already: what is missing in front of a segment is looked for by its name. */
-static int add_passed_over(struct listing *l, int dir_fd)
+static int add_passed_over(struct segment_list *l, int dir_fd)
 {
     size_t listed = l->count;
     int r = 0;
     for (size_t i = 0; i < listed && r == 0; i++) {
         uint64_t before = i ? l->segments[i - 1].entry.number : 0;
-        for (uint64_t n = l->segments[i].entry.number - 1; n > before && listing_dir_has(dir_fd, n) && r == 0;
-             n--)
+        for (uint64_t n = l->segments[i].entry.number - 1;
+             n > before && segment_list_dir_has(dir_fd, n) && r == 0; n--)
             r = add_number(l, n, 0);
     }
     if (l->count > listed)
@@ -90,7 +91,7 @@ static int add_passed_over(struct listing *l, int dir_fd)
     return r;
 }
 
-static int list_dir(struct listing *l, int dir_fd)
+static int list_dir(struct segment_list *l, int dir_fd)
 {
     DIR *dir = open_dir(dir_fd);
     if (!dir)
@@ -104,22 +105,22 @@ static int list_dir(struct listing *l, int dir_fd)
 /* ---- what is known ----------------------------------------------------------------------------------- */
 
 /* Of the files that are in the old list as well. */
-static void carry_over(struct listing *l, const struct listing *old)
+static void carry_over(struct segment_list *l, const struct segment_list *old)
 {
     size_t o = 0;
     for (size_t i = 0; i < l->count; i++) {
-        struct listed *s = &l->segments[i];
+        struct segment_entry *s = &l->segments[i];
         while (o < old->count && old->segments[o].entry.number < s->entry.number)
             o++;
         if (o == old->count)
             return;
-        const struct listed *was = &old->segments[o];
+        const struct segment_entry *was = &old->segments[o];
         if (was->known && was->entry.number == s->entry.number && was->name_inode == s->name_inode)
             *s = *was;
     }
 }
 
-bool listing_recording(const struct listing *l, int dir_fd, uint8_t out[16])
+bool segment_list_recording(const struct segment_list *l, int dir_fd, uint8_t out[16])
 {
     uint8_t before[16];
     bool found = false, agreed = false;
@@ -139,17 +140,17 @@ bool listing_recording(const struct listing *l, int dir_fd, uint8_t out[16])
     return found;
 }
 
-static void know_by_catalogue(struct listing *l, int dir_fd)
+static void know_by_catalogue(struct segment_list *l, int dir_fd)
 {
     struct catalogue c;
     uint8_t recording[16];
     if (catalogue_read(dir_fd, &c) < 0) /* no memory: it goes without, too */
         return;
-    bool ours = c.count && listing_recording(l, dir_fd, recording) &&
+    bool ours = c.count && segment_list_recording(l, dir_fd, recording) &&
                 memcmp(recording, c.recording, sizeof(recording)) == 0;
     for (size_t i = 0; ours && i < l->count; i++) {
         struct catalogue_entry identity;
-        struct listed *s = &l->segments[i];
+        struct segment_entry *s = &l->segments[i];
         const struct catalogue_entry *entry =
             !s->known && catalogue_identify(dir_fd, s->entry.number, &identity) == 0
                 ? catalogue_find(&c, &identity)
@@ -162,39 +163,39 @@ static void know_by_catalogue(struct listing *l, int dir_fd)
     catalogue_free(&c);
 }
 
-static void sum_up(struct listing *l)
+static void sum_up(struct segment_list *l)
 {
     int64_t last_max_ns = INT64_MIN, first_min_ns = INT64_MAX;
     for (size_t i = 0; i < l->count; i++) {
-        struct listed *s = &l->segments[i];
+        struct segment_entry *s = &l->segments[i];
         int64_t last_ns = s->known ? s->entry.last_ns : INT64_MAX;
         s->last_max_ns = last_max_ns = last_ns > last_max_ns ? last_ns : last_max_ns;
     }
     for (size_t i = l->count; i-- > 0;) {
-        struct listed *s = &l->segments[i];
+        struct segment_entry *s = &l->segments[i];
         int64_t first_ns = s->known ? s->entry.first_ns : INT64_MIN;
         s->first_min_ns = first_min_ns = first_ns < first_min_ns ? first_ns : first_min_ns;
     }
 }
 
-int listing_read(struct listing *l, int dir_fd)
+int segment_list_read(struct segment_list *l, int dir_fd)
 {
-    struct listing fresh = {.catalogue_read = true};
+    struct segment_list fresh = {.catalogue_read = true};
     int r = list_dir(&fresh, dir_fd);
     if (r < 0) {
-        listing_free(&fresh);
+        segment_list_free(&fresh);
         return r;
     }
     carry_over(&fresh, l);
     if (!l->catalogue_read && fresh.count >= CATALOGUE_SEGMENTS_MIN)
         know_by_catalogue(&fresh, dir_fd);
     sum_up(&fresh);
-    listing_free(l);
+    segment_list_free(l);
     *l = fresh;
     return 0;
 }
 
-int listing_set_one(struct listing *l, uint64_t number)
+int segment_list_set_one(struct segment_list *l, uint64_t number)
 {
     l->learned = true;
     int r = add_number(l, number, 0);
@@ -202,16 +203,16 @@ int listing_set_one(struct listing *l, uint64_t number)
     return r;
 }
 
-void listing_free(struct listing *l)
+void segment_list_free(struct segment_list *l)
 {
     free(l->segments);
-    *l = (struct listing){0};
+    *l = (struct segment_list){0};
 }
 
 /* ---- learning ---------------------------------------------------------------------------------------- */
 
 /* What the seal of a segment says, and of which file. */
-static bool learn_one(struct listed *s, int dir_fd)
+static bool learn_one(struct segment_entry *s, int dir_fd)
 {
     struct catalogue_entry entry;
     struct segment_reader segment;
@@ -232,7 +233,7 @@ static bool learn_one(struct listed *s, int dir_fd)
     return s->known;
 }
 
-static uint32_t count_known(const struct listing *l)
+static uint32_t count_known(const struct segment_list *l)
 {
     uint32_t known = 0;
     for (size_t i = 0; i < l->count; i++)
@@ -241,12 +242,12 @@ static uint32_t count_known(const struct listing *l)
 }
 
 /* A cache: where it cannot be written, it goes without. */
-static void write_catalogue(const struct listing *l, int dir_fd)
+static void write_catalogue(const struct segment_list *l, int dir_fd)
 {
     struct catalogue_draft draft;
     uint8_t recording[16];
     uint32_t count = count_known(l);
-    if (count < CATALOGUE_SEGMENTS_MIN || !listing_recording(l, dir_fd, recording) ||
+    if (count < CATALOGUE_SEGMENTS_MIN || !segment_list_recording(l, dir_fd, recording) ||
         catalogue_begin(&draft, recording, count) < 0)
         return;
     int r = 0;
@@ -257,7 +258,7 @@ static void write_catalogue(const struct listing *l, int dir_fd)
     catalogue_drop(&draft);
 }
 
-void listing_learn(struct listing *l, int dir_fd, bool always)
+void segment_list_learn(struct segment_list *l, int dir_fd, bool always)
 {
     size_t learned = 0;
     if (l->learned)
@@ -270,18 +271,18 @@ void listing_learn(struct listing *l, int dir_fd, bool always)
         write_catalogue(l, dir_fd);
 }
 
-void listing_update_catalogue(int dir_fd)
+void segment_list_update_catalogue(int dir_fd)
 {
-    struct listing l = {0};
-    if (listing_read(&l, dir_fd) == 0)
-        listing_learn(&l, dir_fd, true);
-    listing_free(&l);
+    struct segment_list l = {0};
+    if (segment_list_read(&l, dir_fd) == 0)
+        segment_list_learn(&l, dir_fd, true);
+    segment_list_free(&l);
 }
 
 /* ---- looking up -------------------------------------------------------------------------------------- */
 
 /* Place of the first segment above `after`. */
-static size_t place_above(const struct listing *l, uint64_t after)
+static size_t place_above(const struct segment_list *l, uint64_t after)
 {
     size_t low = 0, high = l->count;
     while (low < high) {
@@ -294,13 +295,13 @@ static size_t place_above(const struct listing *l, uint64_t after)
     return low;
 }
 
-uint64_t listing_next(const struct listing *l, uint64_t after)
+uint64_t segment_list_next(const struct segment_list *l, uint64_t after)
 {
     size_t i = place_above(l, after);
     return i < l->count ? l->segments[i].entry.number : 0;
 }
 
-uint64_t listing_before(const struct listing *l, uint64_t number)
+uint64_t segment_list_before(const struct segment_list *l, uint64_t number)
 {
     size_t i = number ? place_above(l, number - 1) : 0;
     return i ? l->segments[i - 1].entry.number : 0;
@@ -308,7 +309,7 @@ uint64_t listing_before(const struct listing *l, uint64_t number)
 
 /* Place of the first segment, from `low` on, at which or in front of which a time of from_ns or later may be.
  */
-static size_t place_of_time(const struct listing *l, size_t low, int64_t from_ns)
+static size_t place_of_time(const struct segment_list *l, size_t low, int64_t from_ns)
 {
     size_t high = l->count;
     while (low < high) {
@@ -321,7 +322,8 @@ static size_t place_of_time(const struct listing *l, size_t low, int64_t from_ns
     return low;
 }
 
-uint64_t listing_next_match(const struct listing *l, uint64_t after, const struct query *w, uint64_t *before)
+uint64_t segment_list_next_match(const struct segment_list *l, uint64_t after, const struct query *w,
+                                 uint64_t *before)
 {
     size_t i = place_of_time(l, place_above(l, after), w->from_ns);
     for (; i < l->count && l->segments[i].first_min_ns <= w->to_ns; i++) {
