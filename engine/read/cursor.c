@@ -29,7 +29,7 @@ void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct s
     c->offset = segment->header.header_bytes;
     c->next_seq = 0;
     c->rechecked = c->at_end = false;
-    leap_enter(c);
+    index_skip_enter(c);
 }
 
 /* ---- damage: told once the first whole block behind it is known ---------------------------------- */
@@ -170,10 +170,10 @@ static int enter_next_segment(struct canp_cursor *c)
  */
 static int block_here(struct canp_cursor *c, struct segment_block *b)
 {
-    if (c->leap.on && !leap_forward(c))
+    if (c->skip.on && !index_skip_forward(c))
         return -CANP_E_LOST;
     int r = segment_reader_block_at(&c->segment, c->offset, b);
-    return leap_is_right(c, r, b) ? r : segment_reader_block_at(&c->segment, c->offset, b);
+    return index_skip_is_right(c, r, b) ? r : segment_reader_block_at(&c->segment, c->offset, b);
 }
 
 /* A seal says where the blocks end, and they do not go so far. */
@@ -270,7 +270,7 @@ static int lose_segment(struct canp_cursor *c)
 {
     note_damage(c, (struct canp_damage){.block = c->next_seq, .offset = c->offset, .error = -CANP_E_LOST});
     c->rows_bytes = c->at = 0;
-    c->leap.on = false;
+    c->skip.on = false;
     c->offset = UINT64_MAX;
     return -CANP_E_LOST;
 }

@@ -5,7 +5,7 @@
 #include <canp/buf.h>
 #include <canp/pack.h>
 
-#include "leap.h"
+#include "index_skip.h"
 #include "query.h"
 #include "recording.h"
 
@@ -33,7 +33,7 @@ struct canp_cursor {
     uint64_t offset;      /* of the next block */
     uint32_t next_seq;
     bool heads_only; /* blocks that tell their counts have no rows to lend: for summing up (info.c) */
-    struct leap leap;
+    struct index_skip skip;
     uint32_t damaged; /* places skipped */
     int64_t last_ns;  /* highest time of the last whole block; INT64_MIN = none yet */
     bool damage_open; /* a damaged place whose end in time is not known yet: */

@@ -205,7 +205,7 @@ int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct se
     uint64_t end = offset + sizeof(h) + h.stored_bytes;
     map_ahead(s, offset, end);
     catch_up(s, offset);
-    /* A place that was leapt to may be no block's: it may be data that looks like one. */
+    /* A place that was skipped to may be no block's: it may be data that looks like one. */
     bool chained = offset == s->chain_end, checked = chained && end <= canp_mapped_mark(s->mapped);
     if (!checked && block_crc(&h, payload, s->header.salt) != h.crc)
         return damaged(s);

@@ -5,17 +5,17 @@
  * Invariant: where a leap leads there is the block that the index promised, or the cursor goes back and
  * walks. One thread.
  */
-#ifndef CANP_ENGINE_LEAP_H
-#define CANP_ENGINE_LEAP_H
+#ifndef CANP_ENGINE_INDEX_SKIP_H
+#define CANP_ENGINE_INDEX_SKIP_H
 
 #include "query.h"
 #include "segment/segment_reader.h"
 
 struct canp_cursor;
 
-struct leap {
-    bool on;    /* in this segment */
-    bool leapt; /* the cursor stands where the index says, and not where it walked to: */
+struct index_skip {
+    bool on;      /* in this segment */
+    bool skipped; /* the cursor stands where the index says, and not where it walked to: */
     uint64_t from_offset;
     uint32_t from_seq;
     bool learn_ifaces; /* the segment may name channels that the reader does not know */
@@ -24,14 +24,14 @@ struct leap {
 };
 
 /* To be called when a segment has been opened. */
-void leap_enter(struct canp_cursor *c);
+void index_skip_enter(struct canp_cursor *c);
 
 /* Moves the cursor over blocks that are not wanted. False when the file was cut: what the index said then is
  * nothing. */
-bool leap_forward(struct canp_cursor *c);
+bool index_skip_forward(struct canp_cursor *c);
 
-/* Is this what the index promised, if it promised anything? Else the cursor is back where it leapt from, and
- * walks this segment. r is what segment_reader_block_at() said of *b. */
-bool leap_is_right(struct canp_cursor *c, int r, const struct segment_block *b);
+/* Is this what the index promised, if it promised anything? Else the cursor is back where it skipped from,
+ * and walks this segment. r is what segment_reader_block_at() said of *b. */
+bool index_skip_is_right(struct canp_cursor *c, int r, const struct segment_block *b);
 
 #endif
