@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "segment/counts.h"
+#include "segment/block_counts.h"
 
 static void leave_segment(struct canp_cursor *c)
 {

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "segment/counts.h"
+#include "segment/block_counts.h"
 
 /* Room for a packed block's rows; a buffer that somebody shares is left to them. */
 static int ensure_buffer(struct canp_cursor *c, size_t rows_bytes)

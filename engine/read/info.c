@@ -2,7 +2,7 @@
  * canp_reader_info_quick() only what such blocks say of themselves. Any thread; others of the same reader
  * wait. */
 #include "cursor.h"
-#include "segment/counts.h"
+#include "segment/block_counts.h"
 
 #include <errno.h>
 #include <stdlib.h>

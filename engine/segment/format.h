@@ -31,7 +31,7 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "segment files are lit
 #define SEG_BYTES_MIN    (64U << 10)
 #define SEG_BYTES_MAX    (UINT64_C(1) << 40)
 /* Feature bits that an older reader may ignore. */
-#define SEG_COMPAT_COUNTS 1U /* blocks of several channels end with counts by channel (counts.h) */
+#define SEG_COMPAT_COUNTS 1U /* blocks of several channels end with counts by channel (block_counts.h) */
 /* Feature bits that a reader must know to read the file at all. */
 #define SEG_INCOMPAT_SHORT  1U /* blocks begin where the header says, before SEG_HEADER_BYTES */
 #define SEG_INCOMPAT_FOLLOW 2U /* packed payloads of version 2 */

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "counts.h"
+#include "block_counts.h"
 #include "segment_file.h"
 
 #define INDEX_PACKED_MIN (512U << 10) /* bytes of packed blocks from which on there is an index */

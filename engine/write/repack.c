@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "read/cursor.h"
-#include "segment/counts.h"
+#include "segment/block_counts.h"
 #include "segment/segment_file.h"
 
 /* Rows of a block, at most: 21,845 classic frames of 8 bytes; twice that where reading may take longer. */

@@ -18,7 +18,7 @@
 #include "housekeeper.h"
 #include "newdir.h"
 #include "read/segment_list.h"
-#include "segment/counts.h"
+#include "segment/block_counts.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
 #define GATHER_BYTES          (256U << 10)
@@ -203,7 +203,7 @@ static int commit_ifaces(struct canp_writer *w, int64_t time_ns)
     return r;
 }
 
-/* The most that the counts of a block take (counts.h): its channels are those that have a name. */
+/* The most that the counts of a block take (block_counts.h): its channels are those that have a name. */
 static size_t counts_bytes_max(const struct canp_writer *w)
 {
     unsigned channels = w->iface_count < BLOCK_CHANNELS_MAX ? w->iface_count : BLOCK_CHANNELS_MAX;

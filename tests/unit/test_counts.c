@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "segment/counts.h" /* engine's own */
+#include "segment/block_counts.h" /* engine's own */
 #include "temp_dir.h"
 
 #define START_NS INT64_C(1700000000123456789)

@@ -3,8 +3,8 @@
  * (FORMAT.md, "Counts by channel"). They let a reader sum up what it has no index of without looking at rows.
  * Pure functions, any thread.
  */
-#ifndef CANP_ENGINE_COUNTS_H
-#define CANP_ENGINE_COUNTS_H
+#ifndef CANP_ENGINE_BLOCK_COUNTS_H
+#define CANP_ENGINE_BLOCK_COUNTS_H
 
 #include "format.h"
 

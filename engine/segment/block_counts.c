@@ -1,5 +1,5 @@
-/* What a block says of its rows, counted, read and checked (counts.h). */
-#include "counts.h"
+/* What a block says of its rows, counted, read and checked (block_counts.h). */
+#include "block_counts.h"
 
 #include <string.h>
 
