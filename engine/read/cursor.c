@@ -132,7 +132,7 @@ static void check_index(struct canp_cursor *c)
  * front has gone, those that are missing went with it. */
 static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number)
 {
-    if (before && number > before + 1 && recording_has_segment(c->reader, before))
+    if (before && number > before + 1 && reader_has_segment(c->reader, before))
         note_damage(c, (struct canp_damage){.segment = before + 1, .block = UINT32_MAX, .error = -ENOENT});
 }
 
@@ -141,11 +141,11 @@ static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number, before;
-    while ((number = recording_next_match(c->reader, number, &c->query, &before)) != 0 &&
+    while ((number = reader_next_match(c->reader, number, &c->query, &before)) != 0 &&
            number <= c->last_number) {
         struct segment_reader next;
-        int r = recording_open_segment(c->reader, number, &next);
-        if (recording_error_passes(r))
+        int r = reader_open_segment(c->reader, number, &next);
+        if (reader_error_passes(r))
             return r;
         if (r == -ENOENT && !c->reader->file_path)
             continue; /* removed by retention since the directory was listed */
@@ -257,7 +257,7 @@ static int enter_block(struct canp_cursor *c, const struct segment_block *b)
         return r;
     }
     if (h->flags & CANP_BLOCK_HAS_IFACES)
-        recording_learn_ifaces(c->reader, c->rows, c->rows_bytes);
+        reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
     if (!wanted)
         c->rows_bytes = 0;
     c->base_ns = h->base_ns;
@@ -299,7 +299,7 @@ int cursor_next_block(struct canp_cursor *c)
             continue;
         if (c->segment_open && !c->segment.sealed && !c->rechecked) {
             /* The writer publishes a segment after the last block of the one before: look once more. */
-            c->rechecked = recording_next_segment(c->reader, c->number) != 0;
+            c->rechecked = reader_next_segment(c->reader, c->number) != 0;
             segment_reader_refresh(&c->segment);
             if (c->rechecked || c->segment.sealed)
                 continue;

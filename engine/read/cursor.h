@@ -7,7 +7,7 @@
 
 #include "index_skip.h"
 #include "query.h"
-#include "recording.h"
+#include "reader_priv.h"
 
 /* What going backwards needs (cursor_back.c): nothing until it is. */
 struct back {

@@ -146,7 +146,7 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
     if (r < 0)
         return r == -CANP_E_DAMAGED ? 0 : r;
     if (b.header.flags & CANP_BLOCK_HAS_IFACES)
-        recording_learn_ifaces(c->reader, c->rows, c->rows_bytes);
+        reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
     c->at = c->rows_bytes;
     return c->at > 0;
 }
@@ -157,10 +157,10 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
 static int enter_segment_before(struct canp_cursor *c)
 {
     uint64_t number = c->number;
-    while ((number = recording_segment_before(c->reader, number)) != 0) {
+    while ((number = reader_segment_before(c->reader, number)) != 0) {
         struct segment_reader segment;
-        int r = recording_open_segment(c->reader, number, &segment);
-        if (recording_error_passes(r))
+        int r = reader_open_segment(c->reader, number, &segment);
+        if (reader_error_passes(r))
             return r;
         if (r < 0)
             continue;

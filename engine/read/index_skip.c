@@ -10,7 +10,7 @@ void index_skip_enter(struct canp_cursor *c)
     if (!c->segment.sealed || !query_is_part(&c->query) || !segment_reader_index(&c->segment, &skip->index))
         return;
     skip->on = true;
-    skip->learn_ifaces = !recording_knows_channels(c->reader, c->segment.seal.channel_mask);
+    skip->learn_ifaces = !reader_knows_channels(c->reader, c->segment.seal.channel_mask);
     if (!c->query.everything)
         query_ids(&c->query, &skip->index, skip->ids);
 }

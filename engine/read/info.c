@@ -203,15 +203,15 @@ static int count_segment(struct tally *t, uint64_t number)
 {
     struct segment_reader s;
     struct index_view index;
-    int r = recording_open_segment(t->reader, number, &s);
+    int r = reader_open_segment(t->reader, number, &s);
     if (r < 0) {
-        if (recording_error_passes(r))
+        if (reader_error_passes(r))
             return r;
         t->info.damaged += r != -ENOENT;
         return 0;
     }
     t->info.live = !s.sealed;
-    bool named = recording_knows_channels(t->reader, s.seal.channel_mask);
+    bool named = reader_knows_channels(t->reader, s.seal.channel_mask);
     if (named && /* else the blocks tell the names, too */
         segment_reader_index(&s, &index) && index_agrees(&s, &index))
         r = count_by_index(t, &s, &index);
@@ -223,7 +223,7 @@ static int count_segment(struct tally *t, uint64_t number)
 static int count_all(struct tally *t)
 {
     uint64_t number = 0, before = 0;
-    while ((number = recording_next_segment(t->reader, number)) != 0) {
+    while ((number = reader_next_segment(t->reader, number)) != 0) {
         if (before && number > before + 1)
             t->info.damaged++; /* segments are missing in the middle */
         before = number;

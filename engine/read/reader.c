@@ -1,5 +1,5 @@
 /* A recording: the list of its segments, the channels' names, whether it still grows (canp/reader.h). */
-#include "recording.h"
+#include "reader_priv.h"
 
 #include <canp/cleanup.h>
 
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
+uint64_t reader_next_segment(struct canp_reader *reader, uint64_t after)
 {
     pthread_mutex_lock(&reader->lock);
     uint64_t found = segment_list_next(&reader->list, after);
@@ -19,8 +19,8 @@ uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after)
     return found;
 }
 
-uint64_t recording_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
-                              uint64_t *before)
+uint64_t reader_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
+                           uint64_t *before)
 {
     pthread_mutex_lock(&reader->lock);
     if (w->from_ns != INT64_MIN || w->to_ns != INT64_MAX)
@@ -30,12 +30,12 @@ uint64_t recording_next_match(struct canp_reader *reader, uint64_t after, const 
     return found;
 }
 
-bool recording_has_segment(const struct canp_reader *reader, uint64_t number)
+bool reader_has_segment(const struct canp_reader *reader, uint64_t number)
 {
     return segment_list_dir_has(reader->dir_fd, number);
 }
 
-uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number)
+uint64_t reader_segment_before(struct canp_reader *reader, uint64_t number)
 {
     pthread_mutex_lock(&reader->lock);
     uint64_t found = segment_list_before(&reader->list, number);
@@ -49,7 +49,7 @@ static bool is_foreign(const struct canp_reader *reader, const struct seg_header
     return reader->identity_known && memcmp(h->recording, reader->identity, sizeof(h->recording)) != 0;
 }
 
-int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out)
+int reader_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out)
 {
     char name[SEG_NAME_BYTES];
     seg_name(name, number);
@@ -73,7 +73,7 @@ static void learn_iface(struct canp_reader *reader, uint8_t channel, const struc
         reader->iface_count = channel + 1U;
 }
 
-void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes)
+void reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes)
 {
     pthread_mutex_lock(&reader->lock);
     for (size_t at = 0; at < bytes; at += canp_row_bytes(rows + at)) {
@@ -85,7 +85,7 @@ void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, siz
     pthread_mutex_unlock(&reader->lock);
 }
 
-bool recording_knows_channels(struct canp_reader *reader, uint64_t channel_mask)
+bool reader_knows_channels(struct canp_reader *reader, uint64_t channel_mask)
 {
     bool known = !(channel_mask >> 63); /* the 64th and all above */
     pthread_mutex_lock(&reader->lock);
@@ -104,7 +104,7 @@ static uint64_t survey_segment(struct canp_reader *reader, struct segment_reader
         bool raw_ifaces =
             (b.header.flags & (CANP_BLOCK_HAS_IFACES | CANP_BLOCK_PACKED)) == CANP_BLOCK_HAS_IFACES;
         if (raw_ifaces && canp_rows_check(b.payload, b.header.rows_bytes) >= 0)
-            recording_learn_ifaces(reader, b.payload, b.header.rows_bytes);
+            reader_learn_ifaces(reader, b.payload, b.header.rows_bytes);
         if (s->sealed && raw_ifaces)
             return s->seal.blocks_end; /* a sealed segment names its channels in its first block */
     }
@@ -120,7 +120,7 @@ static int survey_tail(struct canp_reader *reader)
     struct segment_reader s;
     if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
         return 0;
-    if (recording_open_segment(reader, number, &s) < 0)
+    if (reader_open_segment(reader, number, &s) < 0)
         return 0;
     bool same = number == reader->tail_number;
     uint64_t end = survey_segment(reader, &s, same ? reader->tail_end : s.header.header_bytes);
@@ -158,7 +158,7 @@ static int look_anew(struct canp_reader *reader)
             return r;
         more |= survey_tail(reader);
         known = !reader->tail_sealed || reader->tail_number == sealed_before || reader->file_path ||
-                !recording_has_segment(reader, reader->tail_number + 1);
+                !reader_has_segment(reader, reader->tail_number + 1);
     } while (!known);
     return more;
 }
@@ -192,10 +192,10 @@ static int look_first(struct canp_reader *reader, const char *path, struct canp_
 static int check_readable(struct canp_reader *reader, const char *path, struct canp_why *why)
 {
     int first_error = 0;
-    for (uint64_t number = recording_next_segment(reader, 0); number;
-         number = recording_next_segment(reader, number)) {
+    for (uint64_t number = reader_next_segment(reader, 0); number;
+         number = reader_next_segment(reader, number)) {
         struct segment_reader s;
-        int r = recording_open_segment(reader, number, &s);
+        int r = reader_open_segment(reader, number, &s);
         if (r == 0) {
             segment_reader_close(&s);
             return 0;
@@ -236,7 +236,7 @@ static struct canp_reader *new_reader(const struct canp_reader_opts *opts)
     return reader;
 }
 
-int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
+int reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
 {
     struct canp_reader *reader = new_reader(NULL);
     if (!reader)
@@ -272,7 +272,7 @@ int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
     }
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
         struct segment_reader s;
-        if (recording_open_segment(reader, segment_list_first(&reader->list), &s) == 0) {
+        if (reader_open_segment(reader, segment_list_first(&reader->list), &s) == 0) {
             survey_segment(reader, &s, s.header.header_bytes);
             segment_reader_close(&s);
         }

@@ -188,7 +188,7 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
 {
     struct canp_cursor *c;
     struct segment_reader s;
-    int error = recording_open_segment(reader, number, &s);
+    int error = reader_open_segment(reader, number, &s);
     if (error < 0)
         return error;
     if (!s.sealed || is_as_wanted(r, &s)) {
@@ -212,7 +212,7 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
 int repack_segment(struct repack *r, int dir_fd, uint64_t number)
 {
     struct canp_reader *reader;
-    int error = recording_of_segment(dir_fd, number, &reader);
+    int error = reader_of_segment(dir_fd, number, &reader);
     r->stats.segments++;
     if (error == 0) {
         error = repack_open_segment(r, reader, dir_fd, number);

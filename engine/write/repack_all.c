@@ -11,7 +11,7 @@
 
 #include <canp/cleanup.h>
 
-#include "read/recording.h"
+#include "read/reader_priv.h"
 #include "repack.h"
 
 static int repack_directory(struct repack *r, const char *path, struct canp_why *why)
@@ -21,7 +21,7 @@ static int repack_directory(struct repack *r, const char *path, struct canp_why 
     if (error < 0)
         return error;
     uint64_t number = 0;
-    while (error >= 0 && (number = recording_next_segment(reader, number)) != 0)
+    while (error >= 0 && (number = reader_next_segment(reader, number)) != 0)
         error = repack_segment(r, reader->dir_fd, number);
     if (error < 0)
         canp_fail(why, error, "cannot write %s/%08llu.canp anew: %s; it is as it was", path,

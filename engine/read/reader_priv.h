@@ -2,8 +2,8 @@
  * What is behind a struct canp_reader: the list of segments and the channels' names. Cursors share it; the
  * lock guards the list, and the learning of names. Private to engine/.
  */
-#ifndef CANP_ENGINE_RECORDING_H
-#define CANP_ENGINE_RECORDING_H
+#ifndef CANP_ENGINE_READER_PRIV_H
+#define CANP_ENGINE_READER_PRIV_H
 
 #include <canp/reader.h>
 
@@ -40,34 +40,34 @@ struct canp_reader {
 };
 
 /* The first segment with a number above `after`; 0 = none. */
-uint64_t recording_next_segment(struct canp_reader *reader, uint64_t after);
+uint64_t reader_next_segment(struct canp_reader *reader, uint64_t after);
 
 /* The same, without segments known to hold nothing that is wanted; *before is what is listed in front of it,
  * or 0. Bounds of time are worth a look at every seal, once. */
-uint64_t recording_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
-                              uint64_t *before);
+uint64_t reader_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
+                           uint64_t *before);
 
 /* The last segment with a number below `number`; 0 = none. */
-uint64_t recording_segment_before(struct canp_reader *reader, uint64_t number);
+uint64_t reader_segment_before(struct canp_reader *reader, uint64_t number);
 
 /* Is it what this process lacks for now? The segment itself may be whole, and one may try again. */
-static inline bool recording_error_passes(int r)
+static inline bool reader_error_passes(int r)
 {
     return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EINTR || r == -EAGAIN;
 }
 
 /* Whether the directory still has it. */
-bool recording_has_segment(const struct canp_reader *reader, uint64_t number);
+bool reader_has_segment(const struct canp_reader *reader, uint64_t number);
 
-int recording_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out);
+int reader_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out);
 
 /* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
-int recording_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
+int reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
 
 /* Has it names for all channels in this mask of a block or seal? */
-bool recording_knows_channels(struct canp_reader *reader, uint64_t channel_mask);
+bool reader_knows_channels(struct canp_reader *reader, uint64_t channel_mask);
 
 /* Takes the channels' names from IFACE rows that a checksum has vouched for. */
-void recording_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
+void reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
 
 #endif
