@@ -56,7 +56,7 @@ static bool seal_one(struct housekeeper *k)
     if (r == 0)
         retention_size(&k->retention, s->header.number, s->seal.blocks_end + s->seal.index_bytes);
     if (r == 0 && k->packer)
-        packthread_push(k->packer, s->header.number);
+        packer_push(k->packer, s->header.number);
     bool poisoned = r < 0 && s->seal.blocks > 0;
     int64_t first_ns = s->seal.first_ns, last_ns = s->seal.last_ns;
     segment_writer_free(s);

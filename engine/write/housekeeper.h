@@ -10,7 +10,7 @@
 
 #include <pthread.h>
 
-#include "packthread.h"
+#include "packer.h"
 #include "retention.h"
 #include "segment/segment_writer.h"
 
@@ -24,7 +24,7 @@ struct housekeeper {
     uint64_t segment_bytes;
     uint64_t sync_ns; /* 0 = only when sealing */
     bool no_sync;
-    struct packthread *packer;  /* borrowed; NULL = do not pack */
+    struct packer *packer;      /* borrowed; NULL = do not pack */
     struct retention retention; /* opened and closed by the writer: the packer looks at it, too */
 
     struct index_builder index;     /* scratch */

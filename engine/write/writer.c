@@ -30,7 +30,7 @@
 struct canp_writer {
     int dir_fd;
     struct housekeeper keeper;
-    struct packthread packer; /* when keeper.packer points to it */
+    struct packer packer; /* when keeper.packer points to it */
     struct canp_writer_stats stats;
     uint64_t segment_ns; /* 0 = no limit */
     int64_t begun_ns;    /* CLOCK_MONOTONIC of the current segment's first block from the caller, 0 = none */
@@ -103,7 +103,7 @@ static int start_threads(struct canp_writer *w, const struct canp_writer_opts *o
         return -EIO;
     int r = start_keeping(w, opts);
     if (r == 0 && opts->pack)
-        r = packthread_start(&w->packer, w->dir_fd, &w->keeper.retention);
+        r = packer_start(&w->packer, w->dir_fd, &w->keeper.retention);
     if (r < 0) {
         retention_close(&w->keeper.retention);
         return r;
@@ -111,7 +111,7 @@ static int start_threads(struct canp_writer *w, const struct canp_writer_opts *o
     w->keeper.packer = opts->pack ? &w->packer : NULL;
     r = housekeeper_start(&w->keeper);
     if (r < 0 && opts->pack)
-        packthread_stop(&w->packer);
+        packer_stop(&w->packer);
     if (r < 0)
         retention_close(&w->keeper.retention);
     return r;
@@ -393,7 +393,7 @@ int canp_writer_finish(struct canp_writer *w)
         r = commit_ifaces(w, w->iface_time_ns);
     housekeeper_retire(&w->keeper);
     int sealed = housekeeper_drain(&w->keeper);
-    int packed = w->keeper.packer ? packthread_drain(&w->packer) : 0;
+    int packed = w->keeper.packer ? packer_drain(&w->packer) : 0;
     segment_list_update_catalogue(w->dir_fd); /* a cache */
     if (r == 0)
         r = sealed;
@@ -406,7 +406,7 @@ void canp_writer_close(struct canp_writer *w)
         return;
     housekeeper_stop(&w->keeper);
     if (w->keeper.packer)
-        packthread_stop(&w->packer);
+        packer_stop(&w->packer);
     retention_close(&w->keeper.retention);
     if (w->dir_fd >= 0)
         close(w->dir_fd);

@@ -1,5 +1,5 @@
-/* Packing in the background (packthread.h). */
-#include "packthread.h"
+/* Packing in the background (packer.h). */
+#include "packer.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -22,7 +22,7 @@ static void lower_priority(void)
 }
 
 /* The segment has its name anew, and another size; it may have been removed meanwhile. */
-static void tell_retention(struct packthread *p, uint64_t number)
+static void tell_retention(struct packer *p, uint64_t number)
 {
     char name[SEG_NAME_BYTES];
     struct stat st;
@@ -33,7 +33,7 @@ static void tell_retention(struct packthread *p, uint64_t number)
 }
 
 /* What is removed is not worth the work. */
-static int pack_segment(struct packthread *p, uint64_t number)
+static int pack_segment(struct packer *p, uint64_t number)
 {
     if (number < retention_oldest(p->retention))
         return 0;
@@ -43,10 +43,10 @@ static int pack_segment(struct packthread *p, uint64_t number)
     return r;
 }
 
-static void pack_one(struct packthread *p)
+static void pack_one(struct packer *p)
 {
     uint64_t number = p->queue[p->first];
-    p->first = (p->first + 1) % PACKTHREAD_QUEUE;
+    p->first = (p->first + 1) % PACKER_QUEUE;
     p->count--;
     p->busy = true;
     pthread_mutex_unlock(&p->lock);
@@ -60,9 +60,9 @@ static void pack_one(struct packthread *p)
     pthread_cond_broadcast(&p->changed);
 }
 
-static void *packthread_main(void *arg)
+static void *packer_main(void *arg)
 {
-    struct packthread *p = arg;
+    struct packer *p = arg;
     lower_priority();
     pthread_mutex_lock(&p->lock);
     while (!p->stop) {
@@ -75,7 +75,7 @@ static void *packthread_main(void *arg)
     return NULL;
 }
 
-int packthread_start(struct packthread *p, int dir_fd, struct retention *retention)
+int packer_start(struct packer *p, int dir_fd, struct retention *retention)
 {
     static const struct canp_repack_opts opts = CANP_REPACK_OPTS_INIT;
     int r = repack_open(&p->repack, &opts);
@@ -85,24 +85,24 @@ int packthread_start(struct packthread *p, int dir_fd, struct retention *retenti
     p->retention = retention;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->changed, NULL);
-    r = -pthread_create(&p->thread, NULL, packthread_main, p);
+    r = -pthread_create(&p->thread, NULL, packer_main, p);
     if (r < 0)
         repack_close(&p->repack);
     return r;
 }
 
-void packthread_push(struct packthread *p, uint64_t number)
+void packer_push(struct packer *p, uint64_t number)
 {
     pthread_mutex_lock(&p->lock);
-    if (p->count < PACKTHREAD_QUEUE)
-        p->queue[(p->first + p->count++) % PACKTHREAD_QUEUE] = number;
+    if (p->count < PACKER_QUEUE)
+        p->queue[(p->first + p->count++) % PACKER_QUEUE] = number;
     else
         p->passed_over++;
     pthread_cond_broadcast(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
 
-int packthread_drain(struct packthread *p)
+int packer_drain(struct packer *p)
 {
     pthread_mutex_lock(&p->lock);
     while (p->count || p->busy)
@@ -112,7 +112,7 @@ int packthread_drain(struct packthread *p)
     return r;
 }
 
-void packthread_stop(struct packthread *p)
+void packer_stop(struct packer *p)
 {
     pthread_mutex_lock(&p->lock);
     p->stop = true;

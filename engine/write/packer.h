@@ -1,26 +1,26 @@
 /*
  * Packs segments in the background once they are sealed: a thread of the lowest priority (SCHED_IDLE), fed by
- * the housekeeper, that never delays a capture. At most PACKTHREAD_QUEUE segments wait; one more stays raw,
+ * the housekeeper, that never delays a capture. At most PACKER_QUEUE segments wait; one more stays raw,
  * counted.
  */
-#ifndef CANP_ENGINE_PACKTHREAD_H
-#define CANP_ENGINE_PACKTHREAD_H
+#ifndef CANP_ENGINE_PACKER_H
+#define CANP_ENGINE_PACKER_H
 
 #include <pthread.h>
 
 #include "repack.h"
 #include "retention.h"
 
-#define PACKTHREAD_QUEUE 256U
+#define PACKER_QUEUE 256U
 
-struct packthread {
+struct packer {
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t changed;
     int dir_fd;                  /* borrowed */
     struct retention *retention; /* borrowed: is told sizes, and asked */
     struct repack repack;
-    uint64_t queue[PACKTHREAD_QUEUE];
+    uint64_t queue[PACKER_QUEUE];
     unsigned first, count;
     unsigned passed_over; /* segments left raw because the queue or the disk was full */
     int error;            /* first error of packing: what it met stays raw */
@@ -28,13 +28,13 @@ struct packthread {
     bool stop;
 };
 
-int packthread_start(struct packthread *p, int dir_fd, struct retention *retention);
-void packthread_push(struct packthread *p, uint64_t number);
+int packer_start(struct packer *p, int dir_fd, struct retention *retention);
+void packer_push(struct packer *p, uint64_t number);
 
 /* Waits until all that was pushed is packed. The first error so far. */
-int packthread_drain(struct packthread *p);
+int packer_drain(struct packer *p);
 
 /* Finishes the segment at hand, drops the rest. */
-void packthread_stop(struct packthread *p);
+void packer_stop(struct packer *p);
 
 #endif
