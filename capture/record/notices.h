@@ -1,6 +1,6 @@
 /*
  * A small queue of sentences from the capture thread, which must not wait for whoever prints them, to the
- * spill thread. Full: the sentence is dropped and counted. One producer, one consumer.
+ * flush thread. Full: the sentence is dropped and counted. One producer, one consumer.
  */
 #ifndef CANP_CAPTURE_NOTICES_H
 #define CANP_CAPTURE_NOTICES_H

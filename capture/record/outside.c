@@ -63,7 +63,7 @@ void outside_tell(struct canp_recorder *rec)
         if (gap == GAPSUM_MAX)
             channel = put_marks(o, channel, &rows);
         if (rows.records)
-            spill_store(rec, &rows);
+            flush_store(rec, &rows);
     } while (channel < CANP_RECORDER_IFACES_MAX);
     gapsum_forget(&o->gaps, 0, GAPSUM_MAX);
     memset(o->frames, 0, sizeof(o->frames));

@@ -243,10 +243,10 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
                             .memory_bytes =
                                 opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY,
                             .block_bytes = rec->block_bytes,
-                            .store = spill_store,
-                            .let_go = spill_let_go,
-                            .begins = spill_window_begins,
-                            .short_of_memory = spill_short_of_memory,
+                            .store = flush_store,
+                            .let_go = flush_let_go,
+                            .begins = flush_window_begins,
+                            .short_of_memory = flush_short_of_memory,
                             .user = rec};
     if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0)
         return 0;
@@ -327,7 +327,7 @@ static int start_storing(struct canp_recorder *rec, struct canp_why *why)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int r = open_writer(rec, why);
     if (r == 0) {
-        r = spill_start(rec);
+        r = flush_start(rec);
         if (r < 0)
             canp_fail(why, r, "cannot start a thread: %s", canp_strerror(r));
     }
@@ -381,7 +381,7 @@ void canp_recorder_close(struct canp_recorder *rec)
 {
     if (!rec)
         return;
-    spill_join(rec);
+    flush_join(rec);
     canp_writer_close(rec->writer);
     for (unsigned i = 0; i < rec->chan_count; i++)
         canp_fd_close(&rec->chans[i].fd);

@@ -19,8 +19,8 @@
 #include "counter.h"
 #include "gapsum.h"
 #include "iface_spec.h"
-#include "link/ifaces.h"
 #include "lag.h"
+#include "link/ifaces.h"
 #include "notes.h"
 #include "notices.h"
 #include "pace.h"
@@ -120,8 +120,8 @@ struct canp_recorder {
     int stop_fd;         /* eventfd: readable once stopped */
     int watch_fd;        /* rtnetlink */
     uint8_t boot_id[16]; /* zero = unknown */
-    pthread_t spill_thread;
-    bool spill_running; /* owner: the thread is to be joined */
+    pthread_t flush_thread;
+    bool flush_running; /* owner: the thread is to be joined */
 
     /* Capture. */
     _Alignas(64) struct canp_slab *slab; /* being filled, or NULL */
@@ -202,14 +202,14 @@ void links_ask(struct canp_recorder *rec);
 /* The last statistics, at the end: waits for them, shortly. Capture. */
 void links_finish(struct canp_recorder *rec);
 
-/* spill.c */
+/* flush.c */
 /* What the window hands out, and lets go; the user is the recorder. Spill. */
-void spill_store(void *user, const struct canp_rowbuf *rows);
-void spill_let_go(void *user, const struct canp_rowbuf *rows);
-void spill_window_begins(void *user);
-void spill_short_of_memory(void *user, uint64_t held_ns);
-int spill_start(struct canp_recorder *rec);
+void flush_store(void *user, const struct canp_rowbuf *rows);
+void flush_let_go(void *user, const struct canp_rowbuf *rows);
+void flush_window_begins(void *user);
+void flush_short_of_memory(void *user, uint64_t held_ns);
+int flush_start(struct canp_recorder *rec);
 /* After the last commit: everything is stored and the recording ended when it returns. */
-void spill_join(struct canp_recorder *rec);
+void flush_join(struct canp_recorder *rec);
 
 #endif

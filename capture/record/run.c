@@ -7,9 +7,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "priority.h"
 #include "rx/can_socket.h"
 #include "rx/intake.h"
-#include "priority.h"
 
 #define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for spill */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */
@@ -200,7 +200,7 @@ static void ask_for_priority(struct canp_recorder *rec, struct priority *before)
 static int run_failed(struct canp_recorder *rec, int error)
 {
     rec->rx_ops = NULL;
-    spill_join(rec);
+    flush_join(rec);
     return error;
 }
 
@@ -227,7 +227,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     atomic_store_explicit(&rec->ended_ns, canp_monotonic_ns(), memory_order_relaxed);
     rec->rx_ops->close(rec);
     intake_finish(rec);
-    spill_join(rec);
+    flush_join(rec);
     return rec->store_error ? canp_fail(why, rec->store_error, "%s", rec->store_why.text) : 0;
 }
 

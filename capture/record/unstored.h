@@ -1,5 +1,5 @@
 /*
- * What the spill thread could not store: frames by channel, gaps that stood between them, and the events
+ * What the flush thread could not store: frames by channel, gaps that stood between them, and the events
  * (link changes and the like) themselves, as far as a small buffer holds them. Kept until there is room to
  * tell it.
  *

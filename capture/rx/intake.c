@@ -71,7 +71,7 @@ void intake_flush_if_due(struct canp_recorder *rec)
 {
     if (!rec->slab || rec->now_ns < rec->slab_deadline_ns)
         return;
-    /* A stalled disk must not use slabs up half empty. acquire: pairs with the release in spill.c */
+    /* A stalled disk must not use slabs up half empty. acquire: pairs with the release in flush.c */
     if (atomic_load_explicit(&rec->slabs_spilled, memory_order_acquire) == rec->slabs_committed)
         intake_commit(rec);
 }

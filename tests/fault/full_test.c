@@ -23,7 +23,7 @@ static uint64_t failures_told; /* of syncs: by a gap, or as the error at the end
 
 struct said {
     unsigned full, poisoned, other;
-    _Atomic unsigned again; /* looked at while the spill thread speaks */
+    _Atomic unsigned again; /* looked at while the flush thread speaks */
 };
 
 struct sums {
@@ -45,14 +45,14 @@ static void hear(void *user, const char *text)
     printf("  says: %s\n", text);
 }
 
-/* Until the spill thread has taken all but `left` slabs. */
+/* Until the flush thread has taken all but `left` slabs. */
 static void settle(struct canp_recorder *rec, uint64_t left)
 {
     while (rec->slabs_committed - atomic_load(&rec->slabs_spilled) > left)
         usleep(1000);
 }
 
-/* Frames from `from` on, no faster than the spill thread takes them: what is lost the disk has lost. Every
+/* Frames from `from` on, no faster than the flush thread takes them: what is lost the disk has lost. Every
  * 1000th with three that the socket dropped before it. */
 static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint32_t drops[CHANS])
 {
@@ -156,10 +156,10 @@ static int fill_disk(const char *dir, int error, bool again)
     if (again)
         fault_disarm();
     for (unsigned i = 0; again && !said.again && i < 6000; i++)
-        usleep(10000); /* the spill thread looks for room on its own, once a second */
+        usleep(10000); /* the flush thread looks for room on its own, once a second */
     receive(rec, FRAMES / 4 * 3, FRAMES, drops);
     intake_finish(rec);
-    spill_join(rec);
+    flush_join(rec);
     fault_disarm();
     int result = rec->store_error;
     canp_recorder_stats(rec, &stats);
@@ -187,7 +187,7 @@ static int fail_sync(const char *dir, unsigned nth)
         settle(rec, 0);
     }
     intake_finish(rec);
-    spill_join(rec);
+    flush_join(rec);
     bool met = fault_disarm();
     int result = rec->store_error;
     fake_close(rec);

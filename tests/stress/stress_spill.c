@@ -1,5 +1,5 @@
 /*
- * The capture thread's intake and the spill thread, against each other, through a real writer: whatever the
+ * The capture thread's intake and the flush thread, against each other, through a real writer: whatever the
  * slabs run short of, stored + accounted as lost = received, per interface, and what is stored is in order. A
  * third thread reads the statistics all the while, as `canp top` will. Also run under ThreadSanitizer.
  */
@@ -94,7 +94,7 @@ static int round_with(unsigned slab_count, uint64_t count)
     atomic_store(&over, false);
     pthread_create(&watcher, NULL, watch, rec);
     receive(rec, count);
-    spill_join(rec);
+    flush_join(rec);
     atomic_store(&over, true);
     pthread_join(watcher, NULL);
     canp_recorder_stats(rec, &stats);

@@ -111,10 +111,10 @@ static void stall(unsigned seconds, int loses)
     sent = receive(rec, seconds, sent);
     uint64_t lost = lost_of(rec);
     expect((lost > 0) == loses, "lost", lost);
-    spill_store(rec, &((struct slab_head *)stuck->user)->rows); /* the disk is back */
+    flush_store(rec, &((struct slab_head *)stuck->user)->rows); /* the disk is back */
     canp_slabring_give_back(rec->ring, stuck);
     atomic_store(&rec->slabs_spilled, 1);
-    if (spill_start(rec) < 0)
+    if (flush_start(rec) < 0)
         abort();
     drain(rec);
     sent = receive(rec, 1, sent);

@@ -1,5 +1,5 @@
 /*
- * A recorder without sockets: the capture room's own intake, slabs and spill thread, fed by the test. For
+ * A recorder without sockets: the capture room's own intake, slabs and flush thread, fed by the test. For
  * tests that run where the kernel has no CAN. One thread plays the capture thread.
  */
 #ifndef CANP_TEST_FAKE_RECORDER_H
@@ -11,12 +11,12 @@
 #include "rx/intake.h"
 
 struct fake_opts {
-    const char *dir; /* NULL: no writer, no spill thread */
-    bool no_spill;   /* the test plays the spill thread, too, or starts it later */
+    const char *dir; /* NULL: no writer, no flush thread */
+    bool no_spill;   /* the test plays the flush thread, too, or starts it later */
     unsigned chan_count;
     unsigned slab_count;
     size_t slab_bytes;
-    void (*notice)(void *user, const char *text); /* from the spill thread */
+    void (*notice)(void *user, const char *text); /* from the flush thread */
     void *user;
 };
 
@@ -54,7 +54,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
             abort();
         for (unsigned i = 0; i < rec->chan_count; i++)
             canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, 1000);
-        if (!opts->no_spill && spill_start(rec) < 0)
+        if (!opts->no_spill && flush_start(rec) < 0)
             abort();
     }
     return rec;
@@ -62,7 +62,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
 
 static void fake_close(struct canp_recorder *rec)
 {
-    spill_join(rec);
+    flush_join(rec);
     canp_writer_close(rec->writer);
     canp_slabring_free(rec->ring);
     free(rec->dir);

@@ -1,7 +1,7 @@
 /*
  * A recording by triggers tells what it let go: of each interface, frames stored + frames lost + frames
  * outside of windows = frames on the bus, by the recording alone. The recorder is real but for its sockets;
- * the test plays the spill thread.
+ * the test plays the flush thread.
  */
 #include <criterion/criterion.h>
 
@@ -34,10 +34,10 @@ static void begin(size_t memory_bytes)
                             .post_ns = 50 * MS,
                             .memory_bytes = memory_bytes,
                             .block_bytes = 4096,
-                            .store = spill_store,
-                            .let_go = spill_let_go,
-                            .begins = spill_window_begins,
-                            .short_of_memory = spill_short_of_memory};
+                            .store = flush_store,
+                            .let_go = flush_let_go,
+                            .begins = flush_window_begins,
+                            .short_of_memory = flush_short_of_memory};
     struct canp_why why;
     temp_dir_make();
     rec = fake_open(&(struct fake_opts){

@@ -1,6 +1,6 @@
 /*
  * Records CAN interfaces into a directory of segments: one CAN_RAW socket per interface, io_uring (or
- * recvmmsg) into preallocated slabs, a spill thread from there into the segment files.
+ * recvmmsg) into preallocated slabs, a flush thread from there into the segment files.
  *
  * What was received at most `flush_ns` ago can be read by another process. Frames that could not be stored
  * are counted, and stand in the stream as gaps: frames on the bus = frames stored + frames lost.
@@ -133,7 +133,7 @@ struct canp_recorder_stats {
 };
 
 /*
- * Checks the interfaces, opens their sockets, starts the recording in opts->dir and the spill thread.
+ * Checks the interfaces, opens their sockets, starts the recording in opts->dir and the flush thread.
  * Reception begins here: what arrives until canp_recorder_run() waits in the socket buffers.
  * Owned: *out, freed by canp_recorder_close(). `why` says what failed and what to do about it. Errors:
  * -EINVAL (option out of bounds, interface named twice, bad filter, trigger or note), -ENODEV (no such
@@ -167,11 +167,11 @@ CANP_API void canp_recorder_trigger(struct canp_recorder *rec);
 /* Any thread, while running and after. */
 CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);
 
-/* The slabs between capture and spill thread, for their statistics (canp/slabring.h) and for a monitor.
+/* The slabs between capture and flush thread, for their statistics (canp/slabring.h) and for a monitor.
  * Borrowed until canp_recorder_close(). */
 CANP_API const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec);
 
-/* Ends the spill thread if canp_recorder_run() never ran, and frees all. NULL is allowed. */
+/* Ends the flush thread if canp_recorder_run() never ran, and frees all. NULL is allowed. */
 CANP_API void canp_recorder_close(struct canp_recorder *rec);
 
 CANP_END_DECLS

@@ -5,7 +5,7 @@
  * into the mapping and committed by its checksum. After a crash nothing needs repair: blocks whose checksum
  * validates are the recording.
  *
- * Threads: one writer belongs to one thread at a time (in the recorder: the spill thread). The writer keeps
+ * Threads: one writer belongs to one thread at a time (in the recorder: the flush thread). The writer keeps
  * a thread of its own that prepares the next segment; the caller never sees it.
  */
 #ifndef CANP_WRITER_H

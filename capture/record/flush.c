@@ -1,5 +1,5 @@
 /*
- * The spill thread: takes slabs in order and commits them as blocks; speaks the notices; ends the recording.
+ * The flush thread: takes slabs in order and commits them as blocks; speaks the notices; ends the recording.
  *
  * Invariant: a slab's frames are either in the files or noted as not stored (unstored.h), and counted there.
  * The writer and everything that may wait for the disk belong to this thread.
@@ -115,23 +115,23 @@ static void store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 
 /* ---- a recording by triggers ---------------------------------------------------------------------- */
 
-void spill_store(void *user, const struct canp_rowbuf *rows)
+void flush_store(void *user, const struct canp_rowbuf *rows)
 {
     store(user, rows);
 }
 
-void spill_let_go(void *user, const struct canp_rowbuf *rows)
+void flush_let_go(void *user, const struct canp_rowbuf *rows)
 {
     outside_note(user, rows);
     outside_tell_if_due(user);
 }
 
-void spill_window_begins(void *user)
+void flush_window_begins(void *user)
 {
     outside_tell(user);
 }
 
-void spill_short_of_memory(void *user, uint64_t held_ns)
+void flush_short_of_memory(void *user, uint64_t held_ns)
 {
     const struct canp_recorder *rec = user;
     say(rec, "the window begins %.1f s before its trigger, not %.1f s: the memory for it holds no more",
@@ -177,7 +177,7 @@ static void sync_idle(struct canp_recorder *rec)
         say(rec, "%s: sync: %s", rec->dir, canp_strerror(r));
 }
 
-static void spill_all(struct canp_recorder *rec)
+static void flush_all(struct canp_recorder *rec)
 {
     struct canp_slab *slab;
     while ((slab = canp_slabring_take(rec->ring)) != NULL) {
@@ -244,7 +244,7 @@ static void finish(struct canp_recorder *rec)
     speak(rec);
 }
 
-static void *spill_main(void *arg)
+static void *flush_main(void *arg)
 {
     struct canp_recorder *rec = arg;
     bool done;
@@ -254,7 +254,7 @@ static void *spill_main(void *arg)
         /* acquire: pairs with the release in canp_recorder_run(); before the look at the slabs, so that the
          * last one is not missed */
         done = atomic_load_explicit(&rec->capture_done, memory_order_acquire);
-        spill_all(rec);
+        flush_all(rec);
         take_trigger(rec);
         speak(rec);
         rotate(rec);
@@ -269,22 +269,22 @@ static void *spill_main(void *arg)
     return NULL;
 }
 
-int spill_start(struct canp_recorder *rec)
+int flush_start(struct canp_recorder *rec)
 {
-    int r = pthread_create(&rec->spill_thread, NULL, spill_main, rec);
-    rec->spill_running = r == 0;
+    int r = pthread_create(&rec->flush_thread, NULL, flush_main, rec);
+    rec->flush_running = r == 0;
     if (r == 0)
-        pthread_setname_np(rec->spill_thread, "canp-spill");
+        pthread_setname_np(rec->flush_thread, "canp-spill");
     return -r;
 }
 
-void spill_join(struct canp_recorder *rec)
+void flush_join(struct canp_recorder *rec)
 {
-    if (!rec->spill_running)
+    if (!rec->flush_running)
         return;
-    /* release: pairs with the acquire in spill_main() */
+    /* release: pairs with the acquire in flush_main() */
     atomic_store_explicit(&rec->capture_done, true, memory_order_release);
     canp_slabring_wake(rec->ring);
-    pthread_join(rec->spill_thread, NULL);
-    rec->spill_running = false;
+    pthread_join(rec->flush_thread, NULL);
+    rec->flush_running = false;
 }
