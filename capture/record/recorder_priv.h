@@ -195,12 +195,12 @@ int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why);
 void clock_anchor(struct canp_recorder *rec);
 void clock_look(struct canp_recorder *rec);
 
-/* links.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
-void links_read(struct canp_recorder *rec);
-/* Asks for the interfaces' statistics; links_read() takes the answers. Does not wait. Capture. */
-void links_ask(struct canp_recorder *rec);
+/* link_events.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
+void link_events_read(struct canp_recorder *rec);
+/* Asks for the interfaces' statistics; link_events_read() takes the answers. Does not wait. Capture. */
+void link_events_ask(struct canp_recorder *rec);
 /* The last statistics, at the end: waits for them, shortly. Capture. */
-void links_finish(struct canp_recorder *rec);
+void link_events_finish(struct canp_recorder *rec);
 
 /* flush.c */
 /* What the window hands out, and lets go; the user is the recorder. Spill. */

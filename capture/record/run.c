@@ -37,7 +37,7 @@ static unsigned account(struct canp_recorder *rec, uint64_t *frames)
 static uint64_t away_ns(const struct canp_recorder *rec)
 {
     uint64_t until_ns = rec->end_ns;
-    if (rec->links_changed) /* links_read() left some, of which io_uring's poll does not tell again */
+    if (rec->links_changed) /* link_events_read() left some, of which io_uring's poll does not tell again */
         return 0;
     if (rec->slab && rec->slab_deadline_ns < until_ns)
         until_ns = rec->slab_deadline_ns;
@@ -114,11 +114,11 @@ static void capture(struct canp_recorder *rec)
         harvest(rec);
         if (rec->now_ns >= rec->ask_ns) {
             rec->ask_ns = rec->now_ns + ASK_NS;
-            links_ask(rec);
+            link_events_ask(rec);
         }
         clock_look(rec);
         if (rec->links_changed)
-            links_read(rec);
+            link_events_read(rec);
         if (rec->gaps_pending)
             intake_gaps(rec);
         intake_flush_if_due(rec);
@@ -165,7 +165,7 @@ static void drain(struct canp_recorder *rec)
         more = drain_some(rec, stop_ns);
     if (rec->frames_left > 0)
         take_last_drops(rec);
-    links_finish(rec);
+    link_events_finish(rec);
     clock_anchor(rec);
 }
 

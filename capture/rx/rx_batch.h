@@ -27,7 +27,7 @@ int rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_byt
 void rx_batch_close(struct rx_batch *b);
 
 /* Takes in what the socket holds, within its share of RX_HARVEST_MAX. An error of the interface (down, gone)
- * is told once by the socket and needs nothing here: links.c hears of it. */
+ * is told once by the socket and needs nothing here: link_events.c hears of it. */
 void rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch);
 
 /* Takes in the batch's first n messages, of this socket, and makes them ready for the next. */

@@ -88,7 +88,7 @@ static uint32_t hear(struct canp_recorder *rec, int speak, unsigned short type, 
     struct message m;
     build(&m, type, flags, state, 0);
     cr_assert_eq(send(speak, &m, m.header.nlmsg_len, 0), (ssize_t)m.header.nlmsg_len);
-    links_read(rec);
+    link_events_read(rec);
     uint32_t code = 0;
     if (!rec->slab)
         return 0;

@@ -132,7 +132,7 @@ static void take_datagram(struct canp_recorder *rec, size_t bytes)
     }
 }
 
-void links_ask(struct canp_recorder *rec)
+void link_events_ask(struct canp_recorder *rec)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
         struct chan *ch = &rec->chans[i];
@@ -164,18 +164,18 @@ static bool answers_are_missing(const struct canp_recorder *rec)
     return false;
 }
 
-void links_finish(struct canp_recorder *rec)
+void link_events_finish(struct canp_recorder *rec)
 {
-    links_read(rec); /* what came before the question */
-    links_ask(rec);
+    link_events_read(rec); /* what came before the question */
+    link_events_ask(rec);
     for (int i = 0; i < LAST_LOOKS && answers_are_missing(rec); i++) {
         struct pollfd p = {.fd = rec->watch_fd, .events = POLLIN};
         poll(&p, 1, LAST_LOOK_MS);
-        links_read(rec);
+        link_events_read(rec);
     }
 }
 
-void links_read(struct canp_recorder *rec)
+void link_events_read(struct canp_recorder *rec)
 {
     rec->links_changed = false;
     int i = 0;
