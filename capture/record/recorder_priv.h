@@ -190,10 +190,11 @@ void recorder_notice(struct canp_recorder *rec, const char *format, ...)
  * opts.slab_bytes, opts.slab_count and block_bytes. */
 int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why);
 
-/* clock.c: notes both clocks; looks whether one was set, and whether it is time to note them again. Capture.
+/* clock_records.c: notes both clocks; looks whether one was set, and whether it is time to note them again.
+ * Capture.
  */
-void clock_anchor(struct canp_recorder *rec);
-void clock_look(struct canp_recorder *rec);
+void clock_records_anchor(struct canp_recorder *rec);
+void clock_records_look(struct canp_recorder *rec);
 
 /* link_events.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
 void link_events_read(struct canp_recorder *rec);

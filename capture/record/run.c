@@ -116,7 +116,7 @@ static void capture(struct canp_recorder *rec)
             rec->ask_ns = rec->now_ns + ASK_NS;
             link_events_ask(rec);
         }
-        clock_look(rec);
+        clock_records_look(rec);
         if (rec->links_changed)
             link_events_read(rec);
         if (rec->gaps_pending)
@@ -166,7 +166,7 @@ static void drain(struct canp_recorder *rec)
     if (rec->frames_left > 0)
         take_last_drops(rec);
     link_events_finish(rec);
-    clock_anchor(rec);
+    clock_records_anchor(rec);
 }
 
 static int open_rx(struct canp_recorder *rec, struct canp_why *why)
@@ -218,7 +218,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
         duration_ns && duration_ns < UINT64_MAX - rec->now_ns ? rec->now_ns + duration_ns : UINT64_MAX;
     atomic_store_explicit(&rec->started_ns, rec->now_ns, memory_order_relaxed);
     pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
-    clock_anchor(rec);
+    clock_records_anchor(rec);
     if (rec->opts.ready)
         rec->opts.ready(rec->opts.user, rec);
     capture(rec);

@@ -22,8 +22,8 @@
 #include <canp/clock.h>
 #include <canp/sender.h>
 
-#include "rx/can_socket.h"
 #include "link/ifaces.h"
+#include "rx/can_socket.h"
 #include "txtime.h"
 
 #ifndef CAN_RAW_XL_FRAMES

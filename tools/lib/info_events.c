@@ -6,7 +6,7 @@
 
 #include "text.h"
 
-#define STEP_NS     1000000 /* as capture/record/clock.c has it: less may be slewing */
+#define STEP_NS     1000000 /* as capture/record/clock_records.c has it: less may be slewing */
 #define SLEW_DIVIDE 1000
 
 struct scan {

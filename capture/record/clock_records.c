@@ -21,13 +21,13 @@ static void put(struct canp_recorder *rec, int64_t realtime_ns, uint64_t monoton
     rec->clock_offset_ns = realtime_ns - (int64_t)monotonic_ns;
 }
 
-void clock_anchor(struct canp_recorder *rec)
+void clock_records_anchor(struct canp_recorder *rec)
 {
     int64_t realtime_ns = canp_realtime_ns();
     put(rec, realtime_ns, canp_monotonic_ns());
 }
 
-void clock_look(struct canp_recorder *rec)
+void clock_records_look(struct canp_recorder *rec)
 {
     uint64_t before_ns = canp_monotonic_ns();
     int64_t realtime_ns = canp_realtime_ns();
@@ -43,6 +43,6 @@ void clock_look(struct canp_recorder *rec)
         put(rec, realtime_ns, after_ns);
         recorder_notice(rec, "the clock was set by %+.3f s; a record says when", (double)moved_ns / 1e9);
     } else if (after_ns - rec->anchor_ns >= ANCHOR_NS) {
-        clock_anchor(rec);
+        clock_records_anchor(rec);
     }
 }
