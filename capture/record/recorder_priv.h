@@ -18,12 +18,12 @@
 
 #include "counter.h"
 #include "gapsum.h"
+#include "harvest_pace.h"
 #include "iface_spec.h"
 #include "lag.h"
 #include "link/ifaces.h"
 #include "notes.h"
 #include "notices.h"
-#include "pace.h"
 #include "window.h"
 
 #define UNSTORED_EVENTS_BYTES 8192U
@@ -138,7 +138,7 @@ struct canp_recorder {
     bool links_changed;      /* the netlink socket is readable */
     bool links_missed;       /* it was full: some changes were not told */
     bool rx_retry;           /* a socket failed oddly and is to be armed again soon */
-    struct pace pace;
+    struct harvest_pace pace;
     const struct rx_ops *rx_ops;
     struct rx *rx;
     char netlink_buffer[IFACES_NETLINK_MAX];

@@ -58,7 +58,7 @@ static void sleep_ns(uint64_t ns)
 static void await(struct canp_recorder *rec)
 {
     uint64_t away = away_ns(rec);
-    if (pace_is_busy(&rec->pace)) {
+    if (harvest_pace_is_busy(&rec->pace)) {
         uint64_t ns = rec->pace.sleep_ns < away ? rec->pace.sleep_ns : away;
         if (ns)
             sleep_ns(ns);
@@ -94,11 +94,11 @@ static void harvest(struct canp_recorder *rec)
     uint64_t frames;
     rec->now_ns = canp_monotonic_ns();
     rec->rx_ops->harvest(rec);
-    if (!pace_is_busy(&rec->pace))
+    if (!harvest_pace_is_busy(&rec->pace))
         note_lag(rec, slab, end);
     unsigned fill_permille = account(rec, &frames);
     rec->now_ns = canp_monotonic_ns();
-    pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
+    harvest_pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
     counter_add(&rec->harvests, 1);
 }
 
@@ -217,7 +217,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     rec->end_ns =
         duration_ns && duration_ns < UINT64_MAX - rec->now_ns ? rec->now_ns + duration_ns : UINT64_MAX;
     atomic_store_explicit(&rec->started_ns, rec->now_ns, memory_order_relaxed);
-    pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
+    harvest_pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
     clock_records_anchor(rec);
     if (rec->opts.ready)
         rec->opts.ready(rec->opts.user, rec);

@@ -303,7 +303,7 @@ static void rx_uring_harvest(struct canp_recorder *rec)
     struct rx *rx = rec->rx;
     unsigned sum = 0;
     rec->rx_retry = false;
-    if (rx->deferred && pace_is_busy(&rec->pace)) {
+    if (rx->deferred && harvest_pace_is_busy(&rec->pace)) {
         take_cqes(rec); /* none, but of an interrupted wait */
         empty_sockets(rec);
     }

@@ -1,19 +1,19 @@
-/* The pace of harvests (pace.h). Invariant: sleep_ns <= latency_ns. One thread. */
-#include "pace.h"
+/* The pace of harvests (harvest_pace.h). Invariant: sleep_ns <= latency_ns. One thread. */
+#include "harvest_pace.h"
 
-static void open_window(struct pace *p, uint64_t now_ns)
+static void open_window(struct harvest_pace *p, uint64_t now_ns)
 {
     p->window_ns = now_ns;
     p->window_frames = 0;
 }
 
-void pace_init(struct pace *p, uint64_t latency_ns, uint64_t now_ns)
+void harvest_pace_init(struct harvest_pace *p, uint64_t latency_ns, uint64_t now_ns)
 {
-    *p = (struct pace){.latency_ns = latency_ns, .last_ns = now_ns};
+    *p = (struct harvest_pace){.latency_ns = latency_ns, .last_ns = now_ns};
     open_window(p, now_ns);
 }
 
-static void become_busy(struct pace *p, uint64_t now_ns)
+static void become_busy(struct harvest_pace *p, uint64_t now_ns)
 {
     p->busy = true;
     p->slow_rounds = 0;
@@ -22,7 +22,7 @@ static void become_busy(struct pace *p, uint64_t now_ns)
         p->latency_ns / 8; /* a flood is met early; a steady bus reaches the full sleep in 3 steps */
 }
 
-static void note_quiet(struct pace *p, uint64_t now_ns, uint64_t frames)
+static void note_quiet(struct harvest_pace *p, uint64_t now_ns, uint64_t frames)
 {
     if (now_ns - p->window_ns > PACE_WINDOW_NS)
         open_window(p, now_ns);
@@ -33,7 +33,7 @@ static void note_quiet(struct pace *p, uint64_t now_ns, uint64_t frames)
 }
 
 /* Shorter when the buffers filled too far, longer while there is room. */
-static void adjust_sleep(struct pace *p, unsigned fill_permille)
+static void adjust_sleep(struct harvest_pace *p, unsigned fill_permille)
 {
     if (fill_permille > PACE_FILL_HIGH)
         p->sleep_ns /= 4;
@@ -47,7 +47,7 @@ static void adjust_sleep(struct pace *p, unsigned fill_permille)
         p->sleep_ns = p->latency_ns;
 }
 
-static void note_busy(struct pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille)
+static void note_busy(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille)
 {
     uint64_t passed_ns = now_ns - p->last_ns;
     p->last_ns = now_ns;
@@ -61,7 +61,7 @@ static void note_busy(struct pace *p, uint64_t now_ns, uint64_t frames, unsigned
     adjust_sleep(p, fill_permille);
 }
 
-void pace_note(struct pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille)
+void harvest_pace_note(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille)
 {
     if (p->busy)
         note_busy(p, now_ns, frames, fill_permille);

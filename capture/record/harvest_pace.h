@@ -3,8 +3,8 @@
  * woken for each frame is what capture costs; a frame's stamp is the kernel's, so a sleep costs no accuracy.
  * Pure arithmetic, no clock, no system call. One thread.
  */
-#ifndef CANP_CAPTURE_PACE_H
-#define CANP_CAPTURE_PACE_H
+#ifndef CANP_CAPTURE_HARVEST_PACE_H
+#define CANP_CAPTURE_HARVEST_PACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,7 +17,7 @@
 #define PACE_FILL_HIGH    500U    /* permille of a socket buffer: far too late */
 #define PACE_FILL_ENOUGH  200U    /* a sleep may double below this, so that it ends below twice of it */
 
-struct pace {
+struct harvest_pace {
     uint64_t latency_ns; /* longest sleep */
     uint64_t sleep_ns;   /* the next one; 0 = none: the sockets fill too fast */
     uint64_t window_ns;  /* quiet: start of the window */
@@ -27,13 +27,13 @@ struct pace {
     bool busy;
 };
 
-void pace_init(struct pace *p, uint64_t latency_ns, uint64_t now_ns);
+void harvest_pace_init(struct harvest_pace *p, uint64_t latency_ns, uint64_t now_ns);
 
 /* After each harvest: frames it brought, and the highest share (permille) of a socket buffer they held. */
-void pace_note(struct pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille);
+void harvest_pace_note(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille);
 
 /* True: sleep p->sleep_ns, then harvest. False: wait for the next frame. */
-static inline bool pace_is_busy(const struct pace *p)
+static inline bool harvest_pace_is_busy(const struct harvest_pace *p)
 {
     return p->busy;
 }
