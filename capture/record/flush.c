@@ -1,8 +1,8 @@
 /*
  * The flush thread: takes slabs in order and commits them as blocks; speaks the notices; ends the recording.
  *
- * Invariant: a slab's frames are either in the files or noted as not stored (unstored.h), and counted there.
- * The writer and everything that may wait for the disk belong to this thread.
+ * Invariant: a slab's frames are either in the files or noted as not stored (disk_losses.h), and counted
+ * there. The writer and everything that may wait for the disk belong to this thread.
  *
  * A full disk: what cannot be stored is dropped, counted, and told by gaps once there is room for a whole
  * slab again, which is tried for once a second. Any other error that stays ends the recording.
@@ -11,8 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "outside.h"
-#include "unstored.h"
+#include "disk_losses.h"
+#include "outside_windows.h"
 
 #define SYNC_IDLE_NS 1000000000  /* sync what is unsynced when nothing came for so long */
 #define RETRY_NS     1000000000U /* between looks for room on a full disk */
@@ -76,9 +76,10 @@ static bool is_room_again(struct canp_recorder *rec)
     if (now_ns < rec->retry_ns)
         return false;
     rec->retry_ns = now_ns + RETRY_NS;
-    int r = canp_writer_reserve(rec->writer, UNSTORED_BYTES_MAX + rec->block_bytes, UNSTORED_BLOCKS_MAX + 1);
+    int r = canp_writer_reserve(rec->writer, DISK_LOSSES_BYTES_MAX + rec->block_bytes,
+                                DISK_LOSSES_BLOCKS_MAX + 1);
     if (r == 0)
-        r = unstored_store(rec);
+        r = disk_losses_store(rec);
     if (r < 0 && !is_full(r))
         store_failed(rec, r);
     if (r < 0)
@@ -99,12 +100,12 @@ static int commit(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 static void store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
     if (rec->store_error || (rec->full_error && !is_room_again(rec))) {
-        unstored_note(rec, rows);
+        disk_losses_note(rec, rows);
         return;
     }
     int r = commit(rec, rows);
     if (r < 0) {
-        unstored_note(rec, rows);
+        disk_losses_note(rec, rows);
         store_failed(rec, r);
         return;
     }
@@ -122,13 +123,13 @@ void flush_store(void *user, const struct canp_rowbuf *rows)
 
 void flush_let_go(void *user, const struct canp_rowbuf *rows)
 {
-    outside_note(user, rows);
-    outside_tell_if_due(user);
+    outside_windows_note(user, rows);
+    outside_windows_tell_if_due(user);
 }
 
 void flush_window_begins(void *user)
 {
-    outside_tell(user);
+    outside_windows_tell(user);
 }
 
 void flush_short_of_memory(void *user, uint64_t held_ns)
@@ -225,11 +226,11 @@ static void finish(struct canp_recorder *rec)
     rec->retry_ns = 0;
     if (rec->window) {
         window_finish(rec->window);
-        outside_tell(rec);
+        outside_windows_tell(rec);
     }
     bool full = rec->full_error && !rec->store_error && !is_room_again(rec);
     if (full || rec->store_error)
-        unstored_store(rec); /* the segment may still have room for so little */
+        disk_losses_store(rec); /* the segment may still have room for so little */
     if (full && !rec->store_error) {
         rec->store_error = rec->full_error;
         canp_fail(&rec->store_why, rec->store_error, "%s: %s: what came last is not in the recording",

@@ -17,7 +17,7 @@
 #include <canp/writer.h>
 
 #include "counter.h"
-#include "gapsum.h"
+#include "gap_sums.h"
 #include "harvest_pace.h"
 #include "iface_spec.h"
 #include "lag.h"
@@ -26,27 +26,27 @@
 #include "notices.h"
 #include "window.h"
 
-#define UNSTORED_EVENTS_BYTES 8192U
+#define DISK_LOSSES_EVENTS_BYTES 8192U
 
-/* What could not be stored, until it can be told (unstored.h). */
-struct unstored {
+/* What could not be stored, until it can be told (disk_losses.h). */
+struct disk_losses {
     uint64_t frames; /* since it was told last */
-    struct gapsum gaps;
+    struct gap_sums gaps;
     struct canp_rowbuf events;
-    _Alignas(8) uint8_t events_room[UNSTORED_EVENTS_BYTES];
-    _Alignas(8) uint8_t gap_rows[GAPSUM_MAX * CANP_GAP_ROW_BYTES];
+    _Alignas(8) uint8_t events_room[DISK_LOSSES_EVENTS_BYTES];
+    _Alignas(8) uint8_t gap_rows[GAP_SUMS_MAX * CANP_GAP_ROW_BYTES];
 };
 
 #define OUTSIDE_MARK_BYTES 32U /* an event with a number as text */
 
-/* What lay in no window, until it is told (outside.h). */
-struct outside {
+/* What lay in no window, until it is told (outside_windows.h). */
+struct outside_windows {
     uint64_t frames[CANP_RECORDER_IFACES_MAX]; /* since it was told last */
     int64_t last_ns[CANP_RECORDER_IFACES_MAX]; /* of these frames */
-    struct gapsum gaps;
+    struct gap_sums gaps;
     uint64_t due_ns; /* CLOCK_MONOTONIC: when a loss is to be told at the latest; 0 = there is none */
     _Alignas(8)
-        uint8_t rows[GAPSUM_MAX * CANP_GAP_ROW_BYTES + CANP_RECORDER_IFACES_MAX * (8 + OUTSIDE_MARK_BYTES)];
+        uint8_t rows[GAP_SUMS_MAX * CANP_GAP_ROW_BYTES + CANP_RECORDER_IFACES_MAX * (8 + OUTSIDE_MARK_BYTES)];
 };
 
 /* One interface. Capture's, but where said otherwise. */
@@ -153,8 +153,8 @@ struct canp_recorder {
     bool unsynced;
     int64_t tend_ns;        /* as canp_writer_tend() said last */
     uint64_t poisoned_told; /* segments that could not be synced and that the user knows of */
-    struct unstored unstored;
-    struct outside outside;
+    struct disk_losses unstored;
+    struct outside_windows outside;
     struct notes notes;    /* owner's until the thread starts */
     struct window *window; /* likewise; NULL: everything is stored */
 

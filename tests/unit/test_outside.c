@@ -8,7 +8,7 @@
 #include <canp/reader.h>
 
 #include "fake_recorder.h"
-#include "record/outside.h"
+#include "record/outside_windows.h"
 #include "seed.h"
 #include "temp_dir.h"
 
@@ -100,7 +100,7 @@ static void end(struct told *told)
     struct canp_record r;
     bool in_window = false;
     window_finish(rec->window);
-    outside_tell(rec);
+    outside_windows_tell(rec);
     cr_assert_eq(canp_writer_finish(rec->writer), 0);
     *told = (struct told){.windows = 0};
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);

@@ -1,15 +1,15 @@
-/* Losses summed up (gapsum.h). Invariant: what was noted is told once, by one gap of its channel and layer.
+/* Losses summed up (gap_sums.h). Invariant: what was noted is told once, by one gap of its channel and layer.
  */
-#include "gapsum.h"
+#include "gap_sums.h"
 
 /* By channel, then by layer. */
-static const struct gap_pending *gap_at(const struct gapsum *sum, unsigned index)
+static const struct gap_pending *gap_at(const struct gap_sums *sum, unsigned index)
 {
     return &sum->gaps[index / GAP_LAYERS][index % GAP_LAYERS];
 }
 
-void gapsum_note(struct gapsum *sum, unsigned channel, unsigned layer, uint64_t lost, int64_t from_ns,
-                 int64_t to_ns)
+void gap_sums_note(struct gap_sums *sum, unsigned channel, unsigned layer, uint64_t lost, int64_t from_ns,
+                   int64_t to_ns)
 {
     struct gap_pending *gap = &sum->gaps[channel][layer];
     if (gap->lost == 0 || from_ns < gap->from_ns)
@@ -19,10 +19,10 @@ void gapsum_note(struct gapsum *sum, unsigned channel, unsigned layer, uint64_t 
     gap->lost += lost;
 }
 
-unsigned gapsum_put(const struct gapsum *sum, unsigned from, struct canp_rowbuf *rows)
+unsigned gap_sums_put(const struct gap_sums *sum, unsigned from, struct canp_rowbuf *rows)
 {
     unsigned end = from;
-    for (; end < GAPSUM_MAX; end++) {
+    for (; end < GAP_SUMS_MAX; end++) {
         const struct gap_pending *gap = gap_at(sum, end);
         if (gap->lost &&
             canp_rowbuf_put_gap(rows, (uint8_t)(end / GAP_LAYERS), (enum canp_layer)(end % GAP_LAYERS),
@@ -32,7 +32,7 @@ unsigned gapsum_put(const struct gapsum *sum, unsigned from, struct canp_rowbuf 
     return end;
 }
 
-void gapsum_forget(struct gapsum *sum, unsigned from, unsigned end)
+void gap_sums_forget(struct gap_sums *sum, unsigned from, unsigned end)
 {
     for (; from < end; from++)
         sum->gaps[from / GAP_LAYERS][from % GAP_LAYERS] = (struct gap_pending){0};
