@@ -111,7 +111,7 @@ static void parse_stats(const struct rtattr *attr, struct canp_link *out)
     out->rx_over_errors = stats.rx_over_errors;
 }
 
-bool iface_link_parse(const struct nlmsghdr *message, struct canp_link *out)
+bool canp_iface_link_parse(const struct nlmsghdr *message, struct canp_link *out)
 {
     if ((message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) ||
         message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))
@@ -146,7 +146,7 @@ bool iface_link_parse(const struct nlmsghdr *message, struct canp_link *out)
 
 /* ---- the list of all --------------------------------------------------------------------------- */
 
-int ifaces_ask(int fd, int ifindex)
+int canp_ifaces_ask(int fd, int ifindex)
 {
     struct {
         struct nlmsghdr header;
@@ -169,7 +169,7 @@ static int take_links(char *buffer, size_t bytes, struct canp_link *out, unsigne
             return 0;
         if (h->nlmsg_type == NLMSG_ERROR)
             return h->nlmsg_len < NLMSG_LENGTH(sizeof(int)) ? -EPROTO : *(int *)NLMSG_DATA(h);
-        if (*found < count && iface_link_parse(h, &out[*found]))
+        if (*found < count && canp_iface_link_parse(h, &out[*found]))
             (*found)++;
     }
     return 1;
@@ -178,7 +178,7 @@ static int take_links(char *buffer, size_t bytes, struct canp_link *out, unsigne
 static int list_with(int fd, char *buffer, struct canp_link *out, unsigned count)
 {
     unsigned found = 0;
-    int r = ifaces_ask(fd, 0);
+    int r = canp_ifaces_ask(fd, 0);
     if (r < 0)
         return r;
     do {
@@ -190,7 +190,7 @@ static int list_with(int fd, char *buffer, struct canp_link *out, unsigned count
     return r < 0 ? r : (int)found;
 }
 
-int ifaces_list(struct canp_link *out, unsigned count)
+int canp_ifaces_list(struct canp_link *out, unsigned count)
 {
     CANP_CLEANUP(canp_fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
     if (fd < 0)
@@ -203,7 +203,7 @@ int ifaces_list(struct canp_link *out, unsigned count)
     return r;
 }
 
-int ifaces_watch(void)
+int canp_ifaces_watch(void)
 {
     CANP_CLEANUP(canp_fd_close)
     int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
@@ -337,12 +337,12 @@ static int take_named(const struct canp_link *links, unsigned count, const char 
     return 0;
 }
 
-int iface_find(const char *name, struct canp_link *out, struct canp_why *why)
+int canp_iface_find(const char *name, struct canp_link *out, struct canp_why *why)
 {
     struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
     if (!links)
         return canp_fail(why, -ENOMEM, "out of memory");
-    int r = ifaces_list(links, IFACES_MAX);
+    int r = canp_ifaces_list(links, IFACES_MAX);
     if (r < 0)
         canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r));
     else
@@ -351,13 +351,13 @@ int iface_find(const char *name, struct canp_link *out, struct canp_why *why)
     return r;
 }
 
-int ifaces_resolve(const char *const *names, unsigned name_count, struct canp_link *out, unsigned count,
-                   struct canp_why *why)
+int canp_ifaces_resolve(const char *const *names, unsigned name_count, struct canp_link *out, unsigned count,
+                        struct canp_why *why)
 {
     struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
     if (!links)
         return canp_fail(why, -ENOMEM, "out of memory");
-    int r = ifaces_list(links, IFACES_MAX);
+    int r = canp_ifaces_list(links, IFACES_MAX);
     if (r < 0)
         canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r));
     else

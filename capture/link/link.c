@@ -23,7 +23,7 @@ int canp_link_list(struct canp_link *out, unsigned count)
     struct canp_link *all = calloc(IFACES_MAX, sizeof(*all));
     if (!all)
         return -ENOMEM;
-    int found = 0, n = ifaces_list(all, IFACES_MAX);
+    int found = 0, n = canp_ifaces_list(all, IFACES_MAX);
     for (int i = 0; i < n; i++) {
         if (all[i].type == ARPHRD_CAN && (unsigned)found < count)
             out[found++] = all[i];
@@ -34,7 +34,7 @@ int canp_link_list(struct canp_link *out, unsigned count)
 
 int canp_link_find(const char *iface, struct canp_link *out, struct canp_why *why)
 {
-    return iface_find(iface, out, why);
+    return canp_iface_find(iface, out, why);
 }
 
 /* ---- switching ---------------------------------------------------------------------------------- */
@@ -76,7 +76,7 @@ static int no_controller(const struct canp_link *link, const char *what, struct 
 static int set_timing(const struct canp_link *link, uint32_t bitrate, uint32_t dbitrate, struct canp_why *why)
 {
     char said[LINK_TIMING_SAID_BYTES];
-    int r = link_timing_set(link->ifindex, bitrate, dbitrate, said);
+    int r = canp_link_timing_set(link->ifindex, bitrate, dbitrate, said);
     if (r == 0)
         return 0;
     if (r == -EPERM)

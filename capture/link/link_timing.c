@@ -104,7 +104,7 @@ static int talk(int fd, const struct request *q, char said[LINK_TIMING_SAID_BYTE
     return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
 }
 
-int link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES])
+int canp_link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES])
 {
     struct request q;
     int on = 1;

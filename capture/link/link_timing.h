@@ -11,6 +11,6 @@
  * The interface must be down. dbitrate 0: not touched; else CAN FD is switched on as well. 0 or the kernel's
  * negative errno; then `said` holds the kernel's own sentence, or nothing.
  */
-int link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES]);
+int canp_link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES]);
 
 #endif

@@ -68,7 +68,7 @@ static int take(const char *buffer, size_t bytes, int ifindex, char *kind)
     return 1;
 }
 
-int qdisc_of(int ifindex, char kind[QDISC_KIND_BYTES])
+int canp_qdisc_of(int ifindex, char kind[QDISC_KIND_BYTES])
 {
     _Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
     kind[0] = '\0';

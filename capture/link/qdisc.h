@@ -6,6 +6,6 @@
 
 /* The kind of an interface's root qdisc ("noqueue", "pfifo_fast", "fq", ...; empty when the kernel told of
  * none). 0 or a negative errno. */
-int qdisc_of(int ifindex, char kind[QDISC_KIND_BYTES]);
+int canp_qdisc_of(int ifindex, char kind[QDISC_KIND_BYTES]);
 
 #endif

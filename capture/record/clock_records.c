@@ -16,18 +16,18 @@ static void put(struct canp_recorder *rec, int64_t realtime_ns, uint64_t monoton
     struct canp_clock clock = {
         .bytes = sizeof(clock), .realtime_ns = realtime_ns, .monotonic_ns = (int64_t)monotonic_ns};
     memcpy(clock.boot_id, rec->boot_id, sizeof(clock.boot_id));
-    intake_event(rec, 0, CANP_KIND_CLOCK, realtime_ns, &clock);
+    canp_intake_event(rec, 0, CANP_KIND_CLOCK, realtime_ns, &clock);
     rec->anchor_ns = rec->clock_ns = monotonic_ns;
     rec->clock_offset_ns = realtime_ns - (int64_t)monotonic_ns;
 }
 
-void clock_records_anchor(struct canp_recorder *rec)
+void canp_clock_records_anchor(struct canp_recorder *rec)
 {
     int64_t realtime_ns = canp_realtime_ns();
     put(rec, realtime_ns, canp_monotonic_ns());
 }
 
-void clock_records_look(struct canp_recorder *rec)
+void canp_clock_records_look(struct canp_recorder *rec)
 {
     uint64_t before_ns = canp_monotonic_ns();
     int64_t realtime_ns = canp_realtime_ns();
@@ -41,8 +41,8 @@ void clock_records_look(struct canp_recorder *rec)
     if (moved_ns > STEP_NS + slewed_ns || -moved_ns > STEP_NS + slewed_ns) {
         put(rec, realtime_ns - moved_ns, after_ns);
         put(rec, realtime_ns, after_ns);
-        recorder_notice(rec, "the clock was set by %+.3f s; a record says when", (double)moved_ns / 1e9);
+        canp_recorder_notice(rec, "the clock was set by %+.3f s; a record says when", (double)moved_ns / 1e9);
     } else if (after_ns - rec->anchor_ns >= ANCHOR_NS) {
-        clock_records_anchor(rec);
+        canp_clock_records_anchor(rec);
     }
 }

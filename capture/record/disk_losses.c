@@ -8,18 +8,18 @@ static void note_event(struct disk_losses *u, const struct canp_record *record)
     canp_rowbuf_put_record(&u->events, record); /* what does not fit any more is left out */
 }
 
-void disk_losses_note(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+void canp_disk_losses_note(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
     struct disk_losses *u = &rec->unstored;
     for (size_t at = 0; at < rows->used_bytes; at += canp_row_bytes(rows->data + at)) {
         struct canp_record r;
         canp_row_read(rows->data + at, rows->base_ns, &r);
         if (canp_kind_is_frame(r.kind)) {
-            gap_sums_note(&u->gaps, r.channel, CANP_LAYER_RECORDER, 1, r.time_ns, r.time_ns);
+            canp_gap_sums_note(&u->gaps, r.channel, CANP_LAYER_RECORDER, 1, r.time_ns, r.time_ns);
             counter_add(&rec->chans[r.channel].lost_unstored, 1);
             u->frames++;
         } else if (r.kind == CANP_KIND_GAP && r.gap->layer < GAP_LAYERS) {
-            gap_sums_note(&u->gaps, r.channel, r.gap->layer, r.gap->lost, r.gap->from_ns, r.gap->to_ns);
+            canp_gap_sums_note(&u->gaps, r.channel, r.gap->layer, r.gap->lost, r.gap->from_ns, r.gap->to_ns);
         } else {
             note_event(u, &r);
         }
@@ -41,16 +41,16 @@ static int store_gaps(struct canp_recorder *rec, unsigned *next)
     struct disk_losses *u = &rec->unstored;
     struct canp_rowbuf rows;
     canp_rowbuf_init(&rows, u->gap_rows, sizeof(u->gap_rows));
-    unsigned end = gap_sums_put(&u->gaps, *next, &rows);
+    unsigned end = canp_gap_sums_put(&u->gaps, *next, &rows);
     int r = canp_writer_commit(rec->writer, &rows);
     if (r < 0)
         return r;
-    gap_sums_forget(&u->gaps, *next, end);
+    canp_gap_sums_forget(&u->gaps, *next, end);
     *next = end;
     return 0;
 }
 
-int disk_losses_store(struct canp_recorder *rec)
+int canp_disk_losses_store(struct canp_recorder *rec)
 {
     int r = store_events(rec);
     for (unsigned next = 0; r == 0 && next < GAP_SUMS_MAX;) /* each block takes one gap at least */

@@ -3,22 +3,22 @@
  * (link changes and the like) themselves, as far as a small buffer holds them. Kept until there is room to
  * tell it.
  *
- * Invariant: a frame given to disk_losses_note() is counted once, in its channel's gap and in lost_unstored.
- * Spill thread only.
+ * Invariant: a frame given to canp_disk_losses_note() is counted once, in its channel's gap and in
+ * lost_unstored. Flush thread only.
  */
 #ifndef CANP_CAPTURE_DISK_LOSSES_H
 #define CANP_CAPTURE_DISK_LOSSES_H
 
 #include "recorder_priv.h"
 
-/* What disk_losses_store() commits at most, in blocks of any number up to DISK_LOSSES_BLOCKS_MAX. */
+/* What canp_disk_losses_store() commits at most, in blocks of any number up to DISK_LOSSES_BLOCKS_MAX. */
 #define DISK_LOSSES_BYTES_MAX  (DISK_LOSSES_EVENTS_BYTES + GAP_SUMS_MAX * CANP_GAP_ROW_BYTES)
 #define DISK_LOSSES_BLOCKS_MAX (2 + CANP_RECORDER_IFACES_MAX)
 
 /* These rows are dropped. */
-void disk_losses_note(struct canp_recorder *rec, const struct canp_rowbuf *rows);
+void canp_disk_losses_note(struct canp_recorder *rec, const struct canp_rowbuf *rows);
 
 /* Commits what was noted and forgets it. 0, or the writer's error: then the rest stays noted. */
-int disk_losses_store(struct canp_recorder *rec);
+int canp_disk_losses_store(struct canp_recorder *rec);
 
 #endif

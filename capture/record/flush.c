@@ -79,7 +79,7 @@ static bool is_room_again(struct canp_recorder *rec)
     int r = canp_writer_reserve(rec->writer, DISK_LOSSES_BYTES_MAX + rec->block_bytes,
                                 DISK_LOSSES_BLOCKS_MAX + 1);
     if (r == 0)
-        r = disk_losses_store(rec);
+        r = canp_disk_losses_store(rec);
     if (r < 0 && !is_full(r))
         store_failed(rec, r);
     if (r < 0)
@@ -100,39 +100,39 @@ static int commit(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 static void store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
     if (rec->store_error || (rec->full_error && !is_room_again(rec))) {
-        disk_losses_note(rec, rows);
+        canp_disk_losses_note(rec, rows);
         return;
     }
     int r = commit(rec, rows);
     if (r < 0) {
-        disk_losses_note(rec, rows);
+        canp_disk_losses_note(rec, rows);
         store_failed(rec, r);
         return;
     }
     rec->unsynced = true;
-    notes_store(&rec->notes, rec->writer);
+    canp_notes_store(&rec->notes, rec->writer);
     publish(rec);
 }
 
 /* ---- a recording by triggers ---------------------------------------------------------------------- */
 
-void flush_store(void *user, const struct canp_rowbuf *rows)
+void canp_flush_store(void *user, const struct canp_rowbuf *rows)
 {
     store(user, rows);
 }
 
-void flush_let_go(void *user, const struct canp_rowbuf *rows)
+void canp_flush_let_go(void *user, const struct canp_rowbuf *rows)
 {
-    outside_windows_note(user, rows);
-    outside_windows_tell_if_due(user);
+    canp_outside_windows_note(user, rows);
+    canp_outside_windows_tell_if_due(user);
 }
 
-void flush_window_begins(void *user)
+void canp_flush_window_begins(void *user)
 {
-    outside_windows_tell(user);
+    canp_outside_windows_tell(user);
 }
 
-void flush_short_of_memory(void *user, uint64_t held_ns)
+void canp_flush_short_of_memory(void *user, uint64_t held_ns)
 {
     const struct canp_recorder *rec = user;
     say(rec, "the window begins %.1f s before its trigger, not %.1f s: the memory for it holds no more",
@@ -146,8 +146,8 @@ static void take(struct canp_recorder *rec, const struct canp_slab *slab)
         store(rec, &head->rows);
         return;
     }
-    window_feed(rec->window, &head->rows, head->closed);
-    atomic_store_explicit(&rec->windows, window_count(rec->window), memory_order_relaxed);
+    canp_window_feed(rec->window, &head->rows, head->closed);
+    atomic_store_explicit(&rec->windows, canp_window_count(rec->window), memory_order_relaxed);
 }
 
 static void take_trigger(struct canp_recorder *rec)
@@ -156,17 +156,17 @@ static void take_trigger(struct canp_recorder *rec)
     if (!atomic_exchange_explicit(&rec->triggered, false, memory_order_relaxed) || !rec->window)
         return;
     int64_t monotonic_ns = (int64_t)canp_monotonic_ns();
-    window_trigger(rec->window, (struct window_time){monotonic_ns, canp_realtime_ns() - monotonic_ns});
-    atomic_store_explicit(&rec->windows, window_count(rec->window), memory_order_relaxed);
+    canp_window_trigger(rec->window, (struct window_time){monotonic_ns, canp_realtime_ns() - monotonic_ns});
+    atomic_store_explicit(&rec->windows, canp_window_count(rec->window), memory_order_relaxed);
 }
 
 static void speak(struct canp_recorder *rec)
 {
     const char *text;
-    while ((text = notices_peek(&rec->notices)) != NULL) {
+    while ((text = canp_notices_peek(&rec->notices)) != NULL) {
         if (rec->opts.notice)
             rec->opts.notice(rec->opts.user, text);
-        notices_pop(&rec->notices);
+        canp_notices_pop(&rec->notices);
     }
 }
 
@@ -184,8 +184,8 @@ static void flush_all(struct canp_recorder *rec)
     while ((slab = canp_slabring_take(rec->ring)) != NULL) {
         take(rec, slab);
         canp_slabring_give_back(rec->ring, slab);
-        /* release: pairs with the acquire in intake_flush_if_due() */
-        atomic_store_explicit(&rec->slabs_spilled, counter_get(&rec->slabs_spilled) + 1,
+        /* release: pairs with the acquire in canp_intake_flush_if_due() */
+        atomic_store_explicit(&rec->slabs_flushed, counter_get(&rec->slabs_flushed) + 1,
                               memory_order_release);
     }
 }
@@ -225,12 +225,12 @@ static void finish(struct canp_recorder *rec)
 {
     rec->retry_ns = 0;
     if (rec->window) {
-        window_finish(rec->window);
-        outside_windows_tell(rec);
+        canp_window_finish(rec->window);
+        canp_outside_windows_tell(rec);
     }
     bool full = rec->full_error && !rec->store_error && !is_room_again(rec);
     if (full || rec->store_error)
-        disk_losses_store(rec); /* the segment may still have room for so little */
+        canp_disk_losses_store(rec); /* the segment may still have room for so little */
     if (full && !rec->store_error) {
         rec->store_error = rec->full_error;
         canp_fail(&rec->store_why, rec->store_error, "%s: %s: what came last is not in the recording",
@@ -270,16 +270,16 @@ static void *flush_main(void *arg)
     return NULL;
 }
 
-int flush_start(struct canp_recorder *rec)
+int canp_flush_start(struct canp_recorder *rec)
 {
     int r = pthread_create(&rec->flush_thread, NULL, flush_main, rec);
     rec->flush_running = r == 0;
     if (r == 0)
-        pthread_setname_np(rec->flush_thread, "canp-spill");
+        pthread_setname_np(rec->flush_thread, "canp-flush");
     return -r;
 }
 
-void flush_join(struct canp_recorder *rec)
+void canp_flush_join(struct canp_recorder *rec)
 {
     if (!rec->flush_running)
         return;

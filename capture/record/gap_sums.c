@@ -8,8 +8,8 @@ static const struct gap_pending *gap_at(const struct gap_sums *sum, unsigned ind
     return &sum->gaps[index / GAP_LAYERS][index % GAP_LAYERS];
 }
 
-void gap_sums_note(struct gap_sums *sum, unsigned channel, unsigned layer, uint64_t lost, int64_t from_ns,
-                   int64_t to_ns)
+void canp_gap_sums_note(struct gap_sums *sum, unsigned channel, unsigned layer, uint64_t lost,
+                        int64_t from_ns, int64_t to_ns)
 {
     struct gap_pending *gap = &sum->gaps[channel][layer];
     if (gap->lost == 0 || from_ns < gap->from_ns)
@@ -19,7 +19,7 @@ void gap_sums_note(struct gap_sums *sum, unsigned channel, unsigned layer, uint6
     gap->lost += lost;
 }
 
-unsigned gap_sums_put(const struct gap_sums *sum, unsigned from, struct canp_rowbuf *rows)
+unsigned canp_gap_sums_put(const struct gap_sums *sum, unsigned from, struct canp_rowbuf *rows)
 {
     unsigned end = from;
     for (; end < GAP_SUMS_MAX; end++) {
@@ -32,7 +32,7 @@ unsigned gap_sums_put(const struct gap_sums *sum, unsigned from, struct canp_row
     return end;
 }
 
-void gap_sums_forget(struct gap_sums *sum, unsigned from, unsigned end)
+void canp_gap_sums_forget(struct gap_sums *sum, unsigned from, unsigned end)
 {
     for (; from < end; from++)
         sum->gaps[from / GAP_LAYERS][from % GAP_LAYERS] = (struct gap_pending){0};

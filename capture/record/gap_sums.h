@@ -25,14 +25,14 @@ struct gap_sums {
     struct gap_pending gaps[CANP_RECORDER_IFACES_MAX][GAP_LAYERS];
 };
 
-void gap_sums_note(struct gap_sums *sum, unsigned channel, unsigned layer, uint64_t lost, int64_t from_ns,
-                   int64_t to_ns);
+void canp_gap_sums_note(struct gap_sums *sum, unsigned channel, unsigned layer, uint64_t lost,
+                        int64_t from_ns, int64_t to_ns);
 
 /* Puts gap rows, from the index given on (0: the first of all). Returns the index behind the last one put:
  * GAP_SUMS_MAX, or less where the rows take no more (no room, or times that are days apart). */
-unsigned gap_sums_put(const struct gap_sums *sum, unsigned from, struct canp_rowbuf *rows);
+unsigned canp_gap_sums_put(const struct gap_sums *sum, unsigned from, struct canp_rowbuf *rows);
 
 /* These indices were told. */
-void gap_sums_forget(struct gap_sums *sum, unsigned from, unsigned end);
+void canp_gap_sums_forget(struct gap_sums *sum, unsigned from, unsigned end);
 
 #endif

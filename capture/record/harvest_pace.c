@@ -7,7 +7,7 @@ static void open_window(struct harvest_pace *p, uint64_t now_ns)
     p->window_frames = 0;
 }
 
-void harvest_pace_init(struct harvest_pace *p, uint64_t latency_ns, uint64_t now_ns)
+void canp_harvest_pace_init(struct harvest_pace *p, uint64_t latency_ns, uint64_t now_ns)
 {
     *p = (struct harvest_pace){.latency_ns = latency_ns, .last_ns = now_ns};
     open_window(p, now_ns);
@@ -61,7 +61,7 @@ static void note_busy(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, 
     adjust_sleep(p, fill_permille);
 }
 
-void harvest_pace_note(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille)
+void canp_harvest_pace_note(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille)
 {
     if (p->busy)
         note_busy(p, now_ns, frames, fill_permille);

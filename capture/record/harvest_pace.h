@@ -27,10 +27,10 @@ struct harvest_pace {
     bool busy;
 };
 
-void harvest_pace_init(struct harvest_pace *p, uint64_t latency_ns, uint64_t now_ns);
+void canp_harvest_pace_init(struct harvest_pace *p, uint64_t latency_ns, uint64_t now_ns);
 
 /* After each harvest: frames it brought, and the highest share (permille) of a socket buffer they held. */
-void harvest_pace_note(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille);
+void canp_harvest_pace_note(struct harvest_pace *p, uint64_t now_ns, uint64_t frames, unsigned fill_permille);
 
 /* True: sleep p->sleep_ns, then harvest. False: wait for the next frame. */
 static inline bool harvest_pace_is_busy(const struct harvest_pace *p)

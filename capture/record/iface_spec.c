@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-int iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why)
+int canp_iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why)
 {
     size_t length = strcspn(text, ",");
     size_t kept = length < sizeof(out->name) ? length : sizeof(out->name) - 1;
@@ -19,8 +19,8 @@ int iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *
     return 0;
 }
 
-const struct canp_filter_set *iface_specs_filters(const struct iface_spec *specs, unsigned count,
-                                                  const char *name)
+const struct canp_filter_set *canp_iface_specs_filters(const struct iface_spec *specs, unsigned count,
+                                                       const char *name)
 {
     const struct iface_spec *found = NULL;
     for (unsigned i = 0; i < count; i++) {

@@ -13,11 +13,11 @@ struct iface_spec {
 };
 
 /* "vcan0" or "vcan0,123:7FF,#FF". 0, or -EINVAL with `why`; *out may be changed either way. */
-int iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why);
+int canp_iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why);
 
 /* The filters of one interface: those behind its name, else those behind `any`. NULL = it takes everything.
  */
-const struct canp_filter_set *iface_specs_filters(const struct iface_spec *specs, unsigned count,
-                                                  const char *name);
+const struct canp_filter_set *canp_iface_specs_filters(const struct iface_spec *specs, unsigned count,
+                                                       const char *name);
 
 #endif

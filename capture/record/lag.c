@@ -22,14 +22,14 @@ static uint64_t end_of(unsigned bucket)
     return ((UINT64_C(1) * LAG_STEPS + bucket % LAG_STEPS + 1) << (log2 - 2)) - 1;
 }
 
-void lag_note(struct lag *lag, uint64_t ns)
+void canp_lag_note(struct lag *lag, uint64_t ns)
 {
     counter_add(&lag->counts[bucket_of(ns)], 1);
     if (ns > counter_get(&lag->max_ns))
         atomic_store_explicit(&lag->max_ns, ns, memory_order_relaxed);
 }
 
-uint64_t lag_count(const struct lag *lag)
+uint64_t canp_lag_count(const struct lag *lag)
 {
     uint64_t sum = 0;
     for (unsigned i = 0; i < LAG_BUCKETS; i++)
@@ -37,9 +37,9 @@ uint64_t lag_count(const struct lag *lag)
     return sum;
 }
 
-uint64_t lag_quantile_ns(const struct lag *lag, unsigned permille)
+uint64_t canp_lag_quantile_ns(const struct lag *lag, unsigned permille)
 {
-    uint64_t count = lag_count(lag), max_ns = counter_get(&lag->max_ns);
+    uint64_t count = canp_lag_count(lag), max_ns = counter_get(&lag->max_ns);
     uint64_t rank = (count * permille + 999) / 1000, sum = 0;
     for (unsigned i = 0; i < LAG_BUCKETS && count; i++) {
         sum += counter_get(&lag->counts[i]);

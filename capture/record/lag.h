@@ -17,11 +17,11 @@ struct lag {
     _Atomic uint64_t max_ns;
 };
 
-void lag_note(struct lag *lag, uint64_t ns);
+void canp_lag_note(struct lag *lag, uint64_t ns);
 
-uint64_t lag_count(const struct lag *lag);
+uint64_t canp_lag_count(const struct lag *lag);
 
 /* The upper end of the step in which this share (permille) of all is reached; 0 = nothing was noted. */
-uint64_t lag_quantile_ns(const struct lag *lag, unsigned permille);
+uint64_t canp_lag_quantile_ns(const struct lag *lag, unsigned permille);
 
 #endif

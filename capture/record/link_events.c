@@ -27,7 +27,7 @@ static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_li
                                 .tx_errors = link->tx_errors,
                                 .rx_errors = link->rx_errors};
     memcpy(e.name, link->name, sizeof(e.name));
-    intake_event(rec, ch->index, CANP_KIND_LINK, canp_realtime_ns(), &e);
+    canp_intake_event(rec, ch->index, CANP_KIND_LINK, canp_realtime_ns(), &e);
 }
 
 static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
@@ -36,27 +36,28 @@ static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct c
     ch->up = false;
     ch->ifindex = 0;
     event(rec, ch, CANP_LINK_GONE, link);
-    recorder_notice(rec, "%s: interface is gone; recording goes on when it is back", ch->name);
+    canp_recorder_notice(rec, "%s: interface is gone; recording goes on when it is back", ch->name);
 }
 
 /* A name that was gone is registered again, perhaps under another index. */
 static void note_back(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
-    int r = can_socket_bind(ch->fd, link->ifindex, ch->filters);
+    int r = canp_can_socket_bind(ch->fd, link->ifindex, ch->filters);
     if (r < 0) {
-        recorder_notice(rec, "%s: interface is back but cannot be bound: %s", ch->name, canp_strerror(r));
+        canp_recorder_notice(rec, "%s: interface is back but cannot be bound: %s", ch->name,
+                             canp_strerror(r));
         return;
     }
     ch->gone = false;
     ch->ifindex = link->ifindex;
     ch->device_drops = 0; /* a new device counts anew */
     event(rec, ch, CANP_LINK_BACK, link);
-    recorder_notice(rec, "%s: interface is back", ch->name);
+    canp_recorder_notice(rec, "%s: interface is back", ch->name);
 }
 
 static void note_rename(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
-    recorder_notice(rec, "%s: interface is now called %s; recording goes on", ch->name, link->name);
+    canp_recorder_notice(rec, "%s: interface is now called %s; recording goes on", ch->name, link->name);
     memcpy(ch->name, link->name, sizeof(ch->name));
     event(rec, ch, CANP_LINK_RENAMED, link);
 }
@@ -65,10 +66,10 @@ static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct
 {
     ch->up = link->flags & IFF_UP;
     event(rec, ch, ch->up ? CANP_LINK_UP : CANP_LINK_DOWN, link);
-    recorder_notice(rec,
-                    ch->up ? "%s: interface is up again"
-                           : "%s: interface went down; recording goes on when it is up again",
-                    ch->name);
+    canp_recorder_notice(rec,
+                         ch->up ? "%s: interface is up again"
+                                : "%s: interface went down; recording goes on when it is up again",
+                         ch->name);
 }
 
 static void note_state(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
@@ -77,8 +78,8 @@ static void note_state(struct canp_recorder *rec, struct chan *ch, const struct 
     ch->state = link->state;
     event(rec, ch, CANP_LINK_STATE, link);
     if (link->state < sizeof(names) / sizeof(names[0]))
-        recorder_notice(rec, "%s: controller is %s (error counters tx %u rx %u)", ch->name,
-                        names[link->state], link->tx_errors, link->rx_errors);
+        canp_recorder_notice(rec, "%s: controller is %s (error counters tx %u rx %u)", ch->name,
+                             names[link->state], link->tx_errors, link->rx_errors);
 }
 
 /* Frames that the device or its driver dropped since the last look. A controller's overrun counts once,
@@ -88,7 +89,7 @@ static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const 
     uint64_t drops = link->rx_dropped + link->rx_over_errors;
     int64_t now_ns = canp_realtime_ns();
     if (drops > ch->device_drops)
-        intake_gap(rec, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns, now_ns);
+        canp_intake_gap(rec, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns, now_ns);
     ch->device_drops = drops;
     ch->device_look_ns = now_ns;
     ch->device_asked = false;
@@ -127,16 +128,16 @@ static void take_datagram(struct canp_recorder *rec, size_t bytes)
     struct canp_link link;
     struct nlmsghdr *h = (struct nlmsghdr *)rec->netlink_buffer;
     for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-        if (iface_link_parse(h, &link))
+        if (canp_iface_link_parse(h, &link))
             take_link(rec, &link, h->nlmsg_type == RTM_DELLINK);
     }
 }
 
-void link_events_ask(struct canp_recorder *rec)
+void canp_link_events_ask(struct canp_recorder *rec)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
         struct chan *ch = &rec->chans[i];
-        ch->device_asked = !ch->gone && ifaces_ask(rec->watch_fd, ch->ifindex) == 0;
+        ch->device_asked = !ch->gone && canp_ifaces_ask(rec->watch_fd, ch->ifindex) == 0;
     }
 }
 
@@ -149,10 +150,10 @@ static void catch_up(struct canp_recorder *rec)
         struct chan *ch = &rec->chans[i];
         struct canp_link link = {.state = CANP_LINK_STATE_NONE};
         memcpy(link.name, ch->name, sizeof(link.name));
-        if (!ch->gone && can_socket_ifindex(ch->fd) == 0)
+        if (!ch->gone && canp_can_socket_ifindex(ch->fd) == 0)
             note_gone(rec, ch, &link);
     }
-    ifaces_ask(rec->watch_fd, 0);
+    canp_ifaces_ask(rec->watch_fd, 0);
 }
 
 static bool answers_are_missing(const struct canp_recorder *rec)
@@ -164,18 +165,18 @@ static bool answers_are_missing(const struct canp_recorder *rec)
     return false;
 }
 
-void link_events_finish(struct canp_recorder *rec)
+void canp_link_events_finish(struct canp_recorder *rec)
 {
-    link_events_read(rec); /* what came before the question */
-    link_events_ask(rec);
+    canp_link_events_read(rec); /* what came before the question */
+    canp_link_events_ask(rec);
     for (int i = 0; i < LAST_LOOKS && answers_are_missing(rec); i++) {
         struct pollfd p = {.fd = rec->watch_fd, .events = POLLIN};
         poll(&p, 1, LAST_LOOK_MS);
-        link_events_read(rec);
+        canp_link_events_read(rec);
     }
 }
 
-void link_events_read(struct canp_recorder *rec)
+void canp_link_events_read(struct canp_recorder *rec)
 {
     rec->links_changed = false;
     int i = 0;

@@ -58,7 +58,7 @@ static int put_all(struct notes *notes, const struct canp_recorder_opts *opts, s
     return r;
 }
 
-int notes_make(struct notes *notes, const struct canp_recorder_opts *opts, struct canp_why *why)
+int canp_notes_make(struct notes *notes, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
     void *room = aligned_alloc(8, NOTES_BYTES_MAX);
     if (!room)
@@ -67,7 +67,7 @@ int notes_make(struct notes *notes, const struct canp_recorder_opts *opts, struc
     return put_all(notes, opts, why);
 }
 
-void notes_store(struct notes *notes, struct canp_writer *writer)
+void canp_notes_store(struct notes *notes, struct canp_writer *writer)
 {
     struct canp_writer_stats stats;
     if (notes->rows.records == 0)
@@ -81,7 +81,7 @@ void notes_store(struct notes *notes, struct canp_writer *writer)
     notes->segment = stats.segments;
 }
 
-void notes_free(struct notes *notes)
+void canp_notes_free(struct notes *notes)
 {
     free(notes->rows.data);
     notes->rows.data = NULL;

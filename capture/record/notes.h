@@ -18,11 +18,11 @@ struct notes {
 };
 
 /* Zeroed before. -EINVAL with `why` (no `=`, a control byte, too long), -ENOMEM. */
-int notes_make(struct notes *notes, const struct canp_recorder_opts *opts, struct canp_why *why);
+int canp_notes_make(struct notes *notes, const struct canp_recorder_opts *opts, struct canp_why *why);
 
 /* Writes them, if the writer is in a segment that has none. An error is left for the next time. */
-void notes_store(struct notes *notes, struct canp_writer *writer);
+void canp_notes_store(struct notes *notes, struct canp_writer *writer);
 
-void notes_free(struct notes *notes);
+void canp_notes_free(struct notes *notes);
 
 #endif

@@ -20,10 +20,11 @@ struct notices {
 };
 
 /* Producer. */
-void notices_put(struct notices *q, const char *format, va_list args) __attribute__((format(printf, 2, 0)));
+void canp_notices_put(struct notices *q, const char *format, va_list args)
+    __attribute__((format(printf, 2, 0)));
 
-/* Consumer: the oldest sentence, or NULL; valid until notices_pop(). */
-const char *notices_peek(const struct notices *q);
-void notices_pop(struct notices *q);
+/* Consumer: the oldest sentence, or NULL; valid until canp_notices_pop(). */
+const char *canp_notices_peek(const struct notices *q);
+void canp_notices_pop(struct notices *q);
 
 #endif

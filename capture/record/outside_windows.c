@@ -16,12 +16,12 @@ static void note_frame(struct canp_recorder *rec, const struct canp_record *r)
 
 static void note_gap(struct outside_windows *o, const struct canp_record *r)
 {
-    gap_sums_note(&o->gaps, r->channel, r->gap->layer, r->gap->lost, r->gap->from_ns, r->gap->to_ns);
+    canp_gap_sums_note(&o->gaps, r->channel, r->gap->layer, r->gap->lost, r->gap->from_ns, r->gap->to_ns);
     if (o->due_ns == 0)
         o->due_ns = canp_monotonic_ns() + TELL_NS;
 }
 
-void outside_windows_note(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+void canp_outside_windows_note(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
     struct canp_record r;
     for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
@@ -52,26 +52,26 @@ static unsigned put_marks(const struct outside_windows *o, unsigned from, struct
     return from;
 }
 
-void outside_windows_tell(struct canp_recorder *rec)
+void canp_outside_windows_tell(struct canp_recorder *rec)
 {
     struct outside_windows *o = &rec->outside;
     unsigned gap = 0, channel = 0;
     do { /* each block takes one gap or mark at least; more than one block only when times are days apart */
         struct canp_rowbuf rows;
         canp_rowbuf_init(&rows, o->rows, sizeof(o->rows));
-        gap = gap_sums_put(&o->gaps, gap, &rows);
+        gap = canp_gap_sums_put(&o->gaps, gap, &rows);
         if (gap == GAP_SUMS_MAX)
             channel = put_marks(o, channel, &rows);
         if (rows.records)
-            flush_store(rec, &rows);
+            canp_flush_store(rec, &rows);
     } while (channel < CANP_RECORDER_IFACES_MAX);
-    gap_sums_forget(&o->gaps, 0, GAP_SUMS_MAX);
+    canp_gap_sums_forget(&o->gaps, 0, GAP_SUMS_MAX);
     memset(o->frames, 0, sizeof(o->frames));
     o->due_ns = 0;
 }
 
-void outside_windows_tell_if_due(struct canp_recorder *rec)
+void canp_outside_windows_tell_if_due(struct canp_recorder *rec)
 {
     if (rec->outside.due_ns && canp_monotonic_ns() >= rec->outside.due_ns)
-        outside_windows_tell(rec);
+        canp_outside_windows_tell(rec);
 }

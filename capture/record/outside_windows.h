@@ -4,7 +4,7 @@
  * frames stored + frames lost + frames outside of windows = frames on the bus. Losses are told a minute after
  * they were let go at the latest, whether a window begins or not: no crash takes more than that.
  *
- * Invariant: a frame or a loss given to outside_windows_note() is told once. Spill thread only.
+ * Invariant: a frame or a loss given to canp_outside_windows_note() is told once. Flush thread only.
  */
 #ifndef CANP_CAPTURE_OUTSIDE_WINDOWS_H
 #define CANP_CAPTURE_OUTSIDE_WINDOWS_H
@@ -12,12 +12,12 @@
 #include "recorder_priv.h"
 
 /* These rows lay in no window. */
-void outside_windows_note(struct canp_recorder *rec, const struct canp_rowbuf *rows);
+void canp_outside_windows_note(struct canp_recorder *rec, const struct canp_rowbuf *rows);
 
 /* Stores what was noted and forgets it. */
-void outside_windows_tell(struct canp_recorder *rec);
+void canp_outside_windows_tell(struct canp_recorder *rec);
 
 /* The same, where a loss waits for it too long. */
-void outside_windows_tell_if_due(struct canp_recorder *rec);
+void canp_outside_windows_tell_if_due(struct canp_recorder *rec);
 
 #endif

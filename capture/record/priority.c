@@ -11,7 +11,7 @@ static bool is_time_limited(void)
     return getrlimit(RLIMIT_RTTIME, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
 }
 
-int priority_raise(struct priority *before)
+int canp_priority_raise(struct priority *before)
 {
     const struct sched_param lowest = {.sched_priority = 1};
     before->raised = false;
@@ -24,7 +24,7 @@ int priority_raise(struct priority *before)
     return 0;
 }
 
-void priority_restore(const struct priority *before)
+void canp_priority_restore(const struct priority *before)
 {
     const struct sched_param none = {.sched_priority = 0};
     if (before->raised)

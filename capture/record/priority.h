@@ -15,7 +15,7 @@ struct priority {
 };
 
 /* 0: the thread has one now, or had chosen one before; -EPERM: not permitted. */
-int priority_raise(struct priority *before);
-void priority_restore(const struct priority *before);
+int canp_priority_raise(struct priority *before);
+void canp_priority_restore(const struct priority *before);
 
 #endif

@@ -40,11 +40,11 @@
 #define XL_FRAME_COST_BYTES 4608U
 #define XL_MTU_MIN          76U
 
-void recorder_notice(struct canp_recorder *rec, const char *format, ...)
+void canp_recorder_notice(struct canp_recorder *rec, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    notices_put(&rec->notices, format, args);
+    canp_notices_put(&rec->notices, format, args);
     va_end(args);
     canp_slabring_wake(rec->ring);
 }
@@ -72,7 +72,7 @@ static struct canp_writer_opts writer_opts(const struct canp_recorder_opts *o)
     return w;
 }
 
-int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why)
+int canp_recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why)
 {
     struct canp_recorder_opts *o = &rec->opts;
     struct canp_writer_opts w = writer_opts(o);
@@ -108,7 +108,7 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
         return canp_fail(why, -EINVAL, "no directory to record into");
     if (opts->iface_count == 0)
         return canp_fail(why, -EINVAL, "no interface to record");
-    int r = recorder_size_slabs(rec, why);
+    int r = canp_recorder_size_slabs(rec, why);
     if (r < 0)
         return r;
     /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */
@@ -145,14 +145,14 @@ static int parse_specs(struct canp_recorder *rec, const struct canp_recorder_opt
     if (!rec->specs)
         return canp_fail(why, -ENOMEM, "out of memory");
     for (unsigned i = 0; i < opts->iface_count && r == 0; i++)
-        r = iface_spec_parse(opts->ifaces[i], &rec->specs[i], why);
+        r = canp_iface_spec_parse(opts->ifaces[i], &rec->specs[i], why);
     return r;
 }
 
 /* Watching begins before the interfaces are looked at, so that no change falls in between. */
 static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
-    rec->watch_fd = ifaces_watch();
+    rec->watch_fd = canp_ifaces_watch();
     if (rec->watch_fd < 0)
         return canp_fail(why, rec->watch_fd, "cannot watch the interfaces (rtnetlink): %s",
                          canp_strerror(rec->watch_fd));
@@ -162,10 +162,10 @@ static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opt
     const char *names[CANP_RECORDER_IFACES_MAX];
     for (unsigned i = 0; i < opts->iface_count; i++)
         names[i] = rec->specs[i].name;
-    int r = ifaces_resolve(names, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
+    int r = canp_ifaces_resolve(names, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
     for (int i = 0; i < r; i++) {
         set_up_chan(&rec->chans[i], &links[i], (unsigned)i);
-        rec->chans[i].filters = iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
+        rec->chans[i].filters = canp_iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
     }
     rec->chan_count = r < 0 ? 0 : (unsigned)r;
     free(links);
@@ -203,10 +203,10 @@ static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
                                        .error_frames = !rec->opts.no_error_frames,
                                        .hw_timestamps = rec->opts.hw_timestamps};
         uint64_t got;
-        ch->fd = can_socket_open(&opts, &got, why);
+        ch->fd = canp_can_socket_open(&opts, &got, why);
         if (ch->fd < 0)
             return ch->fd;
-        if (rec->opts.hw_timestamps && !can_socket_has_hw_stamps(ch->fd, ch->name))
+        if (rec->opts.hw_timestamps && !canp_can_socket_has_hw_stamps(ch->fd, ch->name))
             say_no_hw_stamps(rec, ch);
         ch->rcvbuf_bytes = got * 2;
         least = got < least ? got : least;
@@ -243,16 +243,16 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
                             .memory_bytes =
                                 opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY,
                             .block_bytes = rec->block_bytes,
-                            .store = flush_store,
-                            .let_go = flush_let_go,
-                            .begins = flush_window_begins,
-                            .short_of_memory = flush_short_of_memory,
+                            .store = canp_flush_store,
+                            .let_go = canp_flush_let_go,
+                            .begins = canp_flush_window_begins,
+                            .short_of_memory = canp_flush_short_of_memory,
                             .user = rec};
     if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0)
         return 0;
     if (opts->pre_trigger_ns == 0 || opts->pre_trigger_ns > INT64_MAX / 4)
         return canp_fail(why, -EINVAL, "triggers need the time before them that is to be kept");
-    return window_open(&w, &rec->window, why);
+    return canp_window_open(&w, &rec->window, why);
 }
 
 static int open_writer(struct canp_recorder *rec, struct canp_why *why)
@@ -262,7 +262,7 @@ static int open_writer(struct canp_recorder *rec, struct canp_why *why)
     if (r < 0)
         return r;
     r = define_ifaces(rec);
-    notes_store(&rec->notes, rec->writer);
+    canp_notes_store(&rec->notes, rec->writer);
     return r < 0 ? canp_fail(why, r, "%s: %s", rec->dir, canp_strerror(r)) : 0;
 }
 
@@ -311,7 +311,7 @@ static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
         struct chan *ch = &rec->chans[i];
-        int r = can_socket_bind(ch->fd, ch->ifindex, ch->filters);
+        int r = canp_can_socket_bind(ch->fd, ch->ifindex, ch->filters);
         if (r < 0)
             return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
         ch->prev_ns = ch->device_look_ns = canp_realtime_ns();
@@ -327,7 +327,7 @@ static int start_storing(struct canp_recorder *rec, struct canp_why *why)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int r = open_writer(rec, why);
     if (r == 0) {
-        r = flush_start(rec);
+        r = canp_flush_start(rec);
         if (r < 0)
             canp_fail(why, r, "cannot start a thread: %s", canp_strerror(r));
     }
@@ -341,11 +341,11 @@ static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *
     if (r == 0)
         r = parse_specs(rec, opts, why);
     if (r == 0)
-        r = notes_make(&rec->notes, opts, why);
+        r = canp_notes_make(&rec->notes, opts, why);
     if (r == 0)
         r = open_window(rec, opts, why);
     if (r == 0)
-        r = can_socket_possible(why);
+        r = canp_can_socket_possible(why);
     if (r == 0)
         r = find_ifaces(rec, opts, why);
     if (r == 0)
@@ -381,15 +381,15 @@ void canp_recorder_close(struct canp_recorder *rec)
 {
     if (!rec)
         return;
-    flush_join(rec);
+    canp_flush_join(rec);
     canp_writer_close(rec->writer);
     for (unsigned i = 0; i < rec->chan_count; i++)
         canp_fd_close(&rec->chans[i].fd);
     canp_fd_close(&rec->stop_fd);
     canp_fd_close(&rec->watch_fd);
     canp_slabring_free(rec->ring);
-    notes_free(&rec->notes);
-    window_close(rec->window);
+    canp_notes_free(&rec->notes);
+    canp_window_close(rec->window);
     free(rec->specs);
     free(rec->dir);
     free(rec);

@@ -1,6 +1,6 @@
 /*
  * The recorder's inside, shared by the files of this room. Who may touch a field is said beside it:
- * "capture" is the thread in canp_recorder_run(), "spill" the thread that stores slabs.
+ * "capture" is the thread in canp_recorder_run(), "flush" the thread that stores slabs.
  */
 #ifndef CANP_CAPTURE_RECORDER_PRIV_H
 #define CANP_CAPTURE_RECORDER_PRIV_H
@@ -78,12 +78,12 @@ struct chan {
     _Atomic uint64_t lost_socket;
     _Atomic uint64_t lost_device;
     _Atomic uint64_t lost_unslabbed; /* no free slab */
-    /* Written by spill. */
+    /* Written by flush. */
     _Atomic uint64_t lost_unstored; /* was in a slab that could not be stored */
     _Atomic uint64_t outside;       /* in no window */
 };
 
-/* A slab's header, in its user area: travels with it from capture to spill. */
+/* A slab's header, in its user area: travels with it from capture to flush. */
 struct slab_head {
     struct canp_rowbuf rows;
     struct window_time closed;
@@ -105,8 +105,8 @@ struct rx_ops {
 
 #define RX_HARVEST_MAX 65536U
 
-extern const struct rx_ops rx_uring_ops;
-extern const struct rx_ops rx_mmsg_ops;
+extern const struct rx_ops canp_rx_uring_ops;
+extern const struct rx_ops canp_rx_mmsg_ops;
 
 struct canp_recorder {
     /* Constant after open. */
@@ -144,7 +144,7 @@ struct canp_recorder {
     char netlink_buffer[IFACES_NETLINK_MAX];
     struct chan chans[CANP_RECORDER_IFACES_MAX];
 
-    /* Spill. */
+    /* Flush. */
     _Alignas(64) struct canp_writer *writer; /* owner's until the thread starts */
     int store_error;                         /* that ends the recording; read by others after the join */
     struct canp_why store_why;
@@ -160,16 +160,16 @@ struct canp_recorder {
 
     /* Shared. */
     _Alignas(64) _Atomic bool stop;
-    _Atomic bool triggered; /* from outside; spill takes it */
+    _Atomic bool triggered; /* from outside; flush takes it */
     _Atomic uint64_t windows;
-    _Atomic bool rotate;       /* asked for; spill takes it */
-    _Atomic bool capture_done; /* release by capture after its last commit; acquire by spill */
-    _Atomic uint64_t slabs_spilled;
+    _Atomic bool rotate;       /* asked for; flush takes it */
+    _Atomic bool capture_done; /* release by capture after its last commit; acquire by flush */
+    _Atomic uint64_t slabs_flushed;
     _Atomic uint64_t started_ns;
     _Atomic uint64_t ended_ns; /* 0 while running */
     _Atomic uint64_t harvests;
     struct lag lag;         /* of harvests on a quiet bus; written by capture */
-    _Atomic uint64_t bytes; /* the writer's statistics, published by spill */
+    _Atomic uint64_t bytes; /* the writer's statistics, published by flush */
     _Atomic uint64_t blocks;
     _Atomic uint64_t segments;
     _Atomic uint64_t removed;
@@ -182,35 +182,35 @@ static inline bool recorder_stopped(const struct canp_recorder *rec)
     return atomic_load_explicit(&rec->stop, memory_order_relaxed);
 }
 
-/* A sentence for the user, from the capture thread: spill hands it on. */
-void recorder_notice(struct canp_recorder *rec, const char *format, ...)
+/* A sentence for the user, from the capture thread: flush hands it on. */
+void canp_recorder_notice(struct canp_recorder *rec, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
 /* By rec->opts, how many slabs hold what comes while the disk stalls, and how much of each is used: fills in
  * opts.slab_bytes, opts.slab_count and block_bytes. */
-int recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why);
+int canp_recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why);
 
 /* clock_records.c: notes both clocks; looks whether one was set, and whether it is time to note them again.
  * Capture.
  */
-void clock_records_anchor(struct canp_recorder *rec);
-void clock_records_look(struct canp_recorder *rec);
+void canp_clock_records_anchor(struct canp_recorder *rec);
+void canp_clock_records_look(struct canp_recorder *rec);
 
 /* link_events.c: reads what the netlink socket has, notes changes, binds again what came back. Capture. */
-void link_events_read(struct canp_recorder *rec);
-/* Asks for the interfaces' statistics; link_events_read() takes the answers. Does not wait. Capture. */
-void link_events_ask(struct canp_recorder *rec);
+void canp_link_events_read(struct canp_recorder *rec);
+/* Asks for the interfaces' statistics; canp_link_events_read() takes the answers. Does not wait. Capture. */
+void canp_link_events_ask(struct canp_recorder *rec);
 /* The last statistics, at the end: waits for them, shortly. Capture. */
-void link_events_finish(struct canp_recorder *rec);
+void canp_link_events_finish(struct canp_recorder *rec);
 
 /* flush.c */
-/* What the window hands out, and lets go; the user is the recorder. Spill. */
-void flush_store(void *user, const struct canp_rowbuf *rows);
-void flush_let_go(void *user, const struct canp_rowbuf *rows);
-void flush_window_begins(void *user);
-void flush_short_of_memory(void *user, uint64_t held_ns);
-int flush_start(struct canp_recorder *rec);
+/* What the window hands out, and lets go; the user is the recorder. Flush. */
+void canp_flush_store(void *user, const struct canp_rowbuf *rows);
+void canp_flush_let_go(void *user, const struct canp_rowbuf *rows);
+void canp_flush_window_begins(void *user);
+void canp_flush_short_of_memory(void *user, uint64_t held_ns);
+int canp_flush_start(struct canp_recorder *rec);
 /* After the last commit: everything is stored and the recording ended when it returns. */
-void flush_join(struct canp_recorder *rec);
+void canp_flush_join(struct canp_recorder *rec);
 
 #endif

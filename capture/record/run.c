@@ -11,7 +11,7 @@
 #include "rx/can_socket.h"
 #include "rx/intake.h"
 
-#define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for spill */
+#define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for flush */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */
 #define DRAIN_NS_MAX INT64_C(10000000000) /* for what is in the sockets when stopped; it takes far less */
 
@@ -37,7 +37,8 @@ static unsigned account(struct canp_recorder *rec, uint64_t *frames)
 static uint64_t away_ns(const struct canp_recorder *rec)
 {
     uint64_t until_ns = rec->end_ns;
-    if (rec->links_changed) /* link_events_read() left some, of which io_uring's poll does not tell again */
+    if (rec->links_changed) /* canp_link_events_read() left some, of which io_uring's poll does not tell again
+                             */
         return 0;
     if (rec->slab && rec->slab_deadline_ns < until_ns)
         until_ns = rec->slab_deadline_ns;
@@ -45,7 +46,7 @@ static uint64_t away_ns(const struct canp_recorder *rec)
         return rec->rx_retry ? RETRY_NS : UINT64_MAX;
     uint64_t away = until_ns > rec->now_ns ? until_ns - rec->now_ns : 0;
     if (away == 0 && until_ns != rec->end_ns)
-        away = RETRY_NS; /* past the flush deadline, but spill is behind */
+        away = RETRY_NS; /* past the flush deadline, but flush is behind */
     return rec->rx_retry && away > RETRY_NS ? RETRY_NS : away;
 }
 
@@ -84,7 +85,7 @@ static void note_lag(struct canp_recorder *rec, const struct canp_slab *slab, si
     canp_row_read(rows->data + end, rows->base_ns, &first);
     int64_t ns = canp_realtime_ns() - first.time_ns;
     if (canp_kind_is_frame(first.kind) && ns >= 0) /* the clock was set back: it says nothing */
-        lag_note(&rec->lag, (uint64_t)ns);
+        canp_lag_note(&rec->lag, (uint64_t)ns);
 }
 
 static void harvest(struct canp_recorder *rec)
@@ -98,7 +99,7 @@ static void harvest(struct canp_recorder *rec)
         note_lag(rec, slab, end);
     unsigned fill_permille = account(rec, &frames);
     rec->now_ns = canp_monotonic_ns();
-    harvest_pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
+    canp_harvest_pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
     counter_add(&rec->harvests, 1);
 }
 
@@ -114,14 +115,14 @@ static void capture(struct canp_recorder *rec)
         harvest(rec);
         if (rec->now_ns >= rec->ask_ns) {
             rec->ask_ns = rec->now_ns + ASK_NS;
-            link_events_ask(rec);
+            canp_link_events_ask(rec);
         }
-        clock_records_look(rec);
+        canp_clock_records_look(rec);
         if (rec->links_changed)
-            link_events_read(rec);
+            canp_link_events_read(rec);
         if (rec->gaps_pending)
-            intake_gaps(rec);
-        intake_flush_if_due(rec);
+            canp_intake_gaps(rec);
+        canp_intake_flush_if_due(rec);
     }
 }
 
@@ -131,8 +132,8 @@ static void take_last_drops(struct canp_recorder *rec)
     for (unsigned i = 0; i < rec->chan_count; i++) {
         struct chan *ch = &rec->chans[i];
         uint32_t drops;
-        if (can_socket_drops(ch->fd, &drops) == 0 && drops != ch->drops_seen)
-            intake_drops(rec, ch, drops, canp_realtime_ns());
+        if (canp_can_socket_drops(ch->fd, &drops) == 0 && drops != ch->drops_seen)
+            canp_intake_drops(rec, ch, drops, canp_realtime_ns());
     }
 }
 
@@ -165,23 +166,24 @@ static void drain(struct canp_recorder *rec)
         more = drain_some(rec, stop_ns);
     if (rec->frames_left > 0)
         take_last_drops(rec);
-    link_events_finish(rec);
-    clock_records_anchor(rec);
+    canp_link_events_finish(rec);
+    canp_clock_records_anchor(rec);
 }
 
 static int open_rx(struct canp_recorder *rec, struct canp_why *why)
 {
-    static const struct rx_ops *const mmsg = &rx_mmsg_ops;
+    static const struct rx_ops *const mmsg = &canp_rx_mmsg_ops;
     struct canp_why refused;
     rec->rx_ops = mmsg;
     if (rec->opts.io != CANP_RECORDER_IO_MMSG) {
-        int r = rx_uring_ops.open(rec, &refused);
+        int r = canp_rx_uring_ops.open(rec, &refused);
         if (r == 0)
-            rec->rx_ops = &rx_uring_ops;
+            rec->rx_ops = &canp_rx_uring_ops;
         else if (rec->opts.io == CANP_RECORDER_IO_URING)
             return canp_fail(why, r, "%s", refused.text);
         else
-            recorder_notice(rec, "%s; receiving with recvmmsg, at a higher cost per frame", refused.text);
+            canp_recorder_notice(rec, "%s; receiving with recvmmsg, at a higher cost per frame",
+                                 refused.text);
     }
     atomic_store_explicit(&rec->io, rec->rx_ops->name, memory_order_relaxed);
     return rec->rx_ops == mmsg ? mmsg->open(rec, why) : 0;
@@ -189,8 +191,8 @@ static int open_rx(struct canp_recorder *rec, struct canp_why *why)
 
 static void ask_for_priority(struct canp_recorder *rec, struct priority *before)
 {
-    if (priority_raise(before) < 0)
-        recorder_notice(
+    if (canp_priority_raise(before) < 0)
+        canp_recorder_notice(
             rec,
             "real-time priority: not permitted (no CAP_SYS_NICE, RLIMIT_RTPRIO): while all CPUs are busy "
             "frames wait in the receive buffer, and are lost when it is full");
@@ -200,7 +202,7 @@ static void ask_for_priority(struct canp_recorder *rec, struct priority *before)
 static int run_failed(struct canp_recorder *rec, int error)
 {
     rec->rx_ops = NULL;
-    flush_join(rec);
+    canp_flush_join(rec);
     return error;
 }
 
@@ -217,17 +219,17 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     rec->end_ns =
         duration_ns && duration_ns < UINT64_MAX - rec->now_ns ? rec->now_ns + duration_ns : UINT64_MAX;
     atomic_store_explicit(&rec->started_ns, rec->now_ns, memory_order_relaxed);
-    harvest_pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
-    clock_records_anchor(rec);
+    canp_harvest_pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
+    canp_clock_records_anchor(rec);
     if (rec->opts.ready)
         rec->opts.ready(rec->opts.user, rec);
     capture(rec);
     drain(rec);
-    priority_restore(&before);
+    canp_priority_restore(&before);
     atomic_store_explicit(&rec->ended_ns, canp_monotonic_ns(), memory_order_relaxed);
     rec->rx_ops->close(rec);
-    intake_finish(rec);
-    flush_join(rec);
+    canp_intake_finish(rec);
+    canp_flush_join(rec);
     return rec->store_error ? canp_fail(why, rec->store_error, "%s", rec->store_why.text) : 0;
 }
 
@@ -264,10 +266,10 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
                                         .windows = counter_get(&rec->windows),
                                         .blocks = counter_get(&rec->blocks),
                                         .harvests = counter_get(&rec->harvests),
-                                        .quiet_harvests = lag_count(&rec->lag),
-                                        .quiet_p50_ns = lag_quantile_ns(&rec->lag, 500),
-                                        .quiet_p99_ns = lag_quantile_ns(&rec->lag, 990),
-                                        .quiet_max_ns = lag_quantile_ns(&rec->lag, 1000),
+                                        .quiet_harvests = canp_lag_count(&rec->lag),
+                                        .quiet_p50_ns = canp_lag_quantile_ns(&rec->lag, 500),
+                                        .quiet_p99_ns = canp_lag_quantile_ns(&rec->lag, 990),
+                                        .quiet_max_ns = canp_lag_quantile_ns(&rec->lag, 1000),
                                         .slabs_full_max = ring.full_slots_max,
                                         .slab_stalls = ring.stalls,
                                         .slab_count = ring.slot_count,

@@ -69,7 +69,7 @@ static int parse_frame(struct trigger *t, const char *text, struct canp_why *why
     return 0;
 }
 
-int trigger_parse(const char *text, struct trigger *out, struct canp_why *why)
+int canp_trigger_parse(const char *text, struct trigger *out, struct canp_why *why)
 {
     static const struct {
         const char *word;
@@ -118,7 +118,7 @@ static bool frame_matches(const struct trigger *t, const struct canp_record *r)
     return canp_filter_match(&t->filters, r) && data_matches(t, r);
 }
 
-bool trigger_matches(const struct trigger *t, const struct canp_record *r)
+bool canp_trigger_matches(const struct trigger *t, const struct canp_record *r)
 {
     switch (t->kind) {
     case TRIGGER_ERROR:

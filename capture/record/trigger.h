@@ -27,8 +27,8 @@ struct trigger {
 };
 
 /* 0, or -EINVAL with `why`. *out is zeroed first. */
-int trigger_parse(const char *text, struct trigger *out, struct canp_why *why);
+int canp_trigger_parse(const char *text, struct trigger *out, struct canp_why *why);
 
-bool trigger_matches(const struct trigger *trigger, const struct canp_record *record);
+bool canp_trigger_matches(const struct trigger *trigger, const struct canp_record *record);
 
 #endif

@@ -2,7 +2,7 @@
  * Windows around triggers (window.h).
  *
  * Invariants: every block fed is stored or let go, once, and stored in the order fed; the blocks held are the
- * newest ones, without a hole, and lie in one ring of bytes, oldest at `head`. Spill thread only.
+ * newest ones, without a hole, and lie in one ring of bytes, oldest at `head`. Flush thread only.
  */
 #include "window.h"
 
@@ -188,7 +188,7 @@ struct found {
 static const struct trigger *match(const struct window *w, const struct canp_record *r)
 {
     for (unsigned i = 0; i < w->opts.trigger_count; i++) {
-        if (trigger_matches(&w->triggers[i], r))
+        if (canp_trigger_matches(&w->triggers[i], r))
             return &w->triggers[i];
     }
     return NULL;
@@ -219,7 +219,7 @@ static int64_t monotonic_of(const struct window *w, int64_t realtime_ns, struct 
     return ns < w->last_closed_ns ? w->last_closed_ns : ns;
 }
 
-void window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed)
+void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed)
 {
     struct found f = look(w, rows);
     if (f.first) {
@@ -235,14 +235,14 @@ void window_feed(struct window *w, const struct canp_rowbuf *rows, struct window
     w->last_closed_ns = closed.monotonic_ns;
 }
 
-void window_trigger(struct window *w, struct window_time now)
+void canp_window_trigger(struct window *w, struct window_time now)
 {
     int64_t realtime_ns = now.monotonic_ns + now.offset_ns;
     begin_window(w, "by signal", now, realtime_ns, realtime_ns);
     extend(w, now.monotonic_ns);
 }
 
-uint64_t window_count(const struct window *w)
+uint64_t canp_window_count(const struct window *w)
 {
     return w->count;
 }
@@ -253,7 +253,7 @@ static int parse_triggers(struct window *w, struct canp_why *why)
 {
     int r = 0;
     for (unsigned i = 0; i < w->opts.trigger_count && r == 0; i++)
-        r = trigger_parse(w->opts.triggers[i], &w->triggers[i], why);
+        r = canp_trigger_parse(w->opts.triggers[i], &w->triggers[i], why);
     return r;
 }
 
@@ -276,7 +276,7 @@ static int set_up(struct window *w, struct canp_why *why)
     return parse_triggers(w, why);
 }
 
-int window_open(const struct window_opts *opts, struct window **out, struct canp_why *why)
+int canp_window_open(const struct window_opts *opts, struct window **out, struct canp_why *why)
 {
     struct window *w = calloc(1, sizeof(*w));
     if (!w)
@@ -285,21 +285,21 @@ int window_open(const struct window_opts *opts, struct window **out, struct canp
     w->until_ns = w->last_closed_ns = INT64_MIN;
     int r = set_up(w, why);
     if (r < 0) {
-        window_close(w);
+        canp_window_close(w);
         return r;
     }
     *out = w;
     return 0;
 }
 
-void window_finish(struct window *w)
+void canp_window_finish(struct window *w)
 {
     end_window(w);
     while (w->held > 0)
         let_go_oldest(w);
 }
 
-void window_close(struct window *w)
+void canp_window_close(struct window *w)
 {
     if (!w)
         return;

@@ -5,7 +5,7 @@
  * Whole blocks are kept or let go, so a window is longer than asked for by a block's time at each end (half
  * the flush time, 50 ms, on any bus that does not fill a slab sooner).
  *
- * Pure logic: no file, no thread, no clock. Spill thread only.
+ * Pure logic: no file, no thread, no clock. Flush thread only.
  */
 #ifndef CANP_CAPTURE_WINDOW_H
 #define CANP_CAPTURE_WINDOW_H
@@ -41,19 +41,19 @@ struct window_time {
 struct window;
 
 /* Owned: *out. -EINVAL (a bad trigger, memory for less than two blocks) with `why`, -ENOMEM. */
-int window_open(const struct window_opts *opts, struct window **out, struct canp_why *why);
+int canp_window_open(const struct window_opts *opts, struct window **out, struct canp_why *why);
 
 /* Lets go of what is held and ends the window, if one is open. */
-void window_finish(struct window *w);
-void window_close(struct window *w);
+void canp_window_finish(struct window *w);
+void canp_window_close(struct window *w);
 
 /* The next block of the stream. Copied where it is held. */
-void window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed);
+void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed);
 
 /* A trigger from outside (a signal), now. */
-void window_trigger(struct window *w, struct window_time now);
+void canp_window_trigger(struct window *w, struct window_time now);
 
 /* Windows begun so far. */
-uint64_t window_count(const struct window *w);
+uint64_t canp_window_count(const struct window *w);
 
 #endif

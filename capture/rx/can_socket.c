@@ -42,7 +42,7 @@ static int raw_socket(void)
     return fd < 0 ? -errno : fd;
 }
 
-int can_socket_possible(struct canp_why *why)
+int canp_can_socket_possible(struct canp_why *why)
 {
     CANP_CLEANUP(canp_fd_close) int fd = raw_socket();
     return fd < 0 ? no_can(fd, why) : 0;
@@ -103,7 +103,7 @@ static int set_options(int fd, const struct can_socket_opts *opts)
     return r;
 }
 
-int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why)
+int canp_can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why)
 {
     CANP_CLEANUP(canp_fd_close) int fd = raw_socket();
     if (fd < 0)
@@ -115,7 +115,7 @@ int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_byt
     return canp_take_fd(&fd);
 }
 
-int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters)
+int canp_can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters)
 {
     static const struct canp_filter all = {0, 0};
     bool some = filters && filters->count;
@@ -126,7 +126,7 @@ int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters)
     return bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 }
 
-bool can_socket_has_hw_stamps(int fd, const char *iface)
+bool canp_can_socket_has_hw_stamps(int fd, const char *iface)
 {
     struct ethtool_ts_info info = {.cmd = ETHTOOL_GET_TS_INFO};
     struct ifreq request = {.ifr_data = (void *)&info};
@@ -135,14 +135,14 @@ bool can_socket_has_hw_stamps(int fd, const char *iface)
     return ioctl(fd, SIOCETHTOOL, &request) == 0 && (info.so_timestamping & both) == both;
 }
 
-int can_socket_ifindex(int fd)
+int canp_can_socket_ifindex(int fd)
 {
     struct sockaddr_can address = {.can_family = AF_CAN};
     socklen_t bytes = sizeof(address);
     return getsockname(fd, (struct sockaddr *)&address, &bytes) < 0 ? -errno : address.can_ifindex;
 }
 
-int can_socket_drops(int fd, uint32_t *drops)
+int canp_can_socket_drops(int fd, uint32_t *drops)
 {
     uint32_t info[SK_MEMINFO_VARS] = {0};
     socklen_t size = sizeof(info);

@@ -16,28 +16,29 @@ struct can_socket_opts {
 };
 
 /* 0 when this kernel has CAN_RAW, else an error with what to do. */
-int can_socket_possible(struct canp_why *why);
+int canp_can_socket_possible(struct canp_why *why);
 
 /*
  * A non-blocking, unbound CAN_RAW socket: FD and XL frames, error frames, kernel stamps, drop counts.
  * Returns the fd; *rcvbuf_got_bytes is what of opts->rcvbuf_bytes was granted.
  */
-int can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes, struct canp_why *why);
+int canp_can_socket_open(const struct can_socket_opts *opts, uint64_t *rcvbuf_got_bytes,
+                         struct canp_why *why);
 
 /*
  * From here on it receives what the filters (NULL: everything) let through. 0 or a negative errno. Also for a
  * socket whose interface was unregistered: the kernel took its filters away then (net/can/raw.c,
  * raw_notify()), so they are set first.
  */
-int can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters);
+int canp_can_socket_bind(int fd, int ifindex, const struct canp_filter_set *filters);
 
 /* Does this interface's driver stamp received frames itself? False also where it does not tell. */
-bool can_socket_has_hw_stamps(int fd, const char *iface);
+bool canp_can_socket_has_hw_stamps(int fd, const char *iface);
 
 /* What it is bound to: 0 once that was unregistered. Or a negative errno. */
-int can_socket_ifindex(int fd);
+int canp_can_socket_ifindex(int fd);
 
 /* Frames dropped so far because the receive buffer was full (cumulative, wraps). 0 or a negative errno. */
-int can_socket_drops(int fd, uint32_t *drops);
+int canp_can_socket_drops(int fd, uint32_t *drops);
 
 #endif

@@ -27,8 +27,8 @@ static int xl_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64
     return canp_rowbuf_put_record(rows, &record);
 }
 
-int intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t hw_ns, const uint8_t *frame,
-               uint32_t bytes)
+int canp_intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t hw_ns,
+                    const uint8_t *frame, uint32_t bytes)
 {
     if (((tag >> CANP_TAG_KIND_SHIFT) & 15) == CANP_KIND_XL)
         return xl_row(rows, time_ns, tag, hw_ns, frame, bytes);
@@ -53,7 +53,7 @@ static bool slab_begin(struct canp_recorder *rec)
     return true;
 }
 
-void intake_commit(struct canp_recorder *rec)
+void canp_intake_commit(struct canp_recorder *rec)
 {
     struct canp_slab *slab = rec->slab;
     if (!slab || rows_of(slab)->records == 0)
@@ -67,13 +67,13 @@ void intake_commit(struct canp_recorder *rec)
     canp_slabring_commit(rec->ring, slab);
 }
 
-void intake_flush_if_due(struct canp_recorder *rec)
+void canp_intake_flush_if_due(struct canp_recorder *rec)
 {
     if (!rec->slab || rec->now_ns < rec->slab_deadline_ns)
         return;
     /* A stalled disk must not use slabs up half empty. acquire: pairs with the release in flush.c */
-    if (atomic_load_explicit(&rec->slabs_spilled, memory_order_acquire) == rec->slabs_committed)
-        intake_commit(rec);
+    if (atomic_load_explicit(&rec->slabs_flushed, memory_order_acquire) == rec->slabs_committed)
+        canp_intake_commit(rec);
 }
 
 /* ---- gaps ---------------------------------------------------------------------------------------- */
@@ -85,8 +85,8 @@ static _Atomic uint64_t *lost_counter(struct chan *ch, enum canp_layer layer)
     return layer == CANP_LAYER_DEVICE ? &ch->lost_device : &ch->lost_unslabbed;
 }
 
-void intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
-                int64_t from_ns, int64_t to_ns)
+void canp_intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
+                     int64_t from_ns, int64_t to_ns)
 {
     struct gap_pending *gap = &ch->gaps[layer];
     if (gap->lost == 0)
@@ -97,11 +97,11 @@ void intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer laye
     counter_add(lost_counter(ch, layer), lost);
 }
 
-void intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns)
+void canp_intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns)
 {
     uint32_t lost = drops - ch->drops_seen; /* the counter wraps */
     ch->drops_seen = drops;
-    intake_gap(rec, ch, CANP_LAYER_SOCKET, lost, ch->prev_ns, time_ns);
+    canp_intake_gap(rec, ch, CANP_LAYER_SOCKET, lost, ch->prev_ns, time_ns);
 }
 
 /* False: the slab is full (and committed by the caller) before all gaps of this channel were told. */
@@ -119,7 +119,7 @@ static bool put_gaps_of(struct canp_recorder *rec, struct chan *ch)
     return true;
 }
 
-bool intake_gaps(struct canp_recorder *rec)
+bool canp_intake_gaps(struct canp_recorder *rec)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) { /* a slab holds at least one gap row: this ends */
         while (rec->gaps_pending) {
@@ -127,52 +127,52 @@ bool intake_gaps(struct canp_recorder *rec)
                 return false;
             if (put_gaps_of(rec, &rec->chans[i]))
                 break;
-            intake_commit(rec);
+            canp_intake_commit(rec);
         }
     }
     rec->gaps_pending = false;
     return true;
 }
 
-void intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
-                 const uint8_t *frame, uint32_t bytes)
+void canp_intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
+                      const uint8_t *frame, uint32_t bytes)
 {
     int r = -EINVAL;
     for (int tries = 0; tries < 3; tries++) { /* a full slab, then a slab that gaps had filled, then room */
-        if (!slab_begin(rec) || !intake_gaps(rec))
+        if (!slab_begin(rec) || !canp_intake_gaps(rec))
             break;
         if (!slab_begin(rec))
             break;
-        r = intake_row(rows_of(rec->slab), m->time_ns, tag, m->hw_ns, frame, bytes);
+        r = canp_intake_row(rows_of(rec->slab), m->time_ns, tag, m->hw_ns, frame, bytes);
         if (r != -ENOSPC)
             break;
-        intake_commit(rec);
+        canp_intake_commit(rec);
     }
     if (r == 0)
         ch->taken++;
     else
-        intake_gap(rec, ch, CANP_LAYER_RECORDER, 1, ch->prev_ns, m->time_ns);
+        canp_intake_gap(rec, ch, CANP_LAYER_RECORDER, 1, ch->prev_ns, m->time_ns);
 }
 
-bool intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
-                  const void *event)
+bool canp_intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
+                       const void *event)
 {
     for (int tries = 0; tries < 2; tries++) {
         if (!slab_begin(rec))
             return false;
         if (canp_rowbuf_put_event(rows_of(rec->slab), time_ns, channel, kind, event) == 0)
             return true;
-        intake_commit(rec);
+        canp_intake_commit(rec);
     }
     return false;
 }
 
-void intake_finish(struct canp_recorder *rec)
+void canp_intake_finish(struct canp_recorder *rec)
 {
-    /* Nothing is received any more, so waiting is allowed; spill frees slabs even after an error. */
-    while (!intake_gaps(rec)) {
+    /* Nothing is received any more, so waiting is allowed; flush frees slabs even after an error. */
+    while (!canp_intake_gaps(rec)) {
         struct timespec pause = {.tv_nsec = 5000000};
         clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
     }
-    intake_commit(rec);
+    canp_intake_commit(rec);
 }

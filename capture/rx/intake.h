@@ -97,9 +97,9 @@ static inline uint8_t rx_kind(const uint8_t *frame, uint32_t bytes)
 }
 
 /*
- * What canp_rowbuf_put_frame() does (engine/frame/rows.c), for the usual case: a classic frame, not the block's
- * first, whose time runs on, and room for the longest classic row. False: nothing was done. A test compares
- * the two.
+ * What canp_rowbuf_put_frame() does (engine/frame/rows.c), for the usual case: a classic frame, not the
+ * block's first, whose time runs on, and room for the longest classic row. False: nothing was done. A test
+ * compares the two.
  */
 static inline bool intake_classic(struct canp_rowbuf *rb, int64_t time_ns, uint16_t tag, const uint8_t *frame)
 {
@@ -130,35 +130,35 @@ static inline bool intake_classic(struct canp_rowbuf *rb, int64_t time_ns, uint1
 }
 
 /* One row into the rows given: 0, -ENOSPC (start another block) or -EINVAL (no frame). */
-int intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t hw_ns, const uint8_t *frame,
-               uint32_t bytes);
+int canp_intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int64_t hw_ns,
+                    const uint8_t *frame, uint32_t bytes);
 
 /* The way with no room, no slab, or a gap to tell first. */
-void intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
-                 const uint8_t *frame, uint32_t bytes);
+void canp_intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
+                      const uint8_t *frame, uint32_t bytes);
 
 /* The socket dropped frames between the one before and this one. */
-void intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns);
+void canp_intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns);
 
 /* Counts `lost` frames between two times and keeps them for a gap row. */
-void intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
-                int64_t from_ns, int64_t to_ns);
+void canp_intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
+                     int64_t from_ns, int64_t to_ns);
 
 /* Puts an event row (its struct complete). False when no slab is free: the event is not recorded. */
-bool intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
-                  const void *event);
+bool canp_intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
+                       const void *event);
 
 /* Writes the gap rows that are pending. False when no slab is free: they stay pending. */
-bool intake_gaps(struct canp_recorder *rec);
+bool canp_intake_gaps(struct canp_recorder *rec);
 
-/* Hands the slab to spill, if there is one that holds anything. */
-void intake_commit(struct canp_recorder *rec);
+/* Hands the slab to flush, if there is one that holds anything. */
+void canp_intake_commit(struct canp_recorder *rec);
 
-/* Commits on the flush deadline; keeps filling while spill is behind. */
-void intake_flush_if_due(struct canp_recorder *rec);
+/* Commits on the flush deadline; keeps filling while flush is behind. */
+void canp_intake_flush_if_due(struct canp_recorder *rec);
 
 /* At the end: writes the gaps that are pending, waiting for a slab if need be, and commits. */
-void intake_finish(struct canp_recorder *rec);
+void canp_intake_finish(struct canp_recorder *rec);
 
 /* One received message: `frame` is `bytes` long. */
 static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, const uint8_t *frame,
@@ -174,7 +174,7 @@ static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, cons
     if (__builtin_expect(m.time_ns == 0, 0))
         m.time_ns = canp_realtime_ns();
     if (__builtin_expect(m.drops != ch->drops_seen, 0))
-        intake_drops(rec, ch, m.drops, m.time_ns);
+        canp_intake_drops(rec, ch, m.drops, m.time_ns);
     uint16_t tag = canp_tag(ch->index, rx_kind(frame, bytes), rx_dir(msg_flags));
     if (__builtin_expect(m.hw_ns != 0, 0))
         tag |= CANP_TAG_HW_TIME;
@@ -185,12 +185,12 @@ static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, cons
         bool classic = (tag & (0x0F << CANP_TAG_KIND_SHIFT | CANP_TAG_HW_TIME)) == 0; /* CANP_KIND_CAN */
         r = classic && intake_classic(rows, m.time_ns, tag, frame)
                 ? 0
-                : intake_row(rows, m.time_ns, tag, m.hw_ns, frame, bytes);
+                : canp_intake_row(rows, m.time_ns, tag, m.hw_ns, frame, bytes);
     }
     if (__builtin_expect(r == 0, 1))
         ch->taken++;
     else
-        intake_slow(rec, ch, &m, tag, frame, bytes);
+        canp_intake_slow(rec, ch, &m, tag, frame, bytes);
     ch->prev_ns = m.time_ns;
 }
 

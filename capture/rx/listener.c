@@ -52,10 +52,10 @@ static int open_ear(struct ear *ear, const struct canp_link *link, struct canp_w
     ear->iface.link = *link;
     memcpy(ear->iface.name, link->name, sizeof(ear->iface.name));
     ear->device_before = device_drops(link);
-    ear->fd = can_socket_open(&opts, &got, why);
+    ear->fd = canp_can_socket_open(&opts, &got, why);
     if (ear->fd < 0)
         return ear->fd;
-    int r = can_socket_bind(ear->fd, link->ifindex, ear->filters);
+    int r = canp_can_socket_bind(ear->fd, link->ifindex, ear->filters);
     return r < 0 ? canp_fail(why, r, "%s: cannot bind: %s", link->name, canp_strerror(r)) : 0;
 }
 
@@ -64,16 +64,16 @@ static int open_ears(struct canp_listener *l, const char *const *ifaces, unsigne
     const char *names[CANP_LISTENER_IFACES_MAX];
     int r = 0;
     for (unsigned i = 0; i < count && r == 0; i++) {
-        r = iface_spec_parse(ifaces[i], &l->specs[i], why);
+        r = canp_iface_spec_parse(ifaces[i], &l->specs[i], why);
         names[i] = l->specs[i].name;
     }
     if (r == 0)
-        r = ifaces_resolve(names, count, l->links, CANP_LISTENER_IFACES_MAX, why);
+        r = canp_ifaces_resolve(names, count, l->links, CANP_LISTENER_IFACES_MAX, why);
     if (r < 0)
         return r;
     for (int n = r, i = 0; i < n; i++) {
         struct ear *ear = &l->ears[l->count++];
-        ear->filters = iface_specs_filters(l->specs, count, l->links[i].name);
+        ear->filters = canp_iface_specs_filters(l->specs, count, l->links[i].name);
         if ((r = open_ear(ear, &l->links[i], why)) < 0)
             return r;
     }
@@ -107,7 +107,7 @@ int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_li
         canp_fail(why, -ENOMEM, "out of memory");
         return -ENOMEM;
     }
-    int r = can_socket_possible(why);
+    int r = canp_can_socket_possible(why);
     if (r == 0)
         r = open_ears(l, ifaces, count, why);
     if (r < 0) {
@@ -207,12 +207,12 @@ static void refresh(struct canp_listener *l, struct ear *ear, unsigned links)
 {
     uint32_t drops;
     const struct canp_link *link = link_of(l, ear, links);
-    if (can_socket_drops(ear->fd, &drops) == 0) {
+    if (canp_can_socket_drops(ear->fd, &drops) == 0) {
         ear->iface.lost += drops - ear->drops;
         ear->drops = drops;
     }
     bool was_gone = ear->iface.gone || !link || link->ifindex != ear->iface.link.ifindex;
-    ear->iface.gone = !link || (was_gone && can_socket_bind(ear->fd, link->ifindex, ear->filters) < 0);
+    ear->iface.gone = !link || (was_gone && canp_can_socket_bind(ear->fd, link->ifindex, ear->filters) < 0);
     if (!link)
         return;
     if (was_gone)

@@ -18,8 +18,8 @@ static struct canp_rowbuf *rows_of(const struct canp_recorder *rec)
     return &((struct slab_head *)rec->slab->user)->rows;
 }
 
-unsigned row_run_begin(const struct canp_recorder *rec, const struct chan *ch, unsigned count,
-                       uint32_t frame_bytes, struct row_run *run)
+unsigned canp_row_run_begin(const struct canp_recorder *rec, const struct chan *ch, unsigned count,
+                            uint32_t frame_bytes, struct row_run *run)
 {
     if (!rec->slab || rec->gaps_pending || ch->xl || rec->opts.hw_timestamps)
         return 0;
@@ -47,8 +47,8 @@ static void note_times(struct canp_rowbuf *rows, const struct row_run *run)
         rows->last_ns = run->last_ns;
 }
 
-void row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_run *run, unsigned n,
-                 uint32_t frame_bytes)
+void canp_row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_run *run, unsigned n,
+                      uint32_t frame_bytes)
 {
     struct canp_rowbuf *rows = rows_of(rec);
     size_t used_bytes = (size_t)(run->row - rows->data);

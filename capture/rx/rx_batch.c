@@ -6,7 +6,7 @@
 
 #include "row_run.h"
 
-int rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes)
+int canp_rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes)
 {
     b->control_bytes = control_bytes;
     b->body_bytes = canp_align8(control_bytes + frame_bytes);
@@ -24,7 +24,7 @@ int rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_byt
     return 0;
 }
 
-void rx_batch_close(struct rx_batch *b)
+void canp_rx_batch_close(struct rx_batch *b)
 {
     free(b->bodies);
     b->bodies = NULL;
@@ -73,13 +73,13 @@ static unsigned take_run(struct canp_recorder *rec, struct rx_batch *b, struct c
     struct row_run run;
     if (frame_bytes != ROW_RUN_CLASSIC_BYTES && frame_bytes != RX_FRAME_BYTES)
         return 0;
-    unsigned limit = row_run_begin(rec, ch, end - at, frame_bytes, &run);
+    unsigned limit = canp_row_run_begin(rec, ch, end - at, frame_bytes, &run);
     if (limit == 0)
         return 0;
     unsigned n =
         frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic(b, &run, at, limit) : take_fd(b, &run, at, limit);
     if (n)
-        row_run_end(rec, ch, &run, n, frame_bytes);
+        canp_row_run_end(rec, ch, &run, n, frame_bytes);
     return n;
 }
 
@@ -93,7 +93,7 @@ static void take_message(struct canp_recorder *rec, struct rx_batch *b, struct c
     h->msg_controllen = b->control_bytes;
 }
 
-void rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n)
+void canp_rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n)
 {
     for (unsigned at = 0; at < n;) {
         unsigned taken = take_run(rec, b, ch, at, n);
@@ -103,13 +103,13 @@ void rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *c
     }
 }
 
-void rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch)
+void canp_rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch)
 {
     unsigned left = RX_HARVEST_MAX / CANP_RECORDER_IFACES_MAX * 8;
     int n;
     do {
         n = recvmmsg(ch->fd, b->messages, RX_BATCH, MSG_DONTWAIT, NULL);
-        rx_batch_take(rec, b, ch, n > 0 ? (unsigned)n : 0);
+        canp_rx_batch_take(rec, b, ch, n > 0 ? (unsigned)n : 0);
         left -= RX_BATCH;
     } while (n == (int)RX_BATCH && left > 0);
 }

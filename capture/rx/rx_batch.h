@@ -21,16 +21,16 @@ struct rx_batch {
     uint32_t body_bytes;
 };
 
-/* For frames of up to `frame_bytes`. 0 or -ENOMEM. Owned: what rx_batch_close() frees, which may be called
- * for a zeroed batch, too. */
-int rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes);
-void rx_batch_close(struct rx_batch *b);
+/* For frames of up to `frame_bytes`. 0 or -ENOMEM. Owned: what canp_rx_batch_close() frees, which may be
+ * called for a zeroed batch, too. */
+int canp_rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes);
+void canp_rx_batch_close(struct rx_batch *b);
 
 /* Takes in what the socket holds, within its share of RX_HARVEST_MAX. An error of the interface (down, gone)
  * is told once by the socket and needs nothing here: link_events.c hears of it. */
-void rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch);
+void canp_rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch);
 
 /* Takes in the batch's first n messages, of this socket, and makes them ready for the next. */
-void rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n);
+void canp_rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n);
 
 #endif

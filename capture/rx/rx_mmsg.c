@@ -20,7 +20,7 @@ static void rx_mmsg_close(struct canp_recorder *rec)
 {
     if (!rec->rx)
         return;
-    rx_batch_close(&rec->rx->batch);
+    canp_rx_batch_close(&rec->rx->batch);
     free(rec->rx);
     rec->rx = NULL;
 }
@@ -46,7 +46,7 @@ static void set_up_polls(const struct canp_recorder *rec, struct rx *rx)
 static int rx_mmsg_open(struct canp_recorder *rec, struct canp_why *why)
 {
     rec->rx = calloc(1, sizeof(*rec->rx));
-    if (!rec->rx || rx_batch_open(&rec->rx->batch, rx_control_bytes(rec), largest_frame(rec)) < 0) {
+    if (!rec->rx || canp_rx_batch_open(&rec->rx->batch, rx_control_bytes(rec), largest_frame(rec)) < 0) {
         rx_mmsg_close(rec);
         return canp_fail(why, -ENOMEM, "out of memory");
     }
@@ -65,8 +65,9 @@ static void rx_mmsg_wait(struct canp_recorder *rec, int64_t timeout_ns)
 static void rx_mmsg_harvest(struct canp_recorder *rec)
 {
     for (unsigned i = 0; i < rec->chan_count; i++)
-        rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
+        canp_rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
     rec->links_changed = true; /* one look per harvest; it does not wait */
 }
 
-const struct rx_ops rx_mmsg_ops = {"recvmmsg", rx_mmsg_open, rx_mmsg_wait, rx_mmsg_harvest, rx_mmsg_close};
+const struct rx_ops canp_rx_mmsg_ops = {"recvmmsg", rx_mmsg_open, rx_mmsg_wait, rx_mmsg_harvest,
+                                        rx_mmsg_close};

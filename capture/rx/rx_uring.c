@@ -88,7 +88,7 @@ static void rx_uring_close(struct canp_recorder *rec)
         io_uring_queue_exit(&rx->uring); /* before the buffers: ends what could still write to them */
     for (int i = 0; i < GROUP_COUNT; i++)
         group_close(&rx->groups[i]);
-    rx_batch_close(&rx->batch);
+    canp_rx_batch_close(&rx->batch);
     free(rx);
     rec->rx = NULL;
 }
@@ -165,7 +165,7 @@ static int set_up(struct canp_recorder *rec)
     if (r == 0 && any_xl(rec))
         r = group_open(rx, GROUP_XL, XL_BUFFERS, buffer_bytes(rec, RX_XL_FRAME_BYTES));
     if (r == 0 && rx->deferred)
-        r = rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES);
+        r = canp_rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES);
     if (r < 0)
         return r;
     rx->message.msg_controllen = rx_control_bytes(rec);
@@ -234,7 +234,7 @@ static void socket_ended(struct canp_recorder *rec, struct chan *ch, int error)
         return;
     rec->rx_retry = true;
     if (rec->rx->odd_errors++ < 4)
-        recorder_notice(rec, "%s: receiving: %s; trying again", ch->name, canp_strerror(error));
+        canp_recorder_notice(rec, "%s: receiving: %s; trying again", ch->name, canp_strerror(error));
 }
 
 static void take_cqe(struct canp_recorder *rec, const struct io_uring_cqe *cqe)
@@ -261,7 +261,7 @@ static unsigned take_cqes(struct canp_recorder *rec)
     while (head != tail) { /* bounded by the queue's size */
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
         uint32_t usual = rx_run_frame_bytes(cqe);
-        unsigned n = usual ? rx_run_take(rec, head, tail, usual) : 0;
+        unsigned n = usual ? canp_rx_run_take(rec, head, tail, usual) : 0;
         if (n == 0)
             take_cqe(rec, cqe);
         head += n ? n : 1;
@@ -294,7 +294,7 @@ static void empty_sockets(struct canp_recorder *rec)
 {
     for (unsigned i = 0; i < rec->chan_count; i++) {
         if (!rec->chans[i].xl)
-            rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
+            canp_rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
     }
 }
 
@@ -327,5 +327,5 @@ static void rx_uring_wait(struct canp_recorder *rec, int64_t timeout_ns)
     io_uring_wait_cqes(&rec->rx->uring, &cqe, 1, timeout_ns < 0 ? NULL : &limit, NULL);
 }
 
-const struct rx_ops rx_uring_ops = {"io_uring", rx_uring_open, rx_uring_wait, rx_uring_harvest,
-                                    rx_uring_close};
+const struct rx_ops canp_rx_uring_ops = {"io_uring", rx_uring_open, rx_uring_wait, rx_uring_harvest,
+                                         rx_uring_close};

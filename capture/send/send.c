@@ -88,12 +88,12 @@ static void set_up(struct canp_sender *s, const struct canp_link *link)
 int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_why *why)
 {
     struct canp_link link;
-    int r = can_socket_possible(why);
+    int r = canp_can_socket_possible(why);
     if (r < 0)
         return r;
     if (strcmp(iface, "any") == 0)
         return canp_fail(why, -ENODEV, "any: frames are sent on one interface, by its name");
-    r = ifaces_resolve(&iface, 1, &link, 1, why);
+    r = canp_ifaces_resolve(&iface, 1, &link, 1, why);
     if (r < 0)
         return r;
     CANP_CLEANUP(canp_fd_close) int fd = socket(PF_CAN, SOCK_RAW | SOCK_CLOEXEC, CAN_RAW);
@@ -222,7 +222,7 @@ static void note_sent(struct canp_sender *s, unsigned n)
     for (unsigned i = 0; s->paced && i < n; i++)
         s->bus_free_ns += s->bus_ns[s->sent + i];
     if (s->txtime.on)
-        txtime_handed(&s->txtime, s->sent, n);
+        canp_txtime_handed(&s->txtime, s->sent, n);
     s->sent += n;
     s->stats.frames += n;
 }
@@ -234,7 +234,7 @@ int canp_sender_flush(struct canp_sender *s)
         if (r < 0)
             return r;
         if (s->txtime.on)
-            txtime_hear(&s->txtime, s->fd);
+            canp_txtime_hear(&s->txtime, s->fd);
         int n = sendmmsg(s->fd, s->messages + s->sent, (unsigned)r, MSG_DONTWAIT);
         s->stats.calls++;
         if (n > 0) {
@@ -255,7 +255,7 @@ int canp_sender_flush(struct canp_sender *s)
 
 int canp_sender_use_txtime(struct canp_sender *s, struct canp_why *why)
 {
-    int r = txtime_begin(&s->txtime, s->fd, &s->link, why);
+    int r = canp_txtime_begin(&s->txtime, s->fd, &s->link, why);
     if (r == 0)
         s->paced = false; /* the queue keeps frames apart */
     return r;
@@ -265,7 +265,7 @@ int canp_sender_put_at(struct canp_sender *s, const struct canp_record *record, 
 {
     int r = canp_sender_put(s, record);
     if (r == 1)
-        txtime_set(&s->txtime, s->count - 1, &s->messages[s->count - 1].msg_hdr, due_ns);
+        canp_txtime_set(&s->txtime, s->count - 1, &s->messages[s->count - 1].msg_hdr, due_ns);
     return r;
 }
 
@@ -274,9 +274,9 @@ int canp_sender_await_txtime(struct canp_sender *s, uint64_t timeout_ns)
     uint64_t end_ns = canp_monotonic_ns() + timeout_ns;
     const struct timespec pause = {.tv_nsec = ANSWER_WAIT_NS};
     for (;;) {
-        txtime_hear(&s->txtime, s->fd);
-        if (txtime_underway(&s->txtime) == 0 || canp_monotonic_ns() >= end_ns)
-            return (int)txtime_underway(&s->txtime);
+        canp_txtime_hear(&s->txtime, s->fd);
+        if (canp_txtime_underway(&s->txtime) == 0 || canp_monotonic_ns() >= end_ns)
+            return (int)canp_txtime_underway(&s->txtime);
         if (nanosleep(&pause, NULL) < 0)
             return -errno;
     }

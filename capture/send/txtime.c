@@ -61,7 +61,7 @@ static int check_path(const struct canp_link *link, struct canp_why *why)
 static int check_qdisc(const struct canp_link *link, struct canp_why *why)
 {
     char kind[QDISC_KIND_BYTES];
-    int r = qdisc_of(link->ifindex, kind);
+    int r = canp_qdisc_of(link->ifindex, kind);
     if (r < 0)
         return canp_fail(why, r, "%s: cannot ask for its queueing discipline: %s", link->name,
                          canp_strerror(r));
@@ -87,7 +87,7 @@ static int set_options(int fd)
     return 0;
 }
 
-int txtime_begin(struct txtime *t, int fd, const struct canp_link *link, struct canp_why *why)
+int canp_txtime_begin(struct txtime *t, int fd, const struct canp_link *link, struct canp_why *why)
 {
     int r = check_path(link, why);
     if (r == 0)
@@ -104,7 +104,7 @@ int txtime_begin(struct txtime *t, int fd, const struct canp_link *link, struct 
 
 /* ---- handing over ---------------------------------------------------------------------------------- */
 
-void txtime_set(struct txtime *t, unsigned place, struct msghdr *message, int64_t due_ns)
+void canp_txtime_set(struct txtime *t, unsigned place, struct msghdr *message, int64_t due_ns)
 {
     struct cmsghdr *c = &t->control[place].header;
     c->cmsg_level = SOL_SOCKET;
@@ -123,16 +123,16 @@ static void note_heard(struct txtime *t)
         t->heard++;
 }
 
-void txtime_handed(struct txtime *t, unsigned first, unsigned count)
+void canp_txtime_handed(struct txtime *t, unsigned first, unsigned count)
 {
     for (unsigned i = first; i < first + count; i++) {
-        if (txtime_underway(t) == TXTIME_UNDERWAY_MAX)
+        if (canp_txtime_underway(t) == TXTIME_UNDERWAY_MAX)
             note_heard(t); /* a driver that stamps nothing */
         t->due_ns[t->handed++ % TXTIME_UNDERWAY_MAX] = t->batch_ns[i];
     }
 }
 
-unsigned txtime_underway(const struct txtime *t)
+unsigned canp_txtime_underway(const struct txtime *t)
 {
     return (unsigned)(t->handed - t->heard);
 }
@@ -141,7 +141,7 @@ unsigned txtime_underway(const struct txtime *t)
 
 static void note_stamp(struct txtime *t, int64_t stamp_ns)
 {
-    if (txtime_underway(t) == 0)
+    if (canp_txtime_underway(t) == 0)
         return;
     int64_t late_ns = stamp_ns - t->due_ns[t->heard % TXTIME_UNDERWAY_MAX];
     note_heard(t);
@@ -169,7 +169,7 @@ static void take_answer(struct txtime *t, struct msghdr *message, int64_t realti
     }
 }
 
-void txtime_hear(struct txtime *t, int fd)
+void canp_txtime_hear(struct txtime *t, int fd)
 {
     union {
         struct cmsghdr header;

@@ -29,18 +29,18 @@ struct txtime {
 };
 
 /* Makes the socket one that sends at given times. 0, or a negative error and `why`. */
-int txtime_begin(struct txtime *t, int fd, const struct canp_link *link, struct canp_why *why);
+int canp_txtime_begin(struct txtime *t, int fd, const struct canp_link *link, struct canp_why *why);
 
 /* The frame in this place of the batch is due then (CLOCK_MONOTONIC). */
-void txtime_set(struct txtime *t, unsigned place, struct msghdr *message, int64_t due_ns);
+void canp_txtime_set(struct txtime *t, unsigned place, struct msghdr *message, int64_t due_ns);
 
 /* So many of the batch, from `first`, were handed over. */
-void txtime_handed(struct txtime *t, unsigned first, unsigned count);
+void canp_txtime_handed(struct txtime *t, unsigned first, unsigned count);
 
 /* Reads what the kernel has to say so far of frames handed over. Never blocks. */
-void txtime_hear(struct txtime *t, int fd);
+void canp_txtime_hear(struct txtime *t, int fd);
 
 /* Frames handed over of which nothing was heard yet. */
-unsigned txtime_underway(const struct txtime *t);
+unsigned canp_txtime_underway(const struct txtime *t);
 
 #endif

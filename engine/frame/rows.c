@@ -117,7 +117,7 @@ static bool are_alike_classic(const uint8_t *rows, size_t bytes, uint32_t stride
     return odd == 0;
 }
 
-bool block_rows_are_sound(const struct block_header *h, const uint8_t *rows)
+bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows)
 {
     if (h->stride == 0)
         return canp_rows_check(rows, h->rows_bytes) == h->records;

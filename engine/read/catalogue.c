@@ -88,7 +88,7 @@ static bool parse(struct canp_buf *file, struct catalogue *c)
         return false;
     if (magic != CATALOGUE_MAGIC || version != CATALOGUE_VERSION || count == 0 ||
         count > CATALOGUE_ENTRIES_MAX || file->bytes != FILE_BYTES(count) ||
-        crc != crc32c(0, file->data + CRC_COVERS_FROM, file->bytes - CRC_COVERS_FROM))
+        crc != canp_crc32c(0, file->data + CRC_COVERS_FROM, file->bytes - CRC_COVERS_FROM))
         return false;
     if (canp_buf_split(file, HEADER_BYTES, &c->rows) < 0)
         return false;
@@ -97,7 +97,7 @@ static bool parse(struct canp_buf *file, struct catalogue *c)
     return is_ascending(c->entries, count);
 }
 
-int catalogue_read(int dir_fd, struct catalogue *out)
+int canp_catalogue_read(int dir_fd, struct catalogue *out)
 {
     struct catalogue c = {.rows = CANP_BUF_INIT};
     struct canp_mbuf filled = CANP_MBUF_INIT;
@@ -117,11 +117,11 @@ int catalogue_read(int dir_fd, struct catalogue *out)
     if (whole)
         *out = c;
     else
-        catalogue_free(&c);
+        canp_catalogue_free(&c);
     return 0;
 }
 
-void catalogue_free(struct catalogue *c)
+void canp_catalogue_free(struct catalogue *c)
 {
     canp_buf_release(&c->rows);
     canp_mempool_free(c->pool);
@@ -132,7 +132,7 @@ void catalogue_free(struct catalogue *c)
 
 /* ---- writing --------------------------------------------------------------------------------------- */
 
-int catalogue_begin(struct catalogue_draft *d, const uint8_t recording[16], uint32_t count)
+int canp_catalogue_begin(struct catalogue_draft *d, const uint8_t recording[16], uint32_t count)
 {
     static const uint8_t zeros[HEADER_BYTES - RECORDING_AT - 16];
     int r = make_buffer(FILE_BYTES(count), &d->pool, &d->file);
@@ -148,35 +148,35 @@ int catalogue_begin(struct catalogue_draft *d, const uint8_t recording[16], uint
     return 0;
 }
 
-int catalogue_add(struct catalogue_draft *d, const struct catalogue_entry *entry)
+int canp_catalogue_add(struct catalogue_draft *d, const struct catalogue_entry *entry)
 {
     return canp_mbuf_put(&d->file, entry, sizeof(*entry));
 }
 
 static int put_in_place(int dir_fd)
 {
-    int r = segment_file_replace(dir_fd, CATALOGUE_NAME);
-    return r == -ENOENT ? segment_file_publish(dir_fd, CATALOGUE_NAME) : r;
+    int r = canp_segment_file_replace(dir_fd, CATALOGUE_NAME);
+    return r == -ENOENT ? canp_segment_file_publish(dir_fd, CATALOGUE_NAME) : r;
 }
 
 /* Not synced: what a power cut leaves of it has a wrong checksum. */
-int catalogue_write(int dir_fd, struct catalogue_draft *d)
+int canp_catalogue_write(int dir_fd, struct catalogue_draft *d)
 {
     const struct canp_mbuf *file = &d->file;
-    uint32_t crc = crc32c(0, file->data + CRC_COVERS_FROM, file->used_bytes - CRC_COVERS_FROM);
+    uint32_t crc = canp_crc32c(0, file->data + CRC_COVERS_FROM, file->used_bytes - CRC_COVERS_FROM);
     memcpy(file->data + CRC_AT, &crc, sizeof(crc));
-    CANP_CLEANUP(canp_fd_close) int fd = segment_file_open(dir_fd, CATALOGUE_NAME);
+    CANP_CLEANUP(canp_fd_close) int fd = canp_segment_file_open(dir_fd, CATALOGUE_NAME);
     if (fd < 0)
         return fd;
-    int r = ftruncate(fd, 0) < 0 ? -errno : segment_file_write_all(fd, file->data, file->used_bytes, 0);
+    int r = ftruncate(fd, 0) < 0 ? -errno : canp_segment_file_write_all(fd, file->data, file->used_bytes, 0);
     if (r == 0)
         r = put_in_place(dir_fd);
     if (r < 0)
-        segment_file_discard(dir_fd, CATALOGUE_NAME);
+        canp_segment_file_discard(dir_fd, CATALOGUE_NAME);
     return r;
 }
 
-void catalogue_drop(struct catalogue_draft *d)
+void canp_catalogue_drop(struct catalogue_draft *d)
 {
     canp_mbuf_release(&d->file);
     canp_mempool_free(d->pool);
@@ -185,11 +185,11 @@ void catalogue_drop(struct catalogue_draft *d)
 
 /* ---- entries --------------------------------------------------------------------------------------- */
 
-int catalogue_identify(int dir_fd, uint64_t number, struct catalogue_entry *out)
+int canp_catalogue_identify(int dir_fd, uint64_t number, struct catalogue_entry *out)
 {
     char name[SEG_NAME_BYTES];
     struct stat st;
-    seg_name(name, number);
+    canp_seg_name(name, number);
     if (fstatat(dir_fd, name, &st, 0) < 0)
         return -errno;
     *out = (struct catalogue_entry){
@@ -201,14 +201,14 @@ int catalogue_identify(int dir_fd, uint64_t number, struct catalogue_entry *out)
     return 0;
 }
 
-bool catalogue_is_same_file(const struct catalogue_entry *a, const struct catalogue_entry *b)
+bool canp_catalogue_is_same_file(const struct catalogue_entry *a, const struct catalogue_entry *b)
 {
     return a->number == b->number && a->bytes == b->bytes && a->change_ns == b->change_ns &&
            a->inode == b->inode;
 }
 
-const struct catalogue_entry *catalogue_find(const struct catalogue *c,
-                                             const struct catalogue_entry *identity)
+const struct catalogue_entry *canp_catalogue_find(const struct catalogue *c,
+                                                  const struct catalogue_entry *identity)
 {
     uint32_t low = 0, high = c->count;
     while (low < high) {
@@ -218,6 +218,6 @@ const struct catalogue_entry *catalogue_find(const struct catalogue *c,
         else
             high = middle;
     }
-    bool found = low < c->count && catalogue_is_same_file(&c->entries[low], identity);
+    bool found = low < c->count && canp_catalogue_is_same_file(&c->entries[low], identity);
     return found ? &c->entries[low] : NULL;
 }

@@ -39,8 +39,8 @@ struct catalogue {
 
 /* Reads the catalogue of the directory. One that is missing, torn or foreign has no entries. 0, or -ENOMEM.
  */
-int catalogue_read(int dir_fd, struct catalogue *out);
-void catalogue_free(struct catalogue *c);
+int canp_catalogue_read(int dir_fd, struct catalogue *out);
+void canp_catalogue_free(struct catalogue *c);
 
 /* A catalogue that is being written. */
 struct catalogue_draft {
@@ -48,24 +48,24 @@ struct catalogue_draft {
     struct canp_mempool *pool;
 };
 
-/* Begins one of so many entries. 0, or -ENOMEM. Owned: the draft, by catalogue_drop(). */
-int catalogue_begin(struct catalogue_draft *d, const uint8_t recording[16], uint32_t count);
+/* Begins one of so many entries. 0, or -ENOMEM. Owned: the draft, by canp_catalogue_drop(). */
+int canp_catalogue_begin(struct catalogue_draft *d, const uint8_t recording[16], uint32_t count);
 
 /* The next one; their numbers ascend. 0, or -ENOSPC beyond the count. */
-int catalogue_add(struct catalogue_draft *d, const struct catalogue_entry *entry);
+int canp_catalogue_add(struct catalogue_draft *d, const struct catalogue_entry *entry);
 
 /* Writes it beside, once all entries are there, and gives it its name. 0, -EBUSY when somebody else is just
  * doing so, or an error. */
-int catalogue_write(int dir_fd, struct catalogue_draft *d);
-void catalogue_drop(struct catalogue_draft *d);
+int canp_catalogue_write(int dir_fd, struct catalogue_draft *d);
+void canp_catalogue_drop(struct catalogue_draft *d);
 
 /* What identifies the file of a segment: number, size, inode, time of change; the rest is left zero. */
-int catalogue_identify(int dir_fd, uint64_t number, struct catalogue_entry *out);
+int canp_catalogue_identify(int dir_fd, uint64_t number, struct catalogue_entry *out);
 
 /* The entry of the segment that was identified so, or NULL. */
-const struct catalogue_entry *catalogue_find(const struct catalogue *c,
-                                             const struct catalogue_entry *identity);
+const struct catalogue_entry *canp_catalogue_find(const struct catalogue *c,
+                                                  const struct catalogue_entry *identity);
 
-bool catalogue_is_same_file(const struct catalogue_entry *a, const struct catalogue_entry *b);
+bool canp_catalogue_is_same_file(const struct catalogue_entry *a, const struct catalogue_entry *b);
 
 #endif

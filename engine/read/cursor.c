@@ -15,12 +15,12 @@
 static void leave_segment(struct canp_cursor *c)
 {
     if (c->segment_open)
-        segment_reader_close(&c->segment);
+        canp_segment_reader_close(&c->segment);
     c->segment_open = false;
     c->back.blocks_end = 0;
 }
 
-void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segment_reader *segment)
+void canp_cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segment_reader *segment)
 {
     leave_segment(c);
     c->segment = *segment;
@@ -29,7 +29,7 @@ void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct s
     c->offset = segment->header.header_bytes;
     c->next_seq = 0;
     c->rechecked = c->at_end = false;
-    index_skip_enter(c);
+    canp_index_skip_enter(c);
 }
 
 /* ---- damage: told once the first whole block behind it is known ---------------------------------- */
@@ -66,7 +66,7 @@ static bool sum_by_headers(const struct segment_reader *s, uint64_t offset, uint
 {
     while (offset < end) {
         struct block_header h;
-        if (segment_reader_header_at(s, offset, &h) != 1 || !block_header_is_sane(&h, end - offset))
+        if (canp_segment_reader_header_at(s, offset, &h) != 1 || !canp_block_header_is_sane(&h, end - offset))
             return false;
         damage->frames += h.frames;
         damage->blocks++;
@@ -112,7 +112,7 @@ static void check_seal(struct canp_cursor *c)
     struct segment_reader *s = &c->segment;
     if (s->sealed || memcmp(&s->seal, &none, sizeof(none)) == 0)
         return;
-    if (segment_reader_refresh(s) == 0 && !s->sealed)
+    if (canp_segment_reader_refresh(s) == 0 && !s->sealed)
         note_damaged_cache(c, SEG_SEAL_OFFSET, sizeof(none));
 }
 
@@ -122,7 +122,7 @@ static void check_index(struct canp_cursor *c)
     struct segment_reader *s = &c->segment;
     struct index_view index;
     if (s->sealed && s->map && s->seal.index_bytes && s->seal.blocks_end <= s->file_bytes &&
-        !segment_reader_index(s, &index))
+        !canp_segment_reader_index(s, &index))
         note_damaged_cache(c, s->seal.index_offset, s->seal.index_bytes);
 }
 
@@ -132,7 +132,7 @@ static void check_index(struct canp_cursor *c)
  * front has gone, those that are missing went with it. */
 static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number)
 {
-    if (before && number > before + 1 && reader_has_segment(c->reader, before))
+    if (before && number > before + 1 && canp_reader_has_segment(c->reader, before))
         note_damage(c, (struct canp_damage){.segment = before + 1, .block = UINT32_MAX, .error = -ENOENT});
 }
 
@@ -141,10 +141,10 @@ static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number
 static int enter_next_segment(struct canp_cursor *c)
 {
     uint64_t number = c->number, before;
-    while ((number = reader_next_match(c->reader, number, &c->query, &before)) != 0 &&
+    while ((number = canp_reader_next_match(c->reader, number, &c->query, &before)) != 0 &&
            number <= c->last_number) {
         struct segment_reader next;
-        int r = reader_open_segment(c->reader, number, &next);
+        int r = canp_reader_open_segment(c->reader, number, &next);
         if (reader_error_passes(r))
             return r;
         if (r == -ENOENT && !c->reader->file_path)
@@ -155,7 +155,7 @@ static int enter_next_segment(struct canp_cursor *c)
             note_damage(c, (struct canp_damage){.block = UINT32_MAX, .error = r});
             continue;
         }
-        cursor_enter_segment(c, number, &next);
+        canp_cursor_enter_segment(c, number, &next);
         if (c->opts.thorough) {
             check_header(c);
             check_seal(c);
@@ -166,14 +166,14 @@ static int enter_next_segment(struct canp_cursor *c)
 }
 
 /* The block at the cursor's place, or behind it the first that the index does not rule out. As
- * segment_reader_block_at().
+ * canp_segment_reader_block_at().
  */
 static int block_here(struct canp_cursor *c, struct segment_block *b)
 {
-    if (c->skip.on && !index_skip_forward(c))
+    if (c->skip.on && !canp_index_skip_forward(c))
         return -CANP_E_LOST;
-    int r = segment_reader_block_at(&c->segment, c->offset, b);
-    return index_skip_is_right(c, r, b) ? r : segment_reader_block_at(&c->segment, c->offset, b);
+    int r = canp_segment_reader_block_at(&c->segment, c->offset, b);
+    return canp_index_skip_is_right(c, r, b) ? r : canp_segment_reader_block_at(&c->segment, c->offset, b);
 }
 
 /* A seal says where the blocks end, and they do not go so far. */
@@ -191,11 +191,11 @@ static int next_block_here(struct canp_cursor *c, struct segment_block *b)
     bool cut = r == 0 && end_is_missing(c);
     if (r != -CANP_E_DAMAGED && !(r == 1 && b->header.seq < c->next_seq) && !cut)
         return r;
-    r = segment_reader_block_after(&c->segment, c->offset, c->next_seq, b);
+    r = canp_segment_reader_block_after(&c->segment, c->offset, c->next_seq, b);
     if (r == 1) {
         /* It was committed after the one in front of it, which may just have been torn by our own haste. */
         struct segment_block here;
-        if (!c->segment.sealed && segment_reader_block_at(&c->segment, c->offset, &here) == 1 &&
+        if (!c->segment.sealed && canp_segment_reader_block_at(&c->segment, c->offset, &here) == 1 &&
             here.header.seq == c->next_seq)
             *b = here;
         else
@@ -229,7 +229,7 @@ static bool head_will_do(const struct canp_cursor *c, const struct segment_block
     struct block_counts counts;
     return c->heads_only && !(b->header.flags & CANP_BLOCK_HAS_IFACES) &&
            (c->segment.header.compat & SEG_COMPAT_COUNTS) &&
-           block_counts_read(&b->header, b->payload, &counts);
+           canp_block_counts_read(&b->header, b->payload, &counts);
 }
 
 /* 1 when its rows can be lent, 0 when the block is passed over. */
@@ -243,10 +243,10 @@ static int enter_block(struct canp_cursor *c, const struct segment_block *b)
     c->block = *b;
     if (head_will_do(c, b))
         return 1;
-    bool wanted = query_block(&c->query, h);
+    bool wanted = canp_query_block(&c->query, h);
     if (!wanted && !(h->flags & CANP_BLOCK_HAS_IFACES))
         return 0;
-    int r = cursor_load_rows(c, b);
+    int r = canp_cursor_load_rows(c, b);
     if (r == -CANP_E_DAMAGED) {
         note_hostile_block(c, b);
         return 0;
@@ -257,7 +257,7 @@ static int enter_block(struct canp_cursor *c, const struct segment_block *b)
         return r;
     }
     if (h->flags & CANP_BLOCK_HAS_IFACES)
-        reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
+        canp_reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
     if (!wanted)
         c->rows_bytes = 0;
     c->base_ns = h->base_ns;
@@ -282,7 +282,7 @@ static bool is_lost(const struct canp_cursor *c)
 }
 
 /* Moves to the next block with rows to lend. 1, 0 at the end of what is there now, or an error. */
-int cursor_next_block(struct canp_cursor *c)
+int canp_cursor_next_block(struct canp_cursor *c)
 {
     if (is_lost(c))
         return lose_segment(c);
@@ -299,8 +299,8 @@ int cursor_next_block(struct canp_cursor *c)
             continue;
         if (c->segment_open && !c->segment.sealed && !c->rechecked) {
             /* The writer publishes a segment after the last block of the one before: look once more. */
-            c->rechecked = reader_next_segment(c->reader, c->number) != 0;
-            segment_reader_refresh(&c->segment);
+            c->rechecked = canp_reader_next_segment(c->reader, c->number) != 0;
+            canp_segment_reader_refresh(&c->segment);
             if (c->rechecked || c->segment.sealed)
                 continue;
             return 0;
@@ -328,7 +328,7 @@ int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *
     c->last_number = UINT64_MAX;
     c->opts = opts ? *opts : defaults;
     c->floor_ns = c->opts.from_ns;
-    query_init(&c->query, &c->opts);
+    canp_query_init(&c->query, &c->opts);
     *out = c;
     return 0;
 }
@@ -375,7 +375,7 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
             if (query_record(&c->query, out))
                 return 1;
         }
-        int r = cursor_next_block(c);
+        int r = canp_cursor_next_block(c);
         if (r <= 0)
             return r;
     }
@@ -405,7 +405,7 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
     }
     for (;;) {
         while (c->at > 0) {
-            r = cursor_previous_row(c);
+            r = canp_cursor_previous_row(c);
             if (r < 0)
                 return r;
             canp_row_read(c->rows + c->at, c->base_ns, out);
@@ -414,7 +414,7 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
             if (query_record(&c->query, out))
                 return 1;
         }
-        r = cursor_previous_block(c);
+        r = canp_cursor_previous_block(c);
         if (r <= 0)
             return r;
     }
@@ -433,7 +433,7 @@ static void count_rows(struct canp_batch *out)
 int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
 {
     if (c->at >= c->rows_bytes) {
-        int r = cursor_next_block(c);
+        int r = canp_cursor_next_block(c);
         if (r <= 0)
             return r;
     }

@@ -59,21 +59,21 @@ struct canp_cursor {
 };
 
 /* Moves to the next block with rows to lend. 1, 0 at the end of what is there now, or an error. */
-int cursor_next_block(struct canp_cursor *c);
+int canp_cursor_next_block(struct canp_cursor *c);
 
 /* Makes this segment, opened, the one that the cursor is at the start of; the one before is left. */
-void cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segment_reader *segment);
+void canp_cursor_enter_segment(struct canp_cursor *c, uint64_t number, const struct segment_reader *segment);
 
 /* Moves to the row in front of the cursor's place in the block, which is not the first. 0 or -ENOMEM. */
-int cursor_previous_row(struct canp_cursor *c);
+int canp_cursor_previous_row(struct canp_cursor *c);
 
 /* Moves to the end of the block in front that has rows to lend. 1, 0 at the start, or an error. */
-int cursor_previous_block(struct canp_cursor *c);
+int canp_cursor_previous_block(struct canp_cursor *c);
 
 /*
  * Makes the block's rows ready to lend: rows, rows_bytes, partial. 0; -CANP_E_DAMAGED when they are no rows
  * in spite of the checksum; -CANP_E_LOST; -ENOMEM. In cursor_rows.c.
  */
-int cursor_load_rows(struct canp_cursor *c, const struct segment_block *b);
+int canp_cursor_load_rows(struct canp_cursor *c, const struct segment_block *b);
 
 #endif

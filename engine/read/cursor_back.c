@@ -34,7 +34,7 @@ static int know_rows(struct canp_cursor *c)
     return 0;
 }
 
-int cursor_previous_row(struct canp_cursor *c)
+int canp_cursor_previous_row(struct canp_cursor *c)
 {
     if (c->block.header.stride) {
         c->at -= c->block.header.stride;
@@ -86,9 +86,9 @@ static int list_by_walk(struct canp_cursor *c)
     uint64_t at = c->segment.header.header_bytes;
     uint32_t seq = 0;
     for (;;) {
-        int r = segment_reader_block_at(&c->segment, at, &b);
+        int r = canp_segment_reader_block_at(&c->segment, at, &b);
         if (r == -CANP_E_DAMAGED || (r == 1 && b.header.seq < seq))
-            r = segment_reader_block_after(&c->segment, at, seq, &b);
+            r = canp_segment_reader_block_after(&c->segment, at, seq, &b);
         if (r == 1)
             r = add_block(&c->back, b.offset) < 0 ? -ENOMEM : 1;
         if (r <= 0)
@@ -106,7 +106,7 @@ static int know_blocks(struct canp_cursor *c, uint64_t end)
     if (!c->segment_open || (back->blocks_end && end <= back->blocks_end))
         return 0;
     back->block_count = 0;
-    int r = segment_reader_index(&c->segment, &index) ? list_by_index(back, &index) : list_by_walk(c);
+    int r = canp_segment_reader_index(&c->segment, &index) ? list_by_index(back, &index) : list_by_walk(c);
     if (r == 0)
         back->blocks_end = c->segment.sealed ? UINT64_MAX : back->walked_to;
     return r;
@@ -131,10 +131,10 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
 {
     struct block_header h;
     struct segment_block b;
-    int r = segment_reader_header_at(&c->segment, offset, &h);
-    if (r != 1 || !query_block(&c->query, &h))
+    int r = canp_segment_reader_header_at(&c->segment, offset, &h);
+    if (r != 1 || !canp_query_block(&c->query, &h))
         return r < 0 ? r : 0;
-    r = segment_reader_block_at(&c->segment, offset, &b);
+    r = canp_segment_reader_block_at(&c->segment, offset, &b);
     if (r != 1)
         return r == -CANP_E_DAMAGED ? 0 : r;
     c->block = b;
@@ -142,11 +142,11 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
     c->next_seq = b.header.seq + 1;
     c->last_ns = b.header.last_ns;
     c->base_ns = b.header.base_ns;
-    r = cursor_load_rows(c, &b);
+    r = canp_cursor_load_rows(c, &b);
     if (r < 0)
         return r == -CANP_E_DAMAGED ? 0 : r;
     if (b.header.flags & CANP_BLOCK_HAS_IFACES)
-        reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
+        canp_reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
     c->at = c->rows_bytes;
     return c->at > 0;
 }
@@ -157,20 +157,20 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
 static int enter_segment_before(struct canp_cursor *c)
 {
     uint64_t number = c->number;
-    while ((number = reader_segment_before(c->reader, number)) != 0) {
+    while ((number = canp_reader_segment_before(c->reader, number)) != 0) {
         struct segment_reader segment;
-        int r = reader_open_segment(c->reader, number, &segment);
+        int r = canp_reader_open_segment(c->reader, number, &segment);
         if (reader_error_passes(r))
             return r;
         if (r < 0)
             continue;
-        cursor_enter_segment(c, number, &segment);
+        canp_cursor_enter_segment(c, number, &segment);
         return 1;
     }
     return 0;
 }
 
-int cursor_previous_block(struct canp_cursor *c)
+int canp_cursor_previous_block(struct canp_cursor *c)
 {
     uint64_t end = c->rows_bytes ? c->block.offset : c->offset;
     c->rows_bytes = c->at = 0;

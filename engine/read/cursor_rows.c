@@ -42,7 +42,7 @@ static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes
     int64_t wanted = 0;
     c->partial_records = c->partial_frames = 0;
     for (int64_t l = 0; l < count; l++) {
-        c->chosen[l] = query_lane(&c->query, &lanes[l]);
+        c->chosen[l] = canp_query_lane(&c->query, &lanes[l]);
         if (!c->chosen[l])
             continue;
         *last = (size_t)l;
@@ -95,17 +95,17 @@ static int unpack_rows(struct canp_cursor *c, const struct segment_block *b)
 static int check_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
-    if (!b->checked && !block_rows_are_sound(h, c->rows))
+    if (!b->checked && !canp_block_rows_are_sound(h, c->rows))
         return -CANP_E_DAMAGED;
     bool has_counts = c->segment.header.compat & SEG_COMPAT_COUNTS;
-    if (c->opts.thorough && !block_summary_is_true(h, b->payload, has_counts, c->rows))
+    if (c->opts.thorough && !canp_block_summary_is_true(h, b->payload, has_counts, c->rows))
         return -CANP_E_DAMAGED;
     if (!b->checked)
-        segment_reader_note_checked(&c->segment, b);
+        canp_segment_reader_note_checked(&c->segment, b);
     return 0;
 }
 
-int cursor_load_rows(struct canp_cursor *c, const struct segment_block *b)
+int canp_cursor_load_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     c->rows = b->payload;

@@ -3,26 +3,27 @@
 
 #include "cursor.h"
 
-void index_skip_enter(struct canp_cursor *c)
+void canp_index_skip_enter(struct canp_cursor *c)
 {
     struct index_skip *skip = &c->skip;
     skip->on = skip->skipped = false;
-    if (!c->segment.sealed || !query_is_part(&c->query) || !segment_reader_index(&c->segment, &skip->index))
+    if (!c->segment.sealed || !query_is_part(&c->query) ||
+        !canp_segment_reader_index(&c->segment, &skip->index))
         return;
     skip->on = true;
-    skip->learn_ifaces = !reader_knows_channels(c->reader, c->segment.seal.channel_mask);
+    skip->learn_ifaces = !canp_reader_knows_channels(c->reader, c->segment.seal.channel_mask);
     if (!c->query.everything)
-        query_ids(&c->query, &skip->index, skip->ids);
+        canp_query_ids(&c->query, &skip->index, skip->ids);
 }
 
 static bool is_wanted(const struct canp_cursor *c, uint32_t block)
 {
     const struct index_skip *skip = &c->skip;
-    return query_index_block(&c->query, &skip->index, block, skip->ids) ||
+    return canp_query_index_block(&c->query, &skip->index, block, skip->ids) ||
            (skip->learn_ifaces && (index_block_at(&skip->index, block)->flags & CANP_BLOCK_HAS_IFACES));
 }
 
-bool index_skip_forward(struct canp_cursor *c)
+bool canp_index_skip_forward(struct canp_cursor *c)
 {
     struct index_skip *skip = &c->skip;
     uint32_t block = c->next_seq, blocks = skip->index.header.blocks;
@@ -42,7 +43,7 @@ bool index_skip_forward(struct canp_cursor *c)
     return true;
 }
 
-bool index_skip_is_right(struct canp_cursor *c, int r, const struct segment_block *b)
+bool canp_index_skip_is_right(struct canp_cursor *c, int r, const struct segment_block *b)
 {
     struct index_skip *skip = &c->skip;
     if (!skip->skipped)

@@ -24,14 +24,14 @@ struct index_skip {
 };
 
 /* To be called when a segment has been opened. */
-void index_skip_enter(struct canp_cursor *c);
+void canp_index_skip_enter(struct canp_cursor *c);
 
 /* Moves the cursor over blocks that are not wanted. False when the file was cut: what the index said then is
  * nothing. */
-bool index_skip_forward(struct canp_cursor *c);
+bool canp_index_skip_forward(struct canp_cursor *c);
 
 /* Is this what the index promised, if it promised anything? Else the cursor is back where it skipped from,
- * and walks this segment. r is what segment_reader_block_at() said of *b. */
-bool index_skip_is_right(struct canp_cursor *c, int r, const struct segment_block *b);
+ * and walks this segment. r is what canp_segment_reader_block_at() said of *b. */
+bool canp_index_skip_is_right(struct canp_cursor *c, int r, const struct segment_block *b);
 
 #endif

@@ -91,7 +91,7 @@ static void count_head(struct tally *t, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
     struct block_counts counts;
-    if (!block_counts_read(h, b->payload, &counts))
+    if (!canp_block_counts_read(h, b->payload, &counts))
         return;
     for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
         t->reader->ifaces[i].frames += counts.frames[i];
@@ -189,7 +189,7 @@ static int count_by_blocks(struct tally *t, uint64_t number)
     c->number = number - 1;
     c->last_number = number;
     c->heads_only = t->quick;
-    while ((r = cursor_next_block(c)) == 1 && (r = count_block(t, c)) == 0)
+    while ((r = canp_cursor_next_block(c)) == 1 && (r = count_block(t, c)) == 0)
         continue;
     t->info.damaged += c->damaged;
     if (r == 0 && c->segment_open && !c->segment.sealed)
@@ -203,7 +203,7 @@ static int count_segment(struct tally *t, uint64_t number)
 {
     struct segment_reader s;
     struct index_view index;
-    int r = reader_open_segment(t->reader, number, &s);
+    int r = canp_reader_open_segment(t->reader, number, &s);
     if (r < 0) {
         if (reader_error_passes(r))
             return r;
@@ -211,19 +211,19 @@ static int count_segment(struct tally *t, uint64_t number)
         return 0;
     }
     t->info.live = !s.sealed;
-    bool named = reader_knows_channels(t->reader, s.seal.channel_mask);
+    bool named = canp_reader_knows_channels(t->reader, s.seal.channel_mask);
     if (named && /* else the blocks tell the names, too */
-        segment_reader_index(&s, &index) && index_agrees(&s, &index))
+        canp_segment_reader_index(&s, &index) && index_agrees(&s, &index))
         r = count_by_index(t, &s, &index);
     else
         r = count_by_blocks(t, number);
-    segment_reader_close(&s);
+    canp_segment_reader_close(&s);
     return r;
 }
 static int count_all(struct tally *t)
 {
     uint64_t number = 0, before = 0;
-    while ((number = reader_next_segment(t->reader, number)) != 0) {
+    while ((number = canp_reader_next_segment(t->reader, number)) != 0) {
         if (before && number > before + 1)
             t->info.damaged++; /* segments are missing in the middle */
         before = number;

@@ -50,7 +50,7 @@ static void set_channels(struct query *w, const uint64_t channels[CHANNEL_WORDS]
         w->channel_mask |= others;
 }
 
-void query_init(struct query *w, const struct canp_cursor_opts *opts)
+void canp_query_init(struct query *w, const struct canp_cursor_opts *opts)
 {
     *w = (struct query){.from_ns = opts->from_ns, .to_ns = opts->to_ns, .filter = opts->filter};
     w->kinds = opts->kinds ? opts->kinds : UINT32_MAX;
@@ -63,7 +63,7 @@ void query_init(struct query *w, const struct canp_cursor_opts *opts)
     set_channels(w, opts->channels);
 }
 
-bool query_block(const struct query *w, const struct block_header *h)
+bool canp_query_block(const struct query *w, const struct block_header *h)
 {
     if (h->last_ns < w->from_ns || h->first_ns > w->to_ns)
         return false;
@@ -76,8 +76,8 @@ bool query_block(const struct query *w, const struct block_header *h)
     return frames || events;
 }
 
-bool query_span(const struct query *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
-                uint64_t id_filter)
+bool canp_query_span(const struct query *w, int64_t first_ns, int64_t last_ns, uint64_t channel_mask,
+                     uint64_t id_filter)
 {
     if (last_ns < w->from_ns || first_ns > w->to_ns)
         return false;
@@ -106,15 +106,15 @@ static bool query_index_id(const struct query *w, const struct index_id *id)
            canp_filter_match_id(w->filter, id->id | CANP_ID_RTR);
 }
 
-void query_ids(const struct query *w, const struct index_view *index, uint64_t ids[QUERY_ID_WORDS])
+void canp_query_ids(const struct query *w, const struct index_view *index, uint64_t ids[QUERY_ID_WORDS])
 {
     memset(ids, 0, index->header.bitmap_words * sizeof(ids[0]));
     for (uint32_t i = 0; i < index->header.ids; i++)
         ids[i / 64] |= (uint64_t)query_index_id(w, &index->ids[i]) << i % 64;
 }
 
-bool query_index_block(const struct query *w, const struct index_view *index, uint32_t block,
-                       const uint64_t ids[QUERY_ID_WORDS])
+bool canp_query_index_block(const struct query *w, const struct index_view *index, uint32_t block,
+                            const uint64_t ids[QUERY_ID_WORDS])
 {
     const struct index_block *b = index_block_at(index, block);
     const uint64_t *held = (const uint64_t *)(b + 1);
@@ -129,14 +129,14 @@ bool query_index_block(const struct query *w, const struct index_view *index, ui
     return false;
 }
 
-bool query_lane(const struct query *w, const struct canp_lane *lane)
+bool canp_query_lane(const struct query *w, const struct canp_lane *lane)
 {
     if (!wanted_tag(w, lane->kind, lane->channel, lane->dir))
         return false;
     return !w->filter || !canp_kind_is_frame(lane->kind) || canp_filter_match_id(w->filter, lane->id);
 }
 
-bool query_content(const struct query *w, const struct canp_record *r)
+bool canp_query_content(const struct query *w, const struct canp_record *r)
 {
     return wanted_tag(w, r->kind, r->channel, r->dir) && (!w->filter || canp_filter_match(w->filter, r));
 }

@@ -11,34 +11,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-uint64_t reader_next_segment(struct canp_reader *reader, uint64_t after)
+uint64_t canp_reader_next_segment(struct canp_reader *reader, uint64_t after)
 {
     pthread_mutex_lock(&reader->lock);
-    uint64_t found = segment_list_next(&reader->list, after);
+    uint64_t found = canp_segment_list_next(&reader->list, after);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }
 
-uint64_t reader_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
-                           uint64_t *before)
+uint64_t canp_reader_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
+                                uint64_t *before)
 {
     pthread_mutex_lock(&reader->lock);
     if (w->from_ns != INT64_MIN || w->to_ns != INT64_MAX)
-        segment_list_learn(&reader->list, reader->dir_fd, false);
-    uint64_t found = segment_list_next_match(&reader->list, after, w, before);
+        canp_segment_list_learn(&reader->list, reader->dir_fd, false);
+    uint64_t found = canp_segment_list_next_match(&reader->list, after, w, before);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }
 
-bool reader_has_segment(const struct canp_reader *reader, uint64_t number)
+bool canp_reader_has_segment(const struct canp_reader *reader, uint64_t number)
 {
-    return segment_list_dir_has(reader->dir_fd, number);
+    return canp_segment_list_dir_has(reader->dir_fd, number);
 }
 
-uint64_t reader_segment_before(struct canp_reader *reader, uint64_t number)
+uint64_t canp_reader_segment_before(struct canp_reader *reader, uint64_t number)
 {
     pthread_mutex_lock(&reader->lock);
-    uint64_t found = segment_list_before(&reader->list, number);
+    uint64_t found = canp_segment_list_before(&reader->list, number);
     pthread_mutex_unlock(&reader->lock);
     return found;
 }
@@ -49,15 +49,15 @@ static bool is_foreign(const struct canp_reader *reader, const struct seg_header
     return reader->identity_known && memcmp(h->recording, reader->identity, sizeof(h->recording)) != 0;
 }
 
-int reader_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out)
+int canp_reader_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out)
 {
     char name[SEG_NAME_BYTES];
-    seg_name(name, number);
-    int r = reader->file_path ? segment_reader_open(out, AT_FDCWD, reader->file_path)
-                              : segment_reader_open(out, reader->dir_fd, name);
+    canp_seg_name(name, number);
+    int r = reader->file_path ? canp_segment_reader_open(out, AT_FDCWD, reader->file_path)
+                              : canp_segment_reader_open(out, reader->dir_fd, name);
     out->maps = reader->maps;
     if (r == 0 && !reader->file_path && is_foreign(reader, &out->header)) {
-        segment_reader_close(out);
+        canp_segment_reader_close(out);
         return -CANP_E_FOREIGN;
     }
     return r;
@@ -73,7 +73,7 @@ static void learn_iface(struct canp_reader *reader, uint8_t channel, const struc
         reader->iface_count = channel + 1U;
 }
 
-void reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes)
+void canp_reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes)
 {
     pthread_mutex_lock(&reader->lock);
     for (size_t at = 0; at < bytes; at += canp_row_bytes(rows + at)) {
@@ -85,7 +85,7 @@ void reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t
     pthread_mutex_unlock(&reader->lock);
 }
 
-bool reader_knows_channels(struct canp_reader *reader, uint64_t channel_mask)
+bool canp_reader_knows_channels(struct canp_reader *reader, uint64_t channel_mask)
 {
     bool known = !(channel_mask >> 63); /* the 64th and all above */
     pthread_mutex_lock(&reader->lock);
@@ -100,11 +100,11 @@ static uint64_t survey_segment(struct canp_reader *reader, struct segment_reader
 {
     struct segment_block b;
     uint64_t at = from;
-    for (; segment_reader_block_at(s, at, &b) == 1; at = b.end) {
+    for (; canp_segment_reader_block_at(s, at, &b) == 1; at = b.end) {
         bool raw_ifaces =
             (b.header.flags & (CANP_BLOCK_HAS_IFACES | CANP_BLOCK_PACKED)) == CANP_BLOCK_HAS_IFACES;
         if (raw_ifaces && canp_rows_check(b.payload, b.header.rows_bytes) >= 0)
-            reader_learn_ifaces(reader, b.payload, b.header.rows_bytes);
+            canp_reader_learn_ifaces(reader, b.payload, b.header.rows_bytes);
         if (s->sealed && raw_ifaces)
             return s->seal.blocks_end; /* a sealed segment names its channels in its first block */
     }
@@ -120,7 +120,7 @@ static int survey_tail(struct canp_reader *reader)
     struct segment_reader s;
     if (number == 0 || (number == reader->tail_number && reader->tail_sealed))
         return 0;
-    if (reader_open_segment(reader, number, &s) < 0)
+    if (canp_reader_open_segment(reader, number, &s) < 0)
         return 0;
     bool same = number == reader->tail_number;
     uint64_t end = survey_segment(reader, &s, same ? reader->tail_end : s.header.header_bytes);
@@ -128,7 +128,7 @@ static int survey_tail(struct canp_reader *reader)
     reader->tail_number = number;
     reader->tail_end = end;
     reader->tail_sealed = s.sealed;
-    segment_reader_close(&s);
+    canp_segment_reader_close(&s);
     return more;
 }
 
@@ -137,9 +137,9 @@ static int list_anew(struct canp_reader *reader)
     if (reader->file_path)
         return 0;
     pthread_mutex_lock(&reader->lock);
-    int r = segment_list_read(&reader->list, reader->dir_fd);
+    int r = canp_segment_list_read(&reader->list, reader->dir_fd);
     if (!reader->identity_known)
-        reader->identity_known = segment_list_recording(&reader->list, reader->dir_fd, reader->identity);
+        reader->identity_known = canp_segment_list_recording(&reader->list, reader->dir_fd, reader->identity);
     pthread_mutex_unlock(&reader->lock);
     return r;
 }
@@ -158,7 +158,7 @@ static int look_anew(struct canp_reader *reader)
             return r;
         more |= survey_tail(reader);
         known = !reader->tail_sealed || reader->tail_number == sealed_before || reader->file_path ||
-                !reader_has_segment(reader, reader->tail_number + 1);
+                !canp_reader_has_segment(reader, reader->tail_number + 1);
     } while (!known);
     return more;
 }
@@ -170,7 +170,7 @@ static int open_path(struct canp_reader *reader, const char *path, struct canp_w
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
     if (!S_ISDIR(st.st_mode)) {
         reader->file_path = strdup(path);
-        return reader->file_path ? segment_list_set_one(&reader->list, 1) : -ENOMEM;
+        return reader->file_path ? canp_segment_list_set_one(&reader->list, 1) : -ENOMEM;
     }
     reader->dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (reader->dir_fd < 0)
@@ -192,12 +192,12 @@ static int look_first(struct canp_reader *reader, const char *path, struct canp_
 static int check_readable(struct canp_reader *reader, const char *path, struct canp_why *why)
 {
     int first_error = 0;
-    for (uint64_t number = reader_next_segment(reader, 0); number;
-         number = reader_next_segment(reader, number)) {
+    for (uint64_t number = canp_reader_next_segment(reader, 0); number;
+         number = canp_reader_next_segment(reader, number)) {
         struct segment_reader s;
-        int r = reader_open_segment(reader, number, &s);
+        int r = canp_reader_open_segment(reader, number, &s);
         if (r == 0) {
-            segment_reader_close(&s);
+            canp_segment_reader_close(&s);
             return 0;
         }
         if (first_error == 0)
@@ -236,13 +236,13 @@ static struct canp_reader *new_reader(const struct canp_reader_opts *opts)
     return reader;
 }
 
-int reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
+int canp_reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
 {
     struct canp_reader *reader = new_reader(NULL);
     if (!reader)
         return -ENOMEM;
     reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
-    int r = reader->dir_fd < 0 ? -errno : segment_list_set_one(&reader->list, number);
+    int r = reader->dir_fd < 0 ? -errno : canp_segment_list_set_one(&reader->list, number);
     if (r < 0)
         canp_reader_close(reader);
     else
@@ -272,9 +272,9 @@ int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
     }
     if (reader->iface_count == 0) { /* the last segment may have been opened a moment ago and be empty */
         struct segment_reader s;
-        if (reader_open_segment(reader, segment_list_first(&reader->list), &s) == 0) {
+        if (canp_reader_open_segment(reader, segment_list_first(&reader->list), &s) == 0) {
             survey_segment(reader, &s, s.header.header_bytes);
-            segment_reader_close(&s);
+            canp_segment_reader_close(&s);
         }
     }
     *out = reader;
@@ -292,7 +292,7 @@ void canp_reader_close(struct canp_reader *reader)
     pthread_mutex_destroy(&reader->lock);
     pthread_mutex_destroy(&reader->looking);
     free(reader->file_path);
-    segment_list_free(&reader->list);
+    canp_segment_list_free(&reader->list);
     free(reader);
 }
 

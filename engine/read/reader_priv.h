@@ -40,15 +40,15 @@ struct canp_reader {
 };
 
 /* The first segment with a number above `after`; 0 = none. */
-uint64_t reader_next_segment(struct canp_reader *reader, uint64_t after);
+uint64_t canp_reader_next_segment(struct canp_reader *reader, uint64_t after);
 
 /* The same, without segments known to hold nothing that is wanted; *before is what is listed in front of it,
  * or 0. Bounds of time are worth a look at every seal, once. */
-uint64_t reader_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
-                           uint64_t *before);
+uint64_t canp_reader_next_match(struct canp_reader *reader, uint64_t after, const struct query *w,
+                                uint64_t *before);
 
 /* The last segment with a number below `number`; 0 = none. */
-uint64_t reader_segment_before(struct canp_reader *reader, uint64_t number);
+uint64_t canp_reader_segment_before(struct canp_reader *reader, uint64_t number);
 
 /* Is it what this process lacks for now? The segment itself may be whole, and one may try again. */
 static inline bool reader_error_passes(int r)
@@ -57,17 +57,17 @@ static inline bool reader_error_passes(int r)
 }
 
 /* Whether the directory still has it. */
-bool reader_has_segment(const struct canp_reader *reader, uint64_t number);
+bool canp_reader_has_segment(const struct canp_reader *reader, uint64_t number);
 
-int reader_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out);
+int canp_reader_open_segment(struct canp_reader *reader, uint64_t number, struct segment_reader *out);
 
 /* A recording of one segment of a directory. Owned: *out, freed by canp_reader_close(). */
-int reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
+int canp_reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out);
 
 /* Has it names for all channels in this mask of a block or seal? */
-bool reader_knows_channels(struct canp_reader *reader, uint64_t channel_mask);
+bool canp_reader_knows_channels(struct canp_reader *reader, uint64_t channel_mask);
 
 /* Takes the channels' names from IFACE rows that a checksum has vouched for. */
-void reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
+void canp_reader_learn_ifaces(struct canp_reader *reader, const uint8_t *rows, size_t bytes);
 
 #endif

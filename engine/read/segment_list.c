@@ -37,10 +37,10 @@ static int add_number(struct segment_list *l, uint64_t number, uint64_t inode)
     return 0;
 }
 
-bool segment_list_dir_has(int dir_fd, uint64_t number)
+bool canp_segment_list_dir_has(int dir_fd, uint64_t number)
 {
     char name[SEG_NAME_BYTES];
-    seg_name(name, number);
+    canp_seg_name(name, number);
     return faccessat(dir_fd, name, F_OK, 0) == 0;
 }
 
@@ -62,7 +62,7 @@ static int add_numbers(struct segment_list *l, DIR *dir)
         struct dirent *e = readdir(dir);
         if (!e)
             return -errno;
-        uint64_t number = seg_number(e->d_name);
+        uint64_t number = canp_seg_number(e->d_name);
         r = number ? add_number(l, number, e->d_ino) : 0;
     }
     return r;
@@ -83,7 +83,7 @@ static int add_passed_over(struct segment_list *l, int dir_fd)
     for (size_t i = 0; i < listed && r == 0; i++) {
         uint64_t before = i ? l->segments[i - 1].entry.number : 0;
         for (uint64_t n = l->segments[i].entry.number - 1;
-             n > before && segment_list_dir_has(dir_fd, n) && r == 0; n--)
+             n > before && canp_segment_list_dir_has(dir_fd, n) && r == 0; n--)
             r = add_number(l, n, 0);
     }
     if (l->count > listed)
@@ -120,22 +120,22 @@ static void carry_over(struct segment_list *l, const struct segment_list *old)
     }
 }
 
-bool segment_list_recording(const struct segment_list *l, int dir_fd, uint8_t out[16])
+bool canp_segment_list_recording(const struct segment_list *l, int dir_fd, uint8_t out[16])
 {
     uint8_t before[16];
     bool found = false, agreed = false;
     for (size_t i = 0; i < l->count && !agreed; i++) {
         struct segment_reader segment;
         char name[SEG_NAME_BYTES];
-        seg_name(name, l->segments[i].entry.number);
-        if (segment_reader_open(&segment, dir_fd, name) < 0)
+        canp_seg_name(name, l->segments[i].entry.number);
+        if (canp_segment_reader_open(&segment, dir_fd, name) < 0)
             continue;
         agreed = found && memcmp(before, segment.header.recording, sizeof(before)) == 0;
         memcpy(before, segment.header.recording, sizeof(before));
         if (!found || agreed)
             memcpy(out, before, sizeof(before));
         found = true;
-        segment_reader_close(&segment);
+        canp_segment_reader_close(&segment);
     }
     return found;
 }
@@ -144,23 +144,23 @@ static void know_by_catalogue(struct segment_list *l, int dir_fd)
 {
     struct catalogue c;
     uint8_t recording[16];
-    if (catalogue_read(dir_fd, &c) < 0) /* no memory: it goes without, too */
+    if (canp_catalogue_read(dir_fd, &c) < 0) /* no memory: it goes without, too */
         return;
-    bool ours = c.count && segment_list_recording(l, dir_fd, recording) &&
+    bool ours = c.count && canp_segment_list_recording(l, dir_fd, recording) &&
                 memcmp(recording, c.recording, sizeof(recording)) == 0;
     for (size_t i = 0; ours && i < l->count; i++) {
         struct catalogue_entry identity;
         struct segment_entry *s = &l->segments[i];
         const struct catalogue_entry *entry =
-            !s->known && catalogue_identify(dir_fd, s->entry.number, &identity) == 0
-                ? catalogue_find(&c, &identity)
+            !s->known && canp_catalogue_identify(dir_fd, s->entry.number, &identity) == 0
+                ? canp_catalogue_find(&c, &identity)
                 : NULL;
         if (entry) {
             s->entry = *entry;
             s->known = true;
         }
     }
-    catalogue_free(&c);
+    canp_catalogue_free(&c);
 }
 
 static void sum_up(struct segment_list *l)
@@ -178,24 +178,24 @@ static void sum_up(struct segment_list *l)
     }
 }
 
-int segment_list_read(struct segment_list *l, int dir_fd)
+int canp_segment_list_read(struct segment_list *l, int dir_fd)
 {
     struct segment_list fresh = {.catalogue_read = true};
     int r = list_dir(&fresh, dir_fd);
     if (r < 0) {
-        segment_list_free(&fresh);
+        canp_segment_list_free(&fresh);
         return r;
     }
     carry_over(&fresh, l);
     if (!l->catalogue_read && fresh.count >= CATALOGUE_SEGMENTS_MIN)
         know_by_catalogue(&fresh, dir_fd);
     sum_up(&fresh);
-    segment_list_free(l);
+    canp_segment_list_free(l);
     *l = fresh;
     return 0;
 }
 
-int segment_list_set_one(struct segment_list *l, uint64_t number)
+int canp_segment_list_set_one(struct segment_list *l, uint64_t number)
 {
     l->learned = true;
     int r = add_number(l, number, 0);
@@ -203,7 +203,7 @@ int segment_list_set_one(struct segment_list *l, uint64_t number)
     return r;
 }
 
-void segment_list_free(struct segment_list *l)
+void canp_segment_list_free(struct segment_list *l)
 {
     free(l->segments);
     *l = (struct segment_list){0};
@@ -217,9 +217,9 @@ static bool learn_one(struct segment_entry *s, int dir_fd)
     struct catalogue_entry entry;
     struct segment_reader segment;
     char name[SEG_NAME_BYTES];
-    seg_name(name, s->entry.number);
-    if (catalogue_identify(dir_fd, s->entry.number, &entry) < 0 ||
-        segment_reader_open(&segment, dir_fd, name) < 0)
+    canp_seg_name(name, s->entry.number);
+    if (canp_catalogue_identify(dir_fd, s->entry.number, &entry) < 0 ||
+        canp_segment_reader_open(&segment, dir_fd, name) < 0)
         return false;
     s->known = segment.sealed;
     if (segment.sealed) {
@@ -229,7 +229,7 @@ static bool learn_one(struct segment_entry *s, int dir_fd)
         entry.id_filter = segment.seal.id_filter;
         s->entry = entry;
     }
-    segment_reader_close(&segment);
+    canp_segment_reader_close(&segment);
     return s->known;
 }
 
@@ -247,18 +247,18 @@ static void write_catalogue(const struct segment_list *l, int dir_fd)
     struct catalogue_draft draft;
     uint8_t recording[16];
     uint32_t count = count_known(l);
-    if (count < CATALOGUE_SEGMENTS_MIN || !segment_list_recording(l, dir_fd, recording) ||
-        catalogue_begin(&draft, recording, count) < 0)
+    if (count < CATALOGUE_SEGMENTS_MIN || !canp_segment_list_recording(l, dir_fd, recording) ||
+        canp_catalogue_begin(&draft, recording, count) < 0)
         return;
     int r = 0;
     for (size_t i = 0; i < l->count && r == 0; i++)
-        r = l->segments[i].known ? catalogue_add(&draft, &l->segments[i].entry) : 0;
+        r = l->segments[i].known ? canp_catalogue_add(&draft, &l->segments[i].entry) : 0;
     if (r == 0)
-        catalogue_write(dir_fd, &draft);
-    catalogue_drop(&draft);
+        canp_catalogue_write(dir_fd, &draft);
+    canp_catalogue_drop(&draft);
 }
 
-void segment_list_learn(struct segment_list *l, int dir_fd, bool always)
+void canp_segment_list_learn(struct segment_list *l, int dir_fd, bool always)
 {
     size_t learned = 0;
     if (l->learned)
@@ -271,12 +271,12 @@ void segment_list_learn(struct segment_list *l, int dir_fd, bool always)
         write_catalogue(l, dir_fd);
 }
 
-void segment_list_update_catalogue(int dir_fd)
+void canp_segment_list_update_catalogue(int dir_fd)
 {
     struct segment_list l = {0};
-    if (segment_list_read(&l, dir_fd) == 0)
-        segment_list_learn(&l, dir_fd, true);
-    segment_list_free(&l);
+    if (canp_segment_list_read(&l, dir_fd) == 0)
+        canp_segment_list_learn(&l, dir_fd, true);
+    canp_segment_list_free(&l);
 }
 
 /* ---- looking up -------------------------------------------------------------------------------------- */
@@ -295,13 +295,13 @@ static size_t place_above(const struct segment_list *l, uint64_t after)
     return low;
 }
 
-uint64_t segment_list_next(const struct segment_list *l, uint64_t after)
+uint64_t canp_segment_list_next(const struct segment_list *l, uint64_t after)
 {
     size_t i = place_above(l, after);
     return i < l->count ? l->segments[i].entry.number : 0;
 }
 
-uint64_t segment_list_before(const struct segment_list *l, uint64_t number)
+uint64_t canp_segment_list_before(const struct segment_list *l, uint64_t number)
 {
     size_t i = number ? place_above(l, number - 1) : 0;
     return i ? l->segments[i - 1].entry.number : 0;
@@ -322,13 +322,14 @@ static size_t place_of_time(const struct segment_list *l, size_t low, int64_t fr
     return low;
 }
 
-uint64_t segment_list_next_match(const struct segment_list *l, uint64_t after, const struct query *w,
-                                 uint64_t *before)
+uint64_t canp_segment_list_next_match(const struct segment_list *l, uint64_t after, const struct query *w,
+                                      uint64_t *before)
 {
     size_t i = place_of_time(l, place_above(l, after), w->from_ns);
     for (; i < l->count && l->segments[i].first_min_ns <= w->to_ns; i++) {
         const struct catalogue_entry *e = &l->segments[i].entry;
-        if (l->segments[i].known && !query_span(w, e->first_ns, e->last_ns, e->channel_mask, e->id_filter))
+        if (l->segments[i].known &&
+            !canp_query_span(w, e->first_ns, e->last_ns, e->channel_mask, e->id_filter))
             continue;
         *before = i ? l->segments[i - 1].entry.number : 0;
         return e->number;

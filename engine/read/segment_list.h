@@ -29,37 +29,37 @@ struct segment_list {
 
 /* Lists the directory anew; what is known of segments that are still the same file stays. On an error the
  * list stays as it was. */
-int segment_list_read(struct segment_list *l, int dir_fd);
+int canp_segment_list_read(struct segment_list *l, int dir_fd);
 
 /* A list of this segment alone, of which nothing is known. 0 or -ENOMEM. */
-int segment_list_set_one(struct segment_list *l, uint64_t number);
-void segment_list_free(struct segment_list *l);
+int canp_segment_list_set_one(struct segment_list *l, uint64_t number);
+void canp_segment_list_free(struct segment_list *l);
 
 /*
  * Opens the segments of which nothing is known, to see what their seals say, and writes the catalogue when it
  * missed enough of them (always: when it missed any) and the directory lets it. What cannot be opened, or is
  * not sealed, stays unknown.
  */
-void segment_list_learn(struct segment_list *l, int dir_fd, bool always);
+void canp_segment_list_learn(struct segment_list *l, int dir_fd, bool always);
 
 /* Which recording it is: what the headers of two segments, one behind the other, agree on, else what that of
  * the first one says. So a segment that was put here from elsewhere does not decide it. False when none can
  * be read. */
-bool segment_list_recording(const struct segment_list *l, int dir_fd, uint8_t out[16]);
+bool canp_segment_list_recording(const struct segment_list *l, int dir_fd, uint8_t out[16]);
 
 /* For who has written segments: writes the directory's catalogue anew if it misses any. */
-void segment_list_update_catalogue(int dir_fd);
+void canp_segment_list_update_catalogue(int dir_fd);
 
 /* The number of the first segment above `after`; 0 = none. */
-uint64_t segment_list_next(const struct segment_list *l, uint64_t after);
+uint64_t canp_segment_list_next(const struct segment_list *l, uint64_t after);
 
 /* The number of the last segment below `number`; 0 = none. */
-uint64_t segment_list_before(const struct segment_list *l, uint64_t number);
+uint64_t canp_segment_list_before(const struct segment_list *l, uint64_t number);
 
-/* As segment_list_next(), without those known to hold nothing that is wanted; *before is what is listed in
- * front of it, or 0. */
-uint64_t segment_list_next_match(const struct segment_list *l, uint64_t after, const struct query *w,
-                                 uint64_t *before);
+/* As canp_segment_list_next(), without those known to hold nothing that is wanted; *before is what is listed
+ * in front of it, or 0. */
+uint64_t canp_segment_list_next_match(const struct segment_list *l, uint64_t after, const struct query *w,
+                                      uint64_t *before);
 
 static inline uint64_t segment_list_first(const struct segment_list *l)
 {
@@ -71,6 +71,6 @@ static inline uint64_t segment_list_last(const struct segment_list *l)
     return l->count ? l->segments[l->count - 1].entry.number : 0;
 }
 
-bool segment_list_dir_has(int dir_fd, uint64_t number);
+bool canp_segment_list_dir_has(int dir_fd, uint64_t number);
 
 #endif

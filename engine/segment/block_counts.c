@@ -41,7 +41,7 @@ static uint32_t at_most_u32(uint64_t n)
     return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
 }
 
-uint32_t block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLOCK_COUNTS_BYTES_MAX])
+uint32_t canp_block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLOCK_COUNTS_BYTES_MAX])
 {
     struct block_counts counts = {0};
     uint32_t bytes = 0;
@@ -61,7 +61,7 @@ uint32_t block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLOCK_CO
     return bytes;
 }
 
-bool block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out)
+bool canp_block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out)
 {
     uint32_t bytes = block_counts_bytes(h->channel_mask);
     if (h->tail_bytes < bytes || h->channel_mask >> 63 || h->lost == UINT32_MAX)
@@ -112,14 +112,14 @@ static void sum_up(const struct block_header *h, const uint8_t *rows, struct blo
 static bool counts_are_true(const struct block_header *h, const uint8_t *payload, const uint8_t *rows)
 {
     struct block_counts said, are = {0};
-    if (!block_counts_read(h, payload, &said))
+    if (!canp_block_counts_read(h, payload, &said))
         return true; /* it says nothing */
     count_rows(rows, h->rows_bytes, &are);
     return memcmp(&said, &are, sizeof(said)) == 0;
 }
 
-bool block_summary_is_true(const struct block_header *h, const uint8_t *payload, bool has_counts,
-                           const uint8_t *rows)
+bool canp_block_summary_is_true(const struct block_header *h, const uint8_t *payload, bool has_counts,
+                                const uint8_t *rows)
 {
     struct block_header sum = {0};
     uint64_t lost = 0;

@@ -30,17 +30,17 @@ static inline uint32_t block_counts_bytes(uint64_t channel_mask)
 }
 
 /* Counts these rows, and writes what a block of them ends with. Returns its bytes. */
-uint32_t block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLOCK_COUNTS_BYTES_MAX]);
+uint32_t canp_block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLOCK_COUNTS_BYTES_MAX]);
 
 /*
  * What the block of a segment with SEG_COMPAT_COUNTS says of its channels. False when it does not: a channel
  * from 63 on, more lost than it can say, or no such counts. Then its rows have to be looked at.
  */
-bool block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out);
+bool canp_block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out);
 
 /* Do the header (and, with them, the counts) say what these, its rows, are? For verify: a reader needs none
  * of it to be safe. */
-bool block_summary_is_true(const struct block_header *h, const uint8_t *payload, bool has_counts,
-                           const uint8_t *rows);
+bool canp_block_summary_is_true(const struct block_header *h, const uint8_t *payload, bool has_counts,
+                                const uint8_t *rows);
 
 #endif

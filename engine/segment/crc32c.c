@@ -142,7 +142,7 @@ __attribute__((constructor)) static void prepare(void)
     has_instruction = HAS_INSTRUCTION();
 }
 
-uint32_t crc32c(uint32_t crc, const void *data, size_t bytes)
+uint32_t canp_crc32c(uint32_t crc, const void *data, size_t bytes)
 {
     crc = ~crc;
     return ~(has_instruction ? update_by_instruction(crc, data, bytes) : update_by_table(crc, data, bytes));

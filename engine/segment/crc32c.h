@@ -8,6 +8,6 @@
 #include <stdint.h>
 
 /* Continues a checksum: crc is 0 at first, then what the call before returned. */
-uint32_t crc32c(uint32_t crc, const void *data, size_t bytes);
+uint32_t canp_crc32c(uint32_t crc, const void *data, size_t bytes);
 
 #endif

@@ -55,7 +55,7 @@ PIN(block_header, id_filter, 64);
 PIN(block_header, lost, 72);
 PIN(block_header, tail_bytes, 76);
 
-bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
+bool canp_block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
 {
     if (h->magic != BLOCK_MAGIC || (h->flags & ~BLOCK_FLAGS_KNOWN) || h->stored_bytes % 8 != 0)
         return false;
@@ -69,29 +69,29 @@ bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left)
     return packed || (uint64_t)h->rows_bytes + h->tail_bytes == h->stored_bytes;
 }
 
-uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt)
+uint32_t canp_block_crc(const struct block_header *h, const void *payload, uint64_t salt)
 {
-    return block_crc_parts(h, payload, h->stored_bytes, NULL, salt);
+    return canp_block_crc_parts(h, payload, h->stored_bytes, NULL, salt);
 }
 
-uint32_t block_crc_parts(const struct block_header *h, const void *payload, uint32_t payload_bytes,
-                         const void *rest, uint64_t salt)
+uint32_t canp_block_crc_parts(const struct block_header *h, const void *payload, uint32_t payload_bytes,
+                              const void *rest, uint64_t salt)
 {
-    uint32_t crc = crc32c(0, &salt, sizeof(salt));
-    crc = crc32c(crc, &h->seq, sizeof(*h) - offsetof(struct block_header, seq));
-    crc = crc32c(crc, payload, payload_bytes);
-    return crc32c(crc, rest, h->stored_bytes - payload_bytes);
+    uint32_t crc = canp_crc32c(0, &salt, sizeof(salt));
+    crc = canp_crc32c(crc, &h->seq, sizeof(*h) - offsetof(struct block_header, seq));
+    crc = canp_crc32c(crc, payload, payload_bytes);
+    return canp_crc32c(crc, rest, h->stored_bytes - payload_bytes);
 }
 
-uint32_t seg_header_crc(const struct seg_header *h)
+uint32_t canp_seg_header_crc(const struct seg_header *h)
 {
-    return crc32c(0, &h->version, sizeof(*h) - offsetof(struct seg_header, version));
+    return canp_crc32c(0, &h->version, sizeof(*h) - offsetof(struct seg_header, version));
 }
 
-uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt)
+uint32_t canp_seg_seal_crc(const struct seg_seal *s, uint64_t salt)
 {
-    uint32_t crc = crc32c(0, &salt, sizeof(salt));
-    return crc32c(crc, &s->blocks_end, sizeof(*s) - offsetof(struct seg_seal, blocks_end));
+    uint32_t crc = canp_crc32c(0, &salt, sizeof(salt));
+    return canp_crc32c(crc, &s->blocks_end, sizeof(*s) - offsetof(struct seg_seal, blocks_end));
 }
 
 /* Flips bits until the checksum is right; false, and nothing changed, when no single one makes it so. */
@@ -100,29 +100,29 @@ static bool mend_bit(struct seg_header *h)
     uint8_t *bytes = (uint8_t *)h;
     for (size_t bit = 8 * offsetof(struct seg_header, crc); bit < 8 * sizeof(*h); bit++) {
         bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
-        if (h->crc == seg_header_crc(h))
+        if (h->crc == canp_seg_header_crc(h))
             return true;
         bytes[bit / 8] ^= (uint8_t)(1U << (bit % 8));
     }
     return false;
 }
 
-bool seg_header_mend(struct seg_header *h)
+bool canp_seg_header_mend(struct seg_header *h)
 {
     uint64_t magic = canp_load_u64((const uint8_t *)SEG_MAGIC), has = canp_load_u64(h->magic);
     if (magic == has)
         return mend_bit(h);
-    if (((magic ^ has) & ((magic ^ has) - 1)) || h->crc != seg_header_crc(h))
+    if (((magic ^ has) & ((magic ^ has) - 1)) || h->crc != canp_seg_header_crc(h))
         return false;
     memcpy(h->magic, SEG_MAGIC, sizeof(h->magic));
     return true;
 }
 
-int seg_header_check(const struct seg_header *h)
+int canp_seg_header_check(const struct seg_header *h)
 {
     if (memcmp(h->magic, SEG_MAGIC, sizeof(h->magic)) != 0)
         return -CANP_E_FORMAT;
-    if (h->crc != seg_header_crc(h))
+    if (h->crc != canp_seg_header_crc(h))
         return -CANP_E_DAMAGED;
     if (h->version != SEG_VERSION || (h->incompat & ~SEG_INCOMPAT_KNOWN))
         return -CANP_E_VERSION;
@@ -131,17 +131,17 @@ int seg_header_check(const struct seg_header *h)
     return is_short || h->header_bytes == SEG_HEADER_BYTES ? 0 : -CANP_E_DAMAGED;
 }
 
-bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt)
+bool canp_seg_seal_is_valid(const struct seg_seal *s, uint64_t salt)
 {
-    return s->magic == SEAL_MAGIC && s->crc == seg_seal_crc(s, salt) && s->blocks_end >= SEG_BLOCKS_MIN;
+    return s->magic == SEAL_MAGIC && s->crc == canp_seg_seal_crc(s, salt) && s->blocks_end >= SEG_BLOCKS_MIN;
 }
 
-void seg_name(char out[SEG_NAME_BYTES], uint64_t number)
+void canp_seg_name(char out[SEG_NAME_BYTES], uint64_t number)
 {
     snprintf(out, SEG_NAME_BYTES, "%08u.canp", (unsigned)number);
 }
 
-uint64_t seg_number(const char *name)
+uint64_t canp_seg_number(const char *name)
 {
     uint64_t number = 0;
     for (unsigned i = 0; i < 8; i++) {

@@ -98,34 +98,34 @@ struct block_header {
 };
 
 /* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */
-bool block_header_is_sane(const struct block_header *h, uint64_t bytes_left);
+bool canp_block_header_is_sane(const struct block_header *h, uint64_t bytes_left);
 
 /* Are these (unpacked) rows well-formed, as many as the header says, and of its stride? In rows.c. */
-bool block_rows_are_sound(const struct block_header *h, const uint8_t *rows);
+bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows);
 
 /* The checksum of a header (its own crc field left out) and its payload. */
-uint32_t block_crc(const struct block_header *h, const void *payload, uint64_t salt);
+uint32_t canp_block_crc(const struct block_header *h, const void *payload, uint64_t salt);
 
 /* The same of a payload in two parts: so many bytes, and the rest. */
-uint32_t block_crc_parts(const struct block_header *h, const void *payload, uint32_t payload_bytes,
-                         const void *rest, uint64_t salt);
+uint32_t canp_block_crc_parts(const struct block_header *h, const void *payload, uint32_t payload_bytes,
+                              const void *rest, uint64_t salt);
 
-uint32_t seg_header_crc(const struct seg_header *h);
-uint32_t seg_seal_crc(const struct seg_seal *s, uint64_t salt);
+uint32_t canp_seg_header_crc(const struct seg_header *h);
+uint32_t canp_seg_seal_crc(const struct seg_seal *s, uint64_t salt);
 
 /* 0, -CANP_E_FORMAT (foreign), -CANP_E_DAMAGED or -CANP_E_VERSION. */
-int seg_header_check(const struct seg_header *h);
+int canp_seg_header_check(const struct seg_header *h);
 
 /* One wrong bit of a header is the one without which its checksum is right: puts it right; false, and nothing
  * changed, when there is none such. CRC-32C tells any other damage of up to four bits from this (it has
  * distance 6 over 500 bytes: Koopman, 32-bit CRCs for Internet applications, 2002). Takes a quarter of a
  * millisecond. */
-bool seg_header_mend(struct seg_header *h);
-bool seg_seal_is_valid(const struct seg_seal *s, uint64_t salt);
+bool canp_seg_header_mend(struct seg_header *h);
+bool canp_seg_seal_is_valid(const struct seg_seal *s, uint64_t salt);
 
 /* "00000001.canp" <-> 1. 0 for any other name. */
 #define SEG_NAME_BYTES 24
-void seg_name(char out[SEG_NAME_BYTES], uint64_t number);
-uint64_t seg_number(const char *name);
+void canp_seg_name(char out[SEG_NAME_BYTES], uint64_t number);
+uint64_t canp_seg_number(const char *name);
 
 #endif

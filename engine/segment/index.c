@@ -37,7 +37,7 @@ struct arena_block {
     uint32_t zero;
 };
 
-void index_begin(struct index_builder *b)
+void canp_index_begin(struct index_builder *b)
 {
     b->used = 0;
     b->blocks = b->ids = 0;
@@ -46,7 +46,7 @@ void index_begin(struct index_builder *b)
     memset(b->slot, 0, sizeof(b->slot));
 }
 
-void index_release(struct index_builder *b)
+void canp_index_release(struct index_builder *b)
 {
     if (b->arena)
         munmap(b->arena, b->arena_bytes);
@@ -119,8 +119,8 @@ static uint32_t add_row(struct index_builder *b, const struct canp_record *r)
     return place;
 }
 
-void index_add_block(struct index_builder *b, uint64_t offset, const struct block_header *h,
-                     const uint8_t *rows)
+void canp_index_add_block(struct index_builder *b, uint64_t offset, const struct block_header *h,
+                          const uint8_t *rows)
 {
     const size_t bitmap_max = INDEX_IDS_MAX / 8;
     if (b->overflow)
@@ -161,7 +161,7 @@ struct output {
 static void flush(struct output *o)
 {
     if (o->error == 0)
-        o->error = segment_file_write_all(o->fd, o->buffer, o->used, o->offset);
+        o->error = canp_segment_file_write_all(o->fd, o->buffer, o->used, o->offset);
     o->offset += o->used;
     o->used = 0;
 }
@@ -169,7 +169,7 @@ static void flush(struct output *o)
 static void put(struct output *o, const void *data, size_t bytes)
 {
     const uint8_t *p = data;
-    o->crc = crc32c(o->crc, data, bytes);
+    o->crc = canp_crc32c(o->crc, data, bytes);
     while (bytes > 0) {
         size_t n = sizeof(o->buffer) - o->used < bytes ? sizeof(o->buffer) - o->used : bytes;
         memcpy(o->buffer + o->used, p, n);
@@ -195,14 +195,14 @@ static void put_blocks(struct output *o, const struct index_builder *b, uint32_t
     }
 }
 
-uint64_t index_bytes(const struct index_builder *b)
+uint64_t canp_index_bytes(const struct index_builder *b)
 {
     uint64_t words = (b->ids + 63) / 64;
     return sizeof(struct index_header) + b->ids * sizeof(struct index_id) +
            b->blocks * (sizeof(struct index_block) + words * sizeof(uint64_t));
 }
 
-int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes)
+int canp_index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes)
 {
     struct index_header h = {.magic = INDEX_MAGIC,
                              .blocks = b->blocks,
@@ -213,14 +213,14 @@ int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t
     *bytes = 0;
     if (b->overflow || b->blocks == 0)
         return 0;
-    struct output o = {.fd = fd, .offset = offset + sizeof(h), .crc = crc32c(0, &salt, sizeof(salt))};
-    o.crc = crc32c(o.crc, &h.blocks, sizeof(h) - offsetof(struct index_header, blocks));
+    struct output o = {.fd = fd, .offset = offset + sizeof(h), .crc = canp_crc32c(0, &salt, sizeof(salt))};
+    o.crc = canp_crc32c(o.crc, &h.blocks, sizeof(h) - offsetof(struct index_header, blocks));
     put(&o, b->id, b->ids * sizeof(b->id[0]));
     put_blocks(&o, b, h.bitmap_words);
     flush(&o);
     h.crc = o.crc;
     if (o.error == 0)
-        o.error = segment_file_write_all(fd, &h, sizeof(h), offset);
+        o.error = canp_segment_file_write_all(fd, &h, sizeof(h), offset);
     if (o.error == 0)
         *bytes = o.offset - offset;
     return o.error;
@@ -228,7 +228,7 @@ int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t
 
 /* ---- reading --------------------------------------------------------------------------------------- */
 
-bool index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out)
+bool canp_index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out)
 {
     struct index_header *h = &out->header;
     if (bytes < sizeof(*h))
@@ -240,9 +240,9 @@ bool index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct i
     uint64_t need = sizeof(*h) + h->ids * sizeof(struct index_id) + (uint64_t)h->blocks * block_bytes;
     if (need != bytes)
         return false;
-    uint32_t crc = crc32c(0, &salt, sizeof(salt));
-    crc = crc32c(crc, &h->blocks, sizeof(*h) - offsetof(struct index_header, blocks));
-    if (crc32c(crc, data + sizeof(*h), bytes - sizeof(*h)) != h->crc)
+    uint32_t crc = canp_crc32c(0, &salt, sizeof(salt));
+    crc = canp_crc32c(crc, &h->blocks, sizeof(*h) - offsetof(struct index_header, blocks));
+    if (canp_crc32c(crc, data + sizeof(*h), bytes - sizeof(*h)) != h->crc)
         return false;
     out->ids = (const struct index_id *)(data + sizeof(*h));
     out->blocks = data + sizeof(*h) + h->ids * sizeof(struct index_id);

@@ -60,16 +60,16 @@ struct index_builder {
     uint16_t slot[INDEX_SLOTS]; /* 1 + place in id[], 0 = free */
 };
 
-void index_begin(struct index_builder *b);
-void index_add_block(struct index_builder *b, uint64_t offset, const struct block_header *h,
-                     const uint8_t *rows);
-void index_release(struct index_builder *b);
+void canp_index_begin(struct index_builder *b);
+void canp_index_add_block(struct index_builder *b, uint64_t offset, const struct block_header *h,
+                          const uint8_t *rows);
+void canp_index_release(struct index_builder *b);
 
 /* How large it will be. */
-uint64_t index_bytes(const struct index_builder *b);
+uint64_t canp_index_bytes(const struct index_builder *b);
 
 /* Writes the index at `offset` of the file; *bytes is its size, 0 when there is none. 0 or a write error. */
-int index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes);
+int canp_index_write(const struct index_builder *b, int fd, uint64_t offset, uint64_t salt, uint64_t *bytes);
 
 /* ---- reading ---- */
 
@@ -81,7 +81,7 @@ struct index_view {
 };
 
 /* Checks everything that a reader relies on. */
-bool index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out);
+bool canp_index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, struct index_view *out);
 
 /* Its bitmap follows it. 8-aligned. */
 static inline const struct index_block *index_block_at(const struct index_view *index, uint32_t block)

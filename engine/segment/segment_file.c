@@ -22,7 +22,7 @@ static void temporary_name(const char *name, char out[TEMPORARY_BYTES])
     snprintf(out, TEMPORARY_BYTES, "%s.new", name);
 }
 
-int segment_file_write_all(int fd, const void *data, size_t bytes, uint64_t offset)
+int canp_segment_file_write_all(int fd, const void *data, size_t bytes, uint64_t offset)
 {
     const uint8_t *p = data;
     while (bytes > 0) {
@@ -47,7 +47,7 @@ static int allocate_by_writing(int fd, uint64_t bytes)
     int r = 0;
     for (uint64_t at = 0; r == 0 && at < bytes; at += ZERO_CHUNK) {
         size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
-        r = segment_file_write_all(fd, zeros, n, at);
+        r = canp_segment_file_write_all(fd, zeros, n, at);
     }
     return r;
 }
@@ -69,7 +69,7 @@ static bool is_full(int r)
     return r == -ENOSPC || r == -EDQUOT;
 }
 
-int segment_file_allocate(int fd, uint64_t *size, uint64_t least_bytes)
+int canp_segment_file_allocate(int fd, uint64_t *size, uint64_t least_bytes)
 {
     uint64_t size_bytes = *size;
     int r = allocate(fd, size_bytes);
@@ -119,7 +119,7 @@ static int open_new(int dir_fd, const char *name)
     return fd < 0 ? -errno : fd;
 }
 
-int segment_file_open(int dir_fd, const char *segment_name)
+int canp_segment_file_open(int dir_fd, const char *segment_name)
 {
     char name[TEMPORARY_BYTES];
     temporary_name(segment_name, name);
@@ -135,7 +135,7 @@ int segment_file_open(int dir_fd, const char *segment_name)
     return r < 0 ? r : canp_take_fd(&fd);
 }
 
-int segment_file_take_after(int fd, int old_fd)
+int canp_segment_file_take_after(int fd, int old_fd)
 {
     struct stat is, was;
     if (fstat(fd, &is) < 0 || fstat(old_fd, &was) < 0)
@@ -149,7 +149,7 @@ int segment_file_take_after(int fd, int old_fd)
     return 0;
 }
 
-int segment_file_publish(int dir_fd, const char *name)
+int canp_segment_file_publish(int dir_fd, const char *name)
 {
     char temporary[TEMPORARY_BYTES];
     temporary_name(name, temporary);
@@ -174,14 +174,15 @@ static int replace_by_renaming(int dir_fd, const char *name, const char *tempora
 }
 
 /* The two names are exchanged: that fails when the segment has been removed, and does not bring it back. */
-int segment_file_replace(int dir_fd, const char *name)
+int canp_segment_file_replace(int dir_fd, const char *name)
 {
     char temporary[TEMPORARY_BYTES];
     temporary_name(name, temporary);
     CANP_CLEANUP(canp_fd_close) int old = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
     if (old < 0)
         return -errno;
-    /* For a moment it has the temporary name, under which others would cut it: see segment_file_open(). */
+    /* For a moment it has the temporary name, under which others would cut it: see canp_segment_file_open().
+     */
     if (flock(old, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
         return -EBUSY;
     if (renameat2(dir_fd, temporary, dir_fd, name, RENAME_EXCHANGE) < 0)
@@ -190,7 +191,7 @@ int segment_file_replace(int dir_fd, const char *name)
     return 0;
 }
 
-void segment_file_discard(int dir_fd, const char *name)
+void canp_segment_file_discard(int dir_fd, const char *name)
 {
     char temporary[TEMPORARY_BYTES];
     temporary_name(name, temporary);

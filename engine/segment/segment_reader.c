@@ -48,12 +48,12 @@ static int read_header(struct segment_reader *s)
         return (int)n;
     if ((size_t)n < sizeof(s->header))
         return n >= 8 && memcmp(s->header.magic, SEG_MAGIC, 8) == 0 ? -CANP_E_DAMAGED : -CANP_E_FORMAT;
-    int r = seg_header_check(&s->header);
-    s->header_mended = (r == -CANP_E_DAMAGED || r == -CANP_E_FORMAT) && seg_header_mend(&s->header);
-    return s->header_mended ? seg_header_check(&s->header) : r;
+    int r = canp_seg_header_check(&s->header);
+    s->header_mended = (r == -CANP_E_DAMAGED || r == -CANP_E_FORMAT) && canp_seg_header_mend(&s->header);
+    return s->header_mended ? canp_seg_header_check(&s->header) : r;
 }
 
-int segment_reader_refresh(struct segment_reader *s)
+int canp_segment_reader_refresh(struct segment_reader *s)
 {
     if (s->sealed)
         return 0;
@@ -61,11 +61,11 @@ int segment_reader_refresh(struct segment_reader *s)
     ssize_t n = read_at(s->fd, &s->seal, sizeof(s->seal), SEG_SEAL_OFFSET);
     int r = n < 0 ? (int)n : read_file_size(s);
     if (r == 0)
-        s->sealed = n == sizeof(s->seal) && seg_seal_is_valid(&s->seal, s->header.salt);
+        s->sealed = n == sizeof(s->seal) && canp_seg_seal_is_valid(&s->seal, s->header.salt);
     return r;
 }
 
-int segment_reader_open(struct segment_reader *s, int dir_fd, const char *name)
+int canp_segment_reader_open(struct segment_reader *s, int dir_fd, const char *name)
 {
     memset(s, 0, sizeof(*s));
     s->fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -76,15 +76,15 @@ int segment_reader_open(struct segment_reader *s, int dir_fd, const char *name)
         r = read_header(s);
     s->chain_end = s->header.header_bytes;
     if (r == 0)
-        r = segment_reader_refresh(s);
+        r = canp_segment_reader_refresh(s);
     if (r == 0 && s->file_bytes < s->header.header_bytes && !s->sealed)
         r = -CANP_E_DAMAGED; /* a segment has its size before it has its name: it was cut */
     if (r < 0)
-        segment_reader_close(s);
+        canp_segment_reader_close(s);
     return r;
 }
 
-void segment_reader_close(struct segment_reader *s)
+void canp_segment_reader_close(struct segment_reader *s)
 {
     canp_mapped_release(s->mapped);
     s->mapped = NULL;
@@ -132,7 +132,7 @@ static int ensure_mapped(struct segment_reader *s, uint64_t end)
 }
 
 /* The header at an offset, by a read: a mapping could be cut behind the last block meanwhile. */
-int segment_reader_header_at(const struct segment_reader *s, uint64_t offset, struct block_header *h)
+int canp_segment_reader_header_at(const struct segment_reader *s, uint64_t offset, struct block_header *h)
 {
     if (s->sealed && s->map && offset + sizeof(*h) <= s->map_bytes) {
         memcpy(h, s->map + offset, sizeof(*h));
@@ -183,7 +183,7 @@ static int damaged(const struct segment_reader *s)
     return segment_reader_status(s) < 0 ? -CANP_E_LOST : -CANP_E_DAMAGED;
 }
 
-int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct segment_block *out)
+int canp_segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct segment_block *out)
 {
     uint64_t limit = blocks_limit(s);
     struct block_header h;
@@ -191,12 +191,12 @@ int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct se
         return 0;
     if (limit - offset < sizeof(h))
         return s->sealed ? -CANP_E_DAMAGED : 0;
-    int r = segment_reader_header_at(s, offset, &h);
+    int r = canp_segment_reader_header_at(s, offset, &h);
     if (r <= 0)
         return r == 0 && s->sealed ? -CANP_E_LOST : r; /* it was that long when it was opened */
     if (is_blank(&h))
         return s->sealed ? damaged(s) : 0;
-    if (!block_header_is_sane(&h, limit - offset))
+    if (!canp_block_header_is_sane(&h, limit - offset))
         return damaged(s);
     r = ensure_mapped(s, offset + sizeof(h) + h.stored_bytes);
     if (r < 0)
@@ -207,7 +207,7 @@ int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct se
     catch_up(s, offset);
     /* A place that was skipped to may be no block's: it may be data that looks like one. */
     bool chained = offset == s->chain_end, checked = chained && end <= canp_mapped_mark(s->mapped);
-    if (!checked && block_crc(&h, payload, s->header.salt) != h.crc)
+    if (!checked && canp_block_crc(&h, payload, s->header.salt) != h.crc)
         return damaged(s);
     if (chained)
         s->chain_end = end;
@@ -215,7 +215,7 @@ int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct se
     return 1;
 }
 
-void segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b)
+void canp_segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b)
 {
     uint64_t before = canp_mapped_mark(s->mapped);
     if (b->chained && b->offset == (before ? before : s->header.header_bytes))
@@ -233,11 +233,11 @@ static int block_is_likely(struct segment_reader *s, uint64_t at, uint64_t from,
                            uint64_t *budget)
 {
     struct block_header h;
-    int r = segment_reader_header_at(s, at, &h);
+    int r = canp_segment_reader_header_at(s, at, &h);
     if (r <= 0)
         return r;
     uint64_t seq_max = seq_min + (at - from) / 88 + 1;
-    if (!block_header_is_sane(&h, blocks_limit(s) - at) || h.seq < seq_min || h.seq > seq_max)
+    if (!canp_block_header_is_sane(&h, blocks_limit(s) - at) || h.seq < seq_min || h.seq > seq_max)
         return 0;
     if (h.stored_bytes > *budget)
         return 0;
@@ -273,8 +273,8 @@ static uint64_t skip_holes(const struct segment_reader *s, uint64_t at, uint64_t
     return (uint64_t)data > at ? (uint64_t)data & ~UINT64_C(7) : at;
 }
 
-int segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32_t seq_min,
-                               struct segment_block *out)
+int canp_segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32_t seq_min,
+                                    struct segment_block *out)
 {
     uint8_t chunk[SCAN_CHUNK];
     uint64_t at = (offset + 8) & ~UINT64_C(7);
@@ -288,7 +288,7 @@ int segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32
         for (size_t i = 0; (i = find_magic(chunk, i, (size_t)n)) < (size_t)n; i += 8) {
             int r = block_is_likely(s, at + i, offset, seq_min, &budget);
             if (r == 1)
-                r = segment_reader_block_at(s, at + i, out);
+                r = canp_segment_reader_block_at(s, at + i, out);
             if (r == 1 || (r < 0 && r != -CANP_E_DAMAGED))
                 return r;
         }
@@ -297,15 +297,15 @@ int segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32
     return 0;
 }
 
-int segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out)
+int canp_segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out)
 {
     uint64_t sum = 0, at = s->header.header_bytes;
     struct block_header h;
     while (at < s->seal.blocks_end) {
-        int r = segment_reader_header_at(s, at, &h);
+        int r = canp_segment_reader_header_at(s, at, &h);
         if (r < 0)
             return r;
-        if (r == 0 || !block_header_is_sane(&h, s->seal.blocks_end - at))
+        if (r == 0 || !canp_block_header_is_sane(&h, s->seal.blocks_end - at))
             return -CANP_E_DAMAGED;
         sum += h.rows_bytes;
         at += sizeof(h) + h.stored_bytes;
@@ -314,7 +314,7 @@ int segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out)
     return 0;
 }
 
-bool segment_reader_index(struct segment_reader *s, struct index_view *out)
+bool canp_segment_reader_index(struct segment_reader *s, struct index_view *out)
 {
     uint64_t offset = s->seal.index_offset, bytes = s->seal.index_bytes, end;
     if (!s->sealed || bytes == 0 || offset % 8 != 0 || offset < s->seal.blocks_end ||
@@ -322,6 +322,6 @@ bool segment_reader_index(struct segment_reader *s, struct index_view *out)
         return false;
     if (ensure_mapped(s, end) < 0)
         return false;
-    return index_is_valid(s->map + offset, bytes, s->header.salt, out) &&
+    return canp_index_is_valid(s->map + offset, bytes, s->header.salt, out) &&
            out->header.blocks == s->seal.blocks;
 }

@@ -31,8 +31,8 @@ struct segment_reader {
 
 /* Opens dir_fd/name (or name alone with AT_FDCWD). 0, -errno, -CANP_E_FORMAT, -CANP_E_DAMAGED,
  * -CANP_E_VERSION. */
-int segment_reader_open(struct segment_reader *s, int dir_fd, const char *name);
-void segment_reader_close(struct segment_reader *s);
+int canp_segment_reader_open(struct segment_reader *s, int dir_fd, const char *name);
+void canp_segment_reader_close(struct segment_reader *s);
 
 /* Is what the mapping shows still the file's? -CANP_E_LOST once the file was cut, or could not be read (told
  * where canp_sigbus_guard_install() was called; elsewhere SIGBUS comes instead). */
@@ -42,43 +42,43 @@ static inline int segment_reader_status(const struct segment_reader *s)
 }
 
 /* Looks again at the size and the seal. */
-int segment_reader_refresh(struct segment_reader *s);
+int canp_segment_reader_refresh(struct segment_reader *s);
 
 struct segment_block {
     uint64_t offset;
     uint64_t end; /* where the next block begins */
     struct block_header header;
-    const uint8_t *payload; /* in the mapping, until segment_reader_close() */
+    const uint8_t *payload; /* in the mapping, until canp_segment_reader_close() */
     bool chained;           /* the blocks from the first on lead here: no leap to anywhere */
-    bool checked;           /* segment_reader_note_checked() was told of it since the file was mapped */
+    bool checked;           /* canp_segment_reader_note_checked() was told of it since the file was mapped */
 };
 
 /*
- * The block at this offset, its checksum tested; not again where segment_reader_note_checked() was told of
- * it. 1 and *out; 0 when there is none (the end, or not yet); -CANP_E_DAMAGED when there is something that is
- * no block; -CANP_E_LOST when the file was cut under us.
+ * The block at this offset, its checksum tested; not again where canp_segment_reader_note_checked() was told
+ * of it. 1 and *out; 0 when there is none (the end, or not yet); -CANP_E_DAMAGED when there is something that
+ * is no block; -CANP_E_LOST when the file was cut under us.
  */
-int segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct segment_block *out);
+int canp_segment_reader_block_at(struct segment_reader *s, uint64_t offset, struct segment_block *out);
 
 /*
  * All of this block is in order: checksum, rows. Kept with the mapping, and so forgotten with it, or when the
  * file is another one or was changed. It counts where all blocks in front were, too.
  */
-void segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b);
+void canp_segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b);
 
 /* The header at an offset, unchecked. 1, 0 when the file ends before, or an error. */
-int segment_reader_header_at(const struct segment_reader *s, uint64_t offset, struct block_header *h);
+int canp_segment_reader_header_at(const struct segment_reader *s, uint64_t offset, struct block_header *h);
 
-/* The index of a sealed segment, checked. In the mapping, until segment_reader_close(). False when there is
- * none to rely on. */
-bool segment_reader_index(struct segment_reader *s, struct index_view *out);
+/* The index of a sealed segment, checked. In the mapping, until canp_segment_reader_close(). False when there
+ * is none to rely on. */
+bool canp_segment_reader_index(struct segment_reader *s, struct index_view *out);
 
 /* The rows' bytes of all blocks, by their headers. 0, or -CANP_E_DAMAGED when they do not lead to the end. */
-int segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out);
+int canp_segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out);
 
 /* The first whole block behind a damaged place, with a sequence number of at least seq_min. 1, 0 or an error.
  */
-int segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32_t seq_min,
-                               struct segment_block *out);
+int canp_segment_reader_block_after(struct segment_reader *s, uint64_t offset, uint32_t seq_min,
+                                    struct segment_block *out);
 
 #endif

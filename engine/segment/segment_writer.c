@@ -48,7 +48,7 @@ static int fill_header(struct segment_writer *s, uint64_t number,
         h->created_monotonic_ns = (int64_t)canp_monotonic_ns();
     }
     memcpy(h->writer, "canp", 5);
-    h->crc = seg_header_crc(h);
+    h->crc = canp_seg_header_crc(h);
     return 0;
 }
 
@@ -61,31 +61,31 @@ static void map_file(struct segment_writer *s)
 static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
                        const struct segment_writer_identity *identity)
 {
-    seg_name(s->name, number);
-    int r = segment_file_open(s->dir_fd, s->name);
+    canp_seg_name(s->name, number);
+    int r = canp_segment_file_open(s->dir_fd, s->name);
     if (r < 0)
         return r;
     s->fd = r;
     if (ftruncate(s->fd, 0) < 0)
         return -errno;
     s->size_bytes = size_bytes;
-    r = segment_file_allocate(s->fd, &s->size_bytes, least_bytes);
+    r = canp_segment_file_allocate(s->fd, &s->size_bytes, least_bytes);
     if (r < 0)
         return r;
     r = fill_header(s, number, identity);
     if (r < 0)
         return r;
     atomic_store_explicit(&s->used, s->header.header_bytes, memory_order_relaxed);
-    r = segment_file_write_all(s->fd, &s->header, sizeof(s->header), 0);
+    r = canp_segment_file_write_all(s->fd, &s->header, sizeof(s->header), 0);
     if (r < 0)
         return r;
     map_file(s);
-    segment_writer_populate(s);
+    canp_segment_writer_populate(s);
     return 0;
 }
 
-int segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
-                          const struct segment_writer_identity *identity, struct segment_writer **out)
+int canp_segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                               const struct segment_writer_identity *identity, struct segment_writer **out)
 {
     struct segment_writer *s = identity->pool ? canp_objpool_acquire(identity->pool) : malloc(sizeof(*s));
     if (!s)
@@ -99,33 +99,33 @@ int segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint
     atomic_init(&s->used, 0);
     int r = create_file(s, number, size_bytes, least_bytes, identity);
     if (r < 0) {
-        segment_writer_free(s);
+        canp_segment_writer_free(s);
         return r;
     }
     *out = s;
     return 0;
 }
 
-int segment_writer_publish(struct segment_writer *s)
+int canp_segment_writer_publish(struct segment_writer *s)
 {
-    int r = segment_file_publish(s->dir_fd, s->name);
+    int r = canp_segment_file_publish(s->dir_fd, s->name);
     s->published = r == 0;
     return r;
 }
 
-int segment_writer_replace(struct segment_writer *s)
+int canp_segment_writer_replace(struct segment_writer *s)
 {
-    int r = segment_file_replace(s->dir_fd, s->name);
+    int r = canp_segment_file_replace(s->dir_fd, s->name);
     s->published = r == 0;
     return r;
 }
 
-uint64_t segment_writer_block_bytes(const struct canp_rowbuf *rows)
+uint64_t canp_segment_writer_block_bytes(const struct canp_rowbuf *rows)
 {
     return sizeof(struct block_header) + rows->used_bytes + block_counts_bytes(rows->channel_mask);
 }
 
-bool segment_writer_fits(const struct segment_writer *s, size_t payload_bytes)
+bool canp_segment_writer_fits(const struct segment_writer *s, size_t payload_bytes)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
     return payload_bytes <= BLOCK_BYTES_MAX &&
@@ -165,16 +165,16 @@ static void fill_payload(struct payload *p, const struct canp_rowbuf *rows, cons
     p->data = data;
     p->bytes = bytes;
     memset(p->tail, 0, 8);
-    p->tail_bytes = padding + block_counts_write(rows, p->tail + padding);
+    p->tail_bytes = padding + canp_block_counts_write(rows, p->tail + padding);
 }
 
 static int write_block(struct segment_writer *s, uint64_t at, const struct block_header *h,
                        const struct payload *p)
 {
-    int r = segment_file_write_all(s->fd, p->data, p->bytes, at + sizeof(*h));
+    int r = canp_segment_file_write_all(s->fd, p->data, p->bytes, at + sizeof(*h));
     if (r == 0 && p->tail_bytes)
-        r = segment_file_write_all(s->fd, p->tail, p->tail_bytes, at + sizeof(*h) + p->bytes);
-    return r < 0 ? r : segment_file_write_all(s->fd, h, sizeof(*h), at);
+        r = canp_segment_file_write_all(s->fd, p->tail, p->tail_bytes, at + sizeof(*h) + p->bytes);
+    return r < 0 ? r : canp_segment_file_write_all(s->fd, h, sizeof(*h), at);
 }
 
 /* The magic comes last, so that a reader who sees it mostly sees a whole block; the checksum decides. */
@@ -214,10 +214,10 @@ static int commit_block(struct segment_writer *s, const struct canp_rowbuf *rows
         return poison;
     h->stored_bytes = p->bytes + p->tail_bytes;
     h->tail_bytes = p->tail_bytes;
-    if (!segment_writer_fits(s, h->stored_bytes))
+    if (!canp_segment_writer_fits(s, h->stored_bytes))
         return -EFBIG;
     uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
-    h->crc = block_crc_parts(h, p->data, p->bytes, p->tail, s->header.salt);
+    h->crc = canp_block_crc_parts(h, p->data, p->bytes, p->tail, s->header.salt);
     int r = store_block(s, at, h, p);
     if (r < 0) {
         atomic_store(&s->failed, r);
@@ -226,15 +226,16 @@ static int commit_block(struct segment_writer *s, const struct canp_rowbuf *rows
     s->next_seq++;
     sum_up(&s->seal, rows);
     if (s->index)
-        index_add_block(s->index, at, h, rows->data);
+        canp_index_add_block(s->index, at, h, rows->data);
     if (h->flags & CANP_BLOCK_PACKED)
         s->seal.packed_bytes += sizeof(*h) + h->stored_bytes;
-    /* release: pairs with the acquire loads in segment_writer_populate() and segment_writer_sync() */
+    /* release: pairs with the acquire loads in canp_segment_writer_populate() and canp_segment_writer_sync()
+     */
     atomic_store_explicit(&s->used, at + sizeof(*h) + h->stored_bytes, memory_order_release);
     return 0;
 }
 
-int segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *rows)
+int canp_segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *rows)
 {
     struct block_header h;
     struct payload p;
@@ -243,8 +244,8 @@ int segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *ro
     return commit_block(s, rows, &h, &p);
 }
 
-int segment_writer_commit_packed(struct segment_writer *s, const struct canp_rowbuf *rows,
-                                 const uint8_t *packed, uint32_t packed_bytes)
+int canp_segment_writer_commit_packed(struct segment_writer *s, const struct canp_rowbuf *rows,
+                                      const uint8_t *packed, uint32_t packed_bytes)
 {
     struct block_header h;
     struct payload p;
@@ -269,13 +270,13 @@ static bool is_window_due(const struct segment_writer *s, uint64_t used)
     return s->populated < s->size_bytes && s->populated < used + AHEAD_BYTES;
 }
 
-bool segment_writer_wants_populate(const struct segment_writer *s)
+bool canp_segment_writer_wants_populate(const struct segment_writer *s)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     return s->map && (is_window_due(s, used) || (used & ~(WINDOW_BYTES - 1)) > s->dropped);
 }
 
-void segment_writer_populate(struct segment_writer *s)
+void canp_segment_writer_populate(struct segment_writer *s)
 {
     if (!s->map)
         return;
@@ -292,7 +293,7 @@ void segment_writer_populate(struct segment_writer *s)
     }
 }
 
-int segment_writer_sync(struct segment_writer *s)
+int canp_segment_writer_sync(struct segment_writer *s)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     int poison = atomic_load(&s->failed);
@@ -315,7 +316,7 @@ static void index_rows(struct segment_writer *s, struct index_builder *index)
     for (uint64_t at = s->header.header_bytes; at < end;) {
         struct block_header h;
         memcpy(&h, s->map + at, sizeof(h));
-        index_add_block(index, at, &h, s->map + at + sizeof(h));
+        canp_index_add_block(index, at, &h, s->map + at + sizeof(h));
         at += sizeof(h) + h.stored_bytes;
     }
 }
@@ -324,7 +325,7 @@ static void index_rows(struct segment_writer *s, struct index_builder *index)
 static bool index_pays(const struct seg_seal *seal, const struct index_builder *index)
 {
     return seal->packed_bytes == 0 || seal->packed_bytes >= INDEX_PACKED_MIN ||
-           seal->packed_bytes >= INDEX_SHARE * index_bytes(index);
+           seal->packed_bytes >= INDEX_SHARE * canp_index_bytes(index);
 }
 
 /* A cache: when it cannot be written, the segment is sealed without. */
@@ -334,16 +335,16 @@ static void write_index(struct segment_writer *s, struct index_builder *scratch)
     struct index_builder *index = s->index;
     if (!index && scratch && s->map) {
         index = scratch;
-        index_begin(index);
+        canp_index_begin(index);
         index_rows(s, index);
     }
     if (!index || !index_pays(seal, index) ||
-        index_write(index, s->fd, seal->blocks_end, s->header.salt, &seal->index_bytes) < 0)
+        canp_index_write(index, s->fd, seal->blocks_end, s->header.salt, &seal->index_bytes) < 0)
         seal->index_bytes = 0;
     seal->index_offset = seal->index_bytes ? seal->blocks_end : 0;
 }
 
-int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch)
+int canp_segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch)
 {
     int poison = atomic_load(&s->failed);
     if (poison < 0)
@@ -354,14 +355,14 @@ int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_bui
         seal->first_ns = seal->last_ns = 0;
     write_index(s, scratch);
     seal->magic = SEAL_MAGIC;
-    seal->crc = seg_seal_crc(seal, s->header.salt);
-    int r = no_sync ? 0 : segment_writer_sync(s); /* the blocks are on disk before the seal says so */
+    seal->crc = canp_seg_seal_crc(seal, s->header.salt);
+    int r = no_sync ? 0 : canp_segment_writer_sync(s); /* the blocks are on disk before the seal says so */
     if (r < 0)
         return r;
     if (s->map)
         munmap(s->map, s->size_bytes);
     s->map = NULL;
-    r = segment_file_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
+    r = canp_segment_file_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
     if (r < 0)
         return r;
     /* Only what was never committed is cut off, and readers touch nothing else (reader.c). */
@@ -370,7 +371,7 @@ int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_bui
     return no_sync || fsync(s->fd) == 0 || errno == EINVAL ? 0 : -errno;
 }
 
-void segment_writer_free(struct segment_writer *s)
+void canp_segment_writer_free(struct segment_writer *s)
 {
     if (!s)
         return;
@@ -378,7 +379,7 @@ void segment_writer_free(struct segment_writer *s)
         munmap(s->map, s->size_bytes);
     if (s->fd >= 0) {
         if (!s->published)
-            segment_file_discard(s->dir_fd, s->name);
+            canp_segment_file_discard(s->dir_fd, s->name);
         close(s->fd);
     }
     if (s->pool)

@@ -52,43 +52,43 @@ struct segment_writer_identity {
  * Makes the file under a temporary name, really allocated. Tries smaller sizes down to least_bytes when the
  * disk is too full for size_bytes. 0, -ENOSPC, or what open, fallocate or mmap said.
  */
-int segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
-                          const struct segment_writer_identity *identity, struct segment_writer **out);
+int canp_segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
+                               const struct segment_writer_identity *identity, struct segment_writer **out);
 
 /* Gives the file its name, which must be free. From now on readers see it. -CANP_E_EXISTS or what rename
  * said. */
-int segment_writer_publish(struct segment_writer *s);
+int canp_segment_writer_publish(struct segment_writer *s);
 
 /* Gives the file its name in place of the segment that has it: for a sealed file with the same records.
  * -ENOENT when there is no such segment any more. */
-int segment_writer_replace(struct segment_writer *s);
+int canp_segment_writer_replace(struct segment_writer *s);
 
 /* What these rows take as a block, unpacked. */
-uint64_t segment_writer_block_bytes(const struct canp_rowbuf *rows);
+uint64_t canp_segment_writer_block_bytes(const struct canp_rowbuf *rows);
 
 /* Does a block of so many payload bytes fit? */
-bool segment_writer_fits(const struct segment_writer *s, size_t payload_bytes);
+bool canp_segment_writer_fits(const struct segment_writer *s, size_t payload_bytes);
 
 /* Commits one block of rows: readable by others on return. 0, -EFBIG when it does not fit, or the poison's
  * error. */
-int segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *rows);
+int canp_segment_writer_commit(struct segment_writer *s, const struct canp_rowbuf *rows);
 
 /* The same for rows that were packed. */
-int segment_writer_commit_packed(struct segment_writer *s, const struct canp_rowbuf *rows,
-                                 const uint8_t *packed, uint32_t packed_bytes);
+int canp_segment_writer_commit_packed(struct segment_writer *s, const struct canp_rowbuf *rows,
+                                      const uint8_t *packed, uint32_t packed_bytes);
 
 /* Prefaults a window ahead of `used`, gives back page table entries far behind it; whether there is anything
  * of it to do. */
-void segment_writer_populate(struct segment_writer *s);
-bool segment_writer_wants_populate(const struct segment_writer *s);
+void canp_segment_writer_populate(struct segment_writer *s);
+bool canp_segment_writer_wants_populate(const struct segment_writer *s);
 
 /* fdatasync, when there is something new. 0 or the error, which also poisons the segment. */
-int segment_writer_sync(struct segment_writer *s);
+int canp_segment_writer_sync(struct segment_writer *s);
 
 /* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
-int segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch);
+int canp_segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch);
 
 /* Closes; removes the file if it was never published. NULL is allowed. */
-void segment_writer_free(struct segment_writer *s);
+void canp_segment_writer_free(struct segment_writer *s);
 
 #endif

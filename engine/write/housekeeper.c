@@ -28,7 +28,7 @@ static void note_poisoned(struct housekeeper *k, int64_t first_ns, int64_t last_
                           memory_order_relaxed); /* what it guards is read under the lock */
 }
 
-bool housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns)
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns)
 {
     if (!atomic_load_explicit(&k->poisoned, memory_order_relaxed))
         return false;
@@ -52,14 +52,14 @@ static bool seal_one(struct housekeeper *k)
     k->sealing_count--;
     k->sealing_now = true;
     pthread_mutex_unlock(&k->lock);
-    int r = segment_writer_seal(s, k->no_sync, &k->index);
+    int r = canp_segment_writer_seal(s, k->no_sync, &k->index);
     if (r == 0)
-        retention_size(&k->retention, s->header.number, s->seal.blocks_end + s->seal.index_bytes);
+        canp_retention_size(&k->retention, s->header.number, s->seal.blocks_end + s->seal.index_bytes);
     if (r == 0 && k->packer)
-        packer_push(k->packer, s->header.number);
+        canp_packer_push(k->packer, s->header.number);
     bool poisoned = r < 0 && s->seal.blocks > 0;
     int64_t first_ns = s->seal.first_ns, last_ns = s->seal.last_ns;
-    segment_writer_free(s);
+    canp_segment_writer_free(s);
     pthread_mutex_lock(&k->lock);
     k->sealing_now = false;
     if (poisoned)
@@ -86,8 +86,8 @@ static void remove_oldest(struct housekeeper *k)
     pthread_mutex_lock(&k->lock);
     struct segment_writer *s = take_unsealed(k, retention_oldest(&k->retention));
     pthread_mutex_unlock(&k->lock);
-    segment_writer_free(s);
-    int r = retention_remove_oldest(&k->retention);
+    canp_segment_writer_free(s);
+    int r = canp_retention_remove_oldest(&k->retention);
     pthread_mutex_lock(&k->lock);
     note_error(k, r);
     pthread_cond_broadcast(&k->done);
@@ -97,7 +97,8 @@ static void remove_oldest(struct housekeeper *k)
 static bool retain(struct housekeeper *k)
 {
     uint64_t open_bytes = (k->current ? k->current->size_bytes : 0) + (k->ready ? k->ready->size_bytes : 0);
-    if (!retention_is_on(&k->retention) || !retention_exceeded(&k->retention, k->next_number - 1, open_bytes))
+    if (!retention_is_on(&k->retention) ||
+        !canp_retention_exceeded(&k->retention, k->next_number - 1, open_bytes))
         return false;
     pthread_mutex_unlock(&k->lock);
     remove_oldest(k);
@@ -116,16 +117,18 @@ static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_
                           struct segment_writer **out)
 {
     struct retention *kept = &k->retention;
-    while (retention_exceeded(kept, number - 1, open_bytes + k->segment_bytes))
+    while (canp_retention_exceeded(kept, number - 1, open_bytes + k->segment_bytes))
         remove_oldest(k);
-    int r = segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
+    int r =
+        canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
     while (is_full(r) && retention_oldest(kept) + 1 < number) {
         remove_oldest(k);
-        r = segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
+        r = canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity,
+                                       out);
     }
-    return is_full(r)
-               ? segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, out)
-               : r;
+    return is_full(r) ? canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes,
+                                                   &k->identity, out)
+                      : r;
 }
 
 static bool make_ready(struct housekeeper *k)
@@ -136,12 +139,12 @@ static bool make_ready(struct housekeeper *k)
     uint64_t open_bytes = k->current ? k->current->size_bytes : 0;
     pthread_mutex_unlock(&k->lock);
     struct segment_writer *s = NULL;
-    int r = retention_is_on(&k->retention)
-                ? create_keeping(k, number, open_bytes, least_bytes, &s)
-                : segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes, &k->identity, &s);
+    int r = retention_is_on(&k->retention) ? create_keeping(k, number, open_bytes, least_bytes, &s)
+                                           : canp_segment_writer_create(k->dir_fd, number, k->segment_bytes,
+                                                                        least_bytes, &k->identity, &s);
     /* The header is on disk before the file has its name: no power cut leaves a segment without one. */
-    if (r == 0 && !k->no_sync && (r = segment_writer_sync(s)) < 0) {
-        segment_writer_free(s);
+    if (r == 0 && !k->no_sync && (r = canp_segment_writer_sync(s)) < 0) {
+        canp_segment_writer_free(s);
         s = NULL;
     }
     pthread_mutex_lock(&k->lock);
@@ -155,11 +158,11 @@ static bool make_ready(struct housekeeper *k)
 static bool populate_current(struct housekeeper *k)
 {
     struct segment_writer *s = k->current;
-    if (!s || !segment_writer_wants_populate(s))
+    if (!s || !canp_segment_writer_wants_populate(s))
         return false;
     /* s stays ours: only this thread frees segments. */
     pthread_mutex_unlock(&k->lock);
-    segment_writer_populate(s);
+    canp_segment_writer_populate(s);
     pthread_mutex_lock(&k->lock);
     return true;
 }
@@ -172,7 +175,7 @@ static bool sync_current(struct housekeeper *k)
     k->sync_due_ns = INT64_MAX;
     k->syncing = true;
     pthread_mutex_unlock(&k->lock);
-    int r = segment_writer_sync(s);
+    int r = canp_segment_writer_sync(s);
     pthread_mutex_lock(&k->lock);
     k->syncing = false;
     note_error(k, r);
@@ -221,7 +224,7 @@ static int make_segment_pool(struct housekeeper *k)
     return canp_objpool_create(&opts, &k->identity.pool);
 }
 
-int housekeeper_start(struct housekeeper *k)
+int canp_housekeeper_start(struct housekeeper *k)
 {
     pthread_condattr_t attr;
     pthread_mutex_init(&k->lock, NULL);
@@ -239,7 +242,7 @@ int housekeeper_start(struct housekeeper *k)
     return r;
 }
 
-void housekeeper_stop(struct housekeeper *k)
+void canp_housekeeper_stop(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     k->stop = true;
@@ -247,9 +250,9 @@ void housekeeper_stop(struct housekeeper *k)
     pthread_cond_signal(&k->work);
     pthread_mutex_unlock(&k->lock);
     pthread_join(k->thread, NULL);
-    segment_writer_free(k->current);
-    segment_writer_free(k->ready);
-    index_release(&k->index);
+    canp_segment_writer_free(k->current);
+    canp_segment_writer_free(k->ready);
+    canp_index_release(&k->index);
     canp_objpool_free(k->identity.pool);
     pthread_cond_destroy(&k->work);
     pthread_cond_destroy(&k->done);
@@ -266,7 +269,7 @@ static void ask_for_ready(struct housekeeper *k, uint64_t least_bytes)
     pthread_cond_signal(&k->work);
 }
 
-void housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes)
+void canp_housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes)
 {
     pthread_mutex_lock(&k->lock);
     ask_for_ready(k, least_bytes);
@@ -279,7 +282,7 @@ static int wait_for_ready(struct housekeeper *k, uint64_t least_bytes)
     while (k->want_ready)
         pthread_cond_wait(&k->done, &k->lock);
     if (k->ready && k->ready->size_bytes < least_bytes) {
-        segment_writer_free(k->ready);
+        canp_segment_writer_free(k->ready);
         k->ready = NULL;
     }
     if (k->ready)
@@ -297,18 +300,18 @@ static void queue_for_sealing(struct housekeeper *k)
         end = &(*end)->next;
     *end = k->current;
     k->sealing_count++;
-    retention_size(&k->retention, k->current->header.number, k->current->size_bytes);
+    canp_retention_size(&k->retention, k->current->header.number, k->current->size_bytes);
     k->current = NULL;
     k->sync_due_ns = INT64_MAX; /* sealing syncs */
     pthread_cond_signal(&k->work);
 }
 
-int housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
+int canp_housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
 {
     pthread_mutex_lock(&k->lock);
     int r = wait_for_ready(k, least_bytes);
     if (r == 0)
-        r = segment_writer_publish(k->ready);
+        r = canp_segment_writer_publish(k->ready);
     if (r == 0) {
         if (k->current)
             queue_for_sealing(k);
@@ -324,7 +327,7 @@ int housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
     return r;
 }
 
-void housekeeper_retire(struct housekeeper *k)
+void canp_housekeeper_retire(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     if (k->current)
@@ -332,7 +335,7 @@ void housekeeper_retire(struct housekeeper *k)
     pthread_mutex_unlock(&k->lock);
 }
 
-void housekeeper_note_commit(struct housekeeper *k)
+void canp_housekeeper_note_commit(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     if (k->sync_ns && !k->no_sync && k->sync_due_ns == INT64_MAX)
@@ -341,7 +344,7 @@ void housekeeper_note_commit(struct housekeeper *k)
     pthread_mutex_unlock(&k->lock);
 }
 
-int housekeeper_sync(struct housekeeper *k)
+int canp_housekeeper_sync(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     if (k->current)
@@ -355,7 +358,7 @@ int housekeeper_sync(struct housekeeper *k)
     return r;
 }
 
-int housekeeper_drain(struct housekeeper *k)
+int canp_housekeeper_drain(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
     while (k->sealing || k->sealing_now)

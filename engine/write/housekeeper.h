@@ -46,32 +46,33 @@ struct housekeeper {
     bool stop;
 };
 
-int housekeeper_start(struct housekeeper *k);
-void housekeeper_stop(struct housekeeper *k); /* frees the segments it holds; unsealed ones stay unsealed */
+int canp_housekeeper_start(struct housekeeper *k);
+void canp_housekeeper_stop(
+    struct housekeeper *k); /* frees the segments it holds; unsealed ones stay unsealed */
 
 /* Asks for the next segment to be made in the background. */
-void housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes);
+void canp_housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes);
 
 /*
  * Publishes the next segment (waiting for it if need be) and hands the current one over for sealing.
  * On an error the current one stays.
  */
-int housekeeper_next(struct housekeeper *k, uint64_t least_bytes);
+int canp_housekeeper_next(struct housekeeper *k, uint64_t least_bytes);
 
 /* Hands the current segment over for sealing, without a next one. */
-void housekeeper_retire(struct housekeeper *k);
+void canp_housekeeper_retire(struct housekeeper *k);
 
 /* Something was committed: sync and prefault in time. */
-void housekeeper_note_commit(struct housekeeper *k);
+void canp_housekeeper_note_commit(struct housekeeper *k);
 
 /* Syncs the current segment now, and waits for it and for those that are being sealed. */
-int housekeeper_sync(struct housekeeper *k);
+int canp_housekeeper_sync(struct housekeeper *k);
 
 /* The times of segments that could not be synced or sealed since the last call. False when there were none.
  */
-bool housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns);
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns);
 
 /* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */
-int housekeeper_drain(struct housekeeper *k);
+int canp_housekeeper_drain(struct housekeeper *k);
 
 #endif

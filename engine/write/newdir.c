@@ -64,13 +64,13 @@ static int holds_segments(int dir_fd)
             found = -errno;
             break;
         }
-        found = seg_number(e->d_name) != 0;
+        found = canp_seg_number(e->d_name) != 0;
     }
     closedir(dir);
     return found;
 }
 
-int newdir_open(const char *dir, bool create, bool no_sync, int *out, struct canp_why *why)
+int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struct canp_why *why)
 {
     int r = create ? make_dirs(dir, no_sync) : 0;
     if (r < 0)

@@ -10,6 +10,6 @@
 #include <canp/error.h>
 
 /* Owned: *out, the directory's descriptor; closing it releases the lock. Errors as canp_writer_open()'s. */
-int newdir_open(const char *dir, bool create, bool no_sync, int *out, struct canp_why *why);
+int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struct canp_why *why);
 
 #endif

@@ -26,10 +26,10 @@ static void tell_retention(struct packer *p, uint64_t number)
 {
     char name[SEG_NAME_BYTES];
     struct stat st;
-    seg_name(name, number);
+    canp_seg_name(name, number);
     if (fstatat(p->dir_fd, name, &st, 0) == 0)
-        retention_size(p->retention, number, (uint64_t)st.st_size);
-    retention_recheck(p->retention, number);
+        canp_retention_size(p->retention, number, (uint64_t)st.st_size);
+    canp_retention_recheck(p->retention, number);
 }
 
 /* What is removed is not worth the work. */
@@ -37,7 +37,7 @@ static int pack_segment(struct packer *p, uint64_t number)
 {
     if (number < retention_oldest(p->retention))
         return 0;
-    int r = repack_segment(&p->repack, p->dir_fd, number);
+    int r = canp_repack_segment(&p->repack, p->dir_fd, number);
     if (r == 1)
         tell_retention(p, number);
     return r;
@@ -75,10 +75,10 @@ static void *packer_main(void *arg)
     return NULL;
 }
 
-int packer_start(struct packer *p, int dir_fd, struct retention *retention)
+int canp_packer_start(struct packer *p, int dir_fd, struct retention *retention)
 {
     static const struct canp_repack_opts opts = CANP_REPACK_OPTS_INIT;
-    int r = repack_open(&p->repack, &opts);
+    int r = canp_repack_open(&p->repack, &opts);
     if (r < 0)
         return r;
     p->dir_fd = dir_fd;
@@ -87,11 +87,11 @@ int packer_start(struct packer *p, int dir_fd, struct retention *retention)
     pthread_cond_init(&p->changed, NULL);
     r = -pthread_create(&p->thread, NULL, packer_main, p);
     if (r < 0)
-        repack_close(&p->repack);
+        canp_repack_close(&p->repack);
     return r;
 }
 
-void packer_push(struct packer *p, uint64_t number)
+void canp_packer_push(struct packer *p, uint64_t number)
 {
     pthread_mutex_lock(&p->lock);
     if (p->count < PACKER_QUEUE)
@@ -102,7 +102,7 @@ void packer_push(struct packer *p, uint64_t number)
     pthread_mutex_unlock(&p->lock);
 }
 
-int packer_drain(struct packer *p)
+int canp_packer_drain(struct packer *p)
 {
     pthread_mutex_lock(&p->lock);
     while (p->count || p->busy)
@@ -112,7 +112,7 @@ int packer_drain(struct packer *p)
     return r;
 }
 
-void packer_stop(struct packer *p)
+void canp_packer_stop(struct packer *p)
 {
     pthread_mutex_lock(&p->lock);
     p->stop = true;
@@ -121,5 +121,5 @@ void packer_stop(struct packer *p)
     pthread_join(p->thread, NULL);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
-    repack_close(&p->repack);
+    canp_repack_close(&p->repack);
 }

@@ -28,13 +28,13 @@ struct packer {
     bool stop;
 };
 
-int packer_start(struct packer *p, int dir_fd, struct retention *retention);
-void packer_push(struct packer *p, uint64_t number);
+int canp_packer_start(struct packer *p, int dir_fd, struct retention *retention);
+void canp_packer_push(struct packer *p, uint64_t number);
 
 /* Waits until all that was pushed is packed. The first error so far. */
-int packer_drain(struct packer *p);
+int canp_packer_drain(struct packer *p);
 
 /* Finishes the segment at hand, drops the rest. */
-void packer_stop(struct packer *p);
+void canp_packer_stop(struct packer *p);
 
 #endif

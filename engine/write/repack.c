@@ -31,7 +31,7 @@ static void gather_begin(struct repack *r)
     canp_rowbuf_init(&r->gather, r->rows, r->block_bytes);
 }
 
-int repack_open(struct repack *r, const struct canp_repack_opts *opts)
+int canp_repack_open(struct repack *r, const struct canp_repack_opts *opts)
 {
     memset(r, 0, sizeof(*r));
     r->opts = *opts;
@@ -39,19 +39,19 @@ int repack_open(struct repack *r, const struct canp_repack_opts *opts)
     r->rows = aligned_alloc(64, r->block_bytes);
     r->packed = aligned_alloc(64, r->block_bytes);
     if (!r->rows || !r->packed || canp_packer_open(r->block_bytes, opts->level, &r->packer) < 0) {
-        repack_close(r);
+        canp_repack_close(r);
         return -ENOMEM;
     }
     gather_begin(r);
     return 0;
 }
 
-void repack_close(struct repack *r)
+void canp_repack_close(struct repack *r)
 {
     canp_packer_close(r->packer);
     free(r->rows);
     free(r->packed);
-    index_release(&r->index);
+    canp_index_release(&r->index);
 
     memset(r, 0, sizeof(*r));
 }
@@ -67,8 +67,8 @@ static int commit_gathered(struct repack *r, struct segment_writer *out)
         packed = canp_pack(r->packer, g->data, g->used_bytes, r->packed, r->block_bytes - 8);
     if (packed < 0)
         return (int)packed;
-    int error = packed > 0 ? segment_writer_commit_packed(out, g, r->packed, (uint32_t)packed)
-                           : segment_writer_commit(out, g);
+    int error = packed > 0 ? canp_segment_writer_commit_packed(out, g, r->packed, (uint32_t)packed)
+                           : canp_segment_writer_commit(out, g);
     gather_begin(r);
     return error;
 }
@@ -98,7 +98,7 @@ static int gather_block(struct repack *r, struct segment_writer *out, const stru
 static int copy_blocks(struct repack *r, struct segment_writer *out, struct canp_cursor *c)
 {
     int error;
-    while ((error = cursor_next_block(c)) == 1) {
+    while ((error = canp_cursor_next_block(c)) == 1) {
         error = gather_block(r, out, c);
         if (error < 0)
             return error;
@@ -145,7 +145,7 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
     /* Rows of one block may need a few blocks' headers more; where times are far apart each block stays one;
      * unpacked, some 8 times the packed size is not enough. */
     uint64_t rows_bytes = 0;
-    int error = segment_reader_rows_bytes(s, &rows_bytes);
+    int error = canp_segment_reader_rows_bytes(s, &rows_bytes);
     if (error < 0)
         return error;
     set_block_bytes(r, rows_bytes);
@@ -153,16 +153,16 @@ static int write_beside(struct repack *r, int dir_fd, uint64_t number, const str
     uint64_t blocks = s->seal.blocks < blocks_max ? s->seal.blocks : blocks_max;
     uint64_t size = file_bytes_max(rows_bytes, rows_bytes / r->block_bytes + blocks + 64,
                                    block_counts_bytes(s->seal.channel_mask));
-    error = segment_writer_create(dir_fd, number, size, size, &identity, out);
+    error = canp_segment_writer_create(dir_fd, number, size, size, &identity, out);
     if (error == 0)
-        error = segment_file_take_after((*out)->fd, s->fd);
+        error = canp_segment_file_take_after((*out)->fd, s->fd);
     if (error < 0)
         return error;
     gather_begin(r);
-    index_begin(&r->index);
+    canp_index_begin(&r->index);
     (*out)->index = &r->index;
     error = copy_blocks(r, *out, c);
-    return error < 0 ? error : segment_writer_seal(*out, false, NULL);
+    return error < 0 ? error : canp_segment_writer_seal(*out, false, NULL);
 }
 
 /* The new file must hold what the old one holds; then it takes its name. */
@@ -176,7 +176,7 @@ static int swap_in(struct repack *r, int dir_fd, const struct segment_reader *s,
     r->stats.bytes_before += s->file_bytes;
     r->stats.bytes_after += out->seal.blocks_end + out->seal.index_bytes;
     r->stats.frames += s->seal.frames;
-    int error = segment_writer_replace(out);
+    int error = canp_segment_writer_replace(out);
     if (error == 0 && fsync(dir_fd) < 0 && errno != EINVAL)
         error = -errno;
     if (error == 0)
@@ -188,12 +188,12 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
 {
     struct canp_cursor *c;
     struct segment_reader s;
-    int error = reader_open_segment(reader, number, &s);
+    int error = canp_reader_open_segment(reader, number, &s);
     if (error < 0)
         return error;
     if (!s.sealed || is_as_wanted(r, &s)) {
         r->stats.unsealed += !s.sealed;
-        segment_reader_close(&s);
+        canp_segment_reader_close(&s);
         return 0;
     }
     struct segment_writer *out = NULL;
@@ -204,15 +204,15 @@ static int repack_open_segment(struct repack *r, struct canp_reader *reader, int
             error = swap_in(r, dir_fd, &s, out, c->damaged);
         canp_cursor_close(c);
     }
-    segment_writer_free(out);
-    segment_reader_close(&s);
+    canp_segment_writer_free(out);
+    canp_segment_reader_close(&s);
     return error;
 }
 
-int repack_segment(struct repack *r, int dir_fd, uint64_t number)
+int canp_repack_segment(struct repack *r, int dir_fd, uint64_t number)
 {
     struct canp_reader *reader;
-    int error = reader_of_segment(dir_fd, number, &reader);
+    int error = canp_reader_of_segment(dir_fd, number, &reader);
     r->stats.segments++;
     if (error == 0) {
         error = repack_open_segment(r, reader, dir_fd, number);

@@ -20,10 +20,10 @@ struct repack {
     struct index_builder index;
 };
 
-int repack_open(struct repack *r, const struct canp_repack_opts *opts);
-void repack_close(struct repack *r);
+int canp_repack_open(struct repack *r, const struct canp_repack_opts *opts);
+void canp_repack_close(struct repack *r);
 
 /* One segment of a directory. 1 = written anew, 0 = left as it is (counted in stats), or an error. */
-int repack_segment(struct repack *r, int dir_fd, uint64_t number);
+int canp_repack_segment(struct repack *r, int dir_fd, uint64_t number);
 
 #endif

@@ -21,13 +21,13 @@ static int repack_directory(struct repack *r, const char *path, struct canp_why 
     if (error < 0)
         return error;
     uint64_t number = 0;
-    while (error >= 0 && (number = reader_next_segment(reader, number)) != 0)
-        error = repack_segment(r, reader->dir_fd, number);
+    while (error >= 0 && (number = canp_reader_next_segment(reader, number)) != 0)
+        error = canp_repack_segment(r, reader->dir_fd, number);
     if (error < 0)
         canp_fail(why, error, "cannot write %s/%08llu.canp anew: %s; it is as it was", path,
                   (unsigned long long)number, canp_strerror(error));
     if (r->stats.changed)
-        segment_list_update_catalogue(reader->dir_fd);
+        canp_segment_list_update_catalogue(reader->dir_fd);
     canp_reader_close(reader);
     return error < 0 ? error : 0;
 }
@@ -37,11 +37,11 @@ static int repack_file(struct repack *r, const char *path, struct canp_why *why)
     char dir[PATH_MAX], base[PATH_MAX];
     snprintf(dir, sizeof(dir), "%s", path);
     snprintf(base, sizeof(base), "%s", path);
-    uint64_t number = seg_number(basename(base));
+    uint64_t number = canp_seg_number(basename(base));
     if (!number)
         return canp_fail(why, -EINVAL, "%s is not named like a segment (00000001.canp)", path);
     CANP_CLEANUP(canp_fd_close) int dir_fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int error = dir_fd < 0 ? -errno : repack_segment(r, dir_fd, number);
+    int error = dir_fd < 0 ? -errno : canp_repack_segment(r, dir_fd, number);
     return error < 0 ? canp_fail(why, error, "cannot write %s anew: %s; it is as it was", path,
                                  canp_strerror(error))
                      : 0;
@@ -56,14 +56,14 @@ int canp_repack(const char *path, const struct canp_repack_opts *opts, struct ca
     if (stat(path, &st) < 0)
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
     r = malloc(sizeof(*r));
-    int error = r ? repack_open(r, opts ? opts : &defaults) : -ENOMEM;
+    int error = r ? canp_repack_open(r, opts ? opts : &defaults) : -ENOMEM;
     if (error < 0) {
         free(r);
         return canp_fail(why, error, "out of memory");
     }
     error = S_ISDIR(st.st_mode) ? repack_directory(r, path, why) : repack_file(r, path, why);
     *stats = r->stats;
-    repack_close(r);
+    canp_repack_close(r);
     free(r);
     return error;
 }

@@ -10,7 +10,7 @@
 
 #define PAGE_BYTES 4096U
 
-int retention_open(struct retention *r, int dir_fd, uint64_t segments_max, uint64_t bytes_max)
+int canp_retention_open(struct retention *r, int dir_fd, uint64_t segments_max, uint64_t bytes_max)
 {
     memset(r, 0, sizeof(*r));
     r->dir_fd = dir_fd;
@@ -22,7 +22,7 @@ int retention_open(struct retention *r, int dir_fd, uint64_t segments_max, uint6
     return bytes_max && !r->sizes ? -ENOMEM : 0;
 }
 
-void retention_close(struct retention *r)
+void canp_retention_close(struct retention *r)
 {
     free(r->sizes);
     r->sizes = NULL;
@@ -34,17 +34,17 @@ static void set_size(struct retention *r, uint64_t number, int64_t bytes)
     atomic_fetch_add(&r->bytes, bytes - before);
 }
 
-void retention_size(struct retention *r, uint64_t number, uint64_t bytes)
+void canp_retention_size(struct retention *r, uint64_t number, uint64_t bytes)
 {
     if (!r->sizes || number < retention_oldest(r))
         return;
     set_size(r, number, (int64_t)((bytes + PAGE_BYTES - 1) & ~(uint64_t)(PAGE_BYTES - 1)));
-    /* seq_cst, as in retention_remove_oldest(): one of the two sees the other and takes the size back */
+    /* seq_cst, as in canp_retention_remove_oldest(): one of the two sees the other and takes the size back */
     if (number < atomic_load(&r->oldest))
         set_size(r, number, 0);
 }
 
-bool retention_exceeded(const struct retention *r, uint64_t current, uint64_t open_bytes)
+bool canp_retention_exceeded(const struct retention *r, uint64_t current, uint64_t open_bytes)
 {
     uint64_t oldest = retention_oldest(r), bytes = (uint64_t)atomic_load(&r->bytes);
     if (oldest >= current)
@@ -60,11 +60,11 @@ bool retention_exceeded(const struct retention *r, uint64_t current, uint64_t op
 static int remove_segment(struct retention *r, uint64_t number)
 {
     char name[SEG_NAME_BYTES];
-    seg_name(name, number);
+    canp_seg_name(name, number);
     return unlinkat(r->dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int retention_remove_oldest(struct retention *r)
+int canp_retention_remove_oldest(struct retention *r)
 {
     uint64_t number = atomic_fetch_add(&r->oldest, 1); /* only one thread removes */
     if (r->sizes)
@@ -72,7 +72,7 @@ int retention_remove_oldest(struct retention *r)
     return remove_segment(r, number);
 }
 
-void retention_recheck(struct retention *r, uint64_t number)
+void canp_retention_recheck(struct retention *r, uint64_t number)
 {
     if (number < retention_oldest(r))
         remove_segment(r, number); /* it was removed once, so it can be again */

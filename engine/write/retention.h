@@ -4,7 +4,7 @@
  *
  * Invariant: the segments of the recording are those from `oldest` on. `oldest` moves before the file goes,
  * so whoever brings a segment back afterwards (the packer, by renaming) can see that it must go again.
- * Threads: removal belongs to the housekeeper's; retention_size() to the one that closed or packed the
+ * Threads: removal belongs to the housekeeper's; canp_retention_size() to the one that closed or packed the
  * segment; what is atomic may be read by any.
  */
 #ifndef CANP_ENGINE_RETENTION_H
@@ -28,8 +28,8 @@ struct retention {
 };
 
 /* 0 or -ENOMEM. */
-int retention_open(struct retention *r, int dir_fd, uint64_t segments_max, uint64_t bytes_max);
-void retention_close(struct retention *r);
+int canp_retention_open(struct retention *r, int dir_fd, uint64_t segments_max, uint64_t bytes_max);
+void canp_retention_close(struct retention *r);
 
 static inline bool retention_is_on(const struct retention *r)
 {
@@ -37,11 +37,11 @@ static inline bool retention_is_on(const struct retention *r)
 }
 
 /* A closed segment's file has this size: first when it is closed, again when it was cut or packed. */
-void retention_size(struct retention *r, uint64_t number, uint64_t bytes);
+void canp_retention_size(struct retention *r, uint64_t number, uint64_t bytes);
 
 /* Are these too many: closed segments, the current one of number `current`, and `open_bytes` of files that
  * are written or made ready? Never true when there is nothing left to remove. */
-bool retention_exceeded(const struct retention *r, uint64_t current, uint64_t open_bytes);
+bool canp_retention_exceeded(const struct retention *r, uint64_t current, uint64_t open_bytes);
 
 static inline uint64_t retention_oldest(const struct retention *r)
 {
@@ -49,9 +49,9 @@ static inline uint64_t retention_oldest(const struct retention *r)
 }
 
 /* Removes the oldest segment. 0, or what unlink said: then its file stays, but is no longer counted. */
-int retention_remove_oldest(struct retention *r);
+int canp_retention_remove_oldest(struct retention *r);
 
 /* To be called when a segment was given its name again, by packing: removes it if it went meanwhile. */
-void retention_recheck(struct retention *r, uint64_t number);
+void canp_retention_recheck(struct retention *r, uint64_t number);
 
 #endif

@@ -92,7 +92,7 @@ static void configure(struct canp_writer *w, const struct canp_writer_opts *opts
 
 static int start_keeping(struct canp_writer *w, const struct canp_writer_opts *opts)
 {
-    int r = retention_open(&w->keeper.retention, w->dir_fd, opts->keep_segments, opts->keep_bytes);
+    int r = canp_retention_open(&w->keeper.retention, w->dir_fd, opts->keep_segments, opts->keep_bytes);
     w->keeper.retention.packing_bytes_max = packing_bytes_of(opts);
     return r;
 }
@@ -103,17 +103,17 @@ static int start_threads(struct canp_writer *w, const struct canp_writer_opts *o
         return -EIO;
     int r = start_keeping(w, opts);
     if (r == 0 && opts->pack)
-        r = packer_start(&w->packer, w->dir_fd, &w->keeper.retention);
+        r = canp_packer_start(&w->packer, w->dir_fd, &w->keeper.retention);
     if (r < 0) {
-        retention_close(&w->keeper.retention);
+        canp_retention_close(&w->keeper.retention);
         return r;
     }
     w->keeper.packer = opts->pack ? &w->packer : NULL;
-    r = housekeeper_start(&w->keeper);
+    r = canp_housekeeper_start(&w->keeper);
     if (r < 0 && opts->pack)
-        packer_stop(&w->packer);
+        canp_packer_stop(&w->packer);
     if (r < 0)
-        retention_close(&w->keeper.retention);
+        canp_retention_close(&w->keeper.retention);
     return r;
 }
 
@@ -126,7 +126,7 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
     if (r < 0)
         return r;
     CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
-    r = newdir_open(dir, opts->create_dir, opts->no_sync, &dir_fd, why);
+    r = canp_newdir_open(dir, opts->create_dir, opts->no_sync, &dir_fd, why);
     if (r < 0)
         return r;
     struct canp_writer *w = calloc(1, sizeof(*w));
@@ -139,7 +139,7 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
         free(w);
         return canp_fail(why, r, "cannot start the writer's threads: %s", canp_strerror(r));
     }
-    r = housekeeper_next(&w->keeper, SEG_BYTES_MIN);
+    r = canp_housekeeper_next(&w->keeper, SEG_BYTES_MIN);
     w->dir_fd = canp_take_fd(&dir_fd); /* from here on closed by canp_writer_close() */
     if (r < 0) {
         canp_fail(why, r, "cannot make a segment of %llu bytes in %s: %s",
@@ -175,15 +175,15 @@ int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct c
 
 static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
 {
-    int r = segment_writer_commit(w->keeper.current, rows);
+    int r = canp_segment_writer_commit(w->keeper.current, rows);
     if (r < 0)
         return r;
     w->stats.frames += rows->frames;
     w->stats.records += rows->records;
     w->stats.lost += rows->lost;
     w->stats.blocks++;
-    w->stats.bytes += segment_writer_block_bytes(rows);
-    housekeeper_note_commit(&w->keeper);
+    w->stats.bytes += canp_segment_writer_block_bytes(rows);
+    canp_housekeeper_note_commit(&w->keeper);
     return 0;
 }
 
@@ -228,7 +228,7 @@ static int next_segment(struct canp_writer *w, size_t payload_bytes)
     uint64_t need = least_segment_bytes(w, payload_bytes);
     if (need > w->keeper.segment_bytes)
         return -EFBIG;
-    int r = housekeeper_next(&w->keeper, need);
+    int r = canp_housekeeper_next(&w->keeper, need);
     if (r < 0)
         return r;
     w->prepared = false;
@@ -253,7 +253,7 @@ static void prepare_next(struct canp_writer *w)
                         age_ns(w) <= (int64_t)(w->segment_ns / 2)))
         return;
     w->prepared = true;
-    housekeeper_prepare(&w->keeper, SEG_BYTES_MIN);
+    canp_housekeeper_prepare(&w->keeper, SEG_BYTES_MIN);
 }
 
 /* Where the next segment cannot be made, the current one goes on for a while. */
@@ -274,7 +274,7 @@ static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
 {
     const struct segment_writer *s = w->keeper.current;
     size_t extra = w->ifaces_pending || w->gap_pending ? iface_block_bytes(w) : 0;
-    return !s || atomic_load(&s->failed) < 0 || !segment_writer_fits(s, payload_bytes + extra);
+    return !s || atomic_load(&s->failed) < 0 || !canp_segment_writer_fits(s, payload_bytes + extra);
 }
 
 /*
@@ -284,7 +284,7 @@ static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
 static void note_poisoned(struct canp_writer *w)
 {
     struct canp_gap gap = {.layer = CANP_LAYER_STORE, .bytes = sizeof(gap)};
-    if (!housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns))
+    if (!canp_housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns))
         return;
     w->gap = gap;
     w->gap_pending = true;
@@ -298,7 +298,7 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
     note_poisoned(w);
     if (is_time_up(w))
         rotate_by_time(w);
-    size_t bytes = segment_writer_block_bytes(rows) - sizeof(struct block_header);
+    size_t bytes = canp_segment_writer_block_bytes(rows) - sizeof(struct block_header);
     int r = must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
     if (r == 0 && (w->ifaces_pending || w->gap_pending))
         r = commit_ifaces(w, rows->first_ns);
@@ -377,7 +377,7 @@ int64_t canp_writer_tend(struct canp_writer *w)
 int canp_writer_sync(struct canp_writer *w)
 {
     int r = canp_writer_flush(w);
-    return r < 0 ? r : housekeeper_sync(&w->keeper);
+    return r < 0 ? r : canp_housekeeper_sync(&w->keeper);
 }
 
 void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out)
@@ -391,10 +391,10 @@ int canp_writer_finish(struct canp_writer *w)
     int r = canp_writer_flush(w);
     if (r == 0 && w->ifaces_pending && w->keeper.current)
         r = commit_ifaces(w, w->iface_time_ns);
-    housekeeper_retire(&w->keeper);
-    int sealed = housekeeper_drain(&w->keeper);
-    int packed = w->keeper.packer ? packer_drain(&w->packer) : 0;
-    segment_list_update_catalogue(w->dir_fd); /* a cache */
+    canp_housekeeper_retire(&w->keeper);
+    int sealed = canp_housekeeper_drain(&w->keeper);
+    int packed = w->keeper.packer ? canp_packer_drain(&w->packer) : 0;
+    canp_segment_list_update_catalogue(w->dir_fd); /* a cache */
     if (r == 0)
         r = sealed;
     return r < 0 ? r : packed;
@@ -404,10 +404,10 @@ void canp_writer_close(struct canp_writer *w)
 {
     if (!w)
         return;
-    housekeeper_stop(&w->keeper);
+    canp_housekeeper_stop(&w->keeper);
     if (w->keeper.packer)
-        packer_stop(&w->packer);
-    retention_close(&w->keeper.retention);
+        canp_packer_stop(&w->packer);
+    canp_retention_close(&w->keeper.retention);
     if (w->dir_fd >= 0)
         close(w->dir_fd);
     free(w->gather.data);

@@ -48,7 +48,7 @@ static void hear(void *user, const char *text)
 /* Until the flush thread has taken all but `left` slabs. */
 static void settle(struct canp_recorder *rec, uint64_t left)
 {
-    while (rec->slabs_committed - atomic_load(&rec->slabs_spilled) > left)
+    while (rec->slabs_committed - atomic_load(&rec->slabs_flushed) > left)
         usleep(1000);
 }
 
@@ -67,8 +67,8 @@ static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint3
         for (unsigned k = 0; k < CHANS; k++)
             atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
         if (rec->gaps_pending)
-            intake_gaps(rec);
-        intake_commit(rec);
+            canp_intake_gaps(rec);
+        canp_intake_commit(rec);
         settle(rec, SLABS / 2);
     }
 }
@@ -77,8 +77,8 @@ static void receive_link(struct canp_recorder *rec, unsigned code)
 {
     settle(rec, 0); /* so that there is a slab for it */
     struct canp_link_event event = {.code = code, .bytes = sizeof(event), .name = "fake"};
-    intake_event(rec, 1, CANP_KIND_LINK, T0, &event);
-    intake_commit(rec);
+    canp_intake_event(rec, 1, CANP_KIND_LINK, T0, &event);
+    canp_intake_commit(rec);
 }
 
 static int read_back(const char *dir, struct sums *sums)
@@ -158,8 +158,8 @@ static int fill_disk(const char *dir, int error, bool again)
     for (unsigned i = 0; again && !said.again && i < 6000; i++)
         usleep(10000); /* the flush thread looks for room on its own, once a second */
     receive(rec, FRAMES / 4 * 3, FRAMES, drops);
-    intake_finish(rec);
-    flush_join(rec);
+    canp_intake_finish(rec);
+    canp_flush_join(rec);
     fault_disarm();
     int result = rec->store_error;
     canp_recorder_stats(rec, &stats);
@@ -186,8 +186,8 @@ static int fail_sync(const char *dir, unsigned nth)
         receive(rec, i, i + FRAMES / 16, drops);
         settle(rec, 0);
     }
-    intake_finish(rec);
-    flush_join(rec);
+    canp_intake_finish(rec);
+    canp_flush_join(rec);
     bool met = fault_disarm();
     int result = rec->store_error;
     fake_close(rec);

@@ -54,7 +54,7 @@ static void put_block(uint32_t seq)
     h.last_ns = rb.last_ns;
     h.channel_mask = rb.channel_mask;
     h.id_filter = rb.id_filter;
-    h.crc = block_crc(&h, rows, SALT);
+    h.crc = canp_block_crc(&h, rows, SALT);
     memcpy(file + blocks_end, &h, sizeof(h));
     memcpy(file + blocks_end + sizeof(h), rows, rb.used_bytes);
     blocks_end += sizeof(h) + rb.used_bytes;
@@ -65,7 +65,7 @@ static void make_blocks(void)
     struct seg_header header = {
         .version = SEG_VERSION, .header_bytes = SEG_HEADER_BYTES, .salt = SALT, .number = 1};
     memcpy(header.magic, SEG_MAGIC, sizeof(header.magic));
-    header.crc = seg_header_crc(&header);
+    header.crc = canp_seg_header_crc(&header);
     memcpy(file, &header, sizeof(header));
     blocks_end = SEG_HEADER_BYTES;
     for (uint32_t seq = 0; seq < BLOCKS; seq++)
@@ -79,9 +79,9 @@ static void put_index(const uint8_t *data, size_t size)
     if (size >= sizeof(h)) {
         memcpy(&h, data, sizeof(h));
         h.magic = INDEX_MAGIC;
-        h.crc = crc32c(0, &(uint64_t){SALT}, 8);
-        h.crc = crc32c(h.crc, data + offsetof(struct index_header, blocks),
-                       size - offsetof(struct index_header, blocks));
+        h.crc = canp_crc32c(0, &(uint64_t){SALT}, 8);
+        h.crc = canp_crc32c(h.crc, data + offsetof(struct index_header, blocks),
+                            size - offsetof(struct index_header, blocks));
         memcpy(file + blocks_end, &h, sizeof(h));
     }
     struct seg_seal seal = {.magic = SEAL_MAGIC,
@@ -94,7 +94,7 @@ static void put_index(const uint8_t *data, size_t size)
                             .last_ns = 1000 * BLOCKS,
                             .channel_mask = 3,
                             .id_filter = UINT64_MAX};
-    seal.crc = seg_seal_crc(&seal, SALT);
+    seal.crc = canp_seg_seal_crc(&seal, SALT);
     memcpy(file + SEG_SEAL_OFFSET, &seal, sizeof(seal));
 }
 

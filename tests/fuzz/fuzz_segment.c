@@ -133,17 +133,17 @@ static void put_checksums_right(uint8_t *data, size_t size)
     struct block_header block;
     memcpy(&header, data, sizeof(header));
     memcpy(header.magic, SEG_MAGIC, sizeof(header.magic));
-    header.crc = seg_header_crc(&header);
+    header.crc = canp_seg_header_crc(&header);
     memcpy(data, &header, sizeof(header));
     memcpy(&seal, data + SEG_SEAL_OFFSET, sizeof(seal));
-    seal.crc = seg_seal_crc(&seal, header.salt);
+    seal.crc = canp_seg_seal_crc(&seal, header.salt);
     memcpy(data + SEG_SEAL_OFFSET, &seal, sizeof(seal));
     for (size_t at = header.header_bytes; at + sizeof(block) <= size;
          at += sizeof(block) + block.stored_bytes) {
         memcpy(&block, data + at, sizeof(block));
         if (block.stored_bytes > size - at - sizeof(block))
             break;
-        block.crc = block_crc(&block, data + at + sizeof(block), header.salt);
+        block.crc = canp_block_crc(&block, data + at + sizeof(block), header.salt);
         memcpy(data + at, &block, sizeof(block));
     }
 }

@@ -46,10 +46,10 @@ static void receive(struct canp_recorder *rec, uint64_t count)
         for (unsigned k = 0; k < CHANS; k++)
             atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
         if (rec->gaps_pending)
-            intake_gaps(rec);
-        intake_flush_if_due(rec);
+            canp_intake_gaps(rec);
+        canp_intake_flush_if_due(rec);
     }
-    intake_finish(rec);
+    canp_intake_finish(rec);
 }
 
 /* Reads it all back: numbers of each channel go up, and the sums are right. */
@@ -94,7 +94,7 @@ static int round_with(unsigned slab_count, uint64_t count)
     atomic_store(&over, false);
     pthread_create(&watcher, NULL, watch, rec);
     receive(rec, count);
-    flush_join(rec);
+    canp_flush_join(rec);
     atomic_store(&over, true);
     pthread_join(watcher, NULL);
     canp_recorder_stats(rec, &stats);

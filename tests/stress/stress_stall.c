@@ -33,7 +33,7 @@ static struct canp_recorder *open_recorder(const char *dir)
     static struct canp_recorder sized; /* by the defaults */
     struct canp_why why;
     memset(&sized, 0, sizeof(sized));
-    if (recorder_size_slabs(&sized, &why) < 0)
+    if (canp_recorder_size_slabs(&sized, &why) < 0)
         abort();
     return fake_open(&(struct fake_opts){.dir = dir,
                                          .no_spill = true,
@@ -51,15 +51,15 @@ static uint64_t receive(struct canp_recorder *rec, unsigned seconds, uint64_t nu
                                 0, number);
         rec->now_ns += HARVEST_NS;
         if (rec->gaps_pending)
-            intake_gaps(rec);
-        intake_flush_if_due(rec);
+            canp_intake_gaps(rec);
+        canp_intake_flush_if_due(rec);
     }
     return number;
 }
 
 static void drain(struct canp_recorder *rec)
 {
-    while (atomic_load(&rec->slabs_spilled) != rec->slabs_committed)
+    while (atomic_load(&rec->slabs_flushed) != rec->slabs_committed)
         usleep(1000);
 }
 
@@ -111,14 +111,14 @@ static void stall(unsigned seconds, int loses)
     sent = receive(rec, seconds, sent);
     uint64_t lost = lost_of(rec);
     expect((lost > 0) == loses, "lost", lost);
-    flush_store(rec, &((struct slab_head *)stuck->user)->rows); /* the disk is back */
+    canp_flush_store(rec, &((struct slab_head *)stuck->user)->rows); /* the disk is back */
     canp_slabring_give_back(rec->ring, stuck);
-    atomic_store(&rec->slabs_spilled, 1);
-    if (flush_start(rec) < 0)
+    atomic_store(&rec->slabs_flushed, 1);
+    if (canp_flush_start(rec) < 0)
         abort();
     drain(rec);
     sent = receive(rec, 1, sent);
-    intake_finish(rec);
+    canp_intake_finish(rec);
     expect(lost_of(rec) == lost, "lost later", lost_of(rec) - lost);
     fake_close(rec);
     read_back(dir, sent, lost);

@@ -54,7 +54,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
             abort();
         for (unsigned i = 0; i < rec->chan_count; i++)
             canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, 1000);
-        if (!opts->no_spill && flush_start(rec) < 0)
+        if (!opts->no_spill && canp_flush_start(rec) < 0)
             abort();
     }
     return rec;
@@ -62,7 +62,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
 
 static void fake_close(struct canp_recorder *rec)
 {
-    flush_join(rec);
+    canp_flush_join(rec);
     canp_writer_close(rec->writer);
     canp_slabring_free(rec->ring);
     free(rec->dir);

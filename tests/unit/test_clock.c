@@ -23,7 +23,7 @@ static struct canp_recorder *open_anchored(void)
 {
     struct canp_recorder *rec =
         fake_open(&(struct fake_opts){.chan_count = 1, .slab_count = 4, .slab_bytes = 65536});
-    clock_records_anchor(rec);
+    canp_clock_records_anchor(rec);
     return rec;
 }
 
@@ -32,7 +32,7 @@ Test(clock, a_clock_that_runs_leaves_one_record)
     struct canp_recorder *rec = open_anchored();
     struct canp_clock c[4];
     for (int i = 0; i < 1000; i++)
-        clock_records_look(rec);
+        canp_clock_records_look(rec);
     cr_assert_eq(clocks(rec, c, 4), 1);
     fake_close(rec);
 }
@@ -45,13 +45,13 @@ Test(clock, a_step_is_two_records_of_one_moment)
         struct canp_clock c[4];
         rec->clock_offset_ns -= steps_ns[i]; /* as if the clock had been set meanwhile */
         for (int tries = 0; tries < 1000 && clocks(rec, c, 4) == 1; tries++)
-            clock_records_look(rec);
+            canp_clock_records_look(rec);
         cr_assert_eq(clocks(rec, c, 4), 3);
         cr_assert_eq(c[1].monotonic_ns, c[2].monotonic_ns);
         int64_t told_ns = c[2].realtime_ns - c[1].realtime_ns;
         cr_assert_lt(llabs(told_ns - steps_ns[i]), 1000000);
-        cr_assert_not_null(notices_peek(&rec->notices));
-        clock_records_look(rec);
+        cr_assert_not_null(canp_notices_peek(&rec->notices));
+        canp_clock_records_look(rec);
         cr_assert_eq(clocks(rec, c, 4), 3, "told once");
         fake_close(rec);
     }
@@ -81,8 +81,8 @@ Test(clock, slewing_is_no_step_and_an_hour_has_its_anchors)
     rec->clock_offset_ns -= 1800000000; /* 500 ppm of it */
     rec->anchor_ns -= hour_ns;
     for (int tries = 0; tries < 1000 && clocks(rec, c, 4) == 1; tries++)
-        clock_records_look(rec);
+        canp_clock_records_look(rec);
     cr_assert_eq(clocks(rec, c, 4), 2);
-    cr_assert_null(notices_peek(&rec->notices));
+    cr_assert_null(canp_notices_peek(&rec->notices));
     fake_close(rec);
 }

@@ -155,7 +155,7 @@ static void change_block(uint32_t seq, void (*change)(struct block_header *h, ui
         uint8_t *payload = file + at + sizeof(h);
         if (h.seq == seq) {
             change(&h, payload);
-            h.crc = block_crc(&h, payload, header.salt);
+            h.crc = canp_block_crc(&h, payload, header.salt);
             memcpy(file + at, &h, sizeof(h));
             break;
         }

@@ -40,7 +40,7 @@ static void set_up_queue(struct canp_recorder *rec)
     struct group *g = &rx->groups[GROUP_FRAMES];
     memset(&queue, 0, sizeof(queue));
     rec->rx = rx;
-    rec->rx_ops = &rx_uring_ops;
+    rec->rx_ops = &canp_rx_uring_ops;
     rx->message.msg_controllen = rx_control_bytes(rec);
     rx->uring.sq.khead = &queue.sq_head;
     rx->uring.sq.kflags = &queue.flags;
@@ -57,7 +57,7 @@ static void set_up_queue(struct canp_recorder *rec)
     for (unsigned i = 0; i < FRAME_BUFFERS; i++)
         group_put(g, i, i);
     g->ring->tail = FRAME_BUFFERS;
-    cr_assert_eq(rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES), 0);
+    cr_assert_eq(canp_rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES), 0);
 }
 
 static void begin(unsigned slabs, size_t slab_bytes, bool hw_timestamps)
@@ -75,7 +75,7 @@ static void end(void)
 {
     free(by_run->rx->groups[GROUP_FRAMES].ring);
     free(by_run->rx->groups[GROUP_FRAMES].buffers);
-    rx_batch_close(&by_run->rx->batch);
+    canp_rx_batch_close(&by_run->rx->batch);
     free(by_run->rx);
     fake_close(by_run);
     fake_close(singly);
@@ -262,7 +262,7 @@ static void receive_batch(unsigned odd, bool hw_timestamps)
         fill_batch(i, &m);
         take_singly(&m);
     }
-    rx_batch_take(by_run, &by_run->rx->batch, &by_run->chans[channel], n);
+    canp_rx_batch_take(by_run, &by_run->rx->batch, &by_run->chans[channel], n);
 }
 
 static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
@@ -278,8 +278,8 @@ static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
         if (below(3))
             same_slabs(); /* else slabs run out in time */
         if (below(8) == 0) {
-            intake_commit(by_run);
-            intake_commit(singly);
+            canp_intake_commit(by_run);
+            canp_intake_commit(singly);
         }
     }
     same_slabs();

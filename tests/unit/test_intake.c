@@ -90,7 +90,7 @@ Test(intake, socket_drops_become_a_gap_where_they_happened)
     fake_receive_number(rec, 0, T0, 0xFFFFFFF0U, 0);
     fake_receive_number(rec, 0, T0 + 500, 4, 1);
     fake_receive_number(rec, 0, T0 + 600, 4, 2);
-    intake_commit(rec);
+    canp_intake_commit(rec);
     look(rec, &seen);
     cr_assert(seen.frames == 3 && seen.gaps == 1);
     cr_assert(seen.gap.lost == 20 && seen.gap.layer == CANP_LAYER_SOCKET);
@@ -113,7 +113,7 @@ Test(intake, no_free_slab_is_counted_and_told_as_soon_as_there_is_one)
     look(rec, &seen);
     cr_assert_eq(seen.frames, 340);
     fake_receive_number(rec, 0, T0 + sent, 0, sent);
-    intake_commit(rec);
+    canp_intake_commit(rec);
     look(rec, &seen);
     cr_assert(seen.frames == 341 && seen.gaps == 2);
     cr_assert_eq(seen.lost[CANP_LAYER_RECORDER], lost);
@@ -128,7 +128,7 @@ Test(intake, a_time_step_beyond_a_block_starts_another)
     fake_receive_number(rec, 0, T0, 0, 0);
     fake_receive_number(rec, 0, T0 + INT64_C(400000) * 1000000000, 0, 1);
     fake_receive_number(rec, 0, T0, 0, 2);
-    intake_commit(rec);
+    canp_intake_commit(rec);
     cr_assert_eq(rec->slabs_committed, 3);
     look(rec, &seen);
     cr_assert_eq(seen.frames, 3);
@@ -139,17 +139,17 @@ Test(intake, flush_waits_for_the_spill_thread)
 {
     struct canp_recorder *rec = open_plain(4, 4096);
     fake_receive_number(rec, 0, T0, 0, 0);
-    intake_flush_if_due(rec);
+    canp_intake_flush_if_due(rec);
     cr_assert_not_null(rec->slab, "not before the deadline");
     rec->now_ns += rec->commit_after_ns;
-    intake_flush_if_due(rec);
+    canp_intake_flush_if_due(rec);
     cr_assert_null(rec->slab);
     fake_receive_number(rec, 0, T0, 0, 1);
     rec->now_ns += rec->commit_after_ns;
-    intake_flush_if_due(rec);
+    canp_intake_flush_if_due(rec);
     cr_assert_not_null(rec->slab, "spill is behind: the slab goes on filling");
-    rec->slabs_spilled = 1;
-    intake_flush_if_due(rec);
+    rec->slabs_flushed = 1;
+    canp_intake_flush_if_due(rec);
     cr_assert_null(rec->slab);
     fake_close(rec);
 }

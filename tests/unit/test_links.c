@@ -66,7 +66,7 @@ Test(links, a_message_is_parsed)
     struct message m;
     struct canp_link link;
     build(&m, RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, 9);
-    cr_assert(iface_link_parse(&m.header, &link));
+    cr_assert(canp_iface_link_parse(&m.header, &link));
     cr_assert(link.ifindex == IFINDEX && canp_link_is_up(&link) && link.state == CAN_STATE_BUS_OFF);
     cr_assert_str_eq(link.name, "can0");
     cr_assert_str_eq(link.kind, "can");
@@ -76,7 +76,7 @@ Test(links, a_message_is_parsed)
         struct nlmsghdr *cut = malloc(n < sizeof(*cut) ? sizeof(*cut) : n);
         memcpy(cut, &m, n < sizeof(*cut) ? sizeof(*cut) : n);
         cut->nlmsg_len = n;
-        iface_link_parse(cut, &link);
+        canp_iface_link_parse(cut, &link);
         free(cut);
     }
 }
@@ -88,7 +88,7 @@ static uint32_t hear(struct canp_recorder *rec, int speak, unsigned short type, 
     struct message m;
     build(&m, type, flags, state, 0);
     cr_assert_eq(send(speak, &m, m.header.nlmsg_len, 0), (ssize_t)m.header.nlmsg_len);
-    link_events_read(rec);
+    canp_link_events_read(rec);
     uint32_t code = 0;
     if (!rec->slab)
         return 0;
@@ -101,7 +101,7 @@ static uint32_t hear(struct canp_recorder *rec, int speak, unsigned short type, 
             code = r.link->code;
         }
     }
-    intake_commit(rec);
+    canp_intake_commit(rec);
     struct canp_slab *slab = canp_slabring_take(rec->ring);
     if (slab)
         canp_slabring_give_back(rec->ring, slab);
@@ -122,7 +122,7 @@ Test(links, bus_off_restart_down_up_and_gone)
     cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), 0, "nothing new");
     cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), CANP_LINK_STATE);
     cr_assert(e.state == CAN_STATE_BUS_OFF && e.tx_errors == 248 && e.rx_errors == 5);
-    cr_assert(strstr(notices_peek(&rec->notices), "bus off"));
+    cr_assert(strstr(canp_notices_peek(&rec->notices), "bus off"));
     cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), 0, "told once");
     cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_STATE);
     cr_assert_eq(e.state, CAN_STATE_ERROR_ACTIVE, "restarted");

@@ -33,7 +33,7 @@ static void fill_slabs(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         fake_receive_number(rec, 0, T0 + i, 0, i);
-        intake_commit(rec);
+        canp_intake_commit(rec);
     }
     atomic_store(&rec->chans[0].frames_seen, rec->chans[0].taken);
 }

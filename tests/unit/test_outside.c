@@ -34,16 +34,16 @@ static void begin(size_t memory_bytes)
                             .post_ns = 50 * MS,
                             .memory_bytes = memory_bytes,
                             .block_bytes = 4096,
-                            .store = flush_store,
-                            .let_go = flush_let_go,
-                            .begins = flush_window_begins,
-                            .short_of_memory = flush_short_of_memory};
+                            .store = canp_flush_store,
+                            .let_go = canp_flush_let_go,
+                            .begins = canp_flush_window_begins,
+                            .short_of_memory = canp_flush_short_of_memory};
     struct canp_why why;
     temp_dir_make();
     rec = fake_open(&(struct fake_opts){
         .dir = dir, .no_spill = true, .chan_count = CHANS, .slab_count = 2, .slab_bytes = 4096});
     w.user = rec;
-    cr_assert_eq(window_open(&w, &rec->window, &why), 0);
+    cr_assert_eq(canp_window_open(&w, &rec->window, &why), 0);
     memset(on_bus, 0, sizeof(on_bus));
     number = 0;
 }
@@ -68,7 +68,7 @@ static void block(unsigned turn, bool trigger, uint64_t lost)
         cr_assert_eq(canp_rowbuf_put_frame(&rows, time_ns, (uint16_t)c, &store.frame), 0);
         on_bus[c]++;
     }
-    window_feed(rec->window, &rows, (struct window_time){time_ns - T0, T0});
+    canp_window_feed(rec->window, &rows, (struct window_time){time_ns - T0, T0});
 }
 
 static void note(struct told *told, const struct canp_record *r, bool *in_window)
@@ -99,8 +99,8 @@ static void end(struct told *told)
     struct canp_cursor *cursor;
     struct canp_record r;
     bool in_window = false;
-    window_finish(rec->window);
-    outside_windows_tell(rec);
+    canp_window_finish(rec->window);
+    canp_outside_windows_tell(rec);
     cr_assert_eq(canp_writer_finish(rec->writer), 0);
     *told = (struct told){.windows = 0};
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
@@ -116,7 +116,7 @@ static void end(struct told *told)
                      (unsigned long long)told->outside[c], (unsigned long long)on_bus[c]);
         cr_assert_eq(told->outside[c], counter_get(&rec->chans[c].outside));
     }
-    window_close(rec->window);
+    canp_window_close(rec->window);
     rec->window = NULL;
     fake_close(rec);
     temp_dir_remove();

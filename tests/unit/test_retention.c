@@ -199,12 +199,12 @@ Test(retention, packing_does_not_bring_a_removed_segment_back)
     cr_assert_eq(canp_writer_finish(w), 0);
     canp_writer_close(w);
     int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
-    int packed = segment_file_open(dir_fd, "00000001.canp"); /* as the packer does, beside the segment */
+    int packed = canp_segment_file_open(dir_fd, "00000001.canp"); /* as the packer does, beside the segment */
     cr_assert_geq(packed, 0);
     cr_assert_eq(unlinkat(dir_fd, "00000001.canp", 0), 0); /* retention is faster */
-    cr_assert_eq(segment_file_replace(dir_fd, "00000001.canp"), -ENOENT);
+    cr_assert_eq(canp_segment_file_replace(dir_fd, "00000001.canp"), -ENOENT);
     cr_assert_eq(faccessat(dir_fd, "00000001.canp", F_OK, 0), -1);
-    segment_file_discard(dir_fd, "00000001.canp");
+    canp_segment_file_discard(dir_fd, "00000001.canp");
     cr_assert_eq(look().segments, 0);
     cr_assert_eq(look().bytes, 0, "nothing is left behind");
     close(packed);
@@ -219,10 +219,10 @@ Test(retention, packing_leaves_who_reads_the_segment_alone)
     canp_writer_close(w);
     int dir_fd = open(dir, O_RDONLY | O_DIRECTORY);
     int reader = openat(dir_fd, "00000001.canp", O_RDONLY);
-    int packed = segment_file_open(dir_fd, "00000001.canp");
+    int packed = canp_segment_file_open(dir_fd, "00000001.canp");
     struct stat before, after, named, ours;
     cr_assert_eq(fstat(reader, &before), 0);
-    cr_assert_eq(segment_file_replace(dir_fd, "00000001.canp"), 0);
+    cr_assert_eq(canp_segment_file_replace(dir_fd, "00000001.canp"), 0);
     cr_assert_eq(fstat(packed, &ours), 0);
     cr_assert_eq(fstatat(dir_fd, "00000001.canp", &named, 0), 0);
     cr_assert_eq(named.st_ino, ours.st_ino);

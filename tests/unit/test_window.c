@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "seed.h"
 #include "record/window.h"
+#include "seed.h"
 
 #define MS     INT64_C(1000000)
 #define OFFSET INT64_C(1700000000000000000) /* CLOCK_REALTIME ahead of CLOCK_MONOTONIC */
@@ -77,7 +77,7 @@ static struct window *open_with(struct out *out, const char *const *triggers, un
                                .short_of_memory = on_short,
                                .user = out};
     memset(out, 0, sizeof(*out));
-    cr_assert_eq(window_open(&opts, &w, &why), 0);
+    cr_assert_eq(canp_window_open(&opts, &w, &why), 0);
     return w;
 }
 
@@ -94,7 +94,7 @@ static void feed(struct window *w, unsigned from, unsigned count, unsigned id)
         memcpy(store.bytes + 8, &n, sizeof(n));
         cr_assert_eq(canp_rowbuf_put_frame(&rows, OFFSET + n * MS, 0, &store.frame), 0);
     }
-    window_feed(w, &rows, (struct window_time){(int64_t)(from + count - 1) * MS, OFFSET});
+    canp_window_feed(w, &rows, (struct window_time){(int64_t)(from + count - 1) * MS, OFFSET});
 }
 
 static const char *const on_123[] = {"123:7FF"};
@@ -106,9 +106,9 @@ Test(window, without_a_trigger_nothing_is_stored)
     for (unsigned n = 0; n < 1000; n += 10)
         feed(w, n, 10, IDS);
     cr_assert_eq(out.gone_count, 890, "the last 100 ms are held, with the block that they begin in");
-    window_finish(w);
+    canp_window_finish(w);
     cr_assert(out.stored_count == 0 && out.gone_count == 1000 && out.begins == 0 && out.ends == 0);
-    window_close(w);
+    canp_window_close(w);
 }
 
 Test(window, holds_the_time_before_and_behind)
@@ -117,14 +117,14 @@ Test(window, holds_the_time_before_and_behind)
     struct window *w = open_with(&out, on_123, 1, 100 * MS, 50 * MS, 1 << 20);
     for (unsigned n = 0; n < 1000; n += 10)
         feed(w, n, 10, n == 500 ? 0x123 : IDS);
-    window_finish(w);
+    canp_window_finish(w);
     cr_assert(out.begins == 1 && out.ends == 1 && out.holes == 0 && out.shorts == 0);
     cr_assert_eq(out.stored[0], 400);
     unsigned last = out.stored[out.stored_count - 1];
     cr_assert(last >= 550 && last < 560, "%u", last);
     cr_assert_eq(out.stored_count + out.gone_count, 1000);
-    cr_assert_eq(window_count(w), 1);
-    window_close(w);
+    cr_assert_eq(canp_window_count(w), 1);
+    canp_window_close(w);
 }
 
 Test(window, windows_that_meet_are_one)
@@ -133,11 +133,11 @@ Test(window, windows_that_meet_are_one)
     struct window *w = open_with(&out, on_123, 1, 100 * MS, 50 * MS, 1 << 20);
     for (unsigned n = 0; n < 2000; n += 10) /* 50 after and 100 before: 140 apart meet, 300 apart do not */
         feed(w, n, 10, n == 500 || n == 520 || n == 660 || n == 1200 ? 0x123 : IDS);
-    window_finish(w);
+    canp_window_finish(w);
     cr_assert(out.begins == 2 && out.ends == 2 && out.holes == 1);
     cr_assert_eq(out.stored[0], 400);
     cr_assert_eq(out.stored_count + out.gone_count, 2000);
-    window_close(w);
+    canp_window_close(w);
 }
 
 Test(window, short_memory_is_said_and_the_newest_is_kept)
@@ -146,11 +146,11 @@ Test(window, short_memory_is_said_and_the_newest_is_kept)
     struct window *w = open_with(&out, on_123, 1, 1000 * MS, 50 * MS, 16384);
     for (unsigned n = 0; n < 2000; n += 10)
         feed(w, n, 10, n == 1500 ? 0x123 : IDS);
-    window_finish(w);
+    canp_window_finish(w);
     cr_assert(out.begins == 1 && out.shorts == 1 && out.holes == 0);
     cr_assert(out.stored[0] > 500 && out.stored[0] < 1400);
     cr_assert_eq(out.stored_count + out.gone_count, 2000);
-    window_close(w);
+    canp_window_close(w);
 }
 
 Test(window, a_signal_and_the_end_within_a_window)
@@ -160,12 +160,12 @@ Test(window, a_signal_and_the_end_within_a_window)
     for (unsigned n = 0; n < 1000; n += 10) {
         feed(w, n, 10, IDS);
         if (n == 800)
-            window_trigger(w, (struct window_time){811 * MS, OFFSET});
+            canp_window_trigger(w, (struct window_time){811 * MS, OFFSET});
     }
-    window_finish(w);
+    canp_window_finish(w);
     cr_assert(out.begins == 1 && out.ends == 1 && out.holes == 0);
     cr_assert(out.stored[0] == 710 && out.stored[out.stored_count - 1] == 999, "%u", out.stored[0]);
-    window_close(w);
+    canp_window_close(w);
 }
 
 /* Against a model that knows the whole stream: what has to be kept is, in order, and all is accounted for. */
@@ -187,9 +187,9 @@ Test(window, is_what_the_model_says)
             feed(w, n, count, hit ? 0x123 : IDS);
             n += count;
         }
-        window_finish(w);
+        canp_window_finish(w);
         cr_assert_eq(out.stored_count + out.gone_count, n);
-        cr_assert(out.begins == out.ends && out.holes < out.begins + 1 && out.begins == window_count(w));
+        cr_assert(out.begins == out.ends && out.holes < out.begins + 1 && out.begins == canp_window_count(w));
         static bool kept[STREAM_MAX];
         memset(kept, 0, sizeof(kept));
         for (unsigned i = 0; i < out.stored_count; i++) {
@@ -209,7 +209,7 @@ Test(window, is_what_the_model_says)
                                 k <= triggers[i] + post + 2 + 2 * block_max);
             cr_assert(near || !kept[k], "round %u: %u is in no window", round, k);
         }
-        window_close(w);
+        canp_window_close(w);
     }
 }
 
@@ -220,12 +220,12 @@ static bool matches(const char *trigger, uint32_t id, uint8_t kind, uint8_t len,
     static struct trigger t;
     struct canp_why why;
     union canp_frame_store store = {.bytes = {0}};
-    cr_assert_eq(trigger_parse(trigger, &t, &why), 0, "%s: %s", trigger, why.text);
+    cr_assert_eq(canp_trigger_parse(trigger, &t, &why), 0, "%s: %s", trigger, why.text);
     store.frame.id = id;
     store.frame.len = len;
     memcpy(store.bytes + 8, data, strlen(data));
     struct canp_record r = {.kind = kind, .frame = &store.frame};
-    return trigger_matches(&t, &r);
+    return canp_trigger_matches(&t, &r);
 }
 
 Test(trigger, filters_and_data)
@@ -265,14 +265,14 @@ Test(trigger, events)
     struct canp_gap gap = {.layer = CANP_LAYER_SOCKET, .bytes = sizeof(gap), .lost = 1};
     struct canp_record link = {.kind = CANP_KIND_LINK, .link = &off},
                        lost = {.kind = CANP_KIND_GAP, .gap = &gap};
-    cr_assert_eq(trigger_parse("bus-off", &t, NULL), 0);
-    cr_assert(trigger_matches(&t, &link) && !trigger_matches(&t, &lost));
+    cr_assert_eq(canp_trigger_parse("bus-off", &t, NULL), 0);
+    cr_assert(canp_trigger_matches(&t, &link) && !canp_trigger_matches(&t, &lost));
     off.state = 2;
-    cr_assert_not(trigger_matches(&t, &link));
-    cr_assert_eq(trigger_parse("gap", &t, NULL), 0);
-    cr_assert(trigger_matches(&t, &lost) && !trigger_matches(&t, &link));
-    cr_assert_eq(trigger_parse("123~7FF", &t, NULL), 0);
-    cr_assert(!trigger_matches(&t, &lost) && !trigger_matches(&t, &link), "events are no frames");
+    cr_assert_not(canp_trigger_matches(&t, &link));
+    cr_assert_eq(canp_trigger_parse("gap", &t, NULL), 0);
+    cr_assert(canp_trigger_matches(&t, &lost) && !canp_trigger_matches(&t, &link));
+    cr_assert_eq(canp_trigger_parse("123~7FF", &t, NULL), 0);
+    cr_assert(!canp_trigger_matches(&t, &lost) && !canp_trigger_matches(&t, &link), "events are no frames");
 }
 
 Test(trigger, what_is_none)
@@ -283,7 +283,7 @@ Test(trigger, what_is_none)
     static struct trigger t;
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         struct canp_why why = {""};
-        cr_assert_eq(trigger_parse(bad[i], &t, &why), -EINVAL, "'%s'", bad[i]);
+        cr_assert_eq(canp_trigger_parse(bad[i], &t, &why), -EINVAL, "'%s'", bad[i]);
         cr_assert(strstr(why.text, "trigger"), "%s", why.text);
     }
 }
@@ -296,14 +296,14 @@ Test(window, too_little_memory_is_named)
     struct window *w;
     size_t asked, least;
 
-    cr_assert_eq(window_open(&opts, &w, &why), -EINVAL);
+    cr_assert_eq(canp_window_open(&opts, &w, &why), -EINVAL);
     cr_assert_eq(
         sscanf(why.text, "memory before a trigger: %zu bytes are too few, the least is %zu", &asked, &least),
         2);
     cr_expect_eq(asked, 1);
     opts.memory_bytes = least - 1;
-    cr_expect_eq(window_open(&opts, &w, &why), -EINVAL);
+    cr_expect_eq(canp_window_open(&opts, &w, &why), -EINVAL);
     opts.memory_bytes = least;
-    cr_assert_eq(window_open(&opts, &w, &why), 0);
-    window_close(w);
+    cr_assert_eq(canp_window_open(&opts, &w, &why), 0);
+    canp_window_close(w);
 }

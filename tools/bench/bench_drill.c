@@ -40,7 +40,7 @@ static int open_queue(struct drill *d)
     if (!rx)
         return -ENOMEM;
     d->rec->rx = rx;
-    d->rec->rx_ops = &rx_uring_ops;
+    d->rec->rx_ops = &canp_rx_uring_ops;
     rx->message.msg_controllen = rx_control_bytes(d->rec);
     rx->uring.sq.khead = &d->sq_head;
     rx->uring.sq.kflags = &d->flags;
@@ -53,7 +53,7 @@ static int open_queue(struct drill *d)
     g->buffer_bytes = canp_align8(message_bytes(d) + RX_FRAME_BYTES);
     g->ring = calloc(1, ring_bytes);
     g->buffers = calloc(FRAME_BUFFERS, g->buffer_bytes);
-    return g->ring && g->buffers ? rx_batch_open(&rx->batch, rx_control_bytes(d->rec), RX_FRAME_BYTES)
+    return g->ring && g->buffers ? canp_rx_batch_open(&rx->batch, rx_control_bytes(d->rec), RX_FRAME_BYTES)
                                  : -ENOMEM;
 }
 
@@ -108,7 +108,7 @@ void drill_close(struct drill *d)
         if (rec->rx) {
             free(rec->rx->groups[GROUP_FRAMES].ring);
             free(rec->rx->groups[GROUP_FRAMES].buffers);
-            rx_batch_close(&rec->rx->batch);
+            canp_rx_batch_close(&rec->rx->batch);
         }
         free(rec->rx);
         free(rec);
@@ -174,7 +174,7 @@ void drill_receive_batch(struct drill *d, int fd_frames)
 
 void drill_take_batch(struct drill *d)
 {
-    rx_batch_take(d->rec, &d->rec->rx->batch, &d->rec->chans[0], RX_BATCH);
+    canp_rx_batch_take(d->rec, &d->rec->rx->batch, &d->rec->chans[0], RX_BATCH);
 }
 
 int drill_spill(struct drill *d)
@@ -192,7 +192,7 @@ int drill_spill(struct drill *d)
 
 int drill_flush(struct drill *d)
 {
-    intake_commit(d->rec);
+    canp_intake_commit(d->rec);
     return drill_spill(d);
 }
 

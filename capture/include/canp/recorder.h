@@ -73,7 +73,7 @@ struct canp_recorder_opts {
     uint64_t stall_ns; /* 0 = 10 s: so long may the disk stall at 170,000 classic frames of 8 bytes a second,
                           and nothing is lost. What it takes is allocated at the start: 5 MB a second. */
     enum canp_recorder_io io;
-    /* What a user should know: one sentence without newline. Called by the thread in open, then by the spill
+    /* What a user should know: one sentence without newline. Called by the thread in open, then by the flush
      * thread; never by the capture thread. NULL allowed. */
     void (*notice)(void *user, const char *text);
     /* Called once by the capture thread, as soon as frames are really received. NULL allowed. */
