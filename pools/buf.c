@@ -1,12 +1,12 @@
 /*
- * Buffers (canp/buf.h): reference counts beside blocks of the layered pool, or beside whatever else is
+ * Buffers (canp/pools/buf.h): reference counts beside blocks of the layered pool, or beside whatever else is
  * shared.
  *
  * Invariant: refs is the number of canp_buf and canp_mbuf that point to the store. It only rises while the
  * caller holds one of them, so the last release is seen by exactly one thread, after all others' uses.
  */
 #include <assert.h>
-#include <canp/buf.h>
+#include <canp/pools/buf.h>
 
 #include "mempool_private.h"
 

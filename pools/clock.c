@@ -1,5 +1,5 @@
-/* The clocks of all rooms (canp/clock.h). */
-#include <canp/clock.h>
+/* The clocks of all rooms (canp/pools/clock.h). */
+#include <canp/pools/clock.h>
 
 static int64_t read_ns(clockid_t clock)
 {

@@ -1,5 +1,5 @@
 /*
- * The mapping cache (canp/mapcache.h).
+ * The mapping cache (canp/pools/mapcache.h).
  *
  * Invariant, under the lock: an entry is free, or it is mapped and found by the table, or it is mapped and
  * doomed (not found, unmapped by its last release). It is on the idle list exactly if it is mapped, not
@@ -9,8 +9,8 @@
  * taken the entry anew, or even released it anew, in between.
  */
 #include <assert.h>
-#include <canp/mapcache.h>
-#include <canp/objpool_inline.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/objpool_inline.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -1,10 +1,10 @@
 /*
- * Mapped blocks (canp/mapped.h).
+ * Mapped blocks (canp/pools/mapped.h).
  *
  * Invariant: data .. data + bytes is mapped and watched from open to the last release; what it holds is the
  * file's, which others may change or cut at any time.
  */
-#include <canp/mapped.h>
+#include <canp/pools/mapped.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef CANP_POOLS_MAPPED_PRIVATE_H
 #define CANP_POOLS_MAPPED_PRIVATE_H
 
-#include <canp/mapped.h>
+#include <canp/pools/mapped.h>
 
 struct canp_mapped {
     struct canp_bufstore store; /* its references; first, so that a store is a mapping */

@@ -1,12 +1,12 @@
 /*
- * Layered pool (canp/mempool.h): a thin layer over object pools, one per class.
+ * Layered pool (canp/pools/mempool.h): a thin layer over object pools, one per class.
  *
  * Invariant: the header before each block names its pool and, while the block is held, its class (in the
  * field that is the length of a batch while it is free). Direct blocks have the same header, and a ledger
  * node.
  */
 #include <assert.h>
-#include <canp/mempool.h>
+#include <canp/pools/mempool.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

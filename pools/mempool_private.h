@@ -2,8 +2,8 @@
 #ifndef CANP_POOLS_MEMPOOL_PRIVATE_H
 #define CANP_POOLS_MEMPOOL_PRIVATE_H
 
-#include <canp/buf.h>
-#include <canp/mempool.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/mempool.h>
 
 #include "objpool_private.h"
 

@@ -1,5 +1,5 @@
 /*
- * Object pool (canp/objpool.h): why an acquire costs a few loads and stores.
+ * Object pool (canp/pools/objpool.h): why an acquire costs a few loads and stores.
  *
  * Invariant: every object ever born is in exactly one place: held (its mark has a site), in one thread's
  * cache, in a batch on `free_batches`, or, if its create failed, on `raw`. Only its place's owner touches its
@@ -19,8 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "guard.h"
 #include "diagnostics/memstats_private.h"
+#include "guard.h"
 #include "poison.h"
 
 /* ------------------------------------------------------------------ the stacks */

@@ -6,7 +6,7 @@
 #define CANP_POOLS_OBJPOOL_PRIVATE_H
 
 #define CANP_OBJPOOL_BY_CALLS 1
-#include <canp/objpool.h>
+#include <canp/pools/objpool.h>
 #include <stdatomic.h>
 
 #include "diagnostics/ledger_private.h"

@@ -1,5 +1,5 @@
 /*
- * The slab ring (see canp/slabring.h): why the capture thread neither allocates nor waits.
+ * The slab ring (see canp/pools/slabring.h): why the capture thread neither allocates nor waits.
  *
  * Invariant: with A = acquired, T = taken and n slots, slots T .. A-1 (mod n) are filling or full, all others
  * are free or spilling, and A - T <= n. A slot's state is the only thing that hands it over: whoever reads
@@ -9,9 +9,9 @@
  * and so has every slot's state. Once per slab (not per frame) a commit reads the consumer's line for the
  * high-water mark and the sleep word's line.
  */
-#include <canp/clock.h>
-#include <canp/memstats.h>
-#include <canp/slabring.h>
+#include <canp/pools/clock.h>
+#include <canp/pools/memstats.h>
+#include <canp/pools/slabring.h>
 
 #include "pages.h"
 

@@ -8,7 +8,7 @@
 #ifndef CANP_POOLS_THREADS_H
 #define CANP_POOLS_THREADS_H
 
-#include <canp/objpool_inline.h>
+#include <canp/pools/objpool_inline.h>
 
 #define CANP_THREAD_SLOTS 64
 #define CANP_THREAD_ARRAY (CANP_THREAD_SLOTS + 1)

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include <canp/error.h>
-#include <canp/ledger.h>
-#include <canp/mapped.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/mapped.h>
 
 #include "lib/commands.h"
 
@@ -57,8 +57,8 @@ static int fill_standard_streams(void)
     return 0;
 }
 
-/* CANP_LEDGER=stacks,guards in the environment: the debug modes of canp/ledger.h, for all that is made from
- * now on. */
+/* CANP_LEDGER=stacks,guards in the environment: the debug modes of canp/pools/ledger.h, for all that is made
+ * from now on. */
 static void set_ledger_modes(void)
 {
     const char *modes = getenv("CANP_LEDGER");

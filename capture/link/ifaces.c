@@ -17,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 static void copy_text(char *to, size_t size, const struct rtattr *attr)
 {

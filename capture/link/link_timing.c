@@ -15,7 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #define ANSWER_BYTES 32768 /* a datagram of a dump is no longer */
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
 #include <canp/writer.h>
 
 #define NOTE_TEXT_MAX 1023U

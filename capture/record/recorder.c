@@ -13,7 +13,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #include "rx/can_socket.h"
 #include "rx/intake.h"

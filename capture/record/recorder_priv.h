@@ -10,10 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
+#include <canp/pools/slabring.h>
 #include <canp/recorder.h>
 #include <canp/rows.h>
-#include <canp/slabring.h>
 #include <canp/writer.h>
 
 #include "counter.h"

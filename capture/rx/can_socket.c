@@ -17,7 +17,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 /* Newer than some headers; the values are the kernel's. */
 #define RAW_XL_FRAMES 7  /* CAN_RAW_XL_FRAMES, kernel 6.2 */

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #include "can_socket.h"
 #include "intake.h"

@@ -18,8 +18,8 @@
 #include <unistd.h>
 
 #include <canp/bustime.h>
-#include <canp/cleanup.h>
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
+#include <canp/private/cleanup.h>
 #include <canp/sender.h>
 
 #include "link/ifaces.h"

@@ -12,7 +12,7 @@
  * handed - heard <= TXTIME_UNDERWAY_MAX. One thread.
  */
 #include "txtime.h"
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
 
 #include <errno.h>
 #include <linux/can/raw.h>

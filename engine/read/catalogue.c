@@ -4,8 +4,8 @@
  */
 #include "catalogue.h"
 
-#include <canp/cleanup.h>
 #include <canp/error.h>
+#include <canp/private/cleanup.h>
 
 #include <errno.h>
 #include <fcntl.h>

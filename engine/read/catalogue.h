@@ -8,7 +8,7 @@
 #ifndef CANP_ENGINE_CATALOGUE_H
 #define CANP_ENGINE_CATALOGUE_H
 
-#include <canp/buf.h>
+#include <canp/pools/buf.h>
 
 #include "segment/format.h"
 

@@ -2,8 +2,8 @@
 #ifndef CANP_ENGINE_CURSOR_H
 #define CANP_ENGINE_CURSOR_H
 
-#include <canp/buf.h>
 #include <canp/pack.h>
+#include <canp/pools/buf.h>
 
 #include "index_skip.h"
 #include "query.h"

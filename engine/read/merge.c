@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <canp/clock.h>
 #include <canp/merge.h>
+#include <canp/pools/clock.h>
 #include <canp/rows.h>
 
 #define CHANNELS 256

@@ -1,7 +1,7 @@
 /* A recording: the list of its segments, the channels' names, whether it still grows (canp/reader.h). */
 #include "reader_priv.h"
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #include <dirent.h>
 #include <errno.h>

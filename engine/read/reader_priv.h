@@ -11,7 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include <canp/mempool.h>
+#include <canp/pools/mempool.h>
 
 #include "segment/segment_reader.h"
 #include "segment_list.h"

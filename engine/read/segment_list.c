@@ -1,7 +1,7 @@
 /* The list of a recording's segments (segment_list.h). */
 #include "segment_list.h"
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #include <dirent.h>
 #include <errno.h>

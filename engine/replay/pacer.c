@@ -4,8 +4,8 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#include <canp/clock.h>
 #include <canp/pace.h>
+#include <canp/pools/clock.h>
 
 #define SUB         (1U << CANP_HISTOGRAM_SUB_BITS)
 #define DRIFT_COUNT 128

@@ -1,8 +1,8 @@
 /* The file of a segment being written (segment_file.h). */
 #include "segment_file.h"
 
-#include <canp/cleanup.h>
 #include <canp/error.h>
+#include <canp/private/cleanup.h>
 
 #include <errno.h>
 #include <fcntl.h>

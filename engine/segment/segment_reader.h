@@ -7,7 +7,7 @@
 #ifndef CANP_ENGINE_SEGMENT_READER_H
 #define CANP_ENGINE_SEGMENT_READER_H
 
-#include <canp/mapcache.h>
+#include <canp/pools/mapcache.h>
 
 #include "format.h"
 #include "index.h"

@@ -1,8 +1,8 @@
 /* A segment being written (segment_writer.h). */
 #include "segment_writer.h"
 
-#include <canp/clock.h>
 #include <canp/error.h>
+#include <canp/pools/clock.h>
 
 #include <assert.h>
 #include <errno.h>

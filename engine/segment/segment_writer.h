@@ -10,7 +10,7 @@
 
 #include <stdatomic.h>
 
-#include <canp/objpool.h>
+#include <canp/pools/objpool.h>
 #include <canp/rows.h>
 
 #include "format.h"

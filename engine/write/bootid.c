@@ -3,7 +3,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 #include <canp/writer.h>
 
 #define TEXT_BYTES 36 /* 1b4e28ba-2fa1-11d2-883f-0016d3cca427 */

@@ -1,6 +1,6 @@
 /* The writer's second thread (housekeeper.h). */
 #include "housekeeper.h"
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
 
 #include <errno.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* The directory of a new recording (newdir.h). */
 #include "newdir.h"
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #include <dirent.h>
 #include <errno.h>

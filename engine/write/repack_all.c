@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #include "read/reader_priv.h"
 #include "repack.h"

@@ -4,8 +4,8 @@
  */
 #include <canp/writer.h>
 
-#include <canp/cleanup.h>
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
+#include <canp/private/cleanup.h>
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,12 +1,13 @@
 /*
- * The leak ledger (canp/ledger.h): a list of nodes for what is rare, a walk through the pools for the rest.
+ * The leak ledger (canp/pools/ledger.h): a list of nodes for what is rare, a walk through the pools for the
+ * rest.
  *
  * Invariant: tick_ns[g] is when generation g began; an object stamped g was acquired before g + 1 began.
  * Locks: `lock` guards list and ticks; the pools' registry lock is taken inside of it, never around it.
  */
-#include <canp/clock.h>
-#include <canp/ledger.h>
-#include <canp/objpool_inline.h>
+#include <canp/pools/clock.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/objpool_inline.h>
 #include <execinfo.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-/* What the pools need of the ledger (canp/ledger.h). Any thread. */
+/* What the pools need of the ledger (canp/pools/ledger.h). Any thread. */
 #ifndef CANP_POOLS_LEDGER_PRIVATE_H
 #define CANP_POOLS_LEDGER_PRIVATE_H
 
-#include <canp/ledger.h>
+#include <canp/pools/ledger.h>
 #include <stdatomic.h>
 
 struct canp_ledger_trace {

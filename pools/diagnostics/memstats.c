@@ -1,5 +1,5 @@
 /*
- * Memory statistics (canp/memstats.h): why counting costs next to nothing.
+ * Memory statistics (canp/pools/memstats.h): why counting costs next to nothing.
  *
  * Invariant: a slot's counters have one writer, its thread (slot 0, which many share, is written by atomic
  * additions). The level, from which the peak comes, is shared: threads bring what they gathered, 64 KiB or

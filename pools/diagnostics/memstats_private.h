@@ -1,8 +1,8 @@
-/* What the pools tell the statistics besides single allocations (canp/memstats.h). Any thread. */
+/* What the pools tell the statistics besides single allocations (canp/pools/memstats.h). Any thread. */
 #ifndef CANP_POOLS_MEMSTATS_PRIVATE_H
 #define CANP_POOLS_MEMSTATS_PRIVATE_H
 
-#include <canp/memstats.h>
+#include <canp/pools/memstats.h>
 
 #include "json.h"
 

@@ -1,11 +1,11 @@
 /*
- * The monitor (canp/monitor.h).
+ * The monitor (canp/pools/monitor.h).
  *
  * Invariant: the `before` values are those of the last report, so that "now" always means since then. One
  * thread.
  */
-#include <canp/clock.h>
-#include <canp/monitor.h>
+#include <canp/pools/clock.h>
+#include <canp/pools/monitor.h>
 #include <errno.h>
 #include <stdlib.h>
 

@@ -1,6 +1,6 @@
-/* Profiling (canp/profile.h). Invariant: sums only grow, by whole scopes. Any thread. */
-#include <canp/clock.h>
-#include <canp/profile.h>
+/* Profiling (canp/pools/profile.h). Invariant: sums only grow, by whole scopes. Any thread. */
+#include <canp/pools/clock.h>
+#include <canp/pools/profile.h>
 
 #include "json.h"
 

@@ -14,8 +14,9 @@ test -x "$prefix/bin/canp"
 test -s "$prefix/share/man/man1/canp.1" && test -s "$prefix/share/man/man3/canp.3"
 libdir=$(dirname "$(find "$prefix" -name libcanp.so)")
 
-for header in "$prefix"/include/canp/*.h; do
-    name=canp/$(basename "$header")
+test -f "$prefix/include/canp/pools/objpool.h" && test ! -e "$prefix/include/canp/private"
+for header in $(find "$prefix/include" -name '*.h'); do
+    name=${header#"$prefix/include/"}
     echo "#include <$name>" | cc -std=c11 -Wall -Wextra -Werror -I"$prefix/include" -x c -fsyntax-only -
     echo "#include <$name>" | c++ -std=c++17 -Wall -Wextra -Werror -I"$prefix/include" -x c++ -fsyntax-only -
     echo "#include <$name>" >>"$work/headers.cpp"

@@ -13,7 +13,7 @@ trap 'rm -rf "$work"' EXIT
     echo '#include <fcntl.h>'
     echo '#include <string.h>'
     for name in buf ledger mapcache mapped mempool memstats monitor objpool profile slabring; do
-        echo "#include <canp/$name.h>"
+        echo "#include <canp/pools/$name.h>"
     done
     echo 'static void count_reports(void *user, const struct canp_monitor_report *report)'
     echo '{ (void)report; ++*(unsigned *)user; }'

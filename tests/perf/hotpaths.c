@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <canp/buf.h>
+#include "gen/vehicle.h"
 #include <canp/candump.h>
 #include <canp/filter.h>
-#include <canp/mempool.h>
-#include <canp/objpool.h>
 #include <canp/pack.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/mempool.h>
+#include <canp/pools/objpool.h>
 #include <canp/reader.h>
 #include <canp/rows.h>
-#include "gen/vehicle.h"
 #include <canp/writer.h>
 
 #include "bench/bench_drill.h"

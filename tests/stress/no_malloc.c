@@ -2,12 +2,12 @@
  * The memory layer's data paths after start-up call malloc not once: slab ring, object pool, layered pool,
  * buffers, mapping cache hits; in two threads, caches warm or not. First shows that the counting counts.
  */
-#include <canp/buf.h>
-#include <canp/ledger.h>
-#include <canp/mapcache.h>
-#include <canp/monitor.h>
-#include <canp/objpool.h>
-#include <canp/slabring.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/monitor.h>
+#include <canp/pools/objpool.h>
+#include <canp/pools/slabring.h>
 #include <pthread.h>
 
 #include "malloc_count.h"

@@ -2,7 +2,7 @@
  * One thread fills and freezes buffers, three others slice, share, check and release them, and pass slices
  * on: every byte is as it was written, and at the end all memory is back in the pool.
  */
-#include <canp/buf.h>
+#include <canp/pools/buf.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

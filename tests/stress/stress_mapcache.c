@@ -3,7 +3,7 @@
  * a mapping in use is never taken away, and the sums agree at the end. A further thread trims, and reads
  * statistics and ledger.
  */
-#include <canp/mapcache.h>
+#include <canp/pools/mapcache.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>

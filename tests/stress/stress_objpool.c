@@ -3,9 +3,9 @@
  * add up, and nothing is lost when threads end. Half the releases happen in another thread than the acquire.
  * A further thread reads statistics and ledger all the while.
  */
-#include <canp/ledger.h>
-#include <canp/memstats.h>
-#include <canp/objpool.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/memstats.h>
+#include <canp/pools/objpool.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,7 +4,7 @@
  */
 #include "seed.h"
 
-#include <canp/slabring.h>
+#include <canp/pools/slabring.h>
 
 #include <pthread.h>
 #include <sched.h>

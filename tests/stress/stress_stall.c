@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include <canp/memstats.h>
+#include <canp/pools/memstats.h>
 #include <canp/reader.h>
 
 #include "fake_recorder.h"

@@ -2,7 +2,7 @@
 #ifndef CANP_TESTS_POOLS_H
 #define CANP_TESTS_POOLS_H
 
-#include <canp/mempool.h>
+#include <canp/pools/mempool.h>
 #include <criterion/criterion.h>
 #include <stdint.h>
 

@@ -3,7 +3,7 @@
  * IDs with known periods, a gap, an error frame and a change of state. `grow DIR SECONDS`: so many seconds of
  * traffic in real time; 0: all of 10 s at once, and sealed.
  */
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
 #include <canp/writer.h>
 #include <stdio.h>
 #include <stdlib.h>

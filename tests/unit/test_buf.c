@@ -1,5 +1,5 @@
 /* Buffers: freezing, slices, counts, integers, reserve, exhaustion, and 10^6 steps against a model. */
-#include <canp/buf.h>
+#include <canp/pools/buf.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdint.h>

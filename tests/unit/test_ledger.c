@@ -1,7 +1,7 @@
 /* Memory statistics and leak ledger: sums, peaks, tags, call sites, ages, JSON. */
-#include <canp/ledger.h>
-#include <canp/memstats.h>
-#include <canp/objpool.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/memstats.h>
+#include <canp/pools/objpool.h>
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  */
 #include <criterion/criterion.h>
 
-#include <canp/mapped.h>
+#include <canp/pools/mapped.h>
 #include <canp/writer.h>
 
 #include <sys/stat.h>

@@ -1,5 +1,5 @@
 /* Mapping cache: budgets, order of eviction, pins, identity, lost files, trimming, and a model. */
-#include <canp/mapcache.h>
+#include <canp/pools/mapcache.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Mapped blocks: borrow, slice, hints, prefault, files that shrink under the reader, the SIGBUS guard. */
-#include <canp/mapped.h>
+#include <canp/pools/mapped.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

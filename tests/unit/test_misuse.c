@@ -1,10 +1,10 @@
 /* What a program may get wrong, or leave out, within the headers' word: it is refused or does nothing. */
+#include "gen/vehicle.h"
 #include <canp/candump.h>
 #include <canp/merge.h>
-#include <canp/objpool.h>
+#include <canp/pools/objpool.h>
+#include <canp/pools/slabring.h>
 #include <canp/reader.h>
-#include <canp/slabring.h>
-#include "gen/vehicle.h"
 #include <canp/writer.h>
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -1,7 +1,7 @@
 /* Monitor and profiling: when it reports, what it flags, what a scope measures, JSON. */
-#include <canp/monitor.h>
-#include <canp/objpool.h>
-#include <canp/profile.h>
+#include <canp/pools/monitor.h>
+#include <canp/pools/objpool.h>
+#include <canp/pools/profile.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>

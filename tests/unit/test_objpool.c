@@ -1,6 +1,6 @@
 /* Object pool: bounds, exhaustion, caches, create and destroy, debug modes, and 10^6 steps against a model.
  */
-#include <canp/objpool.h>
+#include <canp/pools/objpool.h>
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>

@@ -1,5 +1,5 @@
 /* The reader on the memory layer: mappings kept and evicted, segments cut under it, rows shared beyond it. */
-#include <canp/mapped.h>
+#include <canp/pools/mapped.h>
 #include <canp/reader.h>
 #include <canp/repack.h>
 #include <canp/writer.h>

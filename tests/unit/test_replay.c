@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <canp/clock.h>
+#include <canp/pools/clock.h>
 #include <canp/replay.h>
 #include <canp/writer.h>
 

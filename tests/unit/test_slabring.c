@@ -1,7 +1,7 @@
 /* The slab ring: its bounds, its order, its accounting, and 10^6 random steps against a queue of numbers. */
 #include "seed.h"
 
-#include <canp/slabring.h>
+#include <canp/pools/slabring.h>
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -2,8 +2,8 @@
  * Wrong on purpose: proves that each sanitizer's verdict fails a run, and that it sees into our pools.
  * usage: wrong leak | use_after_release | undefined | race
  */
-#include <canp/ledger.h>
-#include <canp/objpool.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/objpool.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>

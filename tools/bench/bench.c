@@ -2,10 +2,10 @@
  */
 #include "bench.h"
 
-#include <canp/clock.h>
 #include <canp/error.h>
-#include <canp/monitor.h>
-#include <canp/profile.h>
+#include <canp/pools/clock.h>
+#include <canp/pools/monitor.h>
+#include <canp/pools/profile.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>

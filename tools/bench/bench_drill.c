@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <canp/slabring.h>
+#include <canp/pools/slabring.h>
 
 #include "rx/intake.h"
 #include "rx/rx_uring.h"

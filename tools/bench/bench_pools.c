@@ -2,9 +2,9 @@
  * canp bench pools: the memory layer beside glibc's malloc, a mutex-protected pool, a plain call, and
  * open + mmap + munmap. Objects of 256 bytes; statistics and ledger are on, as always.
  */
-#include <canp/buf.h>
-#include <canp/mapcache.h>
-#include <canp/objpool.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/objpool.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include <canp/candump.h>
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 #include <canp/reader.h>
 #include <canp/writer.h>
 

@@ -1,7 +1,7 @@
 /* canp info: what a recording holds, for people or as one JSON object. */
-#include <canp/ledger.h>
-#include <canp/monitor.h>
-#include <canp/profile.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/monitor.h>
+#include <canp/pools/profile.h>
 #include <canp/reader.h>
 
 #include <execinfo.h>

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#include <canp/clock.h>
 #include <canp/listener.h>
+#include <canp/pools/clock.h>
 #include <canp/reader.h>
 
 #include <ncurses.h>

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include <canp/cleanup.h>
+#include <canp/private/cleanup.h>
 
 #define PREFIX     "canp-record-"
 #define PROC_UNIX  "/proc/net/unix" /* shows an abstract name with @ for its first byte */

@@ -2,8 +2,8 @@
 #ifndef CANP_TOOLS_MEMORY_REPORT_H
 #define CANP_TOOLS_MEMORY_REPORT_H
 
-#include <canp/monitor.h>
-#include <canp/profile.h>
+#include <canp/pools/monitor.h>
+#include <canp/pools/profile.h>
 #include <stdio.h>
 
 /* What is held by tag, caches, pools, and what the monitor warns of. */

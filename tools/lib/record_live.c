@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <canp/cleanup.h>
-#include <canp/slabring.h>
+#include <canp/pools/slabring.h>
+#include <canp/private/cleanup.h>
 
 #include "live.h"
 

@@ -4,8 +4,8 @@
  */
 #include "record_stats.h"
 
-#include <canp/clock.h>
-#include <canp/monitor.h>
+#include <canp/pools/clock.h>
+#include <canp/pools/monitor.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /*
- * canp record --stats: a line on stderr every so often, by a thread of its own around canp/monitor.h.
+ * canp record --stats: a line on stderr every so often, by a thread of its own around canp/pools/monitor.h.
  */
 #ifndef CANP_TOOLS_RECORD_STATS_H
 #define CANP_TOOLS_RECORD_STATS_H

@@ -167,7 +167,7 @@ CANP_API void canp_recorder_trigger(struct canp_recorder *rec);
 /* Any thread, while running and after. */
 CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);
 
-/* The slabs between capture and flush thread, for their statistics (canp/slabring.h) and for a monitor.
+/* The slabs between capture and flush thread, for their statistics (canp/pools/slabring.h) and for a monitor.
  * Borrowed until canp_recorder_close(). */
 CANP_API const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec);
 

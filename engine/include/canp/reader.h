@@ -11,12 +11,12 @@
 
 #include <stddef.h>
 
-#include <canp/buf.h>
 #include <canp/error.h>
 #include <canp/filter.h>
 #include <canp/frame.h>
-#include <canp/mapcache.h>
-#include <canp/monitor.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/monitor.h>
 
 CANP_BEGIN_DECLS
 

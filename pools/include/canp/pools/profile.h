@@ -7,17 +7,17 @@
  *       ... what is measured, to the end of the block, by whatever way it is left
  *   }
  *
- * Allocations are those of the calling thread, as the memory statistics count them (canp/memstats.h): pools,
- * mappings, and what was counted by hand; not plain malloc. Reading them costs some microseconds before and
- * after, which are not in the times.
+ * Allocations are those of the calling thread, as the memory statistics count them (canp/pools/memstats.h):
+ * pools, mappings, and what was counted by hand; not plain malloc. Reading them costs some microseconds
+ * before and after, which are not in the times.
  *
  * Threads: a profile may be used by several at once; a scope belongs to one.
  */
-#ifndef CANP_PROFILE_H
-#define CANP_PROFILE_H
+#ifndef CANP_POOLS_PROFILE_H
+#define CANP_POOLS_PROFILE_H
 
 #include <canp/export.h>
-#include <canp/memstats.h>
+#include <canp/pools/memstats.h>
 #include <stddef.h>
 #include <stdint.h>
 

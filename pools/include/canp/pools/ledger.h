@@ -11,11 +11,11 @@
  *
  * Any thread may call anything here.
  */
-#ifndef CANP_LEDGER_H
-#define CANP_LEDGER_H
+#ifndef CANP_POOLS_LEDGER_H
+#define CANP_POOLS_LEDGER_H
 
 #include <canp/export.h>
-#include <canp/memstats.h>
+#include <canp/pools/memstats.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

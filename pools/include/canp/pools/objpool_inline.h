@@ -1,13 +1,13 @@
 /*
- * The object pool's fast path, for canp/objpool.h only: what a thread released last, it gets again without a
- * call. Everything here is private and changes with the library's soname; everything else of the pool is
- * behind calls. Under AddressSanitizer all goes by calls, which poison what is free.
+ * The object pool's fast path, for canp/pools/objpool.h only: what a thread released last, it gets again
+ * without a call. Everything here is private and changes with the library's soname; everything else of the
+ * pool is behind calls. Under AddressSanitizer all goes by calls, which poison what is free.
  */
-#ifndef CANP_OBJPOOL_INLINE_H
-#define CANP_OBJPOOL_INLINE_H
+#ifndef CANP_POOLS_OBJPOOL_INLINE_H
+#define CANP_POOLS_OBJPOOL_INLINE_H
 
 #include <canp/export.h>
-#include <canp/ledger.h>
+#include <canp/pools/ledger.h>
 #include <stdint.h>
 
 CANP_BEGIN_DECLS

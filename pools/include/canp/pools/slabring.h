@@ -10,8 +10,8 @@
  * Threads: one producer thread (acquire, commit), one consumer thread (take, give_back, wait); stats and
  * wake from any thread; create and free while nobody else uses the ring.
  */
-#ifndef CANP_SLABRING_H
-#define CANP_SLABRING_H
+#ifndef CANP_POOLS_SLABRING_H
+#define CANP_POOLS_SLABRING_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,14 +6,14 @@
  * Threads: one thread uses a monitor, not the capture thread (it takes locks). What it watches may be in use
  * by others.
  */
-#ifndef CANP_MONITOR_H
-#define CANP_MONITOR_H
+#ifndef CANP_POOLS_MONITOR_H
+#define CANP_POOLS_MONITOR_H
 
 #include <canp/export.h>
-#include <canp/mapcache.h>
-#include <canp/mempool.h>
-#include <canp/memstats.h>
-#include <canp/slabring.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/mempool.h>
+#include <canp/pools/memstats.h>
+#include <canp/pools/slabring.h>
 #include <stddef.h>
 #include <stdint.h>
 

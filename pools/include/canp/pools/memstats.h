@@ -4,8 +4,8 @@
  * Each thread counts for itself; a reader sums up. Pools are counted by what is handed out of them, not by
  * what they keep in store (their own statistics say that). Any thread may call anything here.
  */
-#ifndef CANP_MEMSTATS_H
-#define CANP_MEMSTATS_H
+#ifndef CANP_POOLS_MEMSTATS_H
+#define CANP_POOLS_MEMSTATS_H
 
 #include <canp/export.h>
 #include <stddef.h>

@@ -10,13 +10,13 @@
  * A mapping is reference-counted, like a buffer: each reference is released once, from any thread. Its other
  * functions may be called by any thread that holds a reference.
  */
-#ifndef CANP_MAPPED_H
-#define CANP_MAPPED_H
+#ifndef CANP_POOLS_MAPPED_H
+#define CANP_POOLS_MAPPED_H
 
-#include <canp/buf.h>
 #include <canp/error.h>
 #include <canp/export.h>
-#include <canp/ledger.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/ledger.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -8,11 +8,11 @@
  * Threads: everything from any thread (one lock, held for a hash look-up, or for mmap and munmap on a miss);
  * create and free while nobody else uses the cache.
  */
-#ifndef CANP_MAPCACHE_H
-#define CANP_MAPCACHE_H
+#ifndef CANP_POOLS_MAPCACHE_H
+#define CANP_POOLS_MAPCACHE_H
 
 #include <canp/export.h>
-#include <canp/mapped.h>
+#include <canp/pools/mapped.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -11,12 +11,12 @@
  * Threads: one canp_buf belongs to one thread at a time; several that share their memory may be used and
  * released by any threads, unless the memory was made with CANP_BUF_PLAIN: then all of them stay in one.
  */
-#ifndef CANP_BUF_H
-#define CANP_BUF_H
+#ifndef CANP_POOLS_BUF_H
+#define CANP_POOLS_BUF_H
 
 #include <canp/export.h>
-#include <canp/ledger.h>
-#include <canp/mempool.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/mempool.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,7 +1,7 @@
 /* The one unwinding idiom: CANP_CLEANUP(canp_fd_close) int fd = open(...); disarmed with canp_take_fd(&fd).
  */
-#ifndef CANP_CLEANUP_H
-#define CANP_CLEANUP_H
+#ifndef CANP_PRIVATE_CLEANUP_H
+#define CANP_PRIVATE_CLEANUP_H
 
 #include <unistd.h>
 

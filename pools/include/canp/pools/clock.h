@@ -1,8 +1,8 @@
 /*
  * Clocks in nanoseconds: one vDSO call, no error. Threads: any.
  */
-#ifndef CANP_CLOCK_H
-#define CANP_CLOCK_H
+#ifndef CANP_POOLS_CLOCK_H
+#define CANP_POOLS_CLOCK_H
 
 #include <canp/export.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 /*
- * Layered pool: blocks of memory in classes by size, each class an object pool (canp/objpool.h); beyond the
- * largest class, direct allocations under a bound.
+ * Layered pool: blocks of memory in classes by size, each class an object pool (canp/pools/objpool.h); beyond
+ * the largest class, direct allocations under a bound.
  *
  * A request gets a block of the smallest class that fits. Where that class is exhausted, canp_mempool_alloc()
  * makes a direct one and counts a miss; canp_mempool_try_alloc(), for those who must not call malloc,
@@ -9,12 +9,12 @@
  * Threads: everything from any thread, a block may be released by another thread than allocated it; create
  * and free while nobody else uses the pool.
  */
-#ifndef CANP_MEMPOOL_H
-#define CANP_MEMPOOL_H
+#ifndef CANP_POOLS_MEMPOOL_H
+#define CANP_POOLS_MEMPOOL_H
 
 #include <canp/export.h>
-#include <canp/ledger.h>
-#include <canp/memstats.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/memstats.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -35,7 +35,7 @@ struct canp_mempool_class_opts {
 struct canp_mempool_opts {
     struct canp_mempool_class_opts classes[CANP_MEMPOOL_CLASSES_MAX];
     size_t direct_bytes_max; /* of all direct blocks at once; 0: there are none */
-    size_t align_bytes;      /* of blocks of classes: see canp/objpool.h; direct ones are aligned to 64 */
+    size_t align_bytes; /* of blocks of classes: see canp/pools/objpool.h; direct ones are aligned to 64 */
     enum canp_memtag tag;
     bool lock_memory; /* of the ready blocks */
     bool huge_pages;
@@ -67,7 +67,7 @@ struct canp_mempool_stats {
 };
 
 /* *out is owned: canp_mempool_free(). 0; -EINVAL (classes not ascending or out of the bounds of
- * canp/objpool.h); -ENOMEM. */
+ * canp/pools/objpool.h); -ENOMEM. */
 CANP_API int canp_mempool_create(const struct canp_mempool_opts *opts, struct canp_mempool **out);
 
 /* Blocks of classes that are still held become invalid; direct ones must have been released. NULL is fine. */

@@ -9,12 +9,12 @@
  * Threads: acquire, try_acquire, release and stats from any thread, an object may be released by another
  * thread than acquired it; create and free while nobody else uses the pool. From a signal handler: nothing.
  */
-#ifndef CANP_OBJPOOL_H
-#define CANP_OBJPOOL_H
+#ifndef CANP_POOLS_OBJPOOL_H
+#define CANP_POOLS_OBJPOOL_H
 
 #include <canp/export.h>
-#include <canp/ledger.h>
-#include <canp/memstats.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/memstats.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -105,7 +105,7 @@ CANP_API bool canp_objpool_is_valid(const struct canp_objpool *pool);
 
 CANP_END_DECLS
 
-#include <canp/objpool_inline.h>
+#include <canp/pools/objpool_inline.h>
 
 #ifndef CANP_OBJPOOL_BY_CALLS
 #ifdef __SANITIZE_ADDRESS__
