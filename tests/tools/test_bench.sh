@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # canp bench, the modes that read recordings: every result is there, of the right kind, and nothing stays behind. How
-# fast anything is, is not tested here. usage: test_bench.sh CANP; prints `ok NAME` or `not ok NAME: reason`.
+# fast anything is, is not tested here. usage: test_bench.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$1
+canp=$2/tools/canp
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 bad=0

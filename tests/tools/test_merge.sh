@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # canp merge: what comes out is what `sort` makes of the dumps; interfaces by name; exit statuses.
-# usage: test_merge.sh CANP; prints `ok NAME` or `not ok NAME: reason`.
+# usage: test_merge.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$1
+canp=$2/tools/canp
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 bad=0

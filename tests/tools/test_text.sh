@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # canp dump and convert without a bus: real logs in and out again, other tools' readers, odd files, exit statuses.
-# usage: test_text.sh CANP [DATA]; prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
+# usage: test_text.sh SOURCE_DIR BUILD_DIR; CANP_DATA: real recordings. prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
 set -uo pipefail
-canp=$1
-data=${2:-${CANP_DATA:-$(dirname "$0")/../../../shared/data}}
+canp=$2/tools/canp
+data=${CANP_DATA:-$1/../shared/data}
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 bad=0

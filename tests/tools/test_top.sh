@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # canp top in a real terminal (tmux): on a recording that grows, on one that is complete, at 80x24 and 120x40, with
 # and without colour; keys, SIGINT, and no terminal at all.
-# usage: test_top.sh CANP GROW
+# usage: test_top.sh SOURCE_DIR BUILD_DIR
 set -uo pipefail
-canp=$1 grow=$2
+canp=$2/tools/canp grow=$2/tests/grow
 command -v tmux >/dev/null || {
     echo "not ok: no tmux here (package tmux)"
     exit 1

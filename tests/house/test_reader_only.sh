@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The build without sockets: configures, builds and runs where liburing and libsocketcan are not asked for,
 # and its library needs neither.
-# usage: reader_only_test.sh SOURCE_DIR
+# usage: test_reader_only.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The direction pools <- engine <- capture <- tools: each room, linked with those below it alone, leaves no
 # canp_ symbol open, and includes nothing of a room above.
-# usage: rooms_test.sh SOURCE_DIR BUILD_DIR
+# usage: test_rooms.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source_dir=$1 build_dir=$2
 below=()

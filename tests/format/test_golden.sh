@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Every golden file, read by libcanp (canp_text) and by the independent reader (canp_read.py): both print what
-# stands in its .txt. usage: golden_test.sh CANP_TEXT
+# stands in its .txt. usage: test_golden.sh SOURCE_DIR BUILD_DIR
 set -uo pipefail
-text=$(readlink -f "$1")
+text=$(readlink -f "$2/tests/canp_text")
 cd "$(dirname "$(readlink -f "$0")")/golden" || exit 1
 failed=0 count=0
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the build into an empty prefix and builds a project outside of the tree against it: by
 # find_package, by pkg-config (shared and static), and every public header alone as C11 and C++17.
-# usage: install_test.sh SOURCE_DIR BUILD_DIR
+# usage: test_install.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source_dir=$1 build_dir=$2
 work=$(mktemp -d)

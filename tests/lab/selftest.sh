@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The lab's own test: whether scripts/lab keeps what `scripts/lab --help` promises, in
-# the VM and, from inside the VM, natively. Usage: lab_selftest.sh [bookworm|backports|sid]
+# the VM and, from inside the VM, natively. Usage: selftest.sh [bookworm|backports|sid]
 # One line per check; at the end `N passed, N failed`. Fourteen boots, some two minutes.
 set -o nounset -o pipefail
 set -m # background jobs in groups of their own, SIGINT not ignored: as at a terminal

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The man pages, generated from the headers and the list of commands: nothing exported is missing, groff takes them.
-# usage: man_test.sh SOURCE_DIR BUILD_DIR LIBRARY
+# usage: test_man.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
-source_dir=$1 build_dir=$2 library=$3
+source_dir=$1 build_dir=$2 library=$2/libcanp.so
 
 nm -D --defined-only "$library" | awk '$2 == "T" {print $3}' | sed 's/@.*//' | sort -u >"$build_dir/man/exported"
 test -s "$build_dir/man/exported"

@@ -1,10 +1,10 @@
 #!/bin/sh
 # The C examples in pools/README.md compile and do what they say.
-# usage: pools_readme_test.sh SOURCE_DIR LIBRARY CC
+# usage: test_pools_readme.sh SOURCE_DIR BUILD_DIR; CC is the compiler
 set -eu
 source=$1
-library=$2
-cc=$3
+library=$2/libcanp.a
+cc=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 {

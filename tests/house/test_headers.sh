@@ -1,10 +1,10 @@
 #!/bin/sh
 # Each public header compiles on its own, as C11 and as C++17, without a warning, its initialisers used, and states
 # its thread rules.
-# usage: headers_test.sh SOURCE_DIR CC
+# usage: test_headers.sh SOURCE_DIR BUILD_DIR; CC is the compiler
 set -eu
 source=$1
-cc=$2
+cc=${CC:-cc}
 cxx=${CXX:-c++}
 includes=
 for room in pools engine capture; do includes="$includes -I$source/$room/include"; done
