@@ -15,10 +15,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "gen/vehicle.h"
 #include <canp/candump.h>
 #include <canp/reader.h>
 #include <canp/rows.h>
-#include "gen/vehicle.h"
 #include <canp/writer.h>
 
 #define START_NS  INT64_C(1700000000000000000)

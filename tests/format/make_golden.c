@@ -4,9 +4,9 @@
  * `sealed` of the first day had no index; what it makes now, with one, is indexed.canp.
  * usage: make_golden NEW-DIRECTORY NAME...
  */
+#include "gen/vehicle.h"
 #include <canp/repack.h>
 #include <canp/rows.h>
-#include "gen/vehicle.h"
 #include <canp/writer.h>
 
 #include <stdio.h>

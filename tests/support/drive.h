@@ -5,8 +5,8 @@
 #ifndef CANP_TESTS_DRIVE_H
 #define CANP_TESTS_DRIVE_H
 
-#include <canp/reader.h>
 #include "gen/vehicle.h"
+#include <canp/reader.h>
 
 #include <inttypes.h>
 #include <stdio.h>

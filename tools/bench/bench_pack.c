@@ -5,9 +5,9 @@
  */
 #include "bench.h"
 
+#include "gen/vehicle.h"
 #include <canp/candump.h>
 #include <canp/pack.h>
-#include "gen/vehicle.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <lz4.h>

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gen/vehicle.h"
 #include <canp/pace.h>
 #include <canp/sender.h>
-#include "gen/vehicle.h"
 
 #include "lib/commands.h"
 #include "lib/opts.h"

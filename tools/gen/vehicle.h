@@ -18,7 +18,6 @@
 #include <canp/bustime.h>
 #include <canp/frame.h>
 
-
 struct canp_vehicle;
 
 /* X(NAME, text) */
@@ -62,6 +61,5 @@ uint8_t canp_vehicle_next(struct canp_vehicle *v, int64_t *time_ns, union canp_f
 
 /* Mean frames per second of what canp_vehicle_next() makes, by its own times. */
 double canp_vehicle_rate(const struct canp_vehicle *v);
-
 
 #endif
