@@ -39,7 +39,8 @@ def cpu_ns(*words):
 class Bench:
     def __init__(self, args, work):
         self.args, self.work = args, work
-        self.canp, self.drive = (os.path.join(args.build, p) for p in ("tools/canp", "tests/bench_drive"))
+        self.canp, self.bench, self.drive = (os.path.join(args.build, p)
+                                             for p in ("tools/canp", "tools/canp-bench", "tests/bench_drive"))
         self.lines = []
 
     def add(self, **line):
@@ -69,7 +70,7 @@ def engine(bench):
     machine = {"cpu": os.environ.get("CANP_BENCH_CPU", "?"), "canp": os.environ.get("CANP_BENCH_COMMIT", "?"),
                "kernel": os.uname().release}
     quick = ["--quick"] if bench.args.quick else []
-    for line in run(bench.canp, "bench", "--json", "--runs", bench.args.runs, *quick).decode().splitlines():
+    for line in run(bench.bench, "--json", "--runs", bench.args.runs, *quick).decode().splitlines():
         bench.add(**json.loads(line), **machine)
     for line in contrast(bench):
         bench.add(**line, **machine)

@@ -254,7 +254,7 @@ def engine_section(lines):
         return []
     rows = [[f"{x['ratio']:.3g}" if x["ratio"] is not None else "", x["mode"], x["name"], f"{x['value']:.4g} {x['unit']}",
              f"{x['reference']}: {x['reference_value']:.4g}" if x["reference"] else ""] for x in lines]
-    return ["### The engine itself, native\n", "`canp bench`: medians of alternated runs, on " + lines[-1].get("cpu", "?") + ".\n"
+    return ["### The engine itself, native\n", "`canp-bench`: medians of alternated runs, on " + lines[-1].get("cpu", "?") + ".\n"
             ] + table(["ratio", "mode", "what", "value", "beside"], rows)
 
 

@@ -11,6 +11,7 @@ prefix=$work/prefix
 cmake --install "$build_dir" --prefix "$prefix" >/dev/null
 test -x "$prefix/bin/canp"
 "$prefix/bin/canp" --version
+"$prefix/bin/canp-bench" --version
 test -s "$prefix/share/man/man1/canp.1" && test -s "$prefix/share/man/man3/canp.3"
 libdir=$(dirname "$(find "$prefix" -name libcanp.so)")
 

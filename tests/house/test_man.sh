@@ -11,8 +11,11 @@ while read -r name; do
 done <"$build_dir/man/exported"
 while read -r name; do
     grep -qx "\.B $name" "$build_dir/man/canp.1" || { echo "canp(1) does not have $name" && exit 1; }
-done < <("$build_dir/tools/canp" help | sed -n 's/^  \([a-z]*\)  *.*/\1/p')
-for page in canp.1 canp.3; do
+done < <("$build_dir/tools/canp" help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
+while read -r name; do
+    grep -qx "\.B $name" "$build_dir/man/canp-bench.1" || { echo "canp-bench(1) does not have $name" && exit 1; }
+done < <("$build_dir/tools/canp-bench" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
+for page in canp.1 canp-bench.1 canp.3; do
     said=$(groff -man -Tutf8 -ww "$build_dir/man/$page" 2>&1 >"$build_dir/man/$page.txt")
     [ -z "$said" ] || { echo "$page: $said" && exit 1; }
     test -s "$build_dir/man/$page.txt"

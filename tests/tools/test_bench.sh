@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# canp bench, the modes that read recordings: every result is there, of the right kind, and nothing stays behind. How
+# canp-bench, the modes that read recordings: every result is there, of the right kind, and nothing stays behind. How
 # fast anything is, is not tested here. usage: test_bench.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp
+bench=$2/tools/canp-bench
 work=$(mktemp -d) || exit 3
 trap 'rm -rf "$work"' EXIT
 bad=0
@@ -15,7 +15,7 @@ check() { # NAME COMMAND...
 
 mkdir "$work/tmp"
 check "the modes run" env TMPDIR="$work/tmp" \
-    bash -c '"$1" bench scan seek query recover --quick --runs 1 --json >"$2"' bash "$canp" "$work/results"
+    bash -c '"$1" scan seek query recover --quick --runs 1 --json >"$2"' bash "$bench" "$work/results"
 check "each with its results" python3 - "$work/results" <<'END'
 import json, sys
 lines = {x["name"]: x for x in map(json.loads, open(sys.argv[1]))}

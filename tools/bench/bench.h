@@ -1,5 +1,5 @@
 /*
- * The harness of `canp bench`: a mode is a file bench_MODE.c with one function that runs its cases. A case is
+ * The harness of `canp-bench`: a mode is a file bench_MODE.c with one function that runs its cases. A case is
  * something of ours beside something a user would otherwise do: both are run in turn, in one process, and the
  * medians are compared. Main thread; a case may use threads of its own.
  */

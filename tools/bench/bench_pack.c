@@ -1,5 +1,5 @@
 /*
- * canp bench pack, unpack: the packed form of blocks beside plain LZ4 of the same rows, per frame, codec
+ * canp-bench pack, unpack: the packed form of blocks beside plain LZ4 of the same rows, per frame, codec
  * alone. The frames are those of a generated drive on two buses, in blocks of 512 KiB of rows; or those of
  * the candump log that the environment variable CANP_BENCH_LOG names.
  */

@@ -1,5 +1,5 @@
 /*
- * canp bench pools: the memory layer beside glibc's malloc, a mutex-protected pool, a plain call, and
+ * canp-bench pools: the memory layer beside glibc's malloc, a mutex-protected pool, a plain call, and
  * open + mmap + munmap. Objects of 256 bytes; statistics and ledger are on, as always.
  */
 #include <canp/pools/buf.h>

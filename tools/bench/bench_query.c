@@ -1,5 +1,5 @@
 /*
- * canp bench query: one id out of a packed recording beside reading all of it, in processor time per frame of
+ * canp-bench query: one id out of a packed recording beside reading all of it, in processor time per frame of
  * the recording, warm in the page cache. `query_one_id` is the id of median frequency among those of the
  * drive, through a reader that has been through the recording before, as is what it is compared with; for
  * `query_one_id_first` both open, map and check the recording anew.

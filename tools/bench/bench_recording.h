@@ -1,4 +1,4 @@
-/* Recordings for the modes of `canp bench` that read: a generated drive, in a directory of their own. Main
+/* Recordings for the modes of `canp-bench` that read: a generated drive, in a directory of their own. Main
  * thread. */
 #ifndef CANP_TOOLS_BENCH_RECORDING_H
 #define CANP_TOOLS_BENCH_RECORDING_H

@@ -1,5 +1,5 @@
 /*
- * canp bench recover: opening a recording whose writer was killed, with 128 MiB in its last segment, beside
+ * canp-bench recover: opening a recording whose writer was killed, with 128 MiB in its last segment, beside
  * one checksum pass over these bytes; processor time, warm in the page cache. Both map the file anew each
  * time.
  */

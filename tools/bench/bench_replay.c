@@ -1,5 +1,5 @@
 /*
- * canp bench replay: how late a replay into a callback sink is, with the spin and without, beside a loop that
+ * canp-bench replay: how late a replay into a callback sink is, with the spin and without, beside a loop that
  * sleeps the distance to each next frame, as simple players do. A frame each half millisecond.
  */
 #include "bench.h"

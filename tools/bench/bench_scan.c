@@ -1,5 +1,5 @@
 /*
- * canp bench scan: reading all of a recording, per frame, warm in the page cache, in processor time.
+ * canp-bench scan: reading all of a recording, per frame, warm in the page cache, in processor time.
  * `scan_raw` is a pass of a cursor in batches over a recording that its reader has been through before;
  * `scan_raw_first` opens the recording, maps it and checks every block, beside a loop that maps the same
  * files and checks nothing. `scan_packed` unpacks all rows.

@@ -1,5 +1,5 @@
 /*
- * canp bench seek: a recording of 10,000 small segments. `seek_warm` goes to random times, 256 of the
+ * canp-bench seek: a recording of 10,000 small segments. `seek_warm` goes to random times, 256 of the
  * segments being mapped at a time; `seek_cold` and its page faults are of a segment that is neither mapped
  * nor in the page cache. `open_segments` opens the recording, beside listing its directory and asking for
  * each file's state.

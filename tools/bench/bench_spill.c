@@ -1,5 +1,5 @@
 /*
- * canp bench spill: all that the recorder itself does for a frame, from the kernel's completion to the
+ * canp-bench spill: all that the recorder itself does for a frame, from the kernel's completion to the
  * committed record (harvest, row, slab, block with its checksum in a segment file), beside the copy of 24
  * bytes that nobody could do without. CPU time of the calling thread. The kernel's part is not in it:
  * `scripts/bench` measures that.

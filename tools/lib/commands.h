@@ -12,7 +12,6 @@ enum canp_exit {
 
 /* X(name, summary): commands that every build has. */
 #define CANP_COMMANDS_CORE(X)                                                                                \
-    X(bench, "what the engine itself costs on this machine")                                                 \
     X(convert, "candump logs into recordings and back")                                                      \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \

@@ -1,4 +1,4 @@
-/* The monitor's report as text: `canp info --memory` and `canp bench`. Main thread. */
+/* The monitor's report as text: `canp info --memory` and `canp-bench`. Main thread. */
 #ifndef CANP_TOOLS_MEMORY_REPORT_H
 #define CANP_TOOLS_MEMORY_REPORT_H
 

@@ -11,12 +11,13 @@
 #include <time.h>
 
 #include "commands.h"
+#include "program.h"
 
 int opts_fail(const char *command, int status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "canp %s: ", command);
+    fprintf(stderr, "%s%s: ", program_prefix, command);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
     va_end(args);
@@ -259,7 +260,8 @@ static int store(const struct opt *o, const char *text)
 
 static void print_help(const struct opt_spec *spec)
 {
-    printf("usage: canp %s [OPTION]... %s\n\n%s\n\n", spec->command, spec->arguments, spec->summary);
+    printf("usage: %s%s [OPTION]... %s\n\n%s\n\n", program_prefix, spec->command, spec->arguments,
+           spec->summary);
     for (const struct opt *o = spec->options; o->name; o++) {
         char left[64];
         snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ',
@@ -298,9 +300,9 @@ struct parse {
 
 static int usage_error(const struct opt_spec *spec, const char *format, const char *what)
 {
-    fprintf(stderr, "canp %s: ", spec->command);
+    fprintf(stderr, "%s%s: ", program_prefix, spec->command);
     fprintf(stderr, format, what);
-    fprintf(stderr, "; `canp %s --help` lists the options\n", spec->command);
+    fprintf(stderr, "; `%s%s --help` lists the options\n", program_prefix, spec->command);
     return -CANP_EXIT_USAGE - 1;
 }
 
@@ -322,7 +324,8 @@ static int take(struct parse *p, const struct opt *o, const char *attached)
         return usage_error(p->spec, "option --%s must be more than 0", o->name);
     if (r == -E2BIG)
         return usage_error(p->spec, "more of option --%s than it takes", o->name);
-    fprintf(stderr, "canp %s: option --%s: '%s' is no %s\n", p->spec->command, o->name, text, o->argument);
+    fprintf(stderr, "%s%s: option --%s: '%s' is no %s\n", program_prefix, p->spec->command, o->name, text,
+            o->argument);
     return -CANP_EXIT_USAGE - 1;
 }
 

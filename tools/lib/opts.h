@@ -1,7 +1,7 @@
 /*
  * Command lines the way every sub-command shares: one table of options per command makes the parser and
  * the --help text. Long options everywhere, short ones for the usual; `--name value` and `--name=value`.
- * Errors go to stderr in one line that begins with `canp COMMAND:`. Main thread.
+ * Errors go to stderr in one line that begins with `canp COMMAND:` (program.h). Main thread.
  */
 #ifndef CANP_TOOLS_OPTS_H
 #define CANP_TOOLS_OPTS_H

@@ -1,5 +1,5 @@
-# canp(1): the template with the list of commands (tools/lib/commands.h) put in.
-# usage: awk -v version=V -f command.awk commands.h canp.1.in
+# canp(1), canp-bench(1): the template with the list of commands or modes (an X-macro list) put in.
+# usage: awk -v version=V -f command.awk HEADER TEMPLATE
 FNR == NR {
     if (match($0, /X\([a-z]+, "/)) {
         line = substr($0, RSTART + 2)

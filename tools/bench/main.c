@@ -1,4 +1,7 @@
-/* canp bench: what the engine itself costs here, each figure beside something a user would compare it with.
+/*
+ * canp-bench: what the engine itself costs here, each figure beside something a user would compare it with.
+ * It is no sub-command of canp because it measures insides: it links the static library and sees private
+ * headers.
  */
 #include "bench.h"
 
@@ -17,7 +20,10 @@
 #include "lib/commands.h"
 #include "lib/memory_report.h"
 #include "lib/opts.h"
+#include "lib/program.h"
 #include "lib/stop.h"
+
+const char program_prefix[] = "canp-";
 
 static const struct {
     const char *name;
@@ -146,7 +152,7 @@ int bench_in_directory(struct bench *bench, int (*run)(struct bench *bench, cons
     return r < 0 ? r : removed;
 }
 
-/* ------------------------------------------------------------------ the command */
+/* ------------------------------------------------------------------ the program */
 
 /* What the modes took from pools and mappings, as the monitor sees it. */
 static void print_memory(void *user, const struct canp_monitor_report *report)
@@ -203,7 +209,7 @@ static int check_modes(char **names, int count)
 {
     for (int i = 0; i < count; i++) {
         if (find_mode(names[i]) == MODE_COUNT)
-            return opts_fail("bench", CANP_EXIT_USAGE, "no mode '%s'; `canp bench --help` lists them",
+            return opts_fail("bench", CANP_EXIT_USAGE, "no mode '%s'; `canp-bench --help` lists them",
                              names[i]);
     }
     return CANP_EXIT_DONE;
@@ -220,14 +226,16 @@ static const char *epilogue(void)
     return text;
 }
 
-int canp_cmd_bench(int argc, char **argv)
+static int run(int argc, char **argv)
 {
     struct bench bench = {.runs = 15};
     uint64_t runs = bench.runs;
+    bool version = false;
     const struct opt options[] = {
         {0, "json", OPT_FLAG, &bench.json, NULL, "one JSON object per result and line"},
         {0, "quick", OPT_FLAG, &bench.quick, NULL, "recordings of a tenth of the size"},
         {0, "runs", OPT_COUNT, &runs, "N", "measure each side N times (default 15)"},
+        {'V', "version", OPT_FLAG, &version, NULL, "print the version"},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL},
     };
     const struct opt_spec spec = {"bench", "[MODE]...", "What the engine itself costs on this machine.",
@@ -236,6 +244,10 @@ int canp_cmd_bench(int argc, char **argv)
 
     if (count < 0)
         return OPTS_EXIT(count);
+    if (version) {
+        puts("canp-bench " CANP_VERSION);
+        return CANP_EXIT_DONE;
+    }
     if (runs < 1 || runs > BENCH_RUNS_MAX)
         return opts_fail("bench", CANP_EXIT_USAGE, "--runs: 1 to %d", BENCH_RUNS_MAX);
     bench.runs = (unsigned)runs;
@@ -246,4 +258,9 @@ int canp_cmd_bench(int argc, char **argv)
     if (status == CANP_EXIT_DONE && !bench.json)
         status = report_memory();
     return status;
+}
+
+int main(int argc, char **argv)
+{
+    return program_main(argc, argv, run);
 }
