@@ -9,7 +9,8 @@
 #include <assert.h>
 #include <canp/error.h>
 
-#include "segment/format.h"
+#include "pin.h"
+#include "rows_check.h"
 
 _Static_assert(sizeof(struct canp_frame) == 8 && sizeof(struct canp_event) == 8, "row headers");
 _Static_assert(sizeof(struct canp_xl_frame) == 12, "XL header");
@@ -117,16 +118,16 @@ static bool are_alike_classic(const uint8_t *rows, size_t bytes, uint32_t stride
     return odd == 0;
 }
 
-bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows)
+bool canp_rows_are_sound(const uint8_t *rows, uint32_t bytes, uint32_t records, uint32_t stride)
 {
-    if (h->stride == 0)
-        return canp_rows_check(rows, h->rows_bytes) == h->records;
-    if (h->stride < 16 || (uint64_t)h->stride * h->records != h->rows_bytes)
+    if (stride == 0)
+        return canp_rows_check(rows, bytes) == records;
+    if (stride < 16 || (uint64_t)stride * records != bytes)
         return false;
-    if (are_alike_classic(rows, h->rows_bytes, h->stride))
+    if (are_alike_classic(rows, bytes, stride))
         return true;
-    for (const uint8_t *row = rows; row < rows + h->rows_bytes; row += h->stride) {
-        if (!row_is_valid(row) || canp_row_bytes(row) != h->stride)
+    for (const uint8_t *row = rows; row < rows + bytes; row += stride) {
+        if (!row_is_valid(row) || canp_row_bytes(row) != stride)
             return false;
     }
     return true;

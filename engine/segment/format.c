@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "crc32c.h"
+#include "frame/rows_check.h"
 
 _Static_assert(sizeof(struct seg_header) == 512, "seg_header");
 _Static_assert(sizeof(struct seg_seal) == 128, "seg_seal");
@@ -67,6 +68,11 @@ bool canp_block_header_is_sane(const struct block_header *h, uint64_t bytes_left
         return false;
     bool packed = h->flags & CANP_BLOCK_PACKED;
     return packed || (uint64_t)h->rows_bytes + h->tail_bytes == h->stored_bytes;
+}
+
+bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows)
+{
+    return canp_rows_are_sound(rows, h->rows_bytes, h->records, h->stride);
 }
 
 uint32_t canp_block_crc(const struct block_header *h, const void *payload, uint64_t salt)

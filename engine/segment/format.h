@@ -17,8 +17,7 @@
 
 #include <canp/rows.h>
 
-/* A field stands where the format says. */
-#define PIN(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
+#include "frame/pin.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "segment files are little-endian");
 
@@ -100,7 +99,7 @@ struct block_header {
 /* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */
 bool canp_block_header_is_sane(const struct block_header *h, uint64_t bytes_left);
 
-/* Are these (unpacked) rows well-formed, as many as the header says, and of its stride? In rows.c. */
+/* Are these (unpacked) rows well-formed, as many as the header says, and of its stride? */
 bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows);
 
 /* The checksum of a header (its own crc field left out) and its payload. */

@@ -1,0 +1,9 @@
+/* For structs that lie in files: the compiler checks that each field is where the format says. */
+#ifndef CANP_ENGINE_PIN_H
+#define CANP_ENGINE_PIN_H
+
+#include <stddef.h>
+
+#define PIN(type, field, at) _Static_assert(offsetof(struct type, field) == (at), #type "." #field)
+
+#endif
