@@ -18,23 +18,10 @@
 /* Lanes share an LZ4 block until it holds this much: smaller ones cost size, larger ones cost who reads one
  * id. */
 #define GROUP_PLAIN_BYTES 16384U
-#define HC_LEVEL          9
 #define CHANNELS_MAX      256U
 
 /* Worst case of a lane's directory entry, but for its plane masks. */
 #define ENTRY_BYTES_MAX (1 + 2 + 4 + 5 + 3 + 1 + 3 * 3 + 2 * CANP_VARINT_BYTES_MAX + 5 + 8 + 1)
-
-uint32_t canp_pack_lz4(struct canp_packer *p, const uint8_t *from, size_t bytes, uint8_t *to, size_t capacity)
-{
-    if (capacity == 0 || bytes == 0)
-        return 0;
-    int cap = capacity < INT32_MAX ? (int)capacity : INT32_MAX;
-    int r = p->level == CANP_PACK_ARCHIVE ? LZ4_compress_HC_extStateHC(p->lz4_state, (const char *)from,
-                                                                       (char *)to, (int)bytes, cap, HC_LEVEL)
-                                          : LZ4_compress_fast_extState(p->lz4_state, (const char *)from,
-                                                                       (char *)to, (int)bytes, cap, 1);
-    return r > 0 ? (uint32_t)r : 0;
-}
 
 /* ---- a block in the making --------------------------------------------------------------------- */
 
