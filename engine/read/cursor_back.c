@@ -5,7 +5,7 @@
  * Invariant: `back.blocks` are those of the open segment in front of blocks_end, `back.rows` those of the
  * current block when rows_known. A block is entered here under the same checks as forwards. One thread.
  */
-#include "cursor.h"
+#include "cursor_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -138,8 +138,8 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
     if (r != 1)
         return r == -CANP_E_DAMAGED ? 0 : r;
     c->block = b;
-    c->offset = b.end;
-    c->next_seq = b.header.seq + 1;
+    c->place.offset = b.end;
+    c->place.next_seq = b.header.seq + 1;
     c->last_ns = b.header.last_ns;
     c->base_ns = b.header.base_ns;
     r = canp_cursor_load_rows(c, &b);
@@ -172,22 +172,22 @@ static int enter_segment_before(struct canp_cursor *c)
 
 int canp_cursor_previous_block(struct canp_cursor *c)
 {
-    uint64_t end = c->rows_bytes ? c->block.offset : c->offset;
+    uint64_t end = c->rows_bytes ? c->block.offset : c->place.offset;
     c->rows_bytes = c->at = 0;
     for (;;) {
         int r = know_blocks(c, end);
         for (size_t i = c->segment_open && r == 0 ? blocks_before(&c->back, end) : 0; i > 0 && r == 0; i--)
             r = enter_back(c, c->back.blocks[i - 1]);
         if (r == -CANP_E_LOST) { /* told once; the segments in front are still there */
-            c->offset = c->segment.header.header_bytes;
+            c->place.offset = c->segment.header.header_bytes;
             c->back.block_count = 0;
             c->back.blocks_end = UINT64_MAX;
         }
         if (r != 0)
             return r;
         if (c->segment_open) {
-            c->offset = c->segment.header.header_bytes;
-            c->next_seq = 0;
+            c->place.offset = c->segment.header.header_bytes;
+            c->place.next_seq = 0;
         }
         r = enter_segment_before(c);
         if (r == 0 && !c->segment_open)

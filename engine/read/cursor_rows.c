@@ -2,7 +2,7 @@
  * The rows of the block a cursor is in: where they lie, or unpacked, all of them or only the lanes that are
  * wanted (cursor.h). One thread.
  */
-#include "cursor.h"
+#include "cursor_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

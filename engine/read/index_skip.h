@@ -1,9 +1,9 @@
 /*
- * Leaping: in a sealed segment the index tells a cursor which blocks hold nothing that it wants, so that it
+ * Leaping: in a sealed segment the index tells which blocks hold nothing that is wanted, so that a cursor
  * goes from one that does to the next.
  *
- * Invariant: where a leap leads there is the block that the index promised, or the cursor goes back and
- * walks. One thread.
+ * Invariant: where a leap leads there is the block that the index promised, or the place goes back to where
+ * the leap began, and the blocks are walked. One thread.
  */
 #ifndef CANP_ENGINE_INDEX_SKIP_H
 #define CANP_ENGINE_INDEX_SKIP_H
@@ -11,27 +11,33 @@
 #include "query.h"
 #include "segment/segment_reader.h"
 
-struct canp_cursor;
+/* A place in a segment: in front of a block. */
+struct block_place {
+    uint64_t offset;   /* of the next block */
+    uint32_t next_seq; /* its number, as far as the blocks in front tell */
+};
 
 struct index_skip {
     bool on;      /* in this segment */
-    bool skipped; /* the cursor stands where the index says, and not where it walked to: */
-    uint64_t from_offset;
-    uint32_t from_seq;
-    bool learn_ifaces; /* the segment may name channels that the reader does not know */
+    bool skipped; /* the place is where the index says, and not where the blocks led to: */
+    struct block_place from;
+    bool learn_ifaces; /* blocks that name channels are wanted, too */
     struct index_view index;
     uint64_t ids[QUERY_ID_WORDS]; /* those that are wanted */
 };
 
-/* To be called when a segment has been opened. */
-void canp_index_skip_enter(struct canp_cursor *c);
+/* To be called when a segment has been opened; whether its blocks can be skipped. */
+bool canp_index_skip_enter(struct index_skip *skip, const struct query *query,
+                           struct segment_reader *segment);
 
-/* Moves the cursor over blocks that are not wanted. False when the file was cut: what the index said then is
+/* Moves the place over blocks that are not wanted. False when the file was cut: what the index said then is
  * nothing. */
-bool canp_index_skip_forward(struct canp_cursor *c);
+bool canp_index_skip_forward(struct index_skip *skip, const struct query *query,
+                             const struct segment_reader *segment, struct block_place *place);
 
-/* Is this what the index promised, if it promised anything? Else the cursor is back where it skipped from,
- * and walks this segment. r is what canp_segment_reader_block_at() said of *b. */
-bool canp_index_skip_is_right(struct canp_cursor *c, int r, const struct segment_block *b);
+/* Is this what the index promised, if it promised anything? Else the place is where the leap began, and this
+ * segment is not skipped in any more. r is what canp_segment_reader_block_at() said of *b. */
+bool canp_index_skip_is_right(struct index_skip *skip, int r, const struct segment_block *b,
+                              struct block_place *place);
 
 #endif

@@ -1,7 +1,7 @@
 /* canp_reader_info(): counts what a recording holds. Reads every block that has no index, once;
  * canp_reader_info_quick() only what such blocks say of themselves. Any thread; others of the same reader
  * wait. */
-#include "cursor.h"
+#include "cursor_priv.h"
 #include "segment/block_counts.h"
 
 #include <errno.h>
@@ -193,7 +193,7 @@ static int count_by_blocks(struct tally *t, uint64_t number)
         continue;
     t->info.damaged += c->damaged;
     if (r == 0 && c->segment_open && !c->segment.sealed)
-        t->info.torn_bytes += torn_bytes(&c->segment, c->offset);
+        t->info.torn_bytes += torn_bytes(&c->segment, c->place.offset);
     t->info.bytes += c->segment_open ? c->segment.header.header_bytes : 0;
     canp_cursor_close(c);
     return r < 0 ? r : 0;

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "read/cursor.h"
+#include "read/cursor_priv.h"
 #include "segment/block_counts.h"
 #include "segment/segment_file.h"
 
