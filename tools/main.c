@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <canp/version.h>
+
 #include "lib/commands.h"
 #include "lib/program.h"
 
@@ -49,7 +51,7 @@ static int run(int argc, char **argv)
         return CANP_EXIT_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
-        puts("canp " CANP_VERSION);
+        printf("canp %s\n", canp_version());
         return CANP_EXIT_DONE;
     }
     if (is_help(argv[1]) && (argc == 2 || is_help(argv[2]))) {

@@ -9,6 +9,7 @@
 #include <canp/pools/clock.h>
 #include <canp/pools/monitor.h>
 #include <canp/pools/profile.h>
+#include <canp/version.h>
 #include <errno.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -245,7 +246,7 @@ static int run(int argc, char **argv)
     if (count < 0)
         return OPTS_EXIT(count);
     if (version) {
-        puts("canp-bench " CANP_VERSION);
+        printf("canp-bench %s\n", canp_version());
         return CANP_EXIT_DONE;
     }
     if (runs < 1 || runs > BENCH_RUNS_MAX)
