@@ -12,6 +12,11 @@ cmake --install "$build_dir" --prefix "$prefix" >/dev/null
 test -x "$prefix/bin/canp"
 "$prefix/bin/canp" --version
 "$prefix/bin/canp-bench" --version
+readelf -d "$prefix/bin/canp" >"$work/needs"
+grep -q 'NEEDED.*\[libcanp.so.0\]' "$work/needs"
+[ "$(env -u LD_LIBRARY_PATH ldd "$prefix/bin/canp" | sed -n 's/.*libcanp.so.0 => \(.*\) (.*/\1/p' | xargs readlink -f)" = \
+    "$(readlink -f "$prefix"/lib*/libcanp.so.0 "$prefix"/lib/*/libcanp.so.0 2>/dev/null | head -n 1)" ] ||
+    { echo "the installed canp does not find the library beside it"; exit 1; }
 test -s "$prefix/share/man/man1/canp.1" && test -s "$prefix/share/man/man3/canp.3"
 libdir=$(dirname "$(find "$prefix" -name libcanp.so)")
 
