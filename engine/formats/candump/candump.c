@@ -1,0 +1,109 @@
+/*
+ * Candump's log as a format of canp/log.h: lines in and out. The grammar is canp/candump.h's.
+ *
+ * What is no frame is written only with CANP_LOG_EVENTS: other readers of such logs take every line for a
+ * frame.
+ */
+#include <canp/candump.h>
+
+#include "formats/log_format.h"
+
+struct reading {
+    int64_t last_ns; /* a DROPCOUNT line has the time of the record before */
+    struct canp_candump_line line;
+};
+
+/* Enough of a text to have a whole line in it? */
+static bool has_line(const struct canp_log_head *head)
+{
+    return head->at_end || memchr(head->bytes, '\n', head->length) || memchr(head->bytes, '\r', head->length);
+}
+
+/* The first lines that are no comments decide; the first of a log that was cut may be torn. */
+static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
+{
+    static const unsigned tries = 4;
+    struct canp_candump_line line;
+    const char *at = (const char *)head->bytes, *end = at + head->length;
+    (void)what;
+    for (unsigned tried = 0; at < end && tried < tries;) {
+        const char *stop = at;
+        while (stop < end && *stop != '\n' && *stop != '\r')
+            stop++;
+        if (stop == end && !head->at_end)
+            break;
+        int r = canp_candump_parse(at, (size_t)(stop - at), &line);
+        if (r == 1)
+            return CANP_LOG_MINE;
+        tried += r < 0;
+        at = stop + 1;
+    }
+    return at < end && has_line(head) ? CANP_LOG_NOT_MINE
+           : head->at_end             ? CANP_LOG_NOT_MINE
+                                      : CANP_LOG_UNSURE;
+}
+
+static int next(struct canp_log_reader *reader, struct canp_record *out)
+{
+    struct reading *state = reader->state;
+    const char *text;
+    size_t bytes;
+    int r;
+    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
+        if (__builtin_expect(reader->source.is_cut, 0)) {
+            canp_log_bad_line(reader, "the line is too long", text, bytes);
+            continue;
+        }
+        r = canp_candump_parse(text, bytes, &state->line);
+        if (__builtin_expect(r == 0, 0)) {
+            canp_log_pass(reader, "comments and empty lines");
+            continue;
+        }
+        if (__builtin_expect(r < 0 || state->line.torn, 0))
+            canp_log_bad_line(reader, r < 0 ? "cannot be read" : "the record before it is torn", text, bytes);
+        if (__builtin_expect(r < 0, 0))
+            continue;
+        int channel = canp_log_channel_named(reader, state->line.iface, strlen(state->line.iface));
+        if (channel < 0)
+            return channel;
+        if (state->line.time_ns == INT64_MIN)
+            state->line.time_ns = state->line.gap.from_ns = state->line.gap.to_ns = state->last_ns;
+        state->last_ns = state->line.time_ns;
+        canp_candump_record(&state->line, (uint8_t)channel, out);
+        return 1;
+    }
+    return r;
+}
+
+static int write_record(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    if (__builtin_expect(!canp_kind_is_frame(record->kind) && !(writer->style & CANP_LOG_EVENTS), 0)) {
+        canp_log_lose(writer, record->kind == CANP_KIND_GAP    ? CANP_LOG_LOSS_GAPS
+                              : record->kind == CANP_KIND_LINK ? CANP_LOG_LOSS_LINKS
+                                                               : CANP_LOG_LOSS_MARKS);
+        return 0;
+    }
+    if (!(writer->style & CANP_LOG_DIRECTION) && record->dir != CANP_DIR_RX)
+        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
+    unsigned style = (writer->style & CANP_LOG_MICROS ? CANP_CANDUMP_MICROS : 0) |
+                     (writer->style & CANP_LOG_DIRECTION ? CANP_CANDUMP_DIRECTION : 0);
+    char *room = canp_sink_room(&writer->sink, CANP_CANDUMP_LINE_BYTES);
+    writer->sink.at += canp_candump_format(record, canp_log_name(writer, record->channel), style, room);
+    return 0;
+}
+
+#define KEEPS                                                                                                \
+    (CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS | CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | \
+     CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_NAMES | CANP_LOG_TEXT | CANP_LOG_GAPS)
+
+const struct canp_log_format canp_format_candump = {
+    .info = {.name = "candump",
+             .title = "candump's log (can-utils)",
+             .suffixes = "log candump",
+             .reads = CANP_LOG_READ | KEEPS,
+             .writes = CANP_LOG_WRITE | KEEPS | CANP_LOG_LINKS | CANP_LOG_MARKS},
+    .probe = probe,
+    .reader_bytes = sizeof(struct reading),
+    .next = next,
+    .write = write_record,
+};

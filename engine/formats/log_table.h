@@ -1,0 +1,13 @@
+/*
+ * The one place that lists the formats: the table, `canp convert`'s help, the fuzz targets and the documents
+ * come from it. Recognition asks in this order: put what is more specific first. X(NAME): engine/formats
+ * defines `const struct canp_log_format canp_format_NAME`.
+ */
+#ifndef CANP_FORMATS_LOG_TABLE_H
+#define CANP_FORMATS_LOG_TABLE_H
+
+#define CANP_LOG_FORMATS(X)                                                                                  \
+    X(canp)                                                                                                  \
+    X(candump)
+
+#endif

@@ -1,0 +1,250 @@
+/*
+ * Writing any log: the one place that decides what a format cannot hold, and counts it.
+ *
+ * Invariant: a format's write() sees only records of kinds that its info.writes names, of channels that are
+ * defined; behind an error it sees none. One thread at a time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "formats/log_format.h"
+
+/* ---- create -------------------------------------------------------------------------------------- */
+
+static int start_format(struct canp_log_writer *writer, struct canp_why *why)
+{
+    if (writer->format->writer_bytes) {
+        writer->state = calloc(1, writer->format->writer_bytes);
+        if (!writer->state)
+            return canp_fail(why, -ENOMEM, "no memory to write a log");
+    }
+    return writer->format->create ? writer->format->create(writer, why) : 0;
+}
+
+static int choose_format(struct canp_log_writer *writer, const char *path, const char *name,
+                         struct canp_why *why)
+{
+    const struct canp_log_format_info *by_suffix = path ? canp_log_format_by_suffix(path) : NULL;
+    const char *chosen = name ? name : by_suffix ? by_suffix->name : "canp";
+    writer->format = canp_log_format_find(chosen);
+    if (!writer->format)
+        return canp_fail(why, -CANP_E_FORMAT, "no format is named '%s'", chosen);
+    if (!writer->format->write)
+        return canp_fail(why, -CANP_E_FORMAT, "%s cannot be written, only read", writer->format->info.title);
+    return 0;
+}
+
+static struct canp_log_writer *new_writer(const char *path, const struct canp_log_write_opts *opts)
+{
+    struct canp_log_writer *writer = calloc(1, sizeof(*writer));
+    if (!writer)
+        return NULL;
+    writer->sink.fd = -1;
+    writer->path = path ? strdup(path) : NULL;
+    writer->map = opts && opts->map ? strdup(opts->map) : NULL;
+    writer->style = opts ? opts->style : 0;
+    if ((path && !writer->path) || (opts && opts->map && !writer->map)) {
+        canp_log_abandon(writer);
+        return NULL;
+    }
+    return writer;
+}
+
+static int hand_out(int r, struct canp_log_writer *writer, struct canp_log_writer **out)
+{
+    if (r < 0)
+        canp_log_abandon(writer);
+    else
+        *out = writer;
+    return r;
+}
+
+int canp_log_create_fd(int fd, const char *name, const char *format, const struct canp_log_write_opts *opts,
+                       struct canp_log_writer **out, struct canp_why *why)
+{
+    struct canp_log_writer *writer = new_writer(NULL, opts);
+    if (!writer)
+        return canp_fail(why, -ENOMEM, "no memory to write %s", name);
+    int r = choose_format(writer, NULL, format, why);
+    if (r == 0 && writer->format->creates_path)
+        r = canp_fail(why, -ESPIPE, "%s cannot be written to %s: it needs a name of its own",
+                      writer->format->info.title, name);
+    if (r == 0)
+        r = canp_sink_open_fd(&writer->sink, fd);
+    if (r == 0)
+        r = start_format(writer, why);
+    return hand_out(r, writer, out);
+}
+
+int canp_log_create(const char *path, const char *format, const struct canp_log_write_opts *opts,
+                    struct canp_log_writer **out, struct canp_why *why)
+{
+    if (strcmp(path, "-") == 0)
+        return canp_log_create_fd(STDOUT_FILENO, "standard output", format, opts, out, why);
+    struct canp_log_writer *writer = new_writer(path, opts);
+    if (!writer)
+        return canp_fail(why, -ENOMEM, "no memory to write %s", path);
+    int r = choose_format(writer, path, format, why);
+    if (r == 0 && !writer->format->creates_path)
+        r = canp_sink_open(&writer->sink, path, why);
+    if (r == 0)
+        r = start_format(writer, why);
+    return hand_out(r, writer, out);
+}
+
+/* ---- write --------------------------------------------------------------------------------------- */
+
+static bool lacks(const struct canp_log_writer *writer, uint32_t capability)
+{
+    return !(writer->format->info.writes & capability);
+}
+
+/* Left out as a whole, and counted? */
+static bool is_lost(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    static const struct {
+        uint32_t capability;
+        enum canp_log_loss loss;
+    } of_kind[16] = {
+        [CANP_KIND_FD] = {CANP_LOG_FD, CANP_LOG_LOSS_FD},
+        [CANP_KIND_XL] = {CANP_LOG_XL, CANP_LOG_LOSS_XL},
+        [CANP_KIND_GAP] = {CANP_LOG_GAPS, CANP_LOG_LOSS_GAPS},
+        [CANP_KIND_LINK] = {CANP_LOG_LINKS, CANP_LOG_LOSS_LINKS},
+        [CANP_KIND_MARK] = {CANP_LOG_MARKS, CANP_LOG_LOSS_MARKS},
+        [CANP_KIND_CLOCK] = {CANP_LOG_CLOCKS, CANP_LOG_LOSS_CLOCKS},
+    };
+    uint32_t capability = record->kind < 16 ? of_kind[record->kind].capability : 0;
+    enum canp_log_loss loss = record->kind < 16 ? of_kind[record->kind].loss : CANP_LOG_LOSS_OTHER;
+    if (record->kind == CANP_KIND_CAN) {
+        bool is_error = (record->frame->id & CANP_ID_ERR) != 0;
+        bool is_remote = (record->frame->id & CANP_ID_RTR) != 0;
+        capability = is_error ? CANP_LOG_ERRORS : is_remote ? CANP_LOG_REMOTE : CANP_LOG_READ;
+        loss = is_error ? CANP_LOG_LOSS_ERRORS : CANP_LOG_LOSS_REMOTE;
+        if (capability == CANP_LOG_READ)
+            return false;
+    } else if (!capability) {
+        loss = CANP_LOG_LOSS_OTHER;
+    }
+    if (capability && !lacks(writer, capability))
+        return false;
+    canp_log_lose(writer, loss);
+    return true;
+}
+
+/* Fields that the format has no place for. */
+static void count_lost_fields(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    uint32_t writes = writer->format->info.writes;
+    if (!(writes & CANP_LOG_DIRECTION) && record->dir != CANP_DIR_RX)
+        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
+    if ((!(writes & CANP_LOG_NANOS) || (writer->style & CANP_LOG_MICROS)) && record->time_ns % 1000)
+        canp_log_lose(writer, CANP_LOG_LOSS_NANOS);
+    if (!(writes & CANP_LOG_HW_TIME) && record->has_hw_time)
+        canp_log_lose(writer, CANP_LOG_LOSS_HW_TIME);
+    if (!(writes & CANP_LOG_RAW_DLC) && record->kind == CANP_KIND_CAN && record->frame->len == 8 &&
+        record->frame->len8_dlc > 8)
+        canp_log_lose(writer, CANP_LOG_LOSS_RAW_DLC);
+}
+
+static int define(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    uint32_t writes = writer->format->info.writes;
+    bool is_new = !writer->channels.of[record->channel].is_there;
+    canp_channels_define(&writer->channels, record->channel, record->iface);
+    if (is_new && (writes & CANP_LOG_NUMBERED))
+        canp_channels_give_number(&writer->channels, record->channel, writer->map);
+    if (is_new && !(writes & CANP_LOG_NAMES))
+        canp_log_lose(writer, CANP_LOG_LOSS_NAMES);
+    if (writes & CANP_LOG_IFACES)
+        return writer->format->write(writer, record);
+    if (record->iface->bitrate || record->iface->dbitrate)
+        canp_log_lose(writer, CANP_LOG_LOSS_IFACES);
+    return 0;
+}
+
+static int write_one(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    if (record->kind == CANP_KIND_IFACE)
+        return define(writer, record);
+    if (!writer->channels.of[record->channel].is_there)
+        return -EINVAL;
+    if (is_lost(writer, record))
+        return 0;
+    count_lost_fields(writer, record);
+    int r = writer->format->write(writer, record);
+    writer->stats.records += r == 0;
+    writer->stats.frames += r == 0 && canp_kind_is_frame(record->kind);
+    return r;
+}
+
+int canp_log_write(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    if (writer->error < 0)
+        return writer->error;
+    int r = write_one(writer, record);
+    if (r == 0)
+        r = writer->sink.error;
+    if (r < 0 && r != -EINVAL)
+        writer->error = r;
+    return r;
+}
+
+int canp_log_flush(struct canp_log_writer *writer)
+{
+    int r = writer->error;
+    if (r == 0 && writer->format->flush)
+        r = writer->format->flush(writer);
+    if (r == 0 && !writer->format->creates_path)
+        r = canp_sink_flush(&writer->sink);
+    return writer->error = r;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------- */
+
+int canp_log_finish(struct canp_log_writer *writer, struct canp_why *why)
+{
+    int r = writer->error ? writer->error : writer->sink.error;
+    if (writer->format->finish && (r == 0 || writer->format->creates_path)) {
+        int finished = writer->format->finish(writer);
+        r = r < 0 ? r : finished;
+    }
+    if (r < 0)
+        canp_fail(why, r, "cannot write %s: %s", writer->path ? writer->path : "the output",
+                  canp_strerror(r));
+    else if (!writer->format->creates_path)
+        r = canp_sink_commit(&writer->sink, why);
+    canp_log_abandon(writer);
+    return r;
+}
+
+void canp_log_abandon(struct canp_log_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->format && writer->format->discard && (writer->state || !writer->format->writer_bytes))
+        writer->format->discard(writer);
+    canp_sink_close(&writer->sink);
+    free(writer->state);
+    free(writer->path);
+    free(writer->map);
+    free(writer);
+}
+
+void canp_log_writer_stats(const struct canp_log_writer *writer, struct canp_log_write_stats *out)
+{
+    *out = writer->stats;
+    if (!writer->format->creates_path)
+        out->bytes = canp_sink_offset(&writer->sink);
+}
+
+const struct canp_iface *canp_log_writer_iface(const struct canp_log_writer *writer, uint8_t channel)
+{
+    return writer->channels.of[channel].is_there ? &writer->channels.of[channel].iface : NULL;
+}
+
+uint32_t canp_log_writer_number(const struct canp_log_writer *writer, uint8_t channel)
+{
+    return canp_log_writer_iface(writer, channel) ? writer->channels.of[channel].number : CANP_NO_NUMBER;
+}

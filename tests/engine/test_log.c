@@ -1,0 +1,166 @@
+/* Any log through one API: copies between formats, selection, what is lost, what is foreign. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <canp/log.h>
+
+#include "temp_dir.h"
+
+TestSuite(log, .init = temp_dir_make, .fini = temp_dir_remove);
+
+static const char frames[] = "(1700000000.000000001) vcan0 123#11\n"
+                             "(1700000000.100000000) can1 18FEF100#1122334455667788\n"
+                             "(1700000000.200000000) vcan0 123##5AABB\n"
+                             "(1700000000.300000000) vcan0 02123#80:01:DEADBEEF#AABB\n";
+
+static const char *path(const char *name)
+{
+    static char paths[4][64];
+    static unsigned next;
+    char *out = paths[next++ % 4];
+    snprintf(out, sizeof(paths[0]), "%s/%s", dir, name);
+    return out;
+}
+
+static void put(const char *name, const char *text)
+{
+    FILE *f = fopen(path(name), "w");
+    cr_assert_not_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static const char *get(const char *name)
+{
+    static char text[65536];
+    FILE *f = fopen(path(name), "r");
+    cr_assert_not_null(f, "%s", name);
+    text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+static struct canp_log_reader *open_log(const char *name)
+{
+    struct canp_log_reader *reader = NULL;
+    struct canp_why why = {{0}};
+    cr_assert_eq(canp_log_open(path(name), NULL, &reader, &why), 0, "%s", why.text);
+    return reader;
+}
+
+static struct canp_log_copy_result copy_to(struct canp_log_reader *reader, const char *out, unsigned style)
+{
+    struct canp_log_write_opts opts = {.size = sizeof(opts), .style = style};
+    struct canp_log_copy_result result;
+    struct canp_log_writer *writer = NULL;
+    struct canp_why why = {{0}};
+    cr_assert_eq(canp_log_create(path(out), NULL, &opts, &writer, &why), 0, "%s", why.text);
+    cr_assert_eq(canp_log_copy(reader, writer, NULL, &result, &why), 0, "%s", why.text);
+    cr_assert_eq(canp_log_finish(writer, &why), 0, "%s", why.text);
+    return result;
+}
+
+Test(log, a_log_goes_through_a_recording_unchanged)
+{
+    put("in.log", frames);
+    struct canp_log_reader *reader = open_log("in.log");
+    cr_assert_str_eq(canp_log_reader_format(reader)->name, "candump");
+    cr_assert_eq(copy_to(reader, "drive", 0).frames, 4);
+    canp_log_close(reader);
+    reader = open_log("drive");
+    cr_assert_str_eq(canp_log_reader_format(reader)->name, "canp");
+    cr_assert_eq(canp_log_iface_count(reader), 2);
+    copy_to(reader, "out.log", 0);
+    canp_log_close(reader);
+    cr_assert_str_eq(get("out.log"), frames);
+}
+
+Test(log, definitions_come_before_their_channels)
+{
+    put("in.log", frames);
+    struct canp_log_reader *reader = open_log("in.log");
+    static const uint8_t kinds[] = {CANP_KIND_IFACE, CANP_KIND_CAN, CANP_KIND_IFACE,
+                                    CANP_KIND_CAN,   CANP_KIND_FD,  CANP_KIND_XL};
+    struct canp_record record;
+    for (unsigned i = 0; i < sizeof(kinds); i++) {
+        cr_assert_eq(canp_log_next(reader, &record), 1);
+        cr_assert_eq(record.kind, kinds[i]);
+        if (i == 2)
+            cr_assert_str_eq(record.iface->name, "can1");
+    }
+    cr_assert_eq(canp_log_next(reader, &record), 0);
+    canp_log_close(reader);
+}
+
+Test(log, a_selection_by_interface_and_relative_time)
+{
+    static const char *const ifaces[] = {"vcan0"};
+    struct canp_log_selection selection = {.size = sizeof(selection), .ifaces = ifaces, .iface_count = 1};
+    selection.has_from = selection.from_is_relative = true;
+    selection.from_ns = 50000000;
+    put("in.log", frames);
+    struct canp_log_reader *reader = open_log("in.log");
+    cr_assert_eq(canp_log_select(reader, &selection), 0);
+    cr_assert_eq(copy_to(reader, "out.log", 0).frames, 2);
+    canp_log_close(reader);
+    cr_assert_eq(strncmp(get("out.log"), "(1700000000.200000000) vcan0 123##5AABB\n", 40), 0);
+}
+
+Test(log, an_unfinished_file_has_no_name)
+{
+    struct canp_log_writer *writer = NULL;
+    cr_assert_eq(canp_log_create(path("out.log"), NULL, NULL, &writer, NULL), 0);
+    cr_assert_eq(access(path("out.log"), F_OK), -1);
+    canp_log_abandon(writer);
+    cr_assert_eq(access(path("out.log"), F_OK), -1);
+    put("out.log", "mine");
+    struct canp_why why;
+    cr_assert_eq(canp_log_create(path("out.log"), NULL, NULL, &writer, &why), -EEXIST);
+    cr_assert_str_eq(get("out.log"), "mine");
+}
+
+Test(log, what_is_foreign_is_named)
+{
+    static const struct {
+        const char *text, *says;
+    } cases[] = {
+        {"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"},
+        {"", "is empty"},
+        {"what is this\n", "begins with: what is this"},
+        {"PK\x03\x04 and so on", "a zip archive"},
+        {"\x01\x02\x7F", "bytes 01 02"},
+    };
+    for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct canp_log_reader *reader = NULL;
+        struct canp_why why = {{0}};
+        put("x", cases[i].text);
+        cr_assert_eq(canp_log_open(path("x"), NULL, &reader, &why), -CANP_E_FORMAT);
+        cr_assert_not_null(strstr(why.text, cases[i].says), "%s", why.text);
+    }
+}
+
+Test(log, bad_lines_are_counted_and_the_first_named)
+{
+    put("in.log", "# hello\n(1.000000) can0 123#11\r\nwhat?\r\n\r\n(1.5(2.000000) can0 123#22");
+    struct canp_log_reader *reader = open_log("in.log");
+    cr_assert_eq(copy_to(reader, "out.log", 0).frames, 2);
+    const struct canp_log_stats *s = canp_log_reader_stats(reader);
+    cr_assert_eq(s->lines, 5);
+    cr_assert_eq(s->bad, 2);
+    cr_assert_eq(s->passed, 2);
+    cr_assert_eq(s->first_bad[0].line, 3);
+    cr_assert_str_eq(s->first_bad[0].text, "what?");
+    cr_assert_eq(s->first_bad[1].line, 5);
+    canp_log_close(reader);
+}
+
+Test(log, lines_that_end_in_a_carriage_return_alone)
+{
+    put("in.log", "(1.000000) can0 123#11\r(2.000000) can0 123#22\r");
+    struct canp_log_reader *reader = open_log("in.log");
+    cr_assert_eq(copy_to(reader, "out.log", CANP_LOG_MICROS).frames, 2);
+    canp_log_close(reader);
+    cr_assert_str_eq(get("out.log"), "(0000000001.000000) can0 123#11\n(0000000002.000000) can0 123#22\n");
+}
