@@ -93,7 +93,7 @@ int canp_mbuf_reserve(struct canp_mbuf *mbuf, size_t more_bytes)
     struct canp_mbuf larger;
     /* The holder is still the one that made the buffer. */
     int r = canp_mbuf_create_at(block->pool, mbuf->used_bytes + more_bytes, mbuf->store->flags, &larger,
-                                canp_obj_before(mbuf->data)->mark.site);
+                                canp_obj_before(mbuf->data)->site);
     if (r < 0)
         return r;
     canp_mbuf_put(&larger, mbuf->data, mbuf->used_bytes);

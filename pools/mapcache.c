@@ -10,7 +10,6 @@
  */
 #include <assert.h>
 #include <canp/pools/mapcache.h>
-#include <canp/pools/objpool_inline.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -246,7 +245,7 @@ int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp_file_id 
         r = get_from_file(cache, id, fd, &entry);
     if (r == 0) {
         entry->site = site;
-        entry->generation = __atomic_load_n(&canp_ledger_generation_, __ATOMIC_RELAXED);
+        entry->generation = canp_ledger_generation();
     }
     pthread_mutex_unlock(&cache->lock);
     if (r == 0)

@@ -14,6 +14,7 @@
 
 #include "mapped_private.h"
 #include "pages.h"
+#include "sigbus.h"
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */

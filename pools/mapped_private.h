@@ -1,4 +1,4 @@
-/* Inside a mapped block: for mapped.c, sigbus.c and the mapping cache, which embeds it. */
+/* Inside a mapped block: for mapped.c, and for the mapping cache, which embeds it. Any thread. */
 #ifndef CANP_POOLS_MAPPED_PRIVATE_H
 #define CANP_POOLS_MAPPED_PRIVATE_H
 
@@ -18,14 +18,5 @@ void canp_mapped_unmap(struct canp_mapped *mapped);
 
 /* fstat of a regular file: 0, -EINVAL, or a negative errno. */
 int canp_mapped_regular(int fd, struct canp_file_id *out);
-
-/* ---- sigbus.c: the mappings that the guard knows, each with its error */
-
-/* A number to ask by, or -EMFILE. The range must be mapped until the unwatch. */
-int canp_sigbus_watch(const void *base, size_t bytes);
-void canp_sigbus_unwatch(int watch);
-/* 0, or -CANP_E_LOST. */
-int canp_sigbus_error(int watch);
-void canp_sigbus_set_error(int watch);
 
 #endif

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "mempool_private.h"
+#include "objpool_fast.h"
 
 #define DIRECT UINT32_MAX /* as a class */
 
@@ -129,7 +130,7 @@ static void *alloc_direct(struct canp_mempool *pool, size_t bytes, const struct 
     }
     memset(direct, 0, sizeof(*direct));
     direct->bytes = bytes;
-    direct->header.mark.site = site;
+    direct->header.site = site;
     canp_ledger_enter(&direct->node, pool->tag, direct + 1, bytes, site);
     canp_memstats_alloc(pool->tag, bytes);
     add(&pool->direct_allocs, 1);
@@ -167,7 +168,7 @@ static void *alloc(struct canp_mempool *pool, size_t bytes, const struct canp_si
 
     bytes = bytes > 0 ? bytes : 1;
     if (class < pool->class_count) {
-        block = canp_objpool_acquire_at(pool->pools[class], site);
+        block = canp_objpool_acquire_fast(pool->pools[class], site);
         if (block == NULL)
             add(&pool->misses[class], 1);
     }
@@ -204,7 +205,7 @@ void canp_mempool_release(struct canp_mempool *pool, void *block)
     if (class == DIRECT)
         release_direct(pool, block);
     else
-        canp_objpool_release(pool->pools[class], block);
+        canp_objpool_release_fast(pool->pools[class], block);
 }
 
 size_t canp_mempool_block_bytes(const struct canp_mempool *pool, const void *block)

@@ -1,7 +1,7 @@
 /*
  * Object pool (canp/pools/objpool.h): why an acquire costs a few loads and stores.
  *
- * Invariant: every object ever born is in exactly one place: held (its mark has a site), in one thread's
+ * Invariant: every object ever born is in exactly one place: held (it has a site), in one thread's
  * cache, in a batch on `free_batches`, or, if its create failed, on `raw`. Only its place's owner touches its
  * header's plain fields. A thread's cache is touched by that thread alone, so the fast path has no atomic
  * read-modify-write; batches change owner by one compare-and-swap.
@@ -12,16 +12,12 @@
  * False sharing: each cache, each header, each object, the stacks and the creation counters have their own
  * lines.
  */
-#include "objpool_private.h"
+#include "objpool_fast.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "diagnostics/memstats_private.h"
-#include "guard.h"
-#include "poison.h"
 
 /* ------------------------------------------------------------------ the stacks */
 
@@ -94,7 +90,7 @@ static struct canp_obj_cache *own_cache(const struct canp_objpool *pool)
 /* The one that keeps nothing, and is shared. */
 static bool is_shared(const struct canp_obj_cache *cache)
 {
-    return cache->fast.limit == 0;
+    return cache->limit == 0;
 }
 
 static void count(const struct canp_obj_cache *cache, uint64_t *counter)
@@ -102,7 +98,7 @@ static void count(const struct canp_obj_cache *cache, uint64_t *counter)
     if (is_shared(cache))
         __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
     else
-        canp_objpool_count_(counter);
+        canp_objpool_count(counter);
 }
 
 /* ------------------------------------------------------------------ objects */
@@ -152,45 +148,18 @@ static struct canp_obj *bear(struct canp_objpool *pool, int *failure)
     return obj;
 }
 
-/* ------------------------------------------------------------------ the guards mode */
-
-/* Each object's memory is made, and created, for each acquire; its header is the proxy of the real one. */
-static void *guarded_object(struct canp_objpool *pool, uint32_t index)
+static bool has_debug(const struct canp_objpool *pool)
 {
-    struct canp_obj *proxy =
-        canp_guard_alloc(sizeof(*proxy) + pool->opts.object_bytes, pool->opts.align_bytes);
-
-    if (proxy == NULL)
-        return NULL;
-    proxy->index = index;
-    if (pool->opts.create == NULL || pool->opts.create(object_of(proxy), pool->opts.user) == 0)
-        return object_of(proxy);
-    canp_guard_free(proxy, sizeof(*proxy) + pool->opts.object_bytes);
-    return NULL;
-}
-
-static void free_guarded(struct canp_objpool *pool, void *object)
-{
-    if (pool->opts.destroy != NULL)
-        pool->opts.destroy(object, pool->opts.user);
-    canp_guard_free(canp_obj_before(object), sizeof(struct canp_obj) + pool->opts.object_bytes);
-}
-
-static void *hand_out_debug(struct canp_objpool *pool, struct canp_obj *obj, const struct canp_site *site)
-{
-    void *object = pool->guarded != NULL ? guarded_object(pool, obj->index) : object_of(obj);
-
-    if (object == NULL) {
-        obj->next = NULL;
-        push_free(pool, obj, 1);
-        return NULL;
-    }
-    canp_unpoison(object, pool->opts.object_bytes);
-    canp_objpool_enter_debug(pool, obj, object, site);
-    return object;
+    return pool->traces != NULL || pool->guarded != NULL;
 }
 
 /* ------------------------------------------------------------------ acquire */
+
+static void put_back(struct canp_objpool *pool, struct canp_obj *obj)
+{
+    obj->next = NULL;
+    push_free(pool, obj, 1);
+}
 
 /* Without a cache: one object from the first batch, the rest of it goes back. */
 static struct canp_obj *take_one(struct canp_objpool *pool)
@@ -212,8 +181,8 @@ static struct canp_obj *refill(struct canp_objpool *pool, struct canp_obj_cache 
         return NULL;
     for (struct canp_obj *obj = batch->next; obj != NULL; obj = obj->next) /* at most batch_count */
         cache->objects[filled++] = object_of(obj);
-    cache->fast.count = filled;
-    canp_objpool_count_(&cache->batches);
+    cache->count = filled;
+    canp_objpool_count(&cache->batches);
     return batch;
 }
 
@@ -240,29 +209,31 @@ static __attribute__((noinline)) void *acquire_slowly(struct canp_objpool *pool,
     struct canp_obj *obj = find_one(pool, cache, may_create);
     void *object = NULL;
 
-    if (obj != NULL && (pool->traces != NULL || pool->guarded != NULL)) {
-        object = hand_out_debug(pool, obj, site);
+    if (obj != NULL && has_debug(pool)) {
+        object = canp_objpool_enter_debug(pool, obj, site);
+        if (object == NULL)
+            put_back(pool, obj);
     } else if (obj != NULL) {
         object = object_of(obj);
         canp_unpoison(object, pool->opts.object_bytes);
-        canp_objpool_mark_(object, site);
+        canp_obj_mark(obj, site);
     }
-    count(cache, object != NULL ? &cache->fast.acquires : &cache->refusals);
+    count(cache, object != NULL ? &cache->acquires : &cache->refusals);
     return object;
 }
 
 static inline void *acquire(struct canp_objpool *pool, const struct canp_site *site, bool may_create)
 {
     struct canp_obj_cache *cache = canp_obj_cache_of(pool, canp_thread_slot());
-    void *object = canp_objpool_take_hot_(pool, site);
+    void *object = canp_objpool_take_hot(pool, cache, site);
 
-    if (object == NULL) {
-        if (cache->fast.count == 0)
-            return acquire_slowly(pool, site, may_create);
-        object = cache->objects[--cache->fast.count];
-        canp_objpool_count_(&cache->fast.acquires);
-        canp_objpool_mark_(object, site);
-    }
+    if (object != NULL)
+        return object;
+    if (cache->count == 0)
+        return acquire_slowly(pool, site, may_create);
+    object = cache->objects[--cache->count];
+    canp_objpool_count(&cache->acquires);
+    canp_obj_mark(canp_obj_before(object), site);
     canp_unpoison(object, pool->opts.object_bytes);
     return object;
 }
@@ -289,64 +260,66 @@ static void spill(struct canp_objpool *pool, struct canp_obj_cache *cache, uint3
         obj->next = chain;
         chain = obj;
     }
-    cache->fast.count -= spill_count;
-    memmove(&cache->objects[0], &cache->objects[spill_count], cache->fast.count * sizeof(cache->objects[0]));
+    cache->count -= spill_count;
+    memmove(&cache->objects[0], &cache->objects[spill_count], cache->count * sizeof(cache->objects[0]));
     push_free(pool, chain, spill_count);
-    canp_objpool_count_(&cache->batches);
+    canp_objpool_count(&cache->batches);
 }
 
 static void release_to_store(struct canp_objpool *pool, struct canp_obj_cache *cache, void *object)
 {
     struct canp_obj *obj = canp_obj_before(object);
 
-    if (pool->traces != NULL || pool->guarded != NULL) {
-        obj = canp_obj_at(pool, obj->index);
-        canp_objpool_leave_debug(pool, obj);
-        if (pool->guarded != NULL)
-            free_guarded(pool, object);
-    }
+    if (has_debug(pool))
+        obj = canp_objpool_leave_debug(pool, object);
+    else
+        __atomic_store_n(&obj->site, NULL, __ATOMIC_RELAXED);
     if (pool->guarded == NULL)
         canp_poison(object, pool->opts.object_bytes);
-    obj->next = NULL;
-    push_free(pool, obj, 1);
-    count(cache, &cache->fast.releases);
+    put_back(pool, obj);
+    count(cache, &cache->releases);
+}
+
+/* Without a cache, or with one whose hot place is taken. */
+static __attribute__((noinline)) void release_slowly(struct canp_objpool *pool, void *object)
+{
+    struct canp_obj_cache *cache = own_cache(pool);
+
+    if (is_shared(cache)) {
+        release_to_store(pool, cache, object);
+        return;
+    }
+    if (cache->hot != NULL) {
+        if (cache->count == cache->limit)
+            spill(pool, cache, pool->opts.batch_count);
+        cache->objects[cache->count++] = cache->hot;
+        cache->hot = NULL;
+    }
+    canp_objpool_keep_hot(pool, cache, object);
 }
 
 void canp_objpool_release(struct canp_objpool *pool, void *object)
 {
     if (object == NULL)
         return;
-    struct canp_obj_cache *cache = own_cache(pool);
-
     /* Fails where an object is released twice, was never acquired, or is another pool's. */
     assert(pool->guarded != NULL || canp_objpool_owns(pool, object));
-    assert(__atomic_load_n(&canp_obj_before(object)->mark.site, __ATOMIC_RELAXED) != NULL);
-    if (is_shared(cache)) {
-        __atomic_store_n(&canp_obj_before(object)->mark.site, NULL, __ATOMIC_RELAXED);
-        release_to_store(pool, cache, object);
-        return;
-    }
-    canp_poison(object, pool->opts.object_bytes);
-    if (cache->fast.hot != NULL) {
-        if (cache->fast.count == cache->fast.limit)
-            spill(pool, cache, pool->opts.batch_count);
-        cache->objects[cache->fast.count++] = cache->fast.hot;
-        cache->fast.hot = NULL;
-    }
-    canp_objpool_keep_hot_(pool, object);
+    assert(__atomic_load_n(&canp_obj_before(object)->site, __ATOMIC_RELAXED) != NULL);
+    if (!canp_objpool_keep_hot(pool, canp_obj_cache_of(pool, canp_thread_slot()), object))
+        release_slowly(pool, object);
 }
 
 void canp_objpool_flush_cache(struct canp_objpool *pool, struct canp_obj_cache *cache)
 {
     uint32_t batch_count = pool->opts.batch_count;
 
-    if (cache->fast.count == cache->fast.limit)
+    if (cache->count == cache->limit)
         spill(pool, cache, batch_count);
-    if (cache->fast.hot != NULL)
-        cache->objects[cache->fast.count++] = cache->fast.hot;
-    cache->fast.hot = NULL;
-    while (cache->fast.count > 0) /* twice at most */
-        spill(pool, cache, cache->fast.count < batch_count ? cache->fast.count : batch_count);
+    if (cache->hot != NULL)
+        cache->objects[cache->count++] = cache->hot;
+    cache->hot = NULL;
+    while (cache->count > 0) /* twice at most */
+        spill(pool, cache, cache->count < batch_count ? cache->count : batch_count);
 }
 
 void canp_objpool_flush(struct canp_objpool *pool)

@@ -34,8 +34,8 @@ static int map_caches(struct canp_objpool *pool)
         return r;
     for (unsigned slot = 0; slot < CANP_THREAD_ARRAY; slot++) {
         void *cache = (unsigned char *)pool->cache_pages.base + (pool->cached ? slot * bytes : 0);
-        pool->caches.by_slot[slot] = cache;
-        pool->caches.by_slot[slot]->limit = slot > 0 ? limit : 0;
+        pool->caches[slot] = cache;
+        pool->caches[slot]->limit = slot > 0 ? limit : 0;
     }
     return 0;
 }
@@ -52,22 +52,6 @@ static int map_objects(struct canp_objpool *pool)
 
     if (r == 0)
         pool->objects = (unsigned char *)pool->object_pages.base + opts->align_bytes;
-    return r;
-}
-
-/* What the ledger's modes ask for. */
-static int map_debug(struct canp_objpool *pool)
-{
-    unsigned modes = canp_ledger_modes();
-    size_t object_count = pool->opts.object_count_max;
-    int r = 0;
-
-    if (modes & CANP_LEDGER_STACKS)
-        r = canp_pages_map(object_count * sizeof(*pool->traces), 0, false, false, &pool->trace_pages);
-    if (r == 0 && modes & CANP_LEDGER_GUARDS)
-        r = canp_pages_map(object_count * sizeof(*pool->guarded), 0, false, false, &pool->guarded_pages);
-    pool->traces = pool->trace_pages.base;
-    pool->guarded = pool->guarded_pages.base;
     return r;
 }
 
@@ -97,7 +81,7 @@ int canp_objpool_create(const struct canp_objpool_opts *opts, struct canp_objpoo
     if (r == 0)
         r = map_objects(pool);
     if (r == 0)
-        r = map_debug(pool);
+        r = canp_objpool_map_debug(pool);
     if (r == 0)
         r = canp_objpool_fill(pool);
     if (r < 0) {
@@ -131,8 +115,7 @@ void canp_objpool_free(struct canp_objpool *pool)
         return;
     canp_objpools_unregister(pool);
     destroy_objects(pool);
-    canp_pages_unmap(&pool->guarded_pages);
-    canp_pages_unmap(&pool->trace_pages);
+    canp_objpool_unmap_debug(pool);
     canp_pages_unmap(&pool->object_pages);
     canp_pages_unmap(&pool->cache_pages);
     free(pool);

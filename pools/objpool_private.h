@@ -5,7 +5,6 @@
 #ifndef CANP_POOLS_OBJPOOL_PRIVATE_H
 #define CANP_POOLS_OBJPOOL_PRIVATE_H
 
-#define CANP_OBJPOOL_BY_CALLS 1
 #include <canp/pools/objpool.h>
 #include <stdatomic.h>
 
@@ -20,20 +19,27 @@
 /* Right before each object, on a cache line of its own. Who holds the object owns `next`, `batch_count` and
  * the sidecar. In the guards mode a held object has a proxy, whose index is that of the real one. */
 struct canp_obj {
-    _Alignas(64) struct canp_objpool_mark_ mark;
+    /* The mark: written by who holds the object, read by the ledger. */
+    _Alignas(64) const struct canp_site *site; /* non-NULL: held, since `generation` */
+    uint32_t generation;
     uint32_t index;              /* constant once born */
     struct canp_obj *next;       /* in a batch: the chain's next, or NULL */
     _Atomic uint32_t next_batch; /* index of the next batch's head; read by losers of a race */
     uint32_t batch_count;        /* in a batch's head: the length of its chain */
     _Alignas(8) unsigned char sidecar[CANP_OBJ_SIDECAR_BYTES];
 };
-_Static_assert(sizeof(struct canp_obj) == CANP_OBJPOOL_MARK_BYTES_, "right before the object");
+_Static_assert(sizeof(struct canp_obj) == 64, "one line");
 
 /* A thread's own. The one for slot 0 keeps nothing, so that a thread without a slot drops out of the fast
  * path without a test of its own; its counters are those of all such threads. */
 struct canp_obj_cache {
-    _Alignas(64) struct canp_objpool_cache_ fast;
-    uint64_t misses; /* like those in `fast`: one writer, or the shared one by atomic additions */
+    _Alignas(64) void *hot; /* the object released last, if it has not gone out since; else NULL */
+    /* One writer, relaxed; those of slot 0 by atomic additions. */
+    uint64_t acquires;
+    uint64_t releases;
+    uint32_t count; /* of the other objects in the cache */
+    uint32_t limit; /* for count; 0 in a cache that keeps nothing */
+    uint64_t misses;
     uint64_t refusals;
     uint64_t batches;
     void *objects[]; /* those that are free besides the hot one; the last goes out next */
@@ -48,8 +54,8 @@ struct canp_obj_stack {
 /* NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding): lines of their own are the point */
 struct canp_objpool {
     /* Constant after creation, but for the registry's links. */
-    struct canp_objpool_caches_ caches; /* without thread caches: all the same one */
-    unsigned char *objects;             /* the first object */
+    struct canp_obj_cache *caches[CANP_THREAD_ARRAY]; /* by thread slot; without caches: all the same one */
+    unsigned char *objects;                           /* the first object */
     uint64_t stride_bytes;
     struct canp_objpool_opts opts;
     struct canp_pages cache_pages;
@@ -70,7 +76,7 @@ struct canp_objpool {
 
 static inline struct canp_obj_cache *canp_obj_cache_of(const struct canp_objpool *pool, unsigned slot)
 {
-    return (struct canp_obj_cache *)(void *)pool->caches.by_slot[slot];
+    return pool->caches[slot];
 }
 
 static inline struct canp_obj *canp_obj_at(const struct canp_objpool *pool, uint32_t index)
@@ -84,12 +90,18 @@ static inline struct canp_obj *canp_obj_before(const void *object)
     return (struct canp_obj *)(uintptr_t)object - 1;
 }
 
-/* ---- objpool.c */
-/* Creates the ready objects and stores them in batches: 0, or what `create` returned. */
-int canp_objpool_fill(struct canp_objpool *pool);
-/* At the pool's end: marks the objects that were never created. */
-void canp_objpool_mark_raw(struct canp_objpool *pool);
-void canp_objpool_flush_cache(struct canp_objpool *pool, struct canp_obj_cache *cache);
+static inline void canp_obj_mark(struct canp_obj *obj, const struct canp_site *site)
+{
+    __atomic_store_n(&obj->generation, canp_ledger_generation(), __ATOMIC_RELAXED);
+    /* release: pairs with the acquire in canp_obj_site(), which then sees this generation or a later one */
+    __atomic_store_n(&obj->site, site, __ATOMIC_RELEASE);
+}
+
+/* Non-NULL: the object is held. */
+static inline const struct canp_site *canp_obj_site(const struct canp_obj *obj)
+{
+    return __atomic_load_n(&obj->site, __ATOMIC_ACQUIRE);
+}
 
 static inline bool canp_objpool_owns(const struct canp_objpool *pool, const void *object)
 {
@@ -103,21 +115,37 @@ static inline unsigned canp_objpool_cache_count(const struct canp_objpool *pool)
     return pool->cached ? CANP_THREAD_ARRAY : 1;
 }
 
-/* ---- objpool_registry.c: all pools of the process */
-#define CANP_OBJPOOLS_ALL_SLOTS CANP_THREAD_ARRAY
+/* ---- objpool.c */
+/* Creates the ready objects and stores them in batches: 0, or what `create` returned. */
+int canp_objpool_fill(struct canp_objpool *pool);
+/* At the pool's end: marks the objects that were never created. */
+void canp_objpool_mark_raw(struct canp_objpool *pool);
+void canp_objpool_flush_cache(struct canp_objpool *pool, struct canp_obj_cache *cache);
 
+/* ---- objpool_debug.c: the ledger's debug modes */
+/* Reserves what the modes need: 0, or -ENOMEM. */
+int canp_objpool_map_debug(struct canp_objpool *pool);
+void canp_objpool_unmap_debug(struct canp_objpool *pool);
+/* The object to hand out for obj, entered in the ledger; NULL: no memory for it, or `create` failed. */
+void *canp_objpool_enter_debug(struct canp_objpool *pool, struct canp_obj *obj, const struct canp_site *site);
+/* Takes an object back; returns its obj. */
+struct canp_obj *canp_objpool_leave_debug(struct canp_objpool *pool, void *object);
+/* Between these, what canp_objpool_complete_item() looks at stays as it is. */
+void canp_objpool_debug_lock(void);
+void canp_objpool_debug_unlock(void);
+/* What the modes know better about the object with this index. */
+void canp_objpool_complete_item(const struct canp_objpool *pool, uint32_t index, uint64_t now_ns,
+                                struct canp_ledger_item *item);
+
+/* ---- objpool_stats.c */
+/* Adds what was handed out through one slot's cache, or through all. */
+void canp_objpool_add_counts(const struct canp_objpool *pool, unsigned slot, struct canp_memcount *to);
+/* Objects in the shared store. Call it while no other thread uses the pool. */
+uint64_t canp_objpool_stored(const struct canp_objpool *pool);
+
+/* ---- objpool_registry.c: all pools of the process */
 void canp_objpools_register(struct canp_objpool *pool);
 /* Also hands the pool's counts over to the statistics. */
 void canp_objpools_unregister(struct canp_objpool *pool);
-/* At the end of the thread that owns the slot. */
-void canp_objpools_flush_slot(unsigned slot);
-/* Adds what the pools handed out, in one slot or in all. */
-void canp_objpools_add_counts(struct canp_memstats *stats, unsigned slot);
-/* Shows the walk each held object. */
-void canp_objpools_walk(struct canp_ledger_walk *walk);
-/* In the debug modes: hands the object out, takes it back, under a lock, so that a walk sees it whole. */
-void canp_objpool_enter_debug(struct canp_objpool *pool, struct canp_obj *obj, void *object,
-                              const struct canp_site *site);
-void canp_objpool_leave_debug(struct canp_objpool *pool, struct canp_obj *obj);
 
 #endif

@@ -7,6 +7,9 @@
  *
  * Threads: watch and unwatch from any thread (a lock); the handler in whatever thread faulted.
  */
+#include "sigbus.h"
+
+#include <canp/pools/mapped.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,7 +18,6 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "mapped_private.h"
 #include "pages.h"
 
 struct watch {

@@ -1,14 +1,16 @@
 /*
- * Thread slots (threads.h): a bitmap of those in use, and a thread-exit hook that empties the slot's caches
- * and gives it back. Any thread.
+ * Thread slots (threads.h): a bitmap of those in use, and a hook at the thread's end that has the slot's
+ * caches emptied and gives the slot back. Any thread.
+ *
+ * The hook is a destructor of thread-specific data, which outlives a dlclose(): hence the library is linked
+ * with -z nodelete.
  */
 #include "threads.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
-
-#include "objpool_private.h"
 
 __thread unsigned canp_thread_slot_;
 
@@ -16,16 +18,19 @@ static _Atomic uint64_t used_slots; /* bit n: slot n + 1 is taken */
 static pthread_once_t exit_hook_once = PTHREAD_ONCE_INIT;
 static pthread_key_t exit_hook;
 static int exit_hook_works;
+static void (*_Atomic flush_caches)(unsigned slot);
 
 /* Runs in the thread that ends. What later destructors of it release takes the shared path, or a new slot. */
 static void leave_slot(void *mark)
 {
+    void (*flush)(unsigned) = atomic_load_explicit(&flush_caches, memory_order_acquire);
     unsigned slot = canp_thread_slot_;
 
     (void)mark;
     if (slot == 0)
         return;
-    canp_objpools_flush_slot(slot);
+    if (flush != NULL)
+        flush(slot);
     canp_thread_slot_ = 0;
     /* release: pairs with the acquire in take_slot() of the slot's next owner */
     atomic_fetch_and_explicit(&used_slots, ~(UINT64_C(1) << (slot - 1)), memory_order_release);
@@ -60,4 +65,9 @@ unsigned canp_thread_slot_assign(void)
     if (canp_thread_slot_ != 0 && pthread_setspecific(exit_hook, &used_slots) != 0)
         leave_slot(NULL);
     return canp_thread_slot_;
+}
+
+void canp_thread_at_end(void (*flush)(unsigned slot))
+{
+    atomic_store_explicit(&flush_caches, flush, memory_order_release);
 }

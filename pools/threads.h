@@ -3,15 +3,20 @@
  *
  * Invariant: a slot 1 .. CANP_THREAD_SLOTS belongs to at most one live thread; slot 0 is shared by all
  * threads that have none (those that never asked, and those beyond the bound). A slot is handed on with all
- * that was written under it: the successor goes on where the predecessor stopped.
+ * that was written under it: the next owner goes on counting where the last one stopped.
+ *
+ * The variable has the default TLS model, so that the shared library can be loaded by dlopen() however many
+ * libraries the process has: the initial-exec model would take a part of the small surplus that the C library
+ * reserves for that. In a static program the linker turns the access into one load. Any thread.
  */
 #ifndef CANP_POOLS_THREADS_H
 #define CANP_POOLS_THREADS_H
 
-#include <canp/pools/objpool_inline.h>
-
 #define CANP_THREAD_SLOTS 64
 #define CANP_THREAD_ARRAY (CANP_THREAD_SLOTS + 1)
+
+/* Written by threads.c alone. */
+extern __thread unsigned canp_thread_slot_ __attribute__((visibility("hidden")));
 
 /* The calling thread's slot, or 0 if it has none (yet). */
 static inline unsigned canp_thread_slot(void)
@@ -21,5 +26,9 @@ static inline unsigned canp_thread_slot(void)
 
 /* The same, asking for one first; 0 when all are taken. Given back at the thread's end. */
 unsigned canp_thread_slot_assign(void);
+
+/* From now on `flush` runs in each thread that ends, while it still owns the slot. There is one such
+ * function, that of the object pools, which return what the thread's caches hold. */
+void canp_thread_at_end(void (*flush)(unsigned slot));
 
 #endif

@@ -1,13 +1,12 @@
 /*
- * The leak ledger (canp/pools/ledger.h): a list of nodes for what is rare, a walk through the pools for the
- * rest.
+ * The leak ledger (canp/pools/ledger.h): a list of nodes for what is rare, a walk through its sources (the
+ * object pools, the mapping caches) for the rest.
  *
  * Invariant: tick_ns[g] is when generation g began; an object stamped g was acquired before g + 1 began.
- * Locks: `lock` guards list and ticks; the pools' registry lock is taken inside of it, never around it.
+ * Locks: `lock` guards list, sources and ticks; a source's own locks are taken inside of it, never around it.
  */
 #include <canp/pools/clock.h>
 #include <canp/pools/ledger.h>
-#include <canp/pools/objpool_inline.h>
 #include <execinfo.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -16,7 +15,6 @@
 
 #include "json.h"
 #include "ledger_private.h"
-#include "objpool_private.h"
 
 #define TICKS 1024u /* a power of two */
 
@@ -58,7 +56,7 @@ unsigned canp_ledger_modes(void)
 
 static void tick_locked(uint64_t now_ns)
 {
-    uint32_t next = __atomic_load_n(&canp_ledger_generation_, __ATOMIC_RELAXED) + 1;
+    uint32_t next = canp_ledger_generation() + 1;
 
     tick_ns[next % TICKS] = now_ns;
     if (next % TICKS == 0)
@@ -76,7 +74,7 @@ void canp_ledger_tick(void)
 /* Caller holds the lock. The tick that ended the generation, or else the next one still remembered. */
 uint64_t canp_ledger_generation_age_ns(uint32_t generation, uint64_t now_ns)
 {
-    uint32_t current = __atomic_load_n(&canp_ledger_generation_, __ATOMIC_RELAXED);
+    uint32_t current = canp_ledger_generation();
     uint32_t end = generation + 1; /* wraps after 136 years of one tick per second */
 
     if (generation == current)
@@ -201,7 +199,6 @@ size_t canp_ledger_each(uint64_t min_age_ns, canp_ledger_visit *visit, void *use
     walk.now_ns = canp_monotonic_ns();
     for (const struct canp_ledger_node *node = list.next; node != &list; node = node->next)
         meet_node(&walk, node);
-    canp_objpools_walk(&walk);
     for (struct canp_ledger_source *source = sources; source != NULL; source = source->next)
         source->walk(source, &walk);
     tick_locked(walk.now_ns);

@@ -5,6 +5,14 @@
 #include <canp/pools/ledger.h>
 #include <stdatomic.h>
 
+/* What a held object is stamped with: one load for each acquire. Written by ledger.c alone. */
+extern uint32_t canp_ledger_generation_ __attribute__((visibility("hidden")));
+
+static inline uint32_t canp_ledger_generation(void)
+{
+    return __atomic_load_n(&canp_ledger_generation_, __ATOMIC_RELAXED);
+}
+
 struct canp_ledger_trace {
     uint64_t since_ns;
     unsigned frame_count;

@@ -13,7 +13,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "objpool_private.h"
 #include "threads.h"
 
 #define LEVEL_BATCH_BYTES (64 * 1024)
@@ -38,6 +37,7 @@ struct level {
 
 static struct thread_counters counters[CANP_THREAD_ARRAY];
 static struct level levels[CANP_MEMTAG_COUNT + 1];
+static void (*_Atomic add_pools)(struct canp_memstats *stats, unsigned slot);
 
 static const char *const tag_names[] = {
 #define CANP_MEMTAG_NAME(TAG, name, text) #name,
@@ -120,7 +120,21 @@ void canp_memstats_retire(enum canp_memtag tag, const struct canp_memcount *coun
     add(&shared->frees, count->frees, true);
 }
 
+void canp_memstats_count_pools(void (*add_counts)(struct canp_memstats *stats, unsigned slot))
+{
+    atomic_store_explicit(&add_pools, add_counts, memory_order_release);
+}
+
 /* ------------------------------------------------------------------ reading */
+
+static void add_pools_of(struct canp_memstats *stats, unsigned slot)
+{
+    void (*add_counts)(struct canp_memstats *, unsigned) =
+        atomic_load_explicit(&add_pools, memory_order_acquire);
+
+    if (add_counts != NULL)
+        add_counts(stats, slot);
+}
 
 static void add_slot(struct canp_memstats *stats, unsigned slot)
 {
@@ -167,7 +181,7 @@ void canp_memstats_read(struct canp_memstats *out)
 
     for (unsigned slot = 0; slot < CANP_THREAD_ARRAY; slot++)
         add_slot(&stats, slot);
-    canp_objpools_add_counts(&stats, CANP_OBJPOOLS_ALL_SLOTS);
+    add_pools_of(&stats, CANP_MEMSTATS_ALL_SLOTS);
     sum_up(&stats);
     for (unsigned t = 0; t < CANP_MEMTAG_COUNT; t++)
         stats.tag[t].peak_bytes = peak_of(&levels[t], stats.tag[t].current_bytes);
@@ -181,7 +195,7 @@ void canp_memstats_read_thread(struct canp_memstats *out)
     struct canp_memstats stats = {0};
 
     add_slot(&stats, slot);
-    canp_objpools_add_counts(&stats, slot);
+    add_pools_of(&stats, slot);
     sum_up(&stats);
     *out = stats;
 }

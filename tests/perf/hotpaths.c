@@ -23,6 +23,7 @@
 #include <canp/writer.h>
 
 #include "bench/bench_drill.h"
+#include "objpool_fast.h"
 
 #define FRAMES      20000U
 #define BLOCK_BYTES (64U << 10) /* several blocks of 20,000 frames */
@@ -45,7 +46,8 @@
     X(candump_format, "record to candump log line")                                                          \
     X(candump_parse, "candump log line to record")                                                           \
     X(vehicle, "frame of the traffic generator")                                                             \
-    X(pool_pair, "object pool: acquire and release")                                                         \
+    X(pool_pair, "object pool: acquire and release, inlined as inside the library")                          \
+    X(pool_pair_call, "object pool: acquire and release, as programs call them")                             \
     X(buffer_pair, "buffer of a pool: create, freeze, release")
 
 #define CHECK(condition)                                                                                     \
@@ -394,15 +396,30 @@ static uint64_t run_vehicle(void)
 HOT hot_objects(void)
 {
     for (unsigned i = 0; i < PAIRS; i++) {
-        void *object = canp_objpool_acquire(objects);
+        void *object = canp_objpool_acquire_fast(objects, CANP_SITE_HERE);
         CHECK(object);
-        canp_objpool_release(objects, object);
+        canp_objpool_release_fast(objects, object);
     }
 }
 
 static uint64_t run_pool_pair(void)
 {
     hot_objects();
+    return PAIRS;
+}
+
+HOT hot_objects_by_calls(void)
+{
+    for (unsigned i = 0; i < PAIRS; i++) {
+        void *object = canp_objpool_acquire(objects);
+        CHECK(object);
+        canp_objpool_release(objects, object);
+    }
+}
+
+static uint64_t run_pool_pair_call(void)
+{
+    hot_objects_by_calls();
     return PAIRS;
 }
 

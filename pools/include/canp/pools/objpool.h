@@ -105,44 +105,4 @@ CANP_API bool canp_objpool_is_valid(const struct canp_objpool *pool);
 
 CANP_END_DECLS
 
-#include <canp/pools/objpool_inline.h>
-
-#ifndef CANP_OBJPOOL_BY_CALLS
-#ifdef __SANITIZE_ADDRESS__
-#define CANP_OBJPOOL_BY_CALLS 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define CANP_OBJPOOL_BY_CALLS 1
-#endif
-#endif
-#endif
-
-#ifndef CANP_OBJPOOL_BY_CALLS
-static inline void *canp_objpool_try_acquire_inline_(struct canp_objpool *pool, const struct canp_site *site)
-{
-    void *object = canp_objpool_take_hot_(pool, site);
-
-    return object != NULL ? object : canp_objpool_try_acquire_at(pool, site);
-}
-
-static inline void *canp_objpool_acquire_inline_(struct canp_objpool *pool, const struct canp_site *site)
-{
-    void *object = canp_objpool_take_hot_(pool, site);
-
-    return object != NULL ? object : canp_objpool_acquire_at(pool, site);
-}
-
-static inline void canp_objpool_release_inline_(struct canp_objpool *pool, void *object)
-{
-    if (!canp_objpool_keep_hot_(pool, object))
-        canp_objpool_release(pool, object);
-}
-
-#undef canp_objpool_try_acquire
-#undef canp_objpool_acquire
-#define canp_objpool_try_acquire(pool)     canp_objpool_try_acquire_inline_((pool), CANP_SITE_HERE)
-#define canp_objpool_acquire(pool)         canp_objpool_acquire_inline_((pool), CANP_SITE_HERE)
-#define canp_objpool_release(pool, object) canp_objpool_release_inline_((pool), (object))
-#endif
-
 #endif

@@ -1,0 +1,119 @@
+/*
+ * Object pools in the ledger's debug modes (canp/pools/ledger.h): stack traces, and memory of its own between
+ * guard pages for each object.
+ *
+ * Invariant: pools in these modes have no thread caches, so every acquire and release comes through here, and
+ * `lock` covers an object's trace and address together with the site that says it is held: a walk through the
+ * pool under the lock sees each object whole. In the guards mode a held object's header is a proxy in front
+ * of the guarded memory, with the index of the real one. Any thread.
+ */
+#include "objpool_private.h"
+
+#include <pthread.h>
+
+#include "guard.h"
+#include "poison.h"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+int canp_objpool_map_debug(struct canp_objpool *pool)
+{
+    unsigned modes = canp_ledger_modes();
+    size_t object_count = pool->opts.object_count_max;
+    int r = 0;
+
+    if (modes & CANP_LEDGER_STACKS)
+        r = canp_pages_map(object_count * sizeof(*pool->traces), 0, false, false, &pool->trace_pages);
+    if (r == 0 && modes & CANP_LEDGER_GUARDS)
+        r = canp_pages_map(object_count * sizeof(*pool->guarded), 0, false, false, &pool->guarded_pages);
+    pool->traces = pool->trace_pages.base;
+    pool->guarded = pool->guarded_pages.base;
+    return r;
+}
+
+void canp_objpool_unmap_debug(struct canp_objpool *pool)
+{
+    canp_pages_unmap(&pool->guarded_pages);
+    canp_pages_unmap(&pool->trace_pages);
+}
+
+/* ------------------------------------------------------------------ guarded memory */
+
+/* Made, and created, anew for each acquire. */
+static void *make_guarded(struct canp_objpool *pool, uint32_t index)
+{
+    struct canp_obj *proxy =
+        canp_guard_alloc(sizeof(*proxy) + pool->opts.object_bytes, pool->opts.align_bytes);
+
+    if (proxy == NULL)
+        return NULL;
+    proxy->index = index;
+    if (pool->opts.create == NULL || pool->opts.create(proxy + 1, pool->opts.user) == 0)
+        return proxy + 1;
+    canp_guard_free(proxy, sizeof(*proxy) + pool->opts.object_bytes);
+    return NULL;
+}
+
+static void free_guarded(struct canp_objpool *pool, void *object)
+{
+    if (pool->opts.destroy != NULL)
+        pool->opts.destroy(object, pool->opts.user);
+    canp_guard_free(canp_obj_before(object), sizeof(struct canp_obj) + pool->opts.object_bytes);
+}
+
+/* ------------------------------------------------------------------ out and back */
+
+void *canp_objpool_enter_debug(struct canp_objpool *pool, struct canp_obj *obj, const struct canp_site *site)
+{
+    void *object = pool->guarded != NULL ? make_guarded(pool, obj->index) : obj + 1;
+
+    if (object == NULL)
+        return NULL;
+    canp_unpoison(object, pool->opts.object_bytes);
+    canp_objpool_debug_lock();
+    if (pool->traces != NULL)
+        canp_ledger_take_trace(&pool->traces[obj->index]);
+    if (pool->guarded != NULL)
+        pool->guarded[obj->index] = object;
+    canp_obj_mark(obj, site);
+    canp_obj_mark(canp_obj_before(object), site);
+    canp_objpool_debug_unlock();
+    return object;
+}
+
+struct canp_obj *canp_objpool_leave_debug(struct canp_objpool *pool, void *object)
+{
+    struct canp_obj *obj = canp_obj_at(pool, canp_obj_before(object)->index);
+
+    canp_objpool_debug_lock();
+    __atomic_store_n(&obj->site, NULL, __ATOMIC_RELAXED);
+    canp_objpool_debug_unlock();
+    if (pool->guarded != NULL)
+        free_guarded(pool, object);
+    return obj;
+}
+
+/* ------------------------------------------------------------------ for the walk */
+
+void canp_objpool_debug_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void canp_objpool_debug_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void canp_objpool_complete_item(const struct canp_objpool *pool, uint32_t index, uint64_t now_ns,
+                                struct canp_ledger_item *item)
+{
+    if (pool->guarded != NULL)
+        item->object = pool->guarded[index];
+    if (pool->traces != NULL) {
+        const struct canp_ledger_trace *trace = &pool->traces[index];
+        item->age_ns = now_ns > trace->since_ns ? now_ns - trace->since_ns : 0;
+        item->frame_count = trace->frame_count;
+        item->frames = trace->frames;
+    }
+}

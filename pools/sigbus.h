@@ -1,0 +1,14 @@
+/* The mappings that the SIGBUS guard knows (sigbus.c), each with its error. Any thread. */
+#ifndef CANP_POOLS_SIGBUS_H
+#define CANP_POOLS_SIGBUS_H
+
+#include <stddef.h>
+
+/* A number to ask by, or -EMFILE. The range must be mapped until the unwatch. */
+int canp_sigbus_watch(const void *base, size_t bytes);
+void canp_sigbus_unwatch(int watch);
+/* 0, or -CANP_E_LOST. A watch of -1 never fails. */
+int canp_sigbus_error(int watch);
+void canp_sigbus_set_error(int watch);
+
+#endif
