@@ -57,14 +57,35 @@ bool canp_cursor_wants(const struct canp_cursor *c, const struct canp_record *re
     return query_record(&c->query, record);
 }
 
-int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
+/*
+ * May the row be anything but what the file says? The SIGBUS guard shows zeros in place of what cannot be
+ * read (canp/pools/mapped.h), and a row that is not zero is none of those: then nobody need be asked.
+ */
+static inline bool is_suspect(const uint8_t *row, uint32_t row_bytes, size_t left)
+{
+    return row_bytes > left || canp_load_u64(row) == 0 || canp_load_u64(row + 8) == 0;
+}
+
+/* The row at the cursor's place: its size; 0 when the file was cut or broke under us. Not behind the last. */
+static uint32_t row_bytes_here(const struct canp_cursor *c)
+{
+    size_t left = c->rows_bytes - c->at;
+    const uint8_t *row = c->rows + c->at;
+    if (left < 16)
+        return 0;
+    uint32_t bytes = canp_row_bytes(row);
+    return bytes > left || (is_suspect(row, bytes, left) && cursor_is_lost(c)) ? 0 : bytes;
+}
+
+__attribute__((noinline)) static int next_in_general(struct canp_cursor *c, struct canp_record *out)
 {
     for (;;) {
         while (c->at < c->rows_bytes) {
-            canp_row_read(c->rows + c->at, c->base_ns, out);
-            if (cursor_is_lost(c))
+            uint32_t bytes = row_bytes_here(c);
+            if (bytes == 0)
                 return canp_cursor_lose_segment(c);
-            c->at += out->row_bytes;
+            canp_row_read_sized(c->rows + c->at, bytes, c->base_ns, out);
+            c->at += bytes;
             if (query_record(&c->query, out))
                 return 1;
         }
@@ -72,6 +93,22 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
         if (r <= 0)
             return r;
     }
+}
+
+/* The usual case, without a call: there is another row in this block, and all that is asked is its time. */
+int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
+{
+    size_t at = c->at, left = c->rows_bytes - at;
+    const uint8_t *row = c->rows + at;
+    if (left < 16 || !c->query.everything)
+        return next_in_general(c, out);
+    uint32_t bytes = c->stride ? c->stride : canp_row_bytes(row);
+    int64_t time_ns = canp_row_time_ns(c->base_ns, row);
+    if (is_suspect(row, bytes, left) || time_ns < c->query.from_ns || time_ns > c->query.to_ns)
+        return next_in_general(c, out);
+    c->at = at + bytes;
+    canp_row_read_sized(row, bytes, c->base_ns, out);
+    return 1;
 }
 
 /* Where a cursor is that was opened or sent somewhere: in front of the first record that is wanted. */
@@ -101,9 +138,10 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
             r = canp_cursor_previous_row(c);
             if (r < 0)
                 return r;
-            canp_row_read(c->rows + c->at, c->base_ns, out);
-            if (cursor_is_lost(c))
+            uint32_t bytes = row_bytes_here(c);
+            if (bytes == 0)
                 return canp_cursor_lose_segment(c);
+            canp_row_read_sized(c->rows + c->at, bytes, c->base_ns, out);
             if (query_record(&c->query, out))
                 return 1;
         }
@@ -132,7 +170,7 @@ int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
     }
     out->rows = c->rows + c->at;
     out->bytes = c->rows_bytes - c->at;
-    out->stride = c->block.header.stride;
+    out->stride = (uint16_t)c->stride;
     out->base_ns = c->base_ns;
     out->records = c->partial ? c->partial_records : c->block.header.records;
     out->frames = c->partial ? c->partial_frames : c->block.header.frames;

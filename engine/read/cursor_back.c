@@ -36,8 +36,8 @@ static int know_rows(struct canp_cursor *c)
 
 int canp_cursor_previous_row(struct canp_cursor *c)
 {
-    if (c->block.header.stride) {
-        c->at -= c->block.header.stride;
+    if (c->stride) {
+        c->at -= c->stride;
         return 0;
     }
     int r = know_rows(c);

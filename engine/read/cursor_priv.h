@@ -46,8 +46,9 @@ struct canp_cursor {
 
     const uint8_t *rows;
     size_t rows_bytes;
-    size_t at;    /* of the next row */
-    bool partial; /* not all rows of the block, but so many: */
+    size_t at;       /* of the next row */
+    uint32_t stride; /* size of every row when they are all alike, else 0 */
+    bool partial;    /* not all rows of the block, but so many: */
     uint32_t partial_records, partial_frames;
     int64_t base_ns;
 

@@ -36,6 +36,12 @@ static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
     return ensure_buffer(c, capacity);
 }
 
+/* The size of all rows so far and of this lane's, 0 once they differ. */
+static uint32_t common_stride(const struct canp_cursor *c, const struct canp_lane *lane)
+{
+    return c->partial_records == 0 || c->stride == lane->row_bytes ? lane->row_bytes : 0;
+}
+
 /* Which lanes: how many are wanted, and the last of them. */
 static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes, int64_t count, size_t *last)
 {
@@ -47,6 +53,7 @@ static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes
             continue;
         *last = (size_t)l;
         wanted++;
+        c->stride = common_stride(c, &lanes[l]);
         c->partial_records += lanes[l].rows;
         c->partial_frames += canp_kind_is_frame(lanes[l].kind) ? lanes[l].rows : 0;
     }
@@ -113,8 +120,10 @@ int canp_cursor_load_rows(struct canp_cursor *c, const struct segment_block *b)
     c->partial = false;
     c->back.rows_known = false;
     int r = h->flags & CANP_BLOCK_PACKED ? unpack_rows(c, b) : 0;
-    if (r == 0 && !c->partial)
+    if (r == 0 && !c->partial) {
+        c->stride = h->stride;
         r = check_rows(c, b);
+    }
     if (r == 0)
         return 0;
     c->rows_bytes = 0;

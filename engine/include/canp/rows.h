@@ -79,8 +79,9 @@ static inline uint32_t canp_row_bytes(const uint8_t *row)
     return 8 + canp_align8(canp_load_u16(row + 12)) + hw_bytes;
 }
 
-/* Fills *out from a row that canp_rows_check() or a checksum has vouched for. */
-static inline void canp_row_read(const uint8_t *row, int64_t base_ns, struct canp_record *out)
+/* Fills *out from a row of row_bytes that canp_rows_check() or a checksum has vouched for. */
+static inline void canp_row_read_sized(const uint8_t *row, uint32_t row_bytes, int64_t base_ns,
+                                       struct canp_record *out)
 {
     uint16_t tag = canp_load_u16(row);
     out->time_ns = canp_row_time_ns(base_ns, row);
@@ -88,9 +89,15 @@ static inline void canp_row_read(const uint8_t *row, int64_t base_ns, struct can
     out->kind = (tag >> CANP_TAG_KIND_SHIFT) & 0x0F;
     out->dir = (tag >> CANP_TAG_DIR_SHIFT) & 0x03;
     out->has_hw_time = (tag & CANP_TAG_HW_TIME) != 0;
-    out->row_bytes = canp_row_bytes(row);
+    out->row_bytes = row_bytes;
     out->event = (const struct canp_event *)(row + 8);
-    out->hw_time_ns = out->has_hw_time ? (int64_t)canp_load_u64(row + out->row_bytes - 8) : 0;
+    out->hw_time_ns = out->has_hw_time ? (int64_t)canp_load_u64(row + row_bytes - 8) : 0;
+}
+
+/* The same where its size is not known yet. */
+static inline void canp_row_read(const uint8_t *row, int64_t base_ns, struct canp_record *out)
+{
+    canp_row_read_sized(row, canp_row_bytes(row), base_ns, out);
 }
 
 /*
