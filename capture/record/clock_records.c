@@ -3,7 +3,7 @@
  * the start, one at the end, one a minute while frames come, and as soon as a step is seen two of one moment:
  * what the clock would say had it not been set, and what it says. Capture thread only.
  */
-#include "rx/intake.h"
+#include "intake/intake.h"
 
 #define ANCHOR_NS 60000000000U
 #define STEP_NS   1000000 /* a smaller move is no step ... */

@@ -1,7 +1,7 @@
 /* Times from the stamp into a slab (lag.h). Each counter has one writer. */
 #include "lag.h"
 
-#include "counter.h"
+#include "intake/counter.h"
 
 /* Of n >= LAG_STEPS: the doubling, and the quarter of it. */
 static unsigned bucket_of(uint64_t ns)

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "rx/can_socket.h"
-#include "rx/intake.h"
+#include "link/can_socket.h"
+#include "intake/intake.h"
 
 #define LOOK_MAX     64 /* datagrams of one look */
 #define LAST_LOOKS   20 /* bound of the wait for the last statistics: 200 ms */

@@ -15,8 +15,8 @@
 
 #include <canp/private/cleanup.h>
 
-#include "rx/can_socket.h"
-#include "rx/intake.h"
+#include "link/can_socket.h"
+#include "intake/intake.h"
 
 #define DEFAULT_FLUSH_NS   100000000U
 #define DEFAULT_LATENCY_NS 20000000U

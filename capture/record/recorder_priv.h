@@ -16,14 +16,14 @@
 #include <canp/rows.h>
 #include <canp/writer.h>
 
-#include "counter.h"
+#include "intake/counter.h"
 #include "gap_sums.h"
-#include "harvest_pace.h"
-#include "iface_spec.h"
+#include "intake/harvest_pace.h"
+#include "link/iface_spec.h"
 #include "lag.h"
 #include "link/ifaces.h"
 #include "notes.h"
-#include "notices.h"
+#include "intake/notices.h"
 #include "window.h"
 
 #define DISK_LOSSES_EVENTS_BYTES 8192U

@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "priority.h"
-#include "rx/can_socket.h"
-#include "rx/intake.h"
+#include "link/can_socket.h"
+#include "intake/intake.h"
 
 #define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for flush */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */

@@ -11,8 +11,8 @@
 
 #include <canp/private/cleanup.h>
 
-#include "can_socket.h"
-#include "intake.h"
+#include "link/can_socket.h"
+#include "intake/intake.h"
 
 #define BATCH      64U
 #define TAKE_MAX   8192U

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "row_run.h"
+#include "intake/row_run.h"
 
 int canp_rx_batch_open(struct rx_batch *b, uint32_t control_bytes, uint32_t frame_bytes)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "intake.h"
+#include "intake/intake.h"
 #include "rx_batch.h"
 
 struct rx {

@@ -5,7 +5,7 @@
 #ifndef CANP_CAPTURE_RX_RUN_H
 #define CANP_CAPTURE_RX_RUN_H
 
-#include "row_run.h"
+#include "intake/row_run.h"
 #include "rx_uring.h"
 
 /* A completion's result and flags as one word, the buffer's number left out, for a usual frame of this size.

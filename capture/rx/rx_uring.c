@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "intake.h"
+#include "intake/intake.h"
 #include "rx_run.h"
 
 /* user_data of a request: the channel, or one of these. */

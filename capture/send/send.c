@@ -23,7 +23,7 @@
 #include <canp/sender.h>
 
 #include "link/ifaces.h"
-#include "rx/can_socket.h"
+#include "link/can_socket.h"
 #include "txtime.h"
 
 #ifndef CAN_RAW_XL_FRAMES

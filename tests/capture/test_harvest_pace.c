@@ -1,7 +1,7 @@
 /* The pace of harvests: at once when quiet, bounded sleeps when busy, none when the buffers fill too fast. */
 #include <criterion/criterion.h>
 
-#include "record/harvest_pace.h"
+#include "intake/harvest_pace.h"
 
 #define MS UINT64_C(1000000)
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rx/intake.h"
+#include "intake/intake.h"
 
 struct fake_opts {
     const char *dir; /* NULL: no writer, no flush thread */

@@ -9,7 +9,7 @@
 
 #include <canp/pools/slabring.h>
 
-#include "rx/intake.h"
+#include "intake/intake.h"
 #include "rx/rx_uring.h"
 
 #define SLAB_BYTES    (256U << 10) /* as the recorder has them */
