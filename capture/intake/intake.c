@@ -40,40 +40,40 @@ int canp_intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int
 
 /* ---- slabs --------------------------------------------------------------------------------------- */
 
-static bool slab_begin(struct canp_recorder *rec)
+static bool slab_begin(struct intake *in)
 {
-    if (rec->slab)
+    if (in->slab)
         return true;
-    struct canp_slab *slab = canp_slabring_acquire(rec->ring);
+    struct canp_slab *slab = canp_slabring_acquire(in->ring);
     if (!slab)
         return false;
-    canp_rowbuf_init(rows_of(slab), slab->data, rec->block_bytes);
-    rec->slab = slab;
-    rec->slab_deadline_ns = rec->now_ns + rec->commit_after_ns;
+    canp_rowbuf_init(rows_of(slab), slab->data, in->block_bytes);
+    in->slab = slab;
+    in->slab_deadline_ns = in->now_ns + in->commit_after_ns;
     return true;
 }
 
-void canp_intake_commit(struct canp_recorder *rec)
+void canp_intake_commit(struct intake *in)
 {
-    struct canp_slab *slab = rec->slab;
+    struct canp_slab *slab = in->slab;
     if (!slab || rows_of(slab)->records == 0)
         return;
     slab->used_bytes = rows_of(slab)->used_bytes;
     ((struct slab_head *)slab->user)->closed =
-        (struct window_time){(int64_t)canp_monotonic_ns(), rec->clock_offset_ns};
-    rec->slab = NULL;
-    rec->slab_deadline_ns = 0;
-    rec->slabs_committed++;
-    canp_slabring_commit(rec->ring, slab);
+        (struct slab_time){(int64_t)canp_monotonic_ns(), in->clock_offset_ns};
+    in->slab = NULL;
+    in->slab_deadline_ns = 0;
+    in->slabs_committed++;
+    canp_slabring_commit(in->ring, slab);
 }
 
-void canp_intake_flush_if_due(struct canp_recorder *rec)
+void canp_intake_flush_if_due(struct intake *in)
 {
-    if (!rec->slab || rec->now_ns < rec->slab_deadline_ns)
+    if (!in->slab || in->now_ns < in->slab_deadline_ns)
         return;
     /* A stalled disk must not use slabs up half empty. acquire: pairs with the release in flush.c */
-    if (atomic_load_explicit(&rec->slabs_flushed, memory_order_acquire) == rec->slabs_committed)
-        canp_intake_commit(rec);
+    if (atomic_load_explicit(&in->slabs_flushed, memory_order_acquire) == in->slabs_committed)
+        canp_intake_commit(in);
 }
 
 /* ---- gaps ---------------------------------------------------------------------------------------- */
@@ -85,7 +85,7 @@ static _Atomic uint64_t *lost_counter(struct chan *ch, enum canp_layer layer)
     return layer == CANP_LAYER_DEVICE ? &ch->lost_device : &ch->lost_unslabbed;
 }
 
-void canp_intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
+void canp_intake_gap(struct intake *in, struct chan *ch, enum canp_layer layer, uint64_t lost,
                      int64_t from_ns, int64_t to_ns)
 {
     struct gap_pending *gap = &ch->gaps[layer];
@@ -93,86 +93,85 @@ void canp_intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer
         gap->from_ns = from_ns < to_ns ? from_ns : to_ns;
     gap->lost += lost;
     gap->to_ns = to_ns;
-    rec->gaps_pending = true;
+    in->gaps_pending = true;
     counter_add(lost_counter(ch, layer), lost);
 }
 
-void canp_intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns)
+void canp_intake_drops(struct intake *in, struct chan *ch, uint32_t drops, int64_t time_ns)
 {
     uint32_t lost = drops - ch->drops_seen; /* the counter wraps */
     ch->drops_seen = drops;
-    canp_intake_gap(rec, ch, CANP_LAYER_SOCKET, lost, ch->prev_ns, time_ns);
+    canp_intake_gap(in, ch, CANP_LAYER_SOCKET, lost, ch->prev_ns, time_ns);
 }
 
 /* False: the slab is full (and committed by the caller) before all gaps of this channel were told. */
-static bool put_gaps_of(struct canp_recorder *rec, struct chan *ch)
+static bool put_gaps_of(struct intake *in, struct chan *ch)
 {
     for (unsigned layer = CANP_LAYER_SOCKET; layer < GAP_LAYERS; layer++) {
         struct gap_pending *gap = &ch->gaps[layer];
         if (gap->lost == 0)
             continue;
-        if (canp_rowbuf_put_gap(rows_of(rec->slab), ch->index, (enum canp_layer)layer, gap->lost,
-                                gap->from_ns, gap->to_ns) < 0)
+        if (canp_rowbuf_put_gap(rows_of(in->slab), ch->index, (enum canp_layer)layer, gap->lost, gap->from_ns,
+                                gap->to_ns) < 0)
             return false;
         *gap = (struct gap_pending){0};
     }
     return true;
 }
 
-bool canp_intake_gaps(struct canp_recorder *rec)
+bool canp_intake_gaps(struct intake *in)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) { /* a slab holds at least one gap row: this ends */
-        while (rec->gaps_pending) {
-            if (!slab_begin(rec))
+    for (unsigned i = 0; i < in->chan_count; i++) { /* a slab holds at least one gap row: this ends */
+        while (in->gaps_pending) {
+            if (!slab_begin(in))
                 return false;
-            if (put_gaps_of(rec, &rec->chans[i]))
+            if (put_gaps_of(in, &in->chans[i]))
                 break;
-            canp_intake_commit(rec);
+            canp_intake_commit(in);
         }
     }
-    rec->gaps_pending = false;
+    in->gaps_pending = false;
     return true;
 }
 
-void canp_intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
+void canp_intake_slow(struct intake *in, struct chan *ch, const struct rx_meta *m, uint16_t tag,
                       const uint8_t *frame, uint32_t bytes)
 {
     int r = -EINVAL;
     for (int tries = 0; tries < 3; tries++) { /* a full slab, then a slab that gaps had filled, then room */
-        if (!slab_begin(rec) || !canp_intake_gaps(rec))
+        if (!slab_begin(in) || !canp_intake_gaps(in))
             break;
-        if (!slab_begin(rec))
+        if (!slab_begin(in))
             break;
-        r = canp_intake_row(rows_of(rec->slab), m->time_ns, tag, m->hw_ns, frame, bytes);
+        r = canp_intake_row(rows_of(in->slab), m->time_ns, tag, m->hw_ns, frame, bytes);
         if (r != -ENOSPC)
             break;
-        canp_intake_commit(rec);
+        canp_intake_commit(in);
     }
     if (r == 0)
         ch->taken++;
     else
-        canp_intake_gap(rec, ch, CANP_LAYER_RECORDER, 1, ch->prev_ns, m->time_ns);
+        canp_intake_gap(in, ch, CANP_LAYER_RECORDER, 1, ch->prev_ns, m->time_ns);
 }
 
-bool canp_intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
-                       const void *event)
+bool canp_intake_event(struct intake *in, uint8_t channel, uint8_t kind, int64_t time_ns, const void *event)
 {
     for (int tries = 0; tries < 2; tries++) {
-        if (!slab_begin(rec))
+        if (!slab_begin(in))
             return false;
-        if (canp_rowbuf_put_event(rows_of(rec->slab), time_ns, channel, kind, event) == 0)
+        if (canp_rowbuf_put_event(rows_of(in->slab), time_ns, channel, kind, event) == 0)
             return true;
-        canp_intake_commit(rec);
+        canp_intake_commit(in);
     }
     return false;
 }
 
-void canp_intake_finish(struct canp_recorder *rec)
+void canp_intake_finish(struct intake *in)
 {
     /* Nothing is received any more, so waiting is allowed; flush frees slabs even after an error. */
-    while (!canp_intake_gaps(rec)) {
+    while (!canp_intake_gaps(in)) {
         struct timespec pause = {.tv_nsec = 5000000};
         clock_nanosleep(CLOCK_MONOTONIC, 0, &pause, NULL);
     }
-    canp_intake_commit(rec);
+    canp_intake_commit(in);
 }

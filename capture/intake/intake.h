@@ -9,7 +9,10 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "record/recorder_priv.h"
+#include <canp/pools/clock.h>
+
+#include "slab_head.h"
+#include "state.h"
 
 /* What the control messages of one frame say. */
 struct rx_meta {
@@ -26,10 +29,10 @@ struct rx_meta {
 #define RX_FRAME_BYTES_MIN        13U   /* struct canxl_frame with a byte of data: CAN XL has no less */
 #define RX_XL_FRAME_BYTES         2060U /* struct canxl_frame */
 
-static inline uint32_t rx_control_bytes(const struct canp_recorder *rec)
+static inline uint32_t rx_control_bytes(const struct intake *in)
 {
     return RX_CONTROL_BYTES_DROPS +
-           (rec->opts.hw_timestamps ? RX_CONTROL_BYTES_STAMPING : RX_CONTROL_BYTES_STAMP_NS);
+           (in->hw_timestamps ? RX_CONTROL_BYTES_STAMPING : RX_CONTROL_BYTES_STAMP_NS);
 }
 
 static inline uint32_t rx_frame_bytes(const struct chan *ch)
@@ -134,54 +137,52 @@ int canp_intake_row(struct canp_rowbuf *rows, int64_t time_ns, uint16_t tag, int
                     const uint8_t *frame, uint32_t bytes);
 
 /* The way with no room, no slab, or a gap to tell first. */
-void canp_intake_slow(struct canp_recorder *rec, struct chan *ch, const struct rx_meta *m, uint16_t tag,
+void canp_intake_slow(struct intake *in, struct chan *ch, const struct rx_meta *m, uint16_t tag,
                       const uint8_t *frame, uint32_t bytes);
 
 /* The socket dropped frames between the one before and this one. */
-void canp_intake_drops(struct canp_recorder *rec, struct chan *ch, uint32_t drops, int64_t time_ns);
+void canp_intake_drops(struct intake *in, struct chan *ch, uint32_t drops, int64_t time_ns);
 
 /* Counts `lost` frames between two times and keeps them for a gap row. */
-void canp_intake_gap(struct canp_recorder *rec, struct chan *ch, enum canp_layer layer, uint64_t lost,
+void canp_intake_gap(struct intake *in, struct chan *ch, enum canp_layer layer, uint64_t lost,
                      int64_t from_ns, int64_t to_ns);
 
 /* Puts an event row (its struct complete). False when no slab is free: the event is not recorded. */
-bool canp_intake_event(struct canp_recorder *rec, uint8_t channel, uint8_t kind, int64_t time_ns,
-                       const void *event);
+bool canp_intake_event(struct intake *in, uint8_t channel, uint8_t kind, int64_t time_ns, const void *event);
 
 /* Writes the gap rows that are pending. False when no slab is free: they stay pending. */
-bool canp_intake_gaps(struct canp_recorder *rec);
+bool canp_intake_gaps(struct intake *in);
 
 /* Hands the slab to flush, if there is one that holds anything. */
-void canp_intake_commit(struct canp_recorder *rec);
+void canp_intake_commit(struct intake *in);
 
 /* Commits on the flush deadline; keeps filling while flush is behind. */
-void canp_intake_flush_if_due(struct canp_recorder *rec);
+void canp_intake_flush_if_due(struct intake *in);
 
 /* At the end: writes the gaps that are pending, waiting for a slab if need be, and commits. */
-void canp_intake_finish(struct canp_recorder *rec);
+void canp_intake_finish(struct intake *in);
 
 /* One received message: `frame` is `bytes` long. */
-static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, const uint8_t *frame,
-                                uint32_t bytes, uint32_t msg_flags, const uint8_t *control,
-                                uint32_t control_bytes)
+static inline void intake_frame(struct intake *in, struct chan *ch, const uint8_t *frame, uint32_t bytes,
+                                uint32_t msg_flags, const uint8_t *control, uint32_t control_bytes)
 {
     struct rx_meta m = {.drops = ch->drops_seen};
     if (__builtin_expect(!rx_stamp_only(control, control_bytes, &m), 0))
         rx_parse_control(control, control_bytes, &m);
-    if (__builtin_expect(rec->frames_left == 0 || bytes < RX_FRAME_BYTES_MIN, 0))
+    if (__builtin_expect(in->frames_left == 0 || bytes < RX_FRAME_BYTES_MIN, 0))
         return; /* past frames_max: not this recording's. The kernel gives no shorter frame. */
-    rec->frames_left--;
+    in->frames_left--;
     if (__builtin_expect(m.time_ns == 0, 0))
         m.time_ns = canp_realtime_ns();
     if (__builtin_expect(m.drops != ch->drops_seen, 0))
-        canp_intake_drops(rec, ch, m.drops, m.time_ns);
+        canp_intake_drops(in, ch, m.drops, m.time_ns);
     uint16_t tag = canp_tag(ch->index, rx_kind(frame, bytes), rx_dir(msg_flags));
     if (__builtin_expect(m.hw_ns != 0, 0))
         tag |= CANP_TAG_HW_TIME;
     ch->harvested++;
     int r = -ENOSPC;
-    if (__builtin_expect(rec->slab != NULL && !rec->gaps_pending, 1)) {
-        struct canp_rowbuf *rows = &((struct slab_head *)rec->slab->user)->rows;
+    if (__builtin_expect(in->slab != NULL && !in->gaps_pending, 1)) {
+        struct canp_rowbuf *rows = &((struct slab_head *)in->slab->user)->rows;
         bool classic = (tag & (0x0F << CANP_TAG_KIND_SHIFT | CANP_TAG_HW_TIME)) == 0; /* CANP_KIND_CAN */
         r = classic && intake_classic(rows, m.time_ns, tag, frame)
                 ? 0
@@ -190,7 +191,7 @@ static inline void intake_frame(struct canp_recorder *rec, struct chan *ch, cons
     if (__builtin_expect(r == 0, 1))
         ch->taken++;
     else
-        canp_intake_slow(rec, ch, &m, tag, frame, bytes);
+        canp_intake_slow(in, ch, &m, tag, frame, bytes);
     ch->prev_ns = m.time_ns;
 }
 

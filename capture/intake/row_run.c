@@ -13,17 +13,17 @@ static bool is_fd(uint32_t frame_bytes)
     return frame_bytes != ROW_RUN_CLASSIC_BYTES;
 }
 
-static struct canp_rowbuf *rows_of(const struct canp_recorder *rec)
+static struct canp_rowbuf *rows_of(const struct intake *in)
 {
-    return &((struct slab_head *)rec->slab->user)->rows;
+    return &((struct slab_head *)in->slab->user)->rows;
 }
 
-unsigned canp_row_run_begin(const struct canp_recorder *rec, const struct chan *ch, unsigned count,
+unsigned canp_row_run_begin(const struct intake *in, const struct chan *ch, unsigned count,
                             uint32_t frame_bytes, struct row_run *run)
 {
-    if (!rec->slab || rec->gaps_pending || ch->xl || rec->opts.hw_timestamps)
+    if (!in->slab || in->gaps_pending || ch->xl || in->hw_timestamps)
         return 0;
-    const struct canp_rowbuf *rows = rows_of(rec);
+    const struct canp_rowbuf *rows = rows_of(in);
     if (rows->records == 0)
         return 0;
     *run = (struct row_run){.row = rows->data + rows->used_bytes,
@@ -32,7 +32,7 @@ unsigned canp_row_run_begin(const struct canp_recorder *rec, const struct chan *
                             .channel = ch->index,
                             .stride = rows->stride};
     uint32_t row_bytes = is_fd(frame_bytes) ? FD_ROW_BYTES : ROW_RUN_CLASSIC_ROW_BYTES;
-    return least(least(count, rec->frames_left), (rows->capacity_bytes - rows->used_bytes) / row_bytes);
+    return least(least(count, in->frames_left), (rows->capacity_bytes - rows->used_bytes) / row_bytes);
 }
 
 /* The run's times go up; the block's may not, when another socket's frames of the same harvest came first. */
@@ -47,10 +47,10 @@ static void note_times(struct canp_rowbuf *rows, const struct row_run *run)
         rows->last_ns = run->last_ns;
 }
 
-void canp_row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_run *run, unsigned n,
+void canp_row_run_end(struct intake *in, struct chan *ch, const struct row_run *run, unsigned n,
                       uint32_t frame_bytes)
 {
-    struct canp_rowbuf *rows = rows_of(rec);
+    struct canp_rowbuf *rows = rows_of(in);
     size_t used_bytes = (size_t)(run->row - rows->data);
     /* Classic rows have two sizes only: with the sum, each is right. */
     if (run->strides_differ ||
@@ -62,7 +62,7 @@ void canp_row_run_end(struct canp_recorder *rec, struct chan *ch, const struct r
     rows->frames += n;
     rows->channel_mask |= UINT64_C(1) << (ch->index < 63 ? ch->index : 63);
     rows->id_filter |= run->id_filter;
-    rec->frames_left -= n;
+    in->frames_left -= n;
     ch->harvested += n;
     ch->taken += n;
     ch->prev_ns = run->last_ns;

@@ -41,11 +41,11 @@ struct row_run {
 
 /* How many of `count` messages of this socket can be taken without looking at anything but them; not 0: *run
  * says where their rows go. `frame_bytes`, of each: ROW_RUN_CLASSIC_BYTES or RX_FRAME_BYTES. */
-unsigned canp_row_run_begin(const struct canp_recorder *rec, const struct chan *ch, unsigned count,
+unsigned canp_row_run_begin(const struct intake *in, const struct chan *ch, unsigned count,
                             uint32_t frame_bytes, struct row_run *run);
 
 /* Accounts for the `n` rows that were put. */
-void canp_row_run_end(struct canp_recorder *rec, struct chan *ch, const struct row_run *run, unsigned n,
+void canp_row_run_end(struct intake *in, struct chan *ch, const struct row_run *run, unsigned n,
                       uint32_t frame_bytes);
 
 static inline uint64_t row_run_word(const uint8_t *p, unsigned index)

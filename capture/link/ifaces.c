@@ -17,57 +17,40 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include <canp/private/cleanup.h>
+#include "netlink.h"
 
-static void copy_text(char *to, size_t size, const struct rtattr *attr)
-{
-    size_t n = strnlen(RTA_DATA(attr), RTA_PAYLOAD(attr));
-    if (n >= size)
-        n = size - 1;
-    memcpy(to, RTA_DATA(attr), n);
-    to[n] = '\0';
-}
-
-/* Copies at most `size` bytes of the attribute; what it is too short for stays as it was. */
-static void copy_bytes(void *to, size_t size, const struct rtattr *attr)
-{
-    size_t n = RTA_PAYLOAD(attr);
-    memcpy(to, RTA_DATA(attr), n < size ? n : size);
-}
-
-static unsigned attr_type(const struct rtattr *attr)
-{
-    return attr->rta_type & NLA_TYPE_MASK;
-}
+#define LIST_ROOM  64U
+#define LIST_TRIES 8U
 
 static void parse_can(const struct rtattr *nest, struct canp_link *out)
 {
-    int left = (int)RTA_PAYLOAD(nest);
+    struct netlink_walk walk = canp_netlink_nested(nest);
+    const struct rtattr *a;
     struct can_bittiming timing = {0};
     struct can_ctrlmode mode = {0};
     struct can_berr_counter counter = {0};
-    for (const struct rtattr *a = RTA_DATA(nest); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        switch (attr_type(a)) {
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        switch (netlink_attribute_type(a)) {
         case IFLA_CAN_BITTIMING:
-            copy_bytes(&timing, sizeof(timing), a);
+            canp_netlink_copy_bytes(&timing, sizeof(timing), a);
             out->bitrate = timing.bitrate;
             break;
         case IFLA_CAN_DATA_BITTIMING:
-            copy_bytes(&timing, sizeof(timing), a);
+            canp_netlink_copy_bytes(&timing, sizeof(timing), a);
             out->dbitrate = timing.bitrate;
             break;
         case IFLA_CAN_CTRLMODE:
-            copy_bytes(&mode, sizeof(mode), a);
+            canp_netlink_copy_bytes(&mode, sizeof(mode), a);
             out->ctrlmode = mode.flags;
             break;
         case IFLA_CAN_STATE:
-            copy_bytes(&out->state, sizeof(out->state), a);
+            canp_netlink_copy_bytes(&out->state, sizeof(out->state), a);
             break;
         case IFLA_CAN_RESTART_MS:
-            copy_bytes(&out->restart_ms, sizeof(out->restart_ms), a);
+            canp_netlink_copy_bytes(&out->restart_ms, sizeof(out->restart_ms), a);
             break;
         case IFLA_CAN_BERR_COUNTER:
-            copy_bytes(&counter, sizeof(counter), a);
+            canp_netlink_copy_bytes(&counter, sizeof(counter), a);
             out->tx_errors = counter.txerr;
             out->rx_errors = counter.rxerr;
             break;
@@ -78,7 +61,7 @@ static void parse_can(const struct rtattr *nest, struct canp_link *out)
 static void parse_device_stats(const struct rtattr *attr, struct canp_link *out)
 {
     struct can_device_stats stats = {0};
-    copy_bytes(&stats, sizeof(stats), attr);
+    canp_netlink_copy_bytes(&stats, sizeof(stats), attr);
     out->bus_errors = stats.bus_error;
     out->error_warnings = stats.error_warning;
     out->error_passives = stats.error_passive;
@@ -89,13 +72,14 @@ static void parse_device_stats(const struct rtattr *attr, struct canp_link *out)
 
 static void parse_linkinfo(const struct rtattr *nest, struct canp_link *out)
 {
-    int left = (int)RTA_PAYLOAD(nest);
-    for (const struct rtattr *a = RTA_DATA(nest); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        if (attr_type(a) == IFLA_INFO_KIND)
-            copy_text(out->kind, sizeof(out->kind), a);
-        else if (attr_type(a) == IFLA_INFO_DATA && strcmp(out->kind, "can") == 0)
+    struct netlink_walk walk = canp_netlink_nested(nest);
+    const struct rtattr *a;
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        if (netlink_attribute_type(a) == IFLA_INFO_KIND)
+            canp_netlink_copy_text(out->kind, sizeof(out->kind), a);
+        else if (netlink_attribute_type(a) == IFLA_INFO_DATA && strcmp(out->kind, "can") == 0)
             parse_can(a, out);
-        else if (attr_type(a) == IFLA_INFO_XSTATS && strcmp(out->kind, "can") == 0)
+        else if (netlink_attribute_type(a) == IFLA_INFO_XSTATS && strcmp(out->kind, "can") == 0)
             parse_device_stats(a, out);
     }
 }
@@ -103,7 +87,7 @@ static void parse_linkinfo(const struct rtattr *nest, struct canp_link *out)
 static void parse_stats(const struct rtattr *attr, struct canp_link *out)
 {
     struct rtnl_link_stats64 stats = {0};
-    copy_bytes(&stats, sizeof(stats), attr);
+    canp_netlink_copy_bytes(&stats, sizeof(stats), attr);
     out->rx_frames = stats.rx_packets;
     out->tx_frames = stats.tx_packets;
     out->rx_dropped = stats.rx_dropped;
@@ -124,14 +108,15 @@ bool canp_iface_link_parse(const struct nlmsghdr *message, struct canp_link *out
     out->flags = info->ifi_flags;
     out->type = info->ifi_type;
     out->state = CANP_LINK_STATE_NONE;
-    int left = (int)(message->nlmsg_len - NLMSG_LENGTH(sizeof(*info)));
-    for (const struct rtattr *a = IFLA_RTA(info); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        switch (attr_type(a)) {
+    struct netlink_walk walk = canp_netlink_attributes(message, sizeof(*info));
+    const struct rtattr *a;
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        switch (netlink_attribute_type(a)) {
         case IFLA_IFNAME:
-            copy_text(out->name, sizeof(out->name), a);
+            canp_netlink_copy_text(out->name, sizeof(out->name), a);
             break;
         case IFLA_MTU:
-            copy_bytes(&out->mtu, sizeof(out->mtu), a);
+            canp_netlink_copy_bytes(&out->mtu, sizeof(out->mtu), a);
             break;
         case IFLA_LINKINFO:
             parse_linkinfo(a, out);
@@ -146,73 +131,68 @@ bool canp_iface_link_parse(const struct nlmsghdr *message, struct canp_link *out
 
 /* ---- the list of all --------------------------------------------------------------------------- */
 
-int canp_ifaces_ask(int fd, int ifindex)
+struct link_request {
+    struct nlmsghdr header;
+    struct ifinfomsg info;
+};
+
+static struct link_request link_request(int ifindex)
 {
-    struct {
-        struct nlmsghdr header;
-        struct ifinfomsg info;
-    } request = {
-        .header = {.nlmsg_len = sizeof(request),
+    return (struct link_request){
+        .header = {.nlmsg_len = sizeof(struct link_request),
                    .nlmsg_type = RTM_GETLINK,
-                   .nlmsg_flags = ifindex ? NLM_F_REQUEST : NLM_F_REQUEST | NLM_F_DUMP},
+                   .nlmsg_flags = (uint16_t)(ifindex ? NLM_F_REQUEST : NLM_F_REQUEST | NLM_F_DUMP)},
         .info = {.ifi_family = AF_UNSPEC, .ifi_index = ifindex},
     };
+}
+
+int canp_ifaces_ask(int fd, int ifindex)
+{
+    struct link_request request = link_request(ifindex);
     return send(fd, &request, sizeof(request), MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
-/* Takes over the links of one datagram. 1: the dump goes on, 0: it is over, or a negative errno. */
-static int take_links(char *buffer, size_t bytes, struct canp_link *out, unsigned count, unsigned *found)
-{
-    unsigned left = (unsigned)bytes;
-    for (struct nlmsghdr *h = (struct nlmsghdr *)buffer; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
-        if (h->nlmsg_type == NLMSG_DONE)
-            return 0;
-        if (h->nlmsg_type == NLMSG_ERROR)
-            return h->nlmsg_len < NLMSG_LENGTH(sizeof(int)) ? -EPROTO : *(int *)NLMSG_DATA(h);
-        if (*found < count && canp_iface_link_parse(h, &out[*found]))
-            (*found)++;
-    }
-    return 1;
-}
-
-static int list_with(int fd, char *buffer, struct canp_link *out, unsigned count)
-{
-    unsigned found = 0;
-    int r = canp_ifaces_ask(fd, 0);
-    if (r < 0)
-        return r;
-    do {
-        ssize_t n = recv(fd, buffer, IFACES_NETLINK_MAX, 0);
-        if (n <= 0)
-            return n < 0 ? -errno : -EPROTO;
-        r = take_links(buffer, (size_t)n, out, count, &found);
-    } while (r == 1); /* ends by NLMSG_DONE */
-    return r < 0 ? r : (int)found;
-}
-
-int canp_ifaces_list(struct canp_link *out, unsigned count)
-{
-    CANP_CLEANUP(canp_fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0)
-        return -errno;
-    char *buffer = malloc(IFACES_NETLINK_MAX);
-    if (!buffer)
-        return -ENOMEM;
-    int r = list_with(fd, buffer, out, count);
-    free(buffer);
-    return r;
 }
 
 int canp_ifaces_watch(void)
 {
-    CANP_CLEANUP(canp_fd_close)
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-    if (fd < 0)
-        return -errno;
-    struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
-    if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-        return -errno;
-    return canp_take_fd(&fd);
+    return canp_netlink_open(RTMGRP_LINK);
+}
+
+/* One link more; the list doubles when it is full. */
+static void take_link(void *user, const struct nlmsghdr *message)
+{
+    struct iface_list *list = user;
+    struct canp_link link;
+    if (list->error || !canp_iface_link_parse(message, &link))
+        return;
+    if (list->count == list->room) {
+        unsigned room = list->room ? list->room * 2 : LIST_ROOM;
+        struct canp_link *links = reallocarray(list->links, room, sizeof(*links));
+        if (!links) {
+            list->error = -ENOMEM;
+            return;
+        }
+        list->links = links;
+        list->room = room;
+    }
+    list->links[list->count++] = link;
+}
+
+int canp_ifaces_list(struct iface_list *list)
+{
+    struct link_request request = link_request(0);
+    int r = -EAGAIN;
+    for (unsigned i = 0; i < LIST_TRIES && r == -EAGAIN; i++) { /* interfaces came and went meanwhile */
+        list->count = 0;
+        r = canp_netlink_ask(&request.header, take_link, list);
+    }
+    r = r == -EAGAIN ? 0 : r; /* the last list, which may lack what came meanwhile */
+    return r < 0 ? r : list->error;
+}
+
+void canp_ifaces_free(struct iface_list *list)
+{
+    free(list->links);
+    *list = (struct iface_list){0};
 }
 
 /* ---- names to links ---------------------------------------------------------------------------- */
@@ -325,43 +305,41 @@ static int resolve(const struct canp_link *links, unsigned link_count, const cha
     return used;
 }
 
-static int take_named(const struct canp_link *links, unsigned count, const char *name, struct canp_link *out,
+static int take_named(const struct iface_list *list, const char *name, struct canp_link *out,
                       struct canp_why *why)
 {
-    const struct canp_link *link = find(links, count, name);
+    const struct canp_link *link = find(list->links, list->count, name);
     if (!link)
-        return no_such_iface(links, count, name, why);
+        return no_such_iface(list->links, list->count, name, why);
     if (link->type != ARPHRD_CAN)
         return canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", name);
     *out = *link;
     return 0;
 }
 
+static int list_or_fail(struct iface_list *list, struct canp_why *why)
+{
+    int r = canp_ifaces_list(list);
+    return r < 0 ? canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r)) : 0;
+}
+
 int canp_iface_find(const char *name, struct canp_link *out, struct canp_why *why)
 {
-    struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
-    if (!links)
-        return canp_fail(why, -ENOMEM, "out of memory");
-    int r = canp_ifaces_list(links, IFACES_MAX);
-    if (r < 0)
-        canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r));
-    else
-        r = take_named(links, (unsigned)r, name, out, why);
-    free(links);
+    struct iface_list list = {0};
+    int r = list_or_fail(&list, why);
+    if (r == 0)
+        r = take_named(&list, name, out, why);
+    canp_ifaces_free(&list);
     return r;
 }
 
 int canp_ifaces_resolve(const char *const *names, unsigned name_count, struct canp_link *out, unsigned count,
                         struct canp_why *why)
 {
-    struct canp_link *links = calloc(IFACES_MAX, sizeof(*links));
-    if (!links)
-        return canp_fail(why, -ENOMEM, "out of memory");
-    int r = canp_ifaces_list(links, IFACES_MAX);
-    if (r < 0)
-        canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r));
-    else
-        r = resolve(links, (unsigned)r, names, name_count, out, count, why);
-    free(links);
+    struct iface_list list = {0};
+    int r = list_or_fail(&list, why);
+    if (r == 0)
+        r = resolve(list.links, list.count, names, name_count, out, count, why);
+    canp_ifaces_free(&list);
     return r;
 }

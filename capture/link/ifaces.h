@@ -9,14 +9,21 @@
 
 struct nlmsghdr;
 
-#define IFACES_MAX         256   /* interfaces of the machine that are looked at */
-#define IFACES_NETLINK_MAX 32768 /* bytes of one netlink datagram */
+/* All interfaces of the machine (of its network namespace), CAN or not. */
+struct iface_list {
+    struct canp_link *links;
+    unsigned count;
+    unsigned room;
+    int error; /* while it is filled */
+};
 
 /* True when the message is RTM_NEWLINK or RTM_DELLINK of a whole interface; fills *out. */
 bool canp_iface_link_parse(const struct nlmsghdr *message, struct canp_link *out);
 
-/* All interfaces: fills at most `count` and returns how many, or a negative errno. */
-int canp_ifaces_list(struct canp_link *out, unsigned count);
+/* Fills *list, which was zeroed or filled before: its memory is used again. 0 or a negative errno. Owned:
+ * what canp_ifaces_free() frees, after a failure too. */
+int canp_ifaces_list(struct iface_list *list);
+void canp_ifaces_free(struct iface_list *list);
 
 /* One CAN interface by its name. -ENODEV, -EPROTOTYPE with `why`. */
 int canp_iface_find(const char *name, struct canp_link *out, struct canp_why *why);

@@ -10,7 +10,6 @@
 #include <libsocketcan.h>
 #include <linux/capability.h>
 #include <linux/if_arp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,16 +19,15 @@
 
 int canp_link_list(struct canp_link *out, unsigned count)
 {
-    struct canp_link *all = calloc(IFACES_MAX, sizeof(*all));
-    if (!all)
-        return -ENOMEM;
-    int found = 0, n = canp_ifaces_list(all, IFACES_MAX);
-    for (int i = 0; i < n; i++) {
-        if (all[i].type == ARPHRD_CAN && (unsigned)found < count)
-            out[found++] = all[i];
+    struct iface_list all = {0};
+    int r = canp_ifaces_list(&all);
+    unsigned found = 0;
+    for (unsigned i = 0; r == 0 && i < all.count; i++) {
+        if (all.links[i].type == ARPHRD_CAN && found++ < count)
+            out[found - 1] = all.links[i];
     }
-    free(all);
-    return n < 0 ? n : found;
+    canp_ifaces_free(&all);
+    return r < 0 ? r : (int)found;
 }
 
 int canp_link_find(const char *iface, struct canp_link *out, struct canp_why *why)

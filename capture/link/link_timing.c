@@ -17,6 +17,8 @@
 
 #include <canp/private/cleanup.h>
 
+#include "netlink.h"
+
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
 #endif
@@ -76,32 +78,31 @@ static void copy_said(const struct nlmsghdr *h, char said[LINK_TIMING_SAID_BYTES
 {
     if (!(h->nlmsg_flags & NLM_F_ACK_TLVS) || !(h->nlmsg_flags & NLM_F_CAPPED))
         return;
-    int left = (int)h->nlmsg_len - (int)NLMSG_LENGTH(sizeof(struct nlmsgerr));
-    const struct rtattr *a =
-        (const struct rtattr *)((const char *)NLMSG_DATA(h) + NLMSG_ALIGN(sizeof(struct nlmsgerr)));
-    for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        size_t n = strnlen(RTA_DATA(a), RTA_PAYLOAD(a));
-        if (a->rta_type != NLMSGERR_ATTR_MSG)
-            continue;
-        n = n < LINK_TIMING_SAID_BYTES ? n : LINK_TIMING_SAID_BYTES - 1;
-        memcpy(said, RTA_DATA(a), n);
-        said[n] = '\0';
+    struct netlink_walk walk = canp_netlink_attributes(h, sizeof(struct nlmsgerr));
+    const struct rtattr *a;
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        if (a->rta_type == NLMSGERR_ATTR_MSG)
+            canp_netlink_copy_text(said, LINK_TIMING_SAID_BYTES, a);
     }
 }
 
 static int talk(int fd, const struct request *q, char said[LINK_TIMING_SAID_BYTES])
 {
-    _Alignas(struct nlmsghdr) char answer[4096];
+    _Alignas(struct nlmsghdr) uint8_t answer[NETLINK_BYTES_MAX];
+    ssize_t n;
     if (send(fd, q, q->header.nlmsg_len, 0) < 0)
         return -errno;
-    ssize_t n = recv(fd, answer, sizeof(answer), 0);
+    do
+        n = canp_netlink_receive(fd, answer, 0);
+    while (n == 0 || n == -EINTR); /* the kernel answers */
     if (n < 0)
-        return -errno;
-    const struct nlmsghdr *h = (const struct nlmsghdr *)answer;
-    if (!NLMSG_OK(h, (unsigned)n) || h->nlmsg_type != NLMSG_ERROR || h->nlmsg_len < NLMSG_LENGTH(sizeof(int)))
+        return (int)n;
+    struct netlink_walk walk = {answer, (size_t)n};
+    const struct nlmsghdr *h = canp_netlink_next(&walk);
+    if (!h || h->nlmsg_type != NLMSG_ERROR)
         return -EPROTO;
     copy_said(h, said);
-    return ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+    return canp_netlink_error_of(h);
 }
 
 int canp_link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES])
@@ -109,9 +110,9 @@ int canp_link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char 
     struct request q;
     int on = 1;
     said[0] = '\0';
-    CANP_CLEANUP(canp_fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+    CANP_CLEANUP(canp_fd_close) int fd = canp_netlink_open(0);
     if (fd < 0)
-        return -errno;
+        return fd;
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)); /* not there: no sentence */
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
     build(&q, ifindex, bitrate, dbitrate);

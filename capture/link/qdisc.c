@@ -1,45 +1,34 @@
-/*
- * The root qdisc of an interface (qdisc.h): RTM_GETQDISC, which needs no privilege.
- *
- * Invariant: nothing outside of the received bytes is read, whatever the message claims. Any thread.
- */
+/* The root qdisc of an interface (qdisc.h): RTM_GETQDISC, which needs no privilege. Any thread. */
 #include "qdisc.h"
 
 #include <errno.h>
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
-#include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
-#include <canp/private/cleanup.h>
+#include "netlink.h"
 
-#define ANSWER_BYTES 32768 /* a datagram of a dump is no longer */
+struct wanted {
+    int ifindex;
+    char *kind; /* QDISC_KIND_BYTES */
+};
 
-static unsigned attr_type(const struct rtattr *attr)
+static void take(void *user, const struct nlmsghdr *message)
 {
-    return attr->rta_type & NLA_TYPE_MASK;
-}
-
-static void parse(const struct nlmsghdr *message, int ifindex, char kind[QDISC_KIND_BYTES])
-{
+    const struct wanted *wanted = user;
     if (message->nlmsg_type != RTM_NEWQDISC || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct tcmsg)))
         return;
     const struct tcmsg *tc = NLMSG_DATA(message);
-    if (tc->tcm_ifindex != ifindex || tc->tcm_parent != TC_H_ROOT)
+    if (tc->tcm_ifindex != wanted->ifindex || tc->tcm_parent != TC_H_ROOT)
         return;
-    int left = (int)(message->nlmsg_len - NLMSG_LENGTH(sizeof(*tc)));
-    for (const struct rtattr *a = TCA_RTA(tc); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        if (attr_type(a) == TCA_KIND) {
-            size_t bytes = strnlen(RTA_DATA(a), RTA_PAYLOAD(a));
-            bytes = bytes < QDISC_KIND_BYTES ? bytes : QDISC_KIND_BYTES - 1;
-            memcpy(kind, RTA_DATA(a), bytes);
-            kind[bytes] = '\0';
-        }
+    struct netlink_walk walk = canp_netlink_attributes(message, sizeof(*tc));
+    const struct rtattr *a;
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        if (netlink_attribute_type(a) == TCA_KIND)
+            canp_netlink_copy_text(wanted->kind, QDISC_KIND_BYTES, a);
     }
 }
 
-static int ask(int fd, int ifindex)
+int canp_qdisc_of(int ifindex, char kind[QDISC_KIND_BYTES])
 {
     struct {
         struct nlmsghdr header;
@@ -50,39 +39,8 @@ static int ask(int fd, int ifindex)
                    .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
         .tc = {.tcm_family = AF_UNSPEC, .tcm_ifindex = ifindex},
     };
-    return send(fd, &request, sizeof(request), 0) < 0 ? -errno : 0;
-}
-
-/* 1: the dump goes on, 0: it is over, or a negative errno. */
-static int take(const char *buffer, size_t bytes, int ifindex, char *kind)
-{
-    unsigned left = (unsigned)bytes;
-    for (const struct nlmsghdr *h = (const struct nlmsghdr *)buffer; NLMSG_OK(h, left);
-         h = NLMSG_NEXT(h, left)) {
-        if (h->nlmsg_type == NLMSG_DONE)
-            return 0;
-        if (h->nlmsg_type == NLMSG_ERROR)
-            return h->nlmsg_len < NLMSG_LENGTH(sizeof(int)) ? -EPROTO : *(const int *)NLMSG_DATA(h);
-        parse(h, ifindex, kind);
-    }
-    return 1;
-}
-
-int canp_qdisc_of(int ifindex, char kind[QDISC_KIND_BYTES])
-{
-    _Alignas(struct nlmsghdr) char buffer[ANSWER_BYTES];
+    struct wanted wanted = {ifindex, kind};
     kind[0] = '\0';
-    CANP_CLEANUP(canp_fd_close) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-    if (fd < 0)
-        return -errno;
-    int r = ask(fd, ifindex);
-    if (r < 0)
-        return r;
-    do {
-        ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
-        if (n <= 0)
-            return n < 0 ? -errno : -EPROTO;
-        r = take(buffer, (size_t)n, ifindex, kind);
-    } while (r == 1); /* ends by NLMSG_DONE */
-    return r;
+    int r = canp_netlink_ask(&request.header, take, &wanted);
+    return r == -EAGAIN && kind[0] ? 0 : r; /* other interfaces' changed meanwhile */
 }

@@ -10,14 +10,7 @@
 #include <canp/recorder.h>
 #include <canp/rows.h>
 
-/* Frames lost that no gap row tells of yet. */
-struct gap_pending {
-    uint64_t lost;
-    int64_t from_ns;
-    int64_t to_ns;
-};
-
-enum { GAP_LAYERS = CANP_LAYER_RECORDER + 1 };
+#include "intake/channel.h"
 
 #define GAP_SUMS_MAX (CANP_RECORDER_IFACES_MAX * GAP_LAYERS)
 

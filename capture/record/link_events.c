@@ -3,16 +3,17 @@
  * sentence for the user; a socket whose interface was unregistered is bound again when the name is back.
  * A socket stays bound over down and up, so nothing is to be done there. Capture thread only.
  */
+#include "link_events.h"
+
 #include <errno.h>
 #include <linux/if.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "link/can_socket.h"
 #include "intake/intake.h"
+#include "link/can_socket.h"
+#include "link/ifaces.h"
 
 #define LOOK_MAX     64 /* datagrams of one look */
 #define LAST_LOOKS   20 /* bound of the wait for the last statistics: 200 ms */
@@ -27,7 +28,7 @@ static void event(struct canp_recorder *rec, const struct chan *ch, enum canp_li
                                 .tx_errors = link->tx_errors,
                                 .rx_errors = link->rx_errors};
     memcpy(e.name, link->name, sizeof(e.name));
-    canp_intake_event(rec, ch->index, CANP_KIND_LINK, canp_realtime_ns(), &e);
+    canp_intake_event(&rec->in, ch->index, CANP_KIND_LINK, canp_realtime_ns(), &e);
 }
 
 static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
@@ -36,7 +37,7 @@ static void note_gone(struct canp_recorder *rec, struct chan *ch, const struct c
     ch->up = false;
     ch->ifindex = 0;
     event(rec, ch, CANP_LINK_GONE, link);
-    canp_recorder_notice(rec, "%s: interface is gone; recording goes on when it is back", ch->name);
+    canp_intake_notice(&rec->in, "%s: interface is gone; recording goes on when it is back", ch->name);
 }
 
 /* A name that was gone is registered again, perhaps under another index. */
@@ -44,20 +45,20 @@ static void note_back(struct canp_recorder *rec, struct chan *ch, const struct c
 {
     int r = canp_can_socket_bind(ch->fd, link->ifindex, ch->filters);
     if (r < 0) {
-        canp_recorder_notice(rec, "%s: interface is back but cannot be bound: %s", ch->name,
-                             canp_strerror(r));
+        canp_intake_notice(&rec->in, "%s: interface is back but cannot be bound: %s", ch->name,
+                           canp_strerror(r));
         return;
     }
     ch->gone = false;
     ch->ifindex = link->ifindex;
     ch->device_drops = 0; /* a new device counts anew */
     event(rec, ch, CANP_LINK_BACK, link);
-    canp_recorder_notice(rec, "%s: interface is back", ch->name);
+    canp_intake_notice(&rec->in, "%s: interface is back", ch->name);
 }
 
 static void note_rename(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
-    canp_recorder_notice(rec, "%s: interface is now called %s; recording goes on", ch->name, link->name);
+    canp_intake_notice(&rec->in, "%s: interface is now called %s; recording goes on", ch->name, link->name);
     memcpy(ch->name, link->name, sizeof(ch->name));
     event(rec, ch, CANP_LINK_RENAMED, link);
 }
@@ -66,10 +67,10 @@ static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct
 {
     ch->up = link->flags & IFF_UP;
     event(rec, ch, ch->up ? CANP_LINK_UP : CANP_LINK_DOWN, link);
-    canp_recorder_notice(rec,
-                         ch->up ? "%s: interface is up again"
-                                : "%s: interface went down; recording goes on when it is up again",
-                         ch->name);
+    canp_intake_notice(&rec->in,
+                       ch->up ? "%s: interface is up again"
+                              : "%s: interface went down; recording goes on when it is up again",
+                       ch->name);
 }
 
 static void note_state(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
@@ -78,8 +79,8 @@ static void note_state(struct canp_recorder *rec, struct chan *ch, const struct 
     ch->state = link->state;
     event(rec, ch, CANP_LINK_STATE, link);
     if (link->state < sizeof(names) / sizeof(names[0]))
-        canp_recorder_notice(rec, "%s: controller is %s (error counters tx %u rx %u)", ch->name,
-                             names[link->state], link->tx_errors, link->rx_errors);
+        canp_intake_notice(&rec->in, "%s: controller is %s (error counters tx %u rx %u)", ch->name,
+                           names[link->state], link->tx_errors, link->rx_errors);
 }
 
 /* Frames that the device or its driver dropped since the last look. A controller's overrun counts once,
@@ -89,7 +90,8 @@ static void note_device_drops(struct canp_recorder *rec, struct chan *ch, const 
     uint64_t drops = link->rx_dropped + link->rx_over_errors;
     int64_t now_ns = canp_realtime_ns();
     if (drops > ch->device_drops)
-        canp_intake_gap(rec, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns, now_ns);
+        canp_intake_gap(&rec->in, ch, CANP_LAYER_DEVICE, drops - ch->device_drops, ch->device_look_ns,
+                        now_ns);
     ch->device_drops = drops;
     ch->device_look_ns = now_ns;
     ch->device_asked = false;
@@ -108,8 +110,8 @@ static void update(struct canp_recorder *rec, struct chan *ch, const struct canp
 
 static void take_link(struct canp_recorder *rec, const struct canp_link *link, bool deleted)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
         if (deleted) {
             if (!ch->gone && ch->ifindex == link->ifindex)
                 note_gone(rec, ch, link);
@@ -122,12 +124,12 @@ static void take_link(struct canp_recorder *rec, const struct canp_link *link, b
     }
 }
 
-static void take_datagram(struct canp_recorder *rec, size_t bytes)
+void canp_link_events_take(struct canp_recorder *rec, const void *datagram, size_t bytes)
 {
-    unsigned left = (unsigned)bytes;
+    struct netlink_walk walk = {datagram, bytes};
     struct canp_link link;
-    struct nlmsghdr *h = (struct nlmsghdr *)rec->netlink_buffer;
-    for (; NLMSG_OK(h, left); h = NLMSG_NEXT(h, left)) {
+    const struct nlmsghdr *h;
+    while ((h = canp_netlink_next(&walk)) != NULL) {
         if (canp_iface_link_parse(h, &link))
             take_link(rec, &link, h->nlmsg_type == RTM_DELLINK);
     }
@@ -135,9 +137,9 @@ static void take_datagram(struct canp_recorder *rec, size_t bytes)
 
 void canp_link_events_ask(struct canp_recorder *rec)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
-        ch->device_asked = !ch->gone && canp_ifaces_ask(rec->watch_fd, ch->ifindex) == 0;
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
+        ch->device_asked = !ch->gone && canp_ifaces_ask(rec->in.watch_fd, ch->ifindex) == 0;
     }
 }
 
@@ -146,20 +148,20 @@ void canp_link_events_ask(struct canp_recorder *rec)
 static void catch_up(struct canp_recorder *rec)
 {
     rec->links_missed = false;
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
         struct canp_link link = {.state = CANP_LINK_STATE_NONE};
         memcpy(link.name, ch->name, sizeof(link.name));
         if (!ch->gone && canp_can_socket_ifindex(ch->fd) == 0)
             note_gone(rec, ch, &link);
     }
-    canp_ifaces_ask(rec->watch_fd, 0);
+    canp_ifaces_ask(rec->in.watch_fd, 0);
 }
 
 static bool answers_are_missing(const struct canp_recorder *rec)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        if (rec->chans[i].device_asked)
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        if (rec->in.chans[i].device_asked)
             return true;
     }
     return false;
@@ -170,7 +172,7 @@ void canp_link_events_finish(struct canp_recorder *rec)
     canp_link_events_read(rec); /* what came before the question */
     canp_link_events_ask(rec);
     for (int i = 0; i < LAST_LOOKS && answers_are_missing(rec); i++) {
-        struct pollfd p = {.fd = rec->watch_fd, .events = POLLIN};
+        struct pollfd p = {.fd = rec->in.watch_fd, .events = POLLIN};
         poll(&p, 1, LAST_LOOK_MS);
         canp_link_events_read(rec);
     }
@@ -178,19 +180,19 @@ void canp_link_events_finish(struct canp_recorder *rec)
 
 void canp_link_events_read(struct canp_recorder *rec)
 {
-    rec->links_changed = false;
+    rec->in.links_changed = false;
     int i = 0;
     for (; i < LOOK_MAX; i++) { /* more than that: the next round goes on */
-        ssize_t n = recv(rec->watch_fd, rec->netlink_buffer, sizeof(rec->netlink_buffer), MSG_DONTWAIT);
+        ssize_t n = canp_netlink_receive(rec->in.watch_fd, rec->netlink_buffer, MSG_DONTWAIT);
         if (n > 0)
-            take_datagram(rec, (size_t)n);
-        else if (n < 0 && errno == ENOBUFS)
+            canp_link_events_take(rec, rec->netlink_buffer, (size_t)n);
+        else if (n == -ENOBUFS)
             rec->links_missed = true;
-        else
+        else if (n < 0)
             break;
     }
     if (i == LOOK_MAX)
-        rec->links_changed = true;
+        rec->in.links_changed = true;
     else if (rec->links_missed)
         catch_up(rec);
 }

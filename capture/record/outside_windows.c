@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <canp/pools/clock.h>
+
 #define TELL_NS 60000000000U
 
-static void note_frame(struct canp_recorder *rec, const struct canp_record *r)
+static void note_frame(struct outside_windows *o, struct chan *chans, const struct canp_record *r)
 {
-    struct outside_windows *o = &rec->outside;
-    counter_add(&rec->chans[r->channel].outside, 1);
+    counter_add(&chans[r->channel].outside, 1);
     o->frames[r->channel]++;
     o->last_ns[r->channel] = r->time_ns;
 }
@@ -21,15 +22,15 @@ static void note_gap(struct outside_windows *o, const struct canp_record *r)
         o->due_ns = canp_monotonic_ns() + TELL_NS;
 }
 
-void canp_outside_windows_note(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+void canp_outside_windows_note(struct outside_windows *o, struct chan *chans, const struct canp_rowbuf *rows)
 {
     struct canp_record r;
     for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
         canp_row_read(rows->data + at, rows->base_ns, &r);
         if (canp_kind_is_frame(r.kind))
-            note_frame(rec, &r);
+            note_frame(o, chans, &r);
         else if (r.kind == CANP_KIND_GAP && r.gap->layer < GAP_LAYERS)
-            note_gap(&rec->outside, &r);
+            note_gap(o, &r);
     }
 }
 
@@ -52,9 +53,8 @@ static unsigned put_marks(const struct outside_windows *o, unsigned from, struct
     return from;
 }
 
-void canp_outside_windows_tell(struct canp_recorder *rec)
+void canp_outside_windows_tell(struct outside_windows *o, outside_store *store, void *user)
 {
-    struct outside_windows *o = &rec->outside;
     unsigned gap = 0, channel = 0;
     do { /* each block takes one gap or mark at least; more than one block only when times are days apart */
         struct canp_rowbuf rows;
@@ -63,15 +63,15 @@ void canp_outside_windows_tell(struct canp_recorder *rec)
         if (gap == GAP_SUMS_MAX)
             channel = put_marks(o, channel, &rows);
         if (rows.records)
-            canp_flush_store(rec, &rows);
+            store(user, &rows);
     } while (channel < CANP_RECORDER_IFACES_MAX);
     canp_gap_sums_forget(&o->gaps, 0, GAP_SUMS_MAX);
     memset(o->frames, 0, sizeof(o->frames));
     o->due_ns = 0;
 }
 
-void canp_outside_windows_tell_if_due(struct canp_recorder *rec)
+void canp_outside_windows_tell_if_due(struct outside_windows *o, outside_store *store, void *user)
 {
-    if (rec->outside.due_ns && canp_monotonic_ns() >= rec->outside.due_ns)
-        canp_outside_windows_tell(rec);
+    if (o->due_ns && canp_monotonic_ns() >= o->due_ns)
+        canp_outside_windows_tell(o, store, user);
 }

@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,22 +14,18 @@
 
 #include <canp/private/cleanup.h>
 
-#include "link/can_socket.h"
+#include "flush.h"
 #include "intake/intake.h"
+#include "link/can_socket.h"
+#include "link/ifaces.h"
+#include "slab_sizes.h"
 
 #define DEFAULT_FLUSH_NS   100000000U
 #define DEFAULT_LATENCY_NS 20000000U
 #define DEFAULT_RCVBUF     (16U << 20)
-#define DEFAULT_SLAB_BYTES (256U << 10)
-#define DEFAULT_STALL_NS   UINT64_C(10000000000)
-#define SLAB_BYTES_MIN     4096U
-#define SLAB_BYTES_MAX     (16U << 20)
-#define BLOCKS_PER_SEGMENT 4U /* a block must fit the smallest segment, and not waste much of it */
-/* 170,000 classic frames of 8 bytes are 4.08 MB; the rest is for slabs that were handed over half full. */
-#define STALL_BYTES_PER_S 5000000U
-#define STALL_BYTES_SAID  (64U << 20) /* more than that is worth a word */
-#define LATENCY_MIN_NS    100000U
-#define SYNC_NS           1000000000U
+#define STALL_BYTES_SAID   (64U << 20) /* more than that is worth a word */
+#define LATENCY_MIN_NS     100000U
+#define SYNC_NS            1000000000U
 
 #define POST_TRIGGER_NS 10000000000U
 #define TRIGGER_MEMORY  (64U << 20)
@@ -39,15 +34,6 @@
 #define FRAME_COST_BYTES    1280U
 #define XL_FRAME_COST_BYTES 4608U
 #define XL_MTU_MIN          76U
-
-void canp_recorder_notice(struct canp_recorder *rec, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    canp_notices_put(&rec->notices, format, args);
-    va_end(args);
-    canp_slabring_wake(rec->ring);
-}
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
@@ -72,31 +58,6 @@ static struct canp_writer_opts writer_opts(const struct canp_recorder_opts *o)
     return w;
 }
 
-int canp_recorder_size_slabs(struct canp_recorder *rec, struct canp_why *why)
-{
-    struct canp_recorder_opts *o = &rec->opts;
-    struct canp_writer_opts w = writer_opts(o);
-    size_t block_max = canp_writer_segment_bytes(&w) / BLOCKS_PER_SEGMENT & ~(size_t)(SLAB_BYTES_MIN - 1);
-    if (o->slab_bytes == 0)
-        o->slab_bytes = block_max < DEFAULT_SLAB_BYTES ? block_max : DEFAULT_SLAB_BYTES;
-    rec->block_bytes = o->slab_bytes < block_max ? o->slab_bytes : block_max;
-    uint64_t stall_ns = o->stall_ns ? o->stall_ns : DEFAULT_STALL_NS;
-    uint64_t limit_ns =
-        (uint64_t)CANP_SLABRING_SLOTS_MAX * rec->block_bytes / STALL_BYTES_PER_S * 1000000000U;
-    if (o->slab_bytes < SLAB_BYTES_MIN || o->slab_bytes > SLAB_BYTES_MAX || o->slab_count == 1 ||
-        o->slab_count > CANP_SLABRING_SLOTS_MAX)
-        return canp_fail(why, -EINVAL, "slabs: %u to %u bytes, 2 to %u", SLAB_BYTES_MIN, SLAB_BYTES_MAX,
-                         CANP_SLABRING_SLOTS_MAX);
-    if (o->slab_count)
-        return 0;
-    if (stall_ns > limit_ns)
-        return canp_fail(why, -EINVAL, "a disk stall of more than %llu s is not provided for",
-                         (unsigned long long)(limit_ns / 1000000000U));
-    double bytes = (double)stall_ns / 1e9 * STALL_BYTES_PER_S;
-    o->slab_count = 4 + (unsigned)(bytes / (double)rec->block_bytes);
-    return 0;
-}
-
 static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
     struct canp_recorder_opts *o = &rec->opts;
@@ -108,7 +69,8 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
         return canp_fail(why, -EINVAL, "no directory to record into");
     if (opts->iface_count == 0)
         return canp_fail(why, -EINVAL, "no interface to record");
-    int r = canp_recorder_size_slabs(rec, why);
+    struct canp_writer_opts w = writer_opts(o);
+    int r = canp_slab_sizes(o, &w, &rec->in.block_bytes, why);
     if (r < 0)
         return r;
     /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */
@@ -116,8 +78,9 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
         o->latency_ns = o->flush_ns / 4;
     if (o->latency_ns < LATENCY_MIN_NS)
         o->latency_ns = LATENCY_MIN_NS;
-    rec->commit_after_ns = o->flush_ns / 2;
-    rec->frames_left = o->frames_max ? o->frames_max : UINT64_MAX;
+    rec->in.commit_after_ns = o->flush_ns / 2;
+    rec->in.hw_timestamps = o->hw_timestamps;
+    rec->in.frames_left = o->frames_max ? o->frames_max : UINT64_MAX;
     return 0;
 }
 
@@ -152,10 +115,10 @@ static int parse_specs(struct canp_recorder *rec, const struct canp_recorder_opt
 /* Watching begins before the interfaces are looked at, so that no change falls in between. */
 static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
-    rec->watch_fd = canp_ifaces_watch();
-    if (rec->watch_fd < 0)
-        return canp_fail(why, rec->watch_fd, "cannot watch the interfaces (rtnetlink): %s",
-                         canp_strerror(rec->watch_fd));
+    rec->in.watch_fd = canp_ifaces_watch();
+    if (rec->in.watch_fd < 0)
+        return canp_fail(why, rec->in.watch_fd, "cannot watch the interfaces (rtnetlink): %s",
+                         canp_strerror(rec->in.watch_fd));
     struct canp_link *links = calloc(CANP_RECORDER_IFACES_MAX, sizeof(*links));
     if (!links)
         return canp_fail(why, -ENOMEM, "out of memory");
@@ -164,10 +127,10 @@ static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opt
         names[i] = rec->specs[i].name;
     int r = canp_ifaces_resolve(names, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
     for (int i = 0; i < r; i++) {
-        set_up_chan(&rec->chans[i], &links[i], (unsigned)i);
-        rec->chans[i].filters = canp_iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
+        set_up_chan(&rec->in.chans[i], &links[i], (unsigned)i);
+        rec->in.chans[i].filters = canp_iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
     }
-    rec->chan_count = r < 0 ? 0 : (unsigned)r;
+    rec->in.chan_count = r < 0 ? 0 : (unsigned)r;
     free(links);
     return r < 0 ? r : 0;
 }
@@ -195,8 +158,8 @@ static void say_no_hw_stamps(const struct canp_recorder *rec, const struct chan 
 static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
 {
     uint64_t least = UINT64_MAX;
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
         struct can_socket_opts opts = {.mtu = ch->link.mtu,
                                        .rcvbuf_bytes = rec->opts.rcvbuf_bytes,
                                        .filters = ch->filters,
@@ -220,8 +183,8 @@ static int define_ifaces(struct canp_recorder *rec)
 {
     int64_t now_ns = canp_realtime_ns();
     int r = 0;
-    for (unsigned i = 0; i < rec->chan_count && r == 0; i++) {
-        const struct canp_link *link = &rec->chans[i].link;
+    for (unsigned i = 0; i < rec->in.chan_count && r == 0; i++) {
+        const struct canp_link *link = &rec->in.chans[i].link;
         struct canp_iface iface = {.mtu = link->mtu,
                                    .bytes = sizeof(iface),
                                    .ifindex = (uint32_t)link->ifindex,
@@ -242,7 +205,7 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
                             .post_ns = opts->post_trigger_ns ? opts->post_trigger_ns : POST_TRIGGER_NS,
                             .memory_bytes =
                                 opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY,
-                            .block_bytes = rec->block_bytes,
+                            .block_bytes = rec->in.block_bytes,
                             .store = canp_flush_store,
                             .let_go = canp_flush_let_go,
                             .begins = canp_flush_window_begins,
@@ -271,7 +234,7 @@ static void say_slabs(const struct canp_recorder *rec)
     char text[160];
     snprintf(text, sizeof(text), "slabs take %llu MiB of memory: %.0f s of 170,000 frames/s",
              (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20),
-             (double)(rec->block_bytes * rec->opts.slab_count) / STALL_BYTES_PER_S);
+             (double)(rec->in.block_bytes * rec->opts.slab_count) / STALL_BYTES_PER_S);
     say(rec, text);
 }
 
@@ -279,7 +242,7 @@ static void say_not_locked(const struct canp_recorder *rec)
 {
     struct canp_slabring_stats ring;
     char text[200];
-    canp_slabring_stats(rec->ring, &ring);
+    canp_slabring_stats(rec->in.ring, &ring);
     if (ring.locked)
         return;
     snprintf(text, sizeof(text),
@@ -296,21 +259,21 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     opts.slot_bytes = rec->opts.slab_bytes;
     opts.slot_count = rec->opts.slab_count;
     opts.lock_memory = true; /* where it is allowed: a swapped slab would be a stall of the capture thread */
-    int r = canp_slabring_create(&opts, &rec->ring);
+    int r = canp_slabring_create(&opts, &rec->in.ring);
     if (r < 0)
         return canp_fail(why, r, "%u slabs of %zu bytes: %s", opts.slot_count, opts.slot_bytes,
                          canp_strerror(r));
     say_not_locked(rec);
     if (opts.slot_bytes * opts.slot_count > STALL_BYTES_SAID)
         say_slabs(rec);
-    rec->stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    return rec->stop_fd < 0 ? canp_fail(why, -errno, "eventfd: %s", canp_strerror(errno)) : 0;
+    rec->in.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return rec->in.stop_fd < 0 ? canp_fail(why, -errno, "eventfd: %s", canp_strerror(errno)) : 0;
 }
 
 static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
         int r = canp_can_socket_bind(ch->fd, ch->ifindex, ch->filters);
         if (r < 0)
             return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
@@ -364,7 +327,7 @@ int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_record
     if (!rec)
         return canp_fail(why, -ENOMEM, "out of memory");
     memset(rec, 0, sizeof(*rec));
-    rec->stop_fd = rec->watch_fd = -1;
+    rec->in.stop_fd = rec->in.watch_fd = -1;
     rec->io = "none";
     canp_boot_id(rec->boot_id);
     rec->dir = opts->dir ? strdup(opts->dir) : NULL;
@@ -383,11 +346,11 @@ void canp_recorder_close(struct canp_recorder *rec)
         return;
     canp_flush_join(rec);
     canp_writer_close(rec->writer);
-    for (unsigned i = 0; i < rec->chan_count; i++)
-        canp_fd_close(&rec->chans[i].fd);
-    canp_fd_close(&rec->stop_fd);
-    canp_fd_close(&rec->watch_fd);
-    canp_slabring_free(rec->ring);
+    for (unsigned i = 0; i < rec->in.chan_count; i++)
+        canp_fd_close(&rec->in.chans[i].fd);
+    canp_fd_close(&rec->in.stop_fd);
+    canp_fd_close(&rec->in.watch_fd);
+    canp_slabring_free(rec->in.ring);
     canp_notes_free(&rec->notes);
     canp_window_close(rec->window);
     free(rec->specs);
@@ -399,20 +362,19 @@ void canp_recorder_rotate(struct canp_recorder *rec)
 {
     int saved = errno;
     atomic_store_explicit(&rec->rotate, true, memory_order_relaxed); /* the wake orders it */
-    canp_slabring_wake(rec->ring);
+    canp_slabring_wake(rec->in.ring);
     errno = saved;
 }
 
 void canp_recorder_stop(struct canp_recorder *rec)
 {
-    int saved = errno;
-    atomic_store_explicit(&rec->stop, true, memory_order_relaxed);
-    eventfd_write(rec->stop_fd, 1); /* fails only when the counter is full: then it is readable anyway */
-    errno = saved;
+    canp_intake_stop(&rec->in);
 }
 
 void canp_recorder_trigger(struct canp_recorder *rec)
 {
+    int saved = errno;
     atomic_store_explicit(&rec->triggered, true, memory_order_relaxed); /* nothing else is handed over */
-    canp_slabring_wake(rec->ring);
+    canp_slabring_wake(rec->in.ring);
+    errno = saved;
 }

@@ -7,9 +7,12 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#include "priority.h"
-#include "link/can_socket.h"
+#include "clock_records.h"
+#include "flush.h"
 #include "intake/intake.h"
+#include "link/can_socket.h"
+#include "link_events.h"
+#include "priority.h"
 
 #define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for flush */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */
@@ -20,8 +23,8 @@ static unsigned account(struct canp_recorder *rec, uint64_t *frames)
 {
     uint64_t fill_max = 0;
     *frames = 0;
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
         if (ch->harvested == 0)
             continue;
         uint64_t fill = ch->harvested * ch->frame_cost_bytes * 1000 / ch->rcvbuf_bytes;
@@ -37,17 +40,18 @@ static unsigned account(struct canp_recorder *rec, uint64_t *frames)
 static uint64_t away_ns(const struct canp_recorder *rec)
 {
     uint64_t until_ns = rec->end_ns;
-    if (rec->links_changed) /* canp_link_events_read() left some, of which io_uring's poll does not tell again
+    if (rec->in
+            .links_changed) /* canp_link_events_read() left some, of which io_uring's poll does not tell again
                              */
         return 0;
-    if (rec->slab && rec->slab_deadline_ns < until_ns)
-        until_ns = rec->slab_deadline_ns;
+    if (rec->in.slab && rec->in.slab_deadline_ns < until_ns)
+        until_ns = rec->in.slab_deadline_ns;
     if (until_ns == UINT64_MAX)
-        return rec->rx_retry ? RETRY_NS : UINT64_MAX;
-    uint64_t away = until_ns > rec->now_ns ? until_ns - rec->now_ns : 0;
+        return rec->in.rx_retry ? RETRY_NS : UINT64_MAX;
+    uint64_t away = until_ns > rec->in.now_ns ? until_ns - rec->in.now_ns : 0;
     if (away == 0 && until_ns != rec->end_ns)
         away = RETRY_NS; /* past the flush deadline, but flush is behind */
-    return rec->rx_retry && away > RETRY_NS ? RETRY_NS : away;
+    return rec->in.rx_retry && away > RETRY_NS ? RETRY_NS : away;
 }
 
 static void sleep_ns(uint64_t ns)
@@ -59,12 +63,12 @@ static void sleep_ns(uint64_t ns)
 static void await(struct canp_recorder *rec)
 {
     uint64_t away = away_ns(rec);
-    if (harvest_pace_is_busy(&rec->pace)) {
-        uint64_t ns = rec->pace.sleep_ns < away ? rec->pace.sleep_ns : away;
+    if (harvest_pace_is_busy(&rec->in.pace)) {
+        uint64_t ns = rec->in.pace.sleep_ns < away ? rec->in.pace.sleep_ns : away;
         if (ns)
             sleep_ns(ns);
     } else {
-        rec->rx_ops->wait(rec, away > INT64_MAX ? -1 : (int64_t)away);
+        rec->rx_ops->wait(&rec->in, away > INT64_MAX ? -1 : (int64_t)away);
     }
 }
 
@@ -76,12 +80,12 @@ static size_t slab_end(const struct canp_slab *slab)
 
 /* The oldest frame of a harvest: the first row behind what the slab held before it. When the slab was handed
  * over meanwhile, or the row is none of a frame, nothing is noted. */
-static void note_lag(struct canp_recorder *rec, const struct canp_slab *slab, size_t end)
+static void note_lag(struct canp_recorder *rec, uint64_t committed, size_t end)
 {
     struct canp_record first;
-    if (!rec->slab || (slab && slab != rec->slab) || end >= slab_end(rec->slab))
+    if (!rec->in.slab || committed != rec->in.slabs_committed || end >= slab_end(rec->in.slab))
         return;
-    const struct canp_rowbuf *rows = &((const struct slab_head *)rec->slab->user)->rows;
+    const struct canp_rowbuf *rows = &((const struct slab_head *)rec->in.slab->user)->rows;
     canp_row_read(rows->data + end, rows->base_ns, &first);
     int64_t ns = canp_realtime_ns() - first.time_ns;
     if (canp_kind_is_frame(first.kind) && ns >= 0) /* the clock was set back: it says nothing */
@@ -90,22 +94,22 @@ static void note_lag(struct canp_recorder *rec, const struct canp_slab *slab, si
 
 static void harvest(struct canp_recorder *rec)
 {
-    const struct canp_slab *slab = rec->slab;
-    size_t end = slab_end(slab);
+    uint64_t committed = rec->in.slabs_committed; /* the ring may give the same slab again */
+    size_t end = slab_end(rec->in.slab);
     uint64_t frames;
-    rec->now_ns = canp_monotonic_ns();
-    rec->rx_ops->harvest(rec);
-    if (!harvest_pace_is_busy(&rec->pace))
-        note_lag(rec, slab, end);
+    rec->in.now_ns = canp_monotonic_ns();
+    rec->rx_ops->harvest(&rec->in);
+    if (!harvest_pace_is_busy(&rec->in.pace))
+        note_lag(rec, committed, end);
     unsigned fill_permille = account(rec, &frames);
-    rec->now_ns = canp_monotonic_ns();
-    canp_harvest_pace_note(&rec->pace, rec->now_ns, frames, fill_permille);
+    rec->in.now_ns = canp_monotonic_ns();
+    canp_harvest_pace_note(&rec->in.pace, rec->in.now_ns, frames, fill_permille);
     counter_add(&rec->harvests, 1);
 }
 
 static bool goes_on(const struct canp_recorder *rec)
 {
-    return !recorder_stopped(rec) && rec->frames_left > 0 && rec->now_ns < rec->end_ns;
+    return !intake_stopped(&rec->in) && rec->in.frames_left > 0 && rec->in.now_ns < rec->end_ns;
 }
 
 static void capture(struct canp_recorder *rec)
@@ -113,27 +117,27 @@ static void capture(struct canp_recorder *rec)
     while (goes_on(rec)) { /* until a stop, frames_max or the duration */
         await(rec);
         harvest(rec);
-        if (rec->now_ns >= rec->ask_ns) {
-            rec->ask_ns = rec->now_ns + ASK_NS;
+        if (rec->in.now_ns >= rec->ask_ns) {
+            rec->ask_ns = rec->in.now_ns + ASK_NS;
             canp_link_events_ask(rec);
         }
         canp_clock_records_look(rec);
-        if (rec->links_changed)
+        if (rec->in.links_changed)
             canp_link_events_read(rec);
-        if (rec->gaps_pending)
-            canp_intake_gaps(rec);
-        canp_intake_flush_if_due(rec);
+        if (rec->in.gaps_pending)
+            canp_intake_gaps(&rec->in);
+        canp_intake_flush_if_due(&rec->in);
     }
 }
 
 /* Drops after the last frame ride on no frame: the socket itself tells them. */
 static void take_last_drops(struct canp_recorder *rec)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        struct chan *ch = &rec->chans[i];
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        struct chan *ch = &rec->in.chans[i];
         uint32_t drops;
         if (canp_can_socket_drops(ch->fd, &drops) == 0 && drops != ch->drops_seen)
-            canp_intake_drops(rec, ch, drops, canp_realtime_ns());
+            canp_intake_drops(&rec->in, ch, drops, canp_realtime_ns());
     }
 }
 
@@ -148,23 +152,23 @@ static bool drain_some(struct canp_recorder *rec, int64_t stop_ns)
 {
     int64_t before_ns[CANP_RECORDER_IFACES_MAX] = {0};
     bool more = false;
-    for (unsigned i = 0; i < rec->chan_count; i++)
-        before_ns[i] = rec->chans[i].prev_ns;
+    for (unsigned i = 0; i < rec->in.chan_count; i++)
+        before_ns[i] = rec->in.chans[i].prev_ns;
     harvest(rec);
-    for (unsigned i = 0; i < rec->chan_count; i++)
-        more |= rec->chans[i].prev_ns != before_ns[i] && !is_past(rec->chans[i].prev_ns, stop_ns);
+    for (unsigned i = 0; i < rec->in.chan_count; i++)
+        more |= rec->in.chans[i].prev_ns != before_ns[i] && !is_past(rec->in.chans[i].prev_ns, stop_ns);
     return more;
 }
 
 /* What the sockets hold when the end comes belongs to the recording, what comes then does not. */
 static void drain(struct canp_recorder *rec)
 {
-    uint64_t limit_ns = rec->now_ns + DRAIN_NS_MAX;
+    uint64_t limit_ns = rec->in.now_ns + DRAIN_NS_MAX;
     int64_t stop_ns = canp_realtime_ns();
     bool more = true;
-    while (more && rec->frames_left > 0 && rec->now_ns < limit_ns)
+    while (more && rec->in.frames_left > 0 && rec->in.now_ns < limit_ns)
         more = drain_some(rec, stop_ns);
-    if (rec->frames_left > 0)
+    if (rec->in.frames_left > 0)
         take_last_drops(rec);
     canp_link_events_finish(rec);
     canp_clock_records_anchor(rec);
@@ -176,24 +180,24 @@ static int open_rx(struct canp_recorder *rec, struct canp_why *why)
     struct canp_why refused;
     rec->rx_ops = mmsg;
     if (rec->opts.io != CANP_RECORDER_IO_MMSG) {
-        int r = canp_rx_uring_ops.open(rec, &refused);
+        int r = canp_rx_uring_ops.open(&rec->in, &refused);
         if (r == 0)
             rec->rx_ops = &canp_rx_uring_ops;
         else if (rec->opts.io == CANP_RECORDER_IO_URING)
             return canp_fail(why, r, "%s", refused.text);
         else
-            canp_recorder_notice(rec, "%s; receiving with recvmmsg, at a higher cost per frame",
-                                 refused.text);
+            canp_intake_notice(&rec->in, "%s; receiving with recvmmsg, at a higher cost per frame",
+                               refused.text);
     }
     atomic_store_explicit(&rec->io, rec->rx_ops->name, memory_order_relaxed);
-    return rec->rx_ops == mmsg ? mmsg->open(rec, why) : 0;
+    return rec->rx_ops == mmsg ? mmsg->open(&rec->in, why) : 0;
 }
 
 static void ask_for_priority(struct canp_recorder *rec, struct priority *before)
 {
     if (canp_priority_raise(before) < 0)
-        canp_recorder_notice(
-            rec,
+        canp_intake_notice(
+            &rec->in,
             "real-time priority: not permitted (no CAP_SYS_NICE, RLIMIT_RTPRIO): while all CPUs are busy "
             "frames wait in the receive buffer, and are lost when it is full");
 }
@@ -214,12 +218,12 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     struct priority before;
     ask_for_priority(rec, &before);
     prctl(PR_SET_TIMERSLACK, 50000UL); /* 50 us: the default for ordinary threads, whatever was inherited */
-    rec->now_ns = canp_monotonic_ns();
+    rec->in.now_ns = canp_monotonic_ns();
     uint64_t duration_ns = rec->opts.duration_ns;
     rec->end_ns =
-        duration_ns && duration_ns < UINT64_MAX - rec->now_ns ? rec->now_ns + duration_ns : UINT64_MAX;
-    atomic_store_explicit(&rec->started_ns, rec->now_ns, memory_order_relaxed);
-    canp_harvest_pace_init(&rec->pace, rec->opts.latency_ns, rec->now_ns);
+        duration_ns && duration_ns < UINT64_MAX - rec->in.now_ns ? rec->in.now_ns + duration_ns : UINT64_MAX;
+    atomic_store_explicit(&rec->started_ns, rec->in.now_ns, memory_order_relaxed);
+    canp_harvest_pace_init(&rec->in.pace, rec->opts.latency_ns, rec->in.now_ns);
     canp_clock_records_anchor(rec);
     if (rec->opts.ready)
         rec->opts.ready(rec->opts.user, rec);
@@ -227,8 +231,8 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     drain(rec);
     canp_priority_restore(&before);
     atomic_store_explicit(&rec->ended_ns, canp_monotonic_ns(), memory_order_relaxed);
-    rec->rx_ops->close(rec);
-    canp_intake_finish(rec);
+    rec->rx_ops->close(&rec->in);
+    canp_intake_finish(&rec->in);
     canp_flush_join(rec);
     return rec->store_error ? canp_fail(why, rec->store_error, "%s", rec->store_why.text) : 0;
 }
@@ -258,7 +262,7 @@ static uint64_t run_ns(const struct canp_recorder *rec)
 void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out)
 {
     struct canp_slabring_stats ring;
-    canp_slabring_stats(rec->ring, &ring);
+    canp_slabring_stats(rec->in.ring, &ring);
     *out = (struct canp_recorder_stats){.duration_ns = run_ns(rec),
                                         .segments = counter_get(&rec->segments),
                                         .removed = counter_get(&rec->removed),
@@ -274,10 +278,10 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
                                         .slab_stalls = ring.stalls,
                                         .slab_count = ring.slot_count,
                                         .io = atomic_load_explicit(&rec->io, memory_order_relaxed),
-                                        .iface_count = rec->chan_count};
-    for (unsigned i = 0; i < rec->chan_count; i++) {
+                                        .iface_count = rec->in.chan_count};
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
         struct canp_recorder_iface_stats *iface = &out->ifaces[i];
-        chan_stats(&rec->chans[i], iface);
+        chan_stats(&rec->in.chans[i], iface);
         out->frames += iface->frames;
         out->outside += iface->outside;
         out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder;
@@ -286,5 +290,5 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
 
 const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec)
 {
-    return rec->ring;
+    return rec->in.ring;
 }

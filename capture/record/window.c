@@ -13,7 +13,7 @@
 /* A block held: this, then its rows. */
 struct held {
     uint64_t bytes; /* with this header; 0 = the ring goes on at its start */
-    struct window_time closed;
+    struct slab_time closed;
     struct canp_rowbuf rows; /* data: set anew when it is handed out */
 };
 
@@ -115,7 +115,7 @@ static void let_go_oldest(struct window *w)
     drop_oldest(w);
 }
 
-static void hold(struct window *w, const struct canp_rowbuf *rows, struct window_time closed)
+static void hold(struct window *w, const struct canp_rowbuf *rows, struct slab_time closed)
 {
     size_t bytes = sizeof(struct held) + canp_align8((uint32_t)rows->used_bytes);
     struct held *h;
@@ -144,7 +144,7 @@ static void store_held(struct window *w)
 
 /* A trigger at these times: what is older than pre_ns goes, the rest is stored. first_ns: of what comes with
  * it. */
-static void begin_window(struct window *w, const char *name, struct window_time at, int64_t realtime_ns,
+static void begin_window(struct window *w, const char *name, struct slab_time at, int64_t realtime_ns,
                          int64_t first_ns)
 {
     char text[200];
@@ -211,7 +211,7 @@ static struct found look(const struct window *w, const struct canp_rowbuf *rows)
 }
 
 /* A row's CLOCK_MONOTONIC; a clock that was set within the block cannot take it out of the block. */
-static int64_t monotonic_of(const struct window *w, int64_t realtime_ns, struct window_time closed)
+static int64_t monotonic_of(const struct window *w, int64_t realtime_ns, struct slab_time closed)
 {
     int64_t ns = realtime_ns - closed.offset_ns;
     if (ns > closed.monotonic_ns)
@@ -219,11 +219,11 @@ static int64_t monotonic_of(const struct window *w, int64_t realtime_ns, struct 
     return ns < w->last_closed_ns ? w->last_closed_ns : ns;
 }
 
-void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed)
+void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct slab_time closed)
 {
     struct found f = look(w, rows);
     if (f.first) {
-        struct window_time at = {monotonic_of(w, f.first_ns, closed), closed.offset_ns};
+        struct slab_time at = {monotonic_of(w, f.first_ns, closed), closed.offset_ns};
         begin_window(w, f.first->text, at, f.first_ns, rows->first_ns);
         extend(w, monotonic_of(w, f.last_ns, closed));
         store(w, rows);
@@ -235,7 +235,7 @@ void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct w
     w->last_closed_ns = closed.monotonic_ns;
 }
 
-void canp_window_trigger(struct window *w, struct window_time now)
+void canp_window_trigger(struct window *w, struct slab_time now)
 {
     int64_t realtime_ns = now.monotonic_ns + now.offset_ns;
     begin_window(w, "by signal", now, realtime_ns, realtime_ns);

@@ -12,6 +12,7 @@
 
 #include <canp/rows.h>
 
+#include "intake/slab_head.h"
 #include "trigger.h"
 
 struct window_opts {
@@ -32,12 +33,6 @@ struct window_opts {
     void *user;
 };
 
-/* When a block was closed: CLOCK_MONOTONIC, and how far CLOCK_REALTIME was ahead of it. */
-struct window_time {
-    int64_t monotonic_ns;
-    int64_t offset_ns;
-};
-
 struct window;
 
 /* Owned: *out. -EINVAL (a bad trigger, memory for less than two blocks) with `why`, -ENOMEM. */
@@ -48,10 +43,10 @@ void canp_window_finish(struct window *w);
 void canp_window_close(struct window *w);
 
 /* The next block of the stream. Copied where it is held. */
-void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct window_time closed);
+void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct slab_time closed);
 
 /* A trigger from outside (a signal), now. */
-void canp_window_trigger(struct window *w, struct window_time now);
+void canp_window_trigger(struct window *w, struct slab_time now);
 
 /* Windows begun so far. */
 uint64_t canp_window_count(const struct window *w);

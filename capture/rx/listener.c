@@ -11,8 +11,10 @@
 
 #include <canp/private/cleanup.h>
 
-#include "link/can_socket.h"
 #include "intake/intake.h"
+#include "link/can_socket.h"
+#include "link/iface_spec.h"
+#include "link/ifaces.h"
 
 #define BATCH      64U
 #define TAKE_MAX   8192U
@@ -31,7 +33,7 @@ struct ear {
 struct canp_listener {
     unsigned count;
     struct iface_spec *specs;
-    struct canp_link *links; /* of all interfaces, while refreshing */
+    struct iface_list all; /* while refreshing */
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
     _Alignas(8) uint8_t control[BATCH][CONTROL];
@@ -67,17 +69,17 @@ static int open_ears(struct canp_listener *l, const char *const *ifaces, unsigne
         r = canp_iface_spec_parse(ifaces[i], &l->specs[i], why);
         names[i] = l->specs[i].name;
     }
+    struct canp_link *links = calloc(CANP_LISTENER_IFACES_MAX, sizeof(*links));
     if (r == 0)
-        r = canp_ifaces_resolve(names, count, l->links, CANP_LISTENER_IFACES_MAX, why);
-    if (r < 0)
-        return r;
-    for (int n = r, i = 0; i < n; i++) {
+        r = links ? canp_ifaces_resolve(names, count, links, CANP_LISTENER_IFACES_MAX, why)
+                  : canp_fail(why, -ENOMEM, "out of memory");
+    for (int n = r, i = 0; i < n && r >= 0; i++) {
         struct ear *ear = &l->ears[l->count++];
-        ear->filters = canp_iface_specs_filters(l->specs, count, l->links[i].name);
-        if ((r = open_ear(ear, &l->links[i], why)) < 0)
-            return r;
+        ear->filters = canp_iface_specs_filters(l->specs, count, links[i].name);
+        r = open_ear(ear, &links[i], why);
     }
-    return 0;
+    free(links);
+    return r < 0 ? r : 0;
 }
 
 static void set_up_messages(struct canp_listener *l)
@@ -100,9 +102,8 @@ int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_li
     if (!l)
         return canp_fail(why, -ENOMEM, "out of memory");
     l->specs = calloc(count, sizeof(*l->specs));
-    l->links = calloc(IFACES_MAX, sizeof(*l->links));
     set_up_messages(l);
-    if (!l->specs || !l->links) {
+    if (!l->specs) {
         canp_listener_close(l);
         canp_fail(why, -ENOMEM, "out of memory");
         return -ENOMEM;
@@ -127,7 +128,7 @@ void canp_listener_close(struct canp_listener *l)
             canp_fd_close(&l->ears[i].fd);
     }
     free(l->specs);
-    free(l->links);
+    canp_ifaces_free(&l->all);
     free(l);
 }
 
@@ -191,22 +192,22 @@ unsigned canp_listener_take(struct canp_listener *l,
 /* ---- interfaces --------------------------------------------------------------------------------- */
 
 /* The link that the socket is bound to, else one that has the name now. */
-static const struct canp_link *link_of(const struct canp_listener *l, const struct ear *ear, unsigned links)
+static const struct canp_link *link_of(const struct canp_listener *l, const struct ear *ear)
 {
     const struct canp_link *named = NULL;
-    for (unsigned i = 0; i < links; i++) {
-        if (l->links[i].ifindex == ear->iface.link.ifindex && !ear->iface.gone)
-            return &l->links[i];
-        if (strcmp(l->links[i].name, ear->iface.name) == 0)
-            named = &l->links[i];
+    for (unsigned i = 0; i < l->all.count; i++) {
+        if (l->all.links[i].ifindex == ear->iface.link.ifindex && !ear->iface.gone)
+            return &l->all.links[i];
+        if (strcmp(l->all.links[i].name, ear->iface.name) == 0)
+            named = &l->all.links[i];
     }
     return named;
 }
 
-static void refresh(struct canp_listener *l, struct ear *ear, unsigned links)
+static void refresh(struct canp_listener *l, struct ear *ear)
 {
     uint32_t drops;
-    const struct canp_link *link = link_of(l, ear, links);
+    const struct canp_link *link = link_of(l, ear);
     if (canp_can_socket_drops(ear->fd, &drops) == 0) {
         ear->iface.lost += drops - ear->drops;
         ear->drops = drops;
@@ -226,10 +227,10 @@ static void refresh(struct canp_listener *l, struct ear *ear, unsigned links)
 
 int canp_listener_refresh(struct canp_listener *l)
 {
-    int links = canp_link_list(l->links, IFACES_MAX);
-    for (unsigned i = 0; links >= 0 && i < l->count; i++)
-        refresh(l, &l->ears[i], (unsigned)links);
-    return links < 0 ? links : 0;
+    int r = canp_ifaces_list(&l->all);
+    for (unsigned i = 0; r == 0 && i < l->count; i++)
+        refresh(l, &l->ears[i]);
+    return r;
 }
 
 unsigned canp_listener_iface_count(const struct canp_listener *l)

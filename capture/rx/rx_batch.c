@@ -66,50 +66,49 @@ static __attribute__((noinline)) unsigned take_fd(struct rx_batch *b, struct row
 }
 
 /* Messages `at` up to `end`, as long as they are usual and of the size of the first. The number taken. */
-static unsigned take_run(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned at,
-                         unsigned end)
+static unsigned take_run(struct intake *in, struct rx_batch *b, struct chan *ch, unsigned at, unsigned end)
 {
     uint32_t frame_bytes = b->messages[at].msg_len;
     struct row_run run;
     if (frame_bytes != ROW_RUN_CLASSIC_BYTES && frame_bytes != RX_FRAME_BYTES)
         return 0;
-    unsigned limit = canp_row_run_begin(rec, ch, end - at, frame_bytes, &run);
+    unsigned limit = canp_row_run_begin(in, ch, end - at, frame_bytes, &run);
     if (limit == 0)
         return 0;
     unsigned n =
         frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic(b, &run, at, limit) : take_fd(b, &run, at, limit);
     if (n)
-        canp_row_run_end(rec, ch, &run, n, frame_bytes);
+        canp_row_run_end(in, ch, &run, n, frame_bytes);
     return n;
 }
 
 /* ---- batches -------------------------------------------------------------------------------------- */
 
-static void take_message(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned at)
+static void take_message(struct intake *in, struct rx_batch *b, struct chan *ch, unsigned at)
 {
     struct msghdr *h = &b->messages[at].msg_hdr;
-    intake_frame(rec, ch, h->msg_iov->iov_base, b->messages[at].msg_len, (uint32_t)h->msg_flags,
+    intake_frame(in, ch, h->msg_iov->iov_base, b->messages[at].msg_len, (uint32_t)h->msg_flags,
                  h->msg_control, (uint32_t)h->msg_controllen);
     h->msg_controllen = b->control_bytes;
 }
 
-void canp_rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n)
+void canp_rx_batch_take(struct intake *in, struct rx_batch *b, struct chan *ch, unsigned n)
 {
     for (unsigned at = 0; at < n;) {
-        unsigned taken = take_run(rec, b, ch, at, n);
+        unsigned taken = take_run(in, b, ch, at, n);
         if (taken == 0)
-            take_message(rec, b, ch, at);
+            take_message(in, b, ch, at);
         at += taken ? taken : 1;
     }
 }
 
-void canp_rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch)
+void canp_rx_batch_empty(struct intake *in, struct rx_batch *b, struct chan *ch)
 {
     unsigned left = RX_HARVEST_MAX / CANP_RECORDER_IFACES_MAX * 8;
     int n;
     do {
         n = recvmmsg(ch->fd, b->messages, RX_BATCH, MSG_DONTWAIT, NULL);
-        canp_rx_batch_take(rec, b, ch, n > 0 ? (unsigned)n : 0);
+        canp_rx_batch_take(in, b, ch, n > 0 ? (unsigned)n : 0);
         left -= RX_BATCH;
     } while (n == (int)RX_BATCH && left > 0);
 }

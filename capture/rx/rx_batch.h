@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "record/recorder_priv.h"
+#include "rx.h"
 
 #define RX_BATCH 256U /* messages of one recvmmsg */
 
@@ -28,9 +28,9 @@ void canp_rx_batch_close(struct rx_batch *b);
 
 /* Takes in what the socket holds, within its share of RX_HARVEST_MAX. An error of the interface (down, gone)
  * is told once by the socket and needs nothing here: link_events.c hears of it. */
-void canp_rx_batch_empty(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch);
+void canp_rx_batch_empty(struct intake *in, struct rx_batch *b, struct chan *ch);
 
 /* Takes in the batch's first n messages, of this socket, and makes them ready for the next. */
-void canp_rx_batch_take(struct canp_recorder *rec, struct rx_batch *b, struct chan *ch, unsigned n);
+void canp_rx_batch_take(struct intake *in, struct rx_batch *b, struct chan *ch, unsigned n);
 
 #endif

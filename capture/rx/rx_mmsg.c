@@ -16,57 +16,57 @@ struct rx {
     struct rx_batch batch;
 };
 
-static void rx_mmsg_close(struct canp_recorder *rec)
+static void rx_mmsg_close(struct intake *in)
 {
-    if (!rec->rx)
+    if (!in->rx)
         return;
-    canp_rx_batch_close(&rec->rx->batch);
-    free(rec->rx);
-    rec->rx = NULL;
+    canp_rx_batch_close(&in->rx->batch);
+    free(in->rx);
+    in->rx = NULL;
 }
 
-static uint32_t largest_frame(const struct canp_recorder *rec)
+static uint32_t largest_frame(const struct intake *in)
 {
     uint32_t bytes = RX_FRAME_BYTES;
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        uint32_t n = rx_frame_bytes(&rec->chans[i]);
+    for (unsigned i = 0; i < in->chan_count; i++) {
+        uint32_t n = rx_frame_bytes(&in->chans[i]);
         bytes = n > bytes ? n : bytes;
     }
     return bytes;
 }
 
-static void set_up_polls(const struct canp_recorder *rec, struct rx *rx)
+static void set_up_polls(const struct intake *in, struct rx *rx)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++)
-        rx->polls[i] = (struct pollfd){.fd = rec->chans[i].fd, .events = POLLIN};
-    rx->polls[rec->chan_count] = (struct pollfd){.fd = rec->stop_fd, .events = POLLIN};
-    rx->polls[rec->chan_count + 1] = (struct pollfd){.fd = rec->watch_fd, .events = POLLIN};
+    for (unsigned i = 0; i < in->chan_count; i++)
+        rx->polls[i] = (struct pollfd){.fd = in->chans[i].fd, .events = POLLIN};
+    rx->polls[in->chan_count] = (struct pollfd){.fd = in->stop_fd, .events = POLLIN};
+    rx->polls[in->chan_count + 1] = (struct pollfd){.fd = in->watch_fd, .events = POLLIN};
 }
 
-static int rx_mmsg_open(struct canp_recorder *rec, struct canp_why *why)
+static int rx_mmsg_open(struct intake *in, struct canp_why *why)
 {
-    rec->rx = calloc(1, sizeof(*rec->rx));
-    if (!rec->rx || canp_rx_batch_open(&rec->rx->batch, rx_control_bytes(rec), largest_frame(rec)) < 0) {
-        rx_mmsg_close(rec);
+    in->rx = calloc(1, sizeof(*in->rx));
+    if (!in->rx || canp_rx_batch_open(&in->rx->batch, rx_control_bytes(in), largest_frame(in)) < 0) {
+        rx_mmsg_close(in);
         return canp_fail(why, -ENOMEM, "out of memory");
     }
-    set_up_polls(rec, rec->rx);
+    set_up_polls(in, in->rx);
     return 0;
 }
 
-static void rx_mmsg_wait(struct canp_recorder *rec, int64_t timeout_ns)
+static void rx_mmsg_wait(struct intake *in, int64_t timeout_ns)
 {
-    struct rx *rx = rec->rx;
+    struct rx *rx = in->rx;
     struct timespec limit = canp_timespec_of_ns(timeout_ns);
-    if (ppoll(rx->polls, rec->chan_count + 2, timeout_ns < 0 ? NULL : &limit, NULL) > 0)
-        rec->links_changed = rec->links_changed || rx->polls[rec->chan_count + 1].revents != 0;
+    if (ppoll(rx->polls, in->chan_count + 2, timeout_ns < 0 ? NULL : &limit, NULL) > 0)
+        in->links_changed = in->links_changed || rx->polls[in->chan_count + 1].revents != 0;
 }
 
-static void rx_mmsg_harvest(struct canp_recorder *rec)
+static void rx_mmsg_harvest(struct intake *in)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++)
-        canp_rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
-    rec->links_changed = true; /* one look per harvest; it does not wait */
+    for (unsigned i = 0; i < in->chan_count; i++)
+        canp_rx_batch_empty(in, &in->rx->batch, &in->chans[i]);
+    in->links_changed = true; /* one look per harvest; it does not wait */
 }
 
 const struct rx_ops canp_rx_mmsg_ops = {"recvmmsg", rx_mmsg_open, rx_mmsg_wait, rx_mmsg_harvest,

@@ -50,20 +50,20 @@ static __attribute__((noinline)) unsigned take_fd(struct rx *rx, struct row_run 
     return take(rx, run, head, limit, RX_FRAME_BYTES);
 }
 
-unsigned canp_rx_run_take(struct canp_recorder *rec, unsigned head, unsigned tail, uint32_t frame_bytes)
+unsigned canp_rx_run_take(struct intake *in, unsigned head, unsigned tail, uint32_t frame_bytes)
 {
-    struct rx *rx = rec->rx;
+    struct rx *rx = in->rx;
     uint64_t channel = rx->uring.cq.cqes[head & rx->uring.cq.ring_mask].user_data;
     if (channel >= CANP_RECORDER_IFACES_MAX)
         return 0;
-    struct chan *ch = &rec->chans[channel];
+    struct chan *ch = &in->chans[channel];
     struct row_run run;
-    unsigned limit = canp_row_run_begin(rec, ch, tail - head, frame_bytes, &run);
+    unsigned limit = canp_row_run_begin(in, ch, tail - head, frame_bytes, &run);
     if (limit == 0)
         return 0;
     unsigned n = frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic(rx, &run, head, limit)
                                                       : take_fd(rx, &run, head, limit);
     if (n)
-        canp_row_run_end(rec, ch, &run, n, frame_bytes);
+        canp_row_run_end(in, ch, &run, n, frame_bytes);
     return n;
 }

@@ -6,7 +6,7 @@
 #define CANP_CAPTURE_RX_RUN_H
 
 #include "intake/row_run.h"
-#include "rx_uring.h"
+#include "rx_ring.h"
 
 /* A completion's result and flags as one word, the buffer's number left out, for a usual frame of this size.
  */
@@ -31,6 +31,6 @@ static inline uint32_t rx_run_frame_bytes(const struct io_uring_cqe *cqe)
  * of this size, and gives their buffers back. The number taken, 0 too: the next one is not such and is for
  * the caller to take.
  */
-unsigned canp_rx_run_take(struct canp_recorder *rec, unsigned head, unsigned tail, uint32_t frame_bytes);
+unsigned canp_rx_run_take(struct intake *in, unsigned head, unsigned tail, uint32_t frame_bytes);
 
 #endif

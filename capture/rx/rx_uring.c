@@ -79,9 +79,9 @@ static void group_close(struct group *g)
     unmap(g->buffers, (size_t)g->count * g->buffer_bytes);
 }
 
-static void rx_uring_close(struct canp_recorder *rec)
+static void rx_uring_close(struct intake *in)
 {
-    struct rx *rx = rec->rx;
+    struct rx *rx = in->rx;
     if (!rx)
         return;
     if (rx->uring_open)
@@ -90,7 +90,7 @@ static void rx_uring_close(struct canp_recorder *rec)
         group_close(&rx->groups[i]);
     canp_rx_batch_close(&rx->batch);
     free(rx);
-    rec->rx = NULL;
+    in->rx = NULL;
 }
 
 /* The best set-up that this kernel takes. */
@@ -134,71 +134,71 @@ static void arm_poll(struct rx *rx, int fd, uint64_t token)
     io_uring_sqe_set_data64(sqe, token);
 }
 
-static void arm_all(struct canp_recorder *rec)
+static void arm_all(struct intake *in)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++)
-        arm_socket(rec->rx, &rec->chans[i]);
-    arm_poll(rec->rx, rec->stop_fd, TOKEN_STOP);
-    arm_poll(rec->rx, rec->watch_fd, TOKEN_WATCH);
+    for (unsigned i = 0; i < in->chan_count; i++)
+        arm_socket(in->rx, &in->chans[i]);
+    arm_poll(in->rx, in->stop_fd, TOKEN_STOP);
+    arm_poll(in->rx, in->watch_fd, TOKEN_WATCH);
 }
 
-static bool any_xl(const struct canp_recorder *rec)
+static bool any_xl(const struct intake *in)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        if (rec->chans[i].xl)
+    for (unsigned i = 0; i < in->chan_count; i++) {
+        if (in->chans[i].xl)
             return true;
     }
     return false;
 }
 
-static uint32_t buffer_bytes(const struct canp_recorder *rec, uint32_t frame_bytes)
+static uint32_t buffer_bytes(const struct intake *in, uint32_t frame_bytes)
 {
-    return canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(rec) + frame_bytes);
+    return canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(in) + frame_bytes);
 }
 
-static int set_up(struct canp_recorder *rec)
+static int set_up(struct intake *in)
 {
-    struct rx *rx = rec->rx;
+    struct rx *rx = in->rx;
     int r = ring_open(rx);
     if (r == 0)
-        r = group_open(rx, GROUP_FRAMES, FRAME_BUFFERS, buffer_bytes(rec, RX_FRAME_BYTES));
-    if (r == 0 && any_xl(rec))
-        r = group_open(rx, GROUP_XL, XL_BUFFERS, buffer_bytes(rec, RX_XL_FRAME_BYTES));
+        r = group_open(rx, GROUP_FRAMES, FRAME_BUFFERS, buffer_bytes(in, RX_FRAME_BYTES));
+    if (r == 0 && any_xl(in))
+        r = group_open(rx, GROUP_XL, XL_BUFFERS, buffer_bytes(in, RX_XL_FRAME_BYTES));
     if (r == 0 && rx->deferred)
-        r = canp_rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES);
+        r = canp_rx_batch_open(&rx->batch, rx_control_bytes(in), RX_FRAME_BYTES);
     if (r < 0)
         return r;
-    rx->message.msg_controllen = rx_control_bytes(rec);
-    arm_all(rec);
+    rx->message.msg_controllen = rx_control_bytes(in);
+    arm_all(in);
     r = io_uring_submit(&rx->uring);
     return r < 0 ? r : 0;
 }
 
-static void rearm_later(struct canp_recorder *rec, unsigned channel)
+static void rearm_later(struct intake *in, unsigned channel)
 {
-    rec->rx->rearm[channel] = true;
-    rec->rx->rearm_any = true;
+    in->rx->rearm[channel] = true;
+    in->rx->rearm_any = true;
 }
 
 /* A kernel without multishot recvmsg answers at once with -EINVAL. */
-static int first_answers(struct canp_recorder *rec)
+static int first_answers(struct intake *in)
 {
     struct io_uring_cqe *cqe;
-    io_uring_get_events(&rec->rx->uring);
-    if (io_uring_peek_cqe(&rec->rx->uring, &cqe) == 0 && cqe->res == -EINVAL)
+    io_uring_get_events(&in->rx->uring);
+    if (io_uring_peek_cqe(&in->rx->uring, &cqe) == 0 && cqe->res == -EINVAL)
         return -EOPNOTSUPP;
     return 0;
 }
 
-static int rx_uring_open(struct canp_recorder *rec, struct canp_why *why)
+static int rx_uring_open(struct intake *in, struct canp_why *why)
 {
-    rec->rx = calloc(1, sizeof(*rec->rx));
-    int r = rec->rx ? set_up(rec) : -ENOMEM;
+    in->rx = calloc(1, sizeof(*in->rx));
+    int r = in->rx ? set_up(in) : -ENOMEM;
     if (r == 0)
-        r = first_answers(rec);
+        r = first_answers(in);
     if (r == 0)
         return 0;
-    rx_uring_close(rec);
+    rx_uring_close(in);
     const char *text = r == -EPERM
                            ? "switched off here (sysctl kernel.io_uring_disabled, or a seccomp filter)"
                        : r == -ENOSYS ? "not in this kernel, or a seccomp filter refuses it"
@@ -208,9 +208,9 @@ static int rx_uring_open(struct canp_recorder *rec, struct canp_why *why)
 
 /* ---- receiving ----------------------------------------------------------------------------------- */
 
-static void take_message(struct canp_recorder *rec, struct chan *ch, const struct io_uring_cqe *cqe)
+static void take_message(struct intake *in, struct chan *ch, const struct io_uring_cqe *cqe)
 {
-    struct rx *rx = rec->rx;
+    struct rx *rx = in->rx;
     struct group *g = &rx->groups[ch->xl ? GROUP_XL : GROUP_FRAMES];
     uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
     uint8_t *buffer = g->buffers + (size_t)id * g->buffer_bytes;
@@ -220,111 +220,111 @@ static void take_message(struct canp_recorder *rec, struct chan *ch, const struc
         const uint8_t *frame = control + rx->message.msg_controllen;
         uint32_t room = (uint32_t)cqe->res - (uint32_t)(frame - buffer);
         uint32_t bytes = out->payloadlen < room ? out->payloadlen : room;
-        intake_frame(rec, ch, frame, bytes, out->flags, control, out->controllen);
+        intake_frame(in, ch, frame, bytes, out->flags, control, out->controllen);
     }
     put_back(g, id);
 }
 
 /* The request ended. Out of buffers, interface down or gone: armed again at once (the kernel tells down and
  * gone once). Anything else: armed again, but a little later, so that a lasting error makes no spinning. */
-static void socket_ended(struct canp_recorder *rec, struct chan *ch, int error)
+static void socket_ended(struct intake *in, struct chan *ch, int error)
 {
-    rearm_later(rec, ch->index);
+    rearm_later(in, ch->index);
     if (error >= 0 || error == -ENOBUFS || error == -ENETDOWN || error == -ENODEV || error == -EINTR)
         return;
-    rec->rx_retry = true;
-    if (rec->rx->odd_errors++ < 4)
-        canp_recorder_notice(rec, "%s: receiving: %s; trying again", ch->name, canp_strerror(error));
+    in->rx_retry = true;
+    if (in->rx->odd_errors++ < 4)
+        canp_intake_notice(in, "%s: receiving: %s; trying again", ch->name, canp_strerror(error));
 }
 
-static void take_cqe(struct canp_recorder *rec, const struct io_uring_cqe *cqe)
+static void take_cqe(struct intake *in, const struct io_uring_cqe *cqe)
 {
     if (cqe->user_data >= TOKEN_STOP) {
         if (cqe->user_data == TOKEN_WATCH) {
-            rec->links_changed = true;
+            in->links_changed = true;
             if (!(cqe->flags & IORING_CQE_F_MORE))
-                rec->rx->rearm_watch = rec->rx->rearm_any = true;
+                in->rx->rearm_watch = in->rx->rearm_any = true;
         }
         return;
     }
-    struct chan *ch = &rec->chans[cqe->user_data];
+    struct chan *ch = &in->chans[cqe->user_data];
     if (__builtin_expect(cqe->res >= 0 && (cqe->flags & IORING_CQE_F_BUFFER), 1))
-        take_message(rec, ch, cqe);
+        take_message(in, ch, cqe);
     if (__builtin_expect(!(cqe->flags & IORING_CQE_F_MORE), 0))
-        socket_ended(rec, ch, cqe->res);
+        socket_ended(in, ch, cqe->res);
 }
 
-static unsigned take_cqes(struct canp_recorder *rec)
+static unsigned take_cqes(struct intake *in)
 {
-    struct io_uring_cq *cq = &rec->rx->uring.cq;
+    struct io_uring_cq *cq = &in->rx->uring.cq;
     unsigned begin = *cq->khead, head = begin, tail = io_uring_smp_load_acquire(cq->ktail);
     while (head != tail) { /* bounded by the queue's size */
         const struct io_uring_cqe *cqe = &cq->cqes[head & cq->ring_mask];
         uint32_t usual = rx_run_frame_bytes(cqe);
-        unsigned n = usual ? canp_rx_run_take(rec, head, tail, usual) : 0;
+        unsigned n = usual ? canp_rx_run_take(in, head, tail, usual) : 0;
         if (n == 0)
-            take_cqe(rec, cqe);
+            take_cqe(in, cqe);
         head += n ? n : 1;
     }
-    io_uring_cq_advance(&rec->rx->uring, head - begin);
+    io_uring_cq_advance(&in->rx->uring, head - begin);
     for (int i = 0; i < GROUP_COUNT; i++)
-        show_returned(&rec->rx->groups[i]);
+        show_returned(&in->rx->groups[i]);
     return head - begin;
 }
 
-static void rearm(struct canp_recorder *rec)
+static void rearm(struct intake *in)
 {
-    struct rx *rx = rec->rx;
-    if (!rx->rearm_any || rec->rx_retry)
+    struct rx *rx = in->rx;
+    if (!rx->rearm_any || in->rx_retry)
         return;
     rx->rearm_any = false;
-    for (unsigned i = 0; i < rec->chan_count; i++) {
+    for (unsigned i = 0; i < in->chan_count; i++) {
         if (rx->rearm[i])
-            arm_socket(rx, &rec->chans[i]);
+            arm_socket(rx, &in->chans[i]);
         rx->rearm[i] = false;
     }
     if (rx->rearm_watch)
-        arm_poll(rx, rec->watch_fd, TOKEN_WATCH);
+        arm_poll(rx, in->watch_fd, TOKEN_WATCH);
     rx->rearm_watch = false;
 }
 
 /* Where the kernel reads for the armed requests only when it is asked (DEFER_TASKRUN), nothing that it read
  * lies in the queue now, so frames stay in order. CAN XL is left to the ring, whose buffers it needs. */
-static void empty_sockets(struct canp_recorder *rec)
+static void empty_sockets(struct intake *in)
 {
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        if (!rec->chans[i].xl)
-            canp_rx_batch_empty(rec, &rec->rx->batch, &rec->chans[i]);
+    for (unsigned i = 0; i < in->chan_count; i++) {
+        if (!in->chans[i].xl)
+            canp_rx_batch_empty(in, &in->rx->batch, &in->chans[i]);
     }
 }
 
-static void rx_uring_harvest(struct canp_recorder *rec)
+static void rx_uring_harvest(struct intake *in)
 {
-    struct rx *rx = rec->rx;
+    struct rx *rx = in->rx;
     unsigned sum = 0;
-    rec->rx_retry = false;
-    if (rx->deferred && harvest_pace_is_busy(&rec->pace)) {
-        take_cqes(rec); /* none, but of an interrupted wait */
-        empty_sockets(rec);
+    in->rx_retry = false;
+    if (rx->deferred && harvest_pace_is_busy(&in->pace)) {
+        take_cqes(in); /* none, but of an interrupted wait */
+        empty_sockets(in);
     }
     /* Bounded by RX_HARVEST_MAX; newer kernels hand over 32 frames per socket and round. The kernel is asked
      * until it has nothing: its flag for more (IORING_SQ_TASKRUN) was seen to stay up with nothing behind it,
      * on 7.2. */
     for (unsigned n = 1; n > 0 && sum < RX_HARVEST_MAX; sum += n) {
-        rearm(rec);
+        rearm(in);
         if (io_uring_sq_ready(&rx->uring))
             io_uring_submit_and_get_events(&rx->uring);
         else
             io_uring_get_events(&rx->uring);
-        n = take_cqes(rec);
+        n = take_cqes(in);
     }
 }
 
-static void rx_uring_wait(struct canp_recorder *rec, int64_t timeout_ns)
+static void rx_uring_wait(struct intake *in, int64_t timeout_ns)
 {
     struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
     struct io_uring_cqe *cqe;
-    io_uring_wait_cqes(&rec->rx->uring, &cqe, 1, timeout_ns < 0 ? NULL : &limit, NULL);
+    io_uring_wait_cqes(&in->rx->uring, &cqe, 1, timeout_ns < 0 ? NULL : &limit, NULL);
 }
 
 const struct rx_ops canp_rx_uring_ops = {"io_uring", rx_uring_open, rx_uring_wait, rx_uring_harvest,

@@ -22,8 +22,8 @@
 #include <canp/private/cleanup.h>
 #include <canp/sender.h>
 
-#include "link/ifaces.h"
 #include "link/can_socket.h"
+#include "link/ifaces.h"
 #include "txtime.h"
 
 #ifndef CAN_RAW_XL_FRAMES

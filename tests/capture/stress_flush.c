@@ -42,14 +42,15 @@ static void receive(struct canp_recorder *rec, uint64_t count)
         fake_receive_number(rec, c, T0 + (int64_t)i * 100, drops[c], i);
         if (i % 512 != 511)
             continue;
-        rec->now_ns = canp_monotonic_ns();
+        rec->in.now_ns = canp_monotonic_ns();
         for (unsigned k = 0; k < CHANS; k++)
-            atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
-        if (rec->gaps_pending)
-            canp_intake_gaps(rec);
-        canp_intake_flush_if_due(rec);
+            atomic_store_explicit(&rec->in.chans[k].frames_seen, rec->in.chans[k].taken,
+                                  memory_order_relaxed);
+        if (rec->in.gaps_pending)
+            canp_intake_gaps(&rec->in);
+        canp_intake_flush_if_due(&rec->in);
     }
-    canp_intake_finish(rec);
+    canp_intake_finish(&rec->in);
 }
 
 /* Reads it all back: numbers of each channel go up, and the sums are right. */

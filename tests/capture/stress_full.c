@@ -48,7 +48,7 @@ static void hear(void *user, const char *text)
 /* Until the flush thread has taken all but `left` slabs. */
 static void settle(struct canp_recorder *rec, uint64_t left)
 {
-    while (rec->slabs_committed - atomic_load(&rec->slabs_flushed) > left)
+    while (rec->in.slabs_committed - atomic_load(&rec->in.slabs_flushed) > left)
         usleep(1000);
 }
 
@@ -63,12 +63,13 @@ static void receive(struct canp_recorder *rec, unsigned from, unsigned to, uint3
         fake_receive_number(rec, c, T0 + i, drops[c], i);
         if (i % 500 != 499)
             continue;
-        rec->now_ns = canp_monotonic_ns();
+        rec->in.now_ns = canp_monotonic_ns();
         for (unsigned k = 0; k < CHANS; k++)
-            atomic_store_explicit(&rec->chans[k].frames_seen, rec->chans[k].taken, memory_order_relaxed);
-        if (rec->gaps_pending)
-            canp_intake_gaps(rec);
-        canp_intake_commit(rec);
+            atomic_store_explicit(&rec->in.chans[k].frames_seen, rec->in.chans[k].taken,
+                                  memory_order_relaxed);
+        if (rec->in.gaps_pending)
+            canp_intake_gaps(&rec->in);
+        canp_intake_commit(&rec->in);
         settle(rec, SLABS / 2);
     }
 }
@@ -77,8 +78,8 @@ static void receive_link(struct canp_recorder *rec, unsigned code)
 {
     settle(rec, 0); /* so that there is a slab for it */
     struct canp_link_event event = {.code = code, .bytes = sizeof(event), .name = "fake"};
-    canp_intake_event(rec, 1, CANP_KIND_LINK, T0, &event);
-    canp_intake_commit(rec);
+    canp_intake_event(&rec->in, 1, CANP_KIND_LINK, T0, &event);
+    canp_intake_commit(&rec->in);
 }
 
 static int read_back(const char *dir, struct sums *sums)
@@ -158,7 +159,7 @@ static int fill_disk(const char *dir, int error, bool again)
     for (unsigned i = 0; again && !said.again && i < 6000; i++)
         usleep(10000); /* the flush thread looks for room on its own, once a second */
     receive(rec, FRAMES / 4 * 3, FRAMES, drops);
-    canp_intake_finish(rec);
+    canp_intake_finish(&rec->in);
     canp_flush_join(rec);
     fault_disarm();
     int result = rec->store_error;
@@ -186,7 +187,7 @@ static int fail_sync(const char *dir, unsigned nth)
         receive(rec, i, i + FRAMES / 16, drops);
         settle(rec, 0);
     }
-    canp_intake_finish(rec);
+    canp_intake_finish(&rec->in);
     canp_flush_join(rec);
     bool met = fault_disarm();
     int result = rec->store_error;

@@ -12,6 +12,7 @@
 #include <canp/reader.h>
 
 #include "fake_recorder.h"
+#include "record/slab_sizes.h"
 
 #define T0         INT64_C(1700000000000000000)
 #define CHANS      8U
@@ -30,16 +31,16 @@ static void expect(int right, const char *what, uint64_t value)
 
 static struct canp_recorder *open_recorder(const char *dir)
 {
-    static struct canp_recorder sized; /* by the defaults */
-    struct canp_why why;
-    memset(&sized, 0, sizeof(sized));
-    if (canp_recorder_size_slabs(&sized, &why) < 0)
+    struct canp_recorder_opts sized = CANP_RECORDER_OPTS_INIT; /* the defaults */
+    struct canp_writer_opts writer = CANP_WRITER_OPTS_INIT;
+    size_t block_bytes;
+    if (canp_slab_sizes(&sized, &writer, &block_bytes, NULL) < 0)
         abort();
     return fake_open(&(struct fake_opts){.dir = dir,
                                          .no_spill = true,
                                          .chan_count = CHANS,
-                                         .slab_count = sized.opts.slab_count,
-                                         .slab_bytes = sized.opts.slab_bytes});
+                                         .slab_count = sized.slab_count,
+                                         .slab_bytes = sized.slab_bytes});
 }
 
 /* So many seconds of the buses. */
@@ -49,17 +50,17 @@ static uint64_t receive(struct canp_recorder *rec, unsigned seconds, uint64_t nu
         for (unsigned i = 0; i < PER_ROUND; i++, number++)
             fake_receive_number(rec, (unsigned)(number % CHANS), T0 + (int64_t)(number * 1000000000 / RATE),
                                 0, number);
-        rec->now_ns += HARVEST_NS;
-        if (rec->gaps_pending)
-            canp_intake_gaps(rec);
-        canp_intake_flush_if_due(rec);
+        rec->in.now_ns += HARVEST_NS;
+        if (rec->in.gaps_pending)
+            canp_intake_gaps(&rec->in);
+        canp_intake_flush_if_due(&rec->in);
     }
     return number;
 }
 
 static void drain(struct canp_recorder *rec)
 {
-    while (atomic_load(&rec->slabs_flushed) != rec->slabs_committed)
+    while (atomic_load(&rec->in.slabs_flushed) != rec->in.slabs_committed)
         usleep(1000);
 }
 
@@ -67,7 +68,7 @@ static uint64_t lost_of(const struct canp_recorder *rec)
 {
     uint64_t lost = 0;
     for (unsigned c = 0; c < CHANS; c++)
-        lost += counter_get(&rec->chans[c].lost_unslabbed) + counter_get(&rec->chans[c].lost_unstored);
+        lost += counter_get(&rec->in.chans[c].lost_unslabbed) + counter_get(&rec->in.chans[c].lost_unstored);
     return lost;
 }
 
@@ -107,18 +108,18 @@ static void stall(unsigned seconds, int loses)
     canp_memstats_read(&memory);
     expect(memory.total.current_bytes < MEMORY_MAX, "bytes of memory", memory.total.current_bytes);
     uint64_t sent = receive(rec, 1, 0);
-    struct canp_slab *stuck = canp_slabring_take(rec->ring);
+    struct canp_slab *stuck = canp_slabring_take(rec->in.ring);
     sent = receive(rec, seconds, sent);
     uint64_t lost = lost_of(rec);
     expect((lost > 0) == loses, "lost", lost);
     canp_flush_store(rec, &((struct slab_head *)stuck->user)->rows); /* the disk is back */
-    canp_slabring_give_back(rec->ring, stuck);
-    atomic_store(&rec->slabs_flushed, 1);
+    canp_slabring_give_back(rec->in.ring, stuck);
+    atomic_store(&rec->in.slabs_flushed, 1);
     if (canp_flush_start(rec) < 0)
         abort();
     drain(rec);
     sent = receive(rec, 1, sent);
-    canp_intake_finish(rec);
+    canp_intake_finish(&rec->in);
     expect(lost_of(rec) == lost, "lost later", lost_of(rec) - lost);
     fake_close(rec);
     read_back(dir, sent, lost);

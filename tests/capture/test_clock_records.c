@@ -7,9 +7,9 @@
 static unsigned clocks(struct canp_recorder *rec, struct canp_clock *out, unsigned max)
 {
     unsigned n = 0;
-    if (!rec->slab)
+    if (!rec->in.slab)
         return 0;
-    const struct canp_rowbuf *rows = &((struct slab_head *)rec->slab->user)->rows;
+    const struct canp_rowbuf *rows = &((struct slab_head *)rec->in.slab->user)->rows;
     struct canp_record r;
     for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
         canp_row_read(rows->data + at, rows->base_ns, &r);
@@ -43,14 +43,14 @@ Test(clock, a_step_is_two_records_of_one_moment)
     for (unsigned i = 0; i < 3; i++) {
         struct canp_recorder *rec = open_anchored();
         struct canp_clock c[4];
-        rec->clock_offset_ns -= steps_ns[i]; /* as if the clock had been set meanwhile */
+        rec->in.clock_offset_ns -= steps_ns[i]; /* as if the clock had been set meanwhile */
         for (int tries = 0; tries < 1000 && clocks(rec, c, 4) == 1; tries++)
             canp_clock_records_look(rec);
         cr_assert_eq(clocks(rec, c, 4), 3);
         cr_assert_eq(c[1].monotonic_ns, c[2].monotonic_ns);
         int64_t told_ns = c[2].realtime_ns - c[1].realtime_ns;
         cr_assert_lt(llabs(told_ns - steps_ns[i]), 1000000);
-        cr_assert_not_null(canp_notices_peek(&rec->notices));
+        cr_assert_not_null(canp_notices_peek(&rec->in.notices));
         canp_clock_records_look(rec);
         cr_assert_eq(clocks(rec, c, 4), 3, "told once");
         fake_close(rec);
@@ -77,12 +77,12 @@ Test(clock, slewing_is_no_step_and_an_hour_has_its_anchors)
     struct canp_recorder *rec = open_anchored();
     struct canp_clock c[4];
     uint64_t hour_ns = UINT64_C(3600000000000);
-    rec->clock_ns -= hour_ns;           /* the last look was an hour ago */
-    rec->clock_offset_ns -= 1800000000; /* 500 ppm of it */
+    rec->clock_ns -= hour_ns;              /* the last look was an hour ago */
+    rec->in.clock_offset_ns -= 1800000000; /* 500 ppm of it */
     rec->anchor_ns -= hour_ns;
     for (int tries = 0; tries < 1000 && clocks(rec, c, 4) == 1; tries++)
         canp_clock_records_look(rec);
     cr_assert_eq(clocks(rec, c, 4), 2);
-    cr_assert_null(canp_notices_peek(&rec->notices));
+    cr_assert_null(canp_notices_peek(&rec->in.notices));
     fake_close(rec);
 }

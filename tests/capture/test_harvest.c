@@ -7,7 +7,7 @@
 #include <criterion/criterion.h>
 
 #include "fake_recorder.h"
-#include "rx/rx_uring.h"
+#include "rx/rx_ring.h"
 #include "seed.h"
 
 #define T0    INT64_C(1700000000000000000)
@@ -39,9 +39,9 @@ static void set_up_queue(struct canp_recorder *rec)
     struct rx *rx = calloc(1, sizeof(*rx));
     struct group *g = &rx->groups[GROUP_FRAMES];
     memset(&queue, 0, sizeof(queue));
-    rec->rx = rx;
+    rec->in.rx = rx;
     rec->rx_ops = &canp_rx_uring_ops;
-    rx->message.msg_controllen = rx_control_bytes(rec);
+    rx->message.msg_controllen = rx_control_bytes(&rec->in);
     rx->uring.sq.khead = &queue.sq_head;
     rx->uring.sq.kflags = &queue.flags;
     rx->uring.cq.khead = &queue.cq_head;
@@ -50,14 +50,14 @@ static void set_up_queue(struct canp_recorder *rec)
     rx->uring.cq.ring_mask = CQ_ENTRIES - 1;
     g->count = FRAME_BUFFERS;
     g->mask = FRAME_BUFFERS - 1;
-    g->buffer_bytes =
-        canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(rec) + RX_FRAME_BYTES);
+    g->buffer_bytes = canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(&rec->in) +
+                                  RX_FRAME_BYTES);
     g->ring = calloc(FRAME_BUFFERS, sizeof(struct io_uring_buf));
     g->buffers = calloc(FRAME_BUFFERS, g->buffer_bytes);
     for (unsigned i = 0; i < FRAME_BUFFERS; i++)
         group_put(g, i, i);
     g->ring->tail = FRAME_BUFFERS;
-    cr_assert_eq(canp_rx_batch_open(&rx->batch, rx_control_bytes(rec), RX_FRAME_BYTES), 0);
+    cr_assert_eq(canp_rx_batch_open(&rx->batch, rx_control_bytes(&rec->in), RX_FRAME_BYTES), 0);
 }
 
 static void begin(unsigned slabs, size_t slab_bytes, bool hw_timestamps)
@@ -65,7 +65,7 @@ static void begin(unsigned slabs, size_t slab_bytes, bool hw_timestamps)
     struct fake_opts opts = {.chan_count = CHANS, .slab_count = slabs, .slab_bytes = slab_bytes};
     by_run = fake_open(&opts);
     singly = fake_open(&opts);
-    by_run->opts.hw_timestamps = singly->opts.hw_timestamps = hw_timestamps;
+    by_run->in.hw_timestamps = singly->in.hw_timestamps = hw_timestamps;
     set_up_queue(by_run);
     now_ns = T0;
     drops = 0;
@@ -73,10 +73,10 @@ static void begin(unsigned slabs, size_t slab_bytes, bool hw_timestamps)
 
 static void end(void)
 {
-    free(by_run->rx->groups[GROUP_FRAMES].ring);
-    free(by_run->rx->groups[GROUP_FRAMES].buffers);
-    canp_rx_batch_close(&by_run->rx->batch);
-    free(by_run->rx);
+    free(by_run->in.rx->groups[GROUP_FRAMES].ring);
+    free(by_run->in.rx->groups[GROUP_FRAMES].buffers);
+    canp_rx_batch_close(&by_run->in.rx->batch);
+    free(by_run->in.rx);
     fake_close(by_run);
     fake_close(singly);
 }
@@ -146,7 +146,7 @@ static void make_message(struct message *m, unsigned odd, bool hw_timestamps)
 /* The kernel takes the ring's next buffer and completes with it. */
 static void complete(const struct message *m)
 {
-    struct group *g = &by_run->rx->groups[GROUP_FRAMES];
+    struct group *g = &by_run->in.rx->groups[GROUP_FRAMES];
     const struct io_uring_buf *place = &g->ring->bufs[queue.taken++ & g->mask];
     struct io_uring_cqe *cqe = &queue.cqes[queue.cq_tail & (CQ_ENTRIES - 1)];
     uint8_t *at = (uint8_t *)(uintptr_t)place->addr;
@@ -156,10 +156,10 @@ static void complete(const struct message *m)
     cr_assert_eq(place->len, g->buffer_bytes);
     memcpy(at, &out, sizeof(out));
     memcpy(at + sizeof(out), m->control, m->control_bytes);
-    memcpy(at + sizeof(out) + rx_control_bytes(by_run), m->frame, m->frame_bytes);
+    memcpy(at + sizeof(out) + rx_control_bytes(&by_run->in), m->frame, m->frame_bytes);
     *cqe =
         (struct io_uring_cqe){.user_data = m->channel,
-                              .res = (int)(sizeof(out) + rx_control_bytes(by_run) + m->frame_bytes),
+                              .res = (int)(sizeof(out) + rx_control_bytes(&by_run->in) + m->frame_bytes),
                               .flags = (uint32_t)place->bid << IORING_CQE_BUFFER_SHIFT | IORING_CQE_F_BUFFER |
                                        IORING_CQE_F_MORE | (below(9) ? 0 : IORING_CQE_F_SOCK_NONEMPTY)};
     queue.cq_tail++;
@@ -168,7 +168,7 @@ static void complete(const struct message *m)
 /* The next messages of a batch, all of one socket. */
 static void fill_batch(unsigned at, const struct message *m)
 {
-    struct rx_batch *b = &by_run->rx->batch;
+    struct rx_batch *b = &by_run->in.rx->batch;
     struct mmsghdr *to = &b->messages[at];
     cr_assert_eq(to->msg_hdr.msg_controllen, b->control_bytes, "ready for the kernel");
     memcpy(to->msg_hdr.msg_control, m->control, m->control_bytes);
@@ -180,7 +180,7 @@ static void fill_batch(unsigned at, const struct message *m)
 
 static void take_singly(const struct message *m)
 {
-    intake_frame(singly, &singly->chans[m->channel], m->frame, m->frame_bytes, m->flags, m->control,
+    intake_frame(&singly->in, &singly->in.chans[m->channel], m->frame, m->frame_bytes, m->flags, m->control,
                  m->control_bytes);
 }
 
@@ -203,23 +203,24 @@ static struct canp_rowbuf *rows_of(struct canp_slab *slab)
 static void same_slabs(void)
 {
     struct canp_slab *a, *b;
-    while ((a = canp_slabring_take(by_run->ring)) != NULL) {
-        cr_assert_not_null(b = canp_slabring_take(singly->ring));
+    while ((a = canp_slabring_take(by_run->in.ring)) != NULL) {
+        cr_assert_not_null(b = canp_slabring_take(singly->in.ring));
         same_rows(rows_of(a), rows_of(b));
-        canp_slabring_give_back(by_run->ring, a);
-        canp_slabring_give_back(singly->ring, b);
+        canp_slabring_give_back(by_run->in.ring, a);
+        canp_slabring_give_back(singly->in.ring, b);
     }
-    cr_assert_null(canp_slabring_take(singly->ring));
+    cr_assert_null(canp_slabring_take(singly->in.ring));
 }
 
 static void same_state(void)
 {
-    cr_assert(by_run->frames_left == singly->frames_left && by_run->gaps_pending == singly->gaps_pending);
-    cr_assert_eq(by_run->slab != NULL, singly->slab != NULL);
-    if (by_run->slab)
-        same_rows(rows_of(by_run->slab), rows_of(singly->slab));
+    cr_assert(by_run->in.frames_left == singly->in.frames_left &&
+              by_run->in.gaps_pending == singly->in.gaps_pending);
+    cr_assert_eq(by_run->in.slab != NULL, singly->in.slab != NULL);
+    if (by_run->in.slab)
+        same_rows(rows_of(by_run->in.slab), rows_of(singly->in.slab));
     for (unsigned c = 0; c < CHANS; c++) {
-        struct chan *a = &by_run->chans[c], *b = &singly->chans[c];
+        struct chan *a = &by_run->in.chans[c], *b = &singly->in.chans[c];
         cr_assert(a->taken == b->taken && a->harvested == b->harvested && a->drops_seen == b->drops_seen);
         cr_assert(counter_get(&a->lost_socket) == counter_get(&b->lost_socket) &&
                   counter_get(&a->lost_unslabbed) == counter_get(&b->lost_unslabbed));
@@ -229,7 +230,7 @@ static void same_state(void)
 /* All buffers are back, each once. */
 static void all_given_back(void)
 {
-    const struct group *g = &by_run->rx->groups[GROUP_FRAMES];
+    const struct group *g = &by_run->in.rx->groups[GROUP_FRAMES];
     static bool there[FRAME_BUFFERS];
     memset(there, 0, sizeof(there));
     cr_assert_eq((uint16_t)(g->ring->tail - queue.taken), FRAME_BUFFERS);
@@ -247,7 +248,7 @@ static void receive_completions(unsigned odd, bool hw_timestamps)
         complete(&m);
         take_singly(&m);
     }
-    by_run->rx_ops->harvest(by_run);
+    by_run->rx_ops->harvest(&by_run->in);
     all_given_back();
 }
 
@@ -262,7 +263,7 @@ static void receive_batch(unsigned odd, bool hw_timestamps)
         fill_batch(i, &m);
         take_singly(&m);
     }
-    canp_rx_batch_take(by_run, &by_run->rx->batch, &by_run->chans[channel], n);
+    canp_rx_batch_take(&by_run->in, &by_run->in.rx->batch, &by_run->in.chans[channel], n);
 }
 
 static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
@@ -278,8 +279,8 @@ static void compare(unsigned rounds, unsigned odd, bool hw_timestamps)
         if (below(3))
             same_slabs(); /* else slabs run out in time */
         if (below(8) == 0) {
-            canp_intake_commit(by_run);
-            canp_intake_commit(singly);
+            canp_intake_commit(&by_run->in);
+            canp_intake_commit(&singly->in);
         }
     }
     same_slabs();
@@ -290,7 +291,7 @@ Test(harvest, usual_frames)
     rnd = test_random_start("harvest.usual_frames");
     begin(64, 65536, false);
     compare(200, 0, false);
-    cr_assert_eq(counter_get(&singly->chans[0].lost_unslabbed), 0);
+    cr_assert_eq(counter_get(&singly->in.chans[0].lost_unslabbed), 0);
     end();
 }
 
@@ -309,7 +310,7 @@ Test(harvest, no_slab_and_the_last_frame)
     rnd = test_random_start("harvest.no_slab_and_the_last_frame");
     for (unsigned round = 0; round < 20; round++) {
         begin(2, 4096, false);
-        by_run->frames_left = singly->frames_left = below(9000);
+        by_run->in.frames_left = singly->in.frames_left = below(9000);
         compare(40, 5, false);
         end();
     }

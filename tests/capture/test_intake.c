@@ -18,7 +18,7 @@ struct seen {
 static void look(struct canp_recorder *rec, struct seen *seen)
 {
     struct canp_slab *slab;
-    while ((slab = canp_slabring_take(rec->ring)) != NULL) {
+    while ((slab = canp_slabring_take(rec->in.ring)) != NULL) {
         const struct canp_rowbuf *rows = &((struct slab_head *)slab->user)->rows;
         cr_assert_eq(canp_rows_check(rows->data, rows->used_bytes), rows->records);
         for (size_t at = 0; at < rows->used_bytes;) {
@@ -32,7 +32,7 @@ static void look(struct canp_recorder *rec, struct seen *seen)
                 seen->gap = *r.gap;
             }
         }
-        canp_slabring_give_back(rec->ring, slab);
+        canp_slabring_give_back(rec->in.ring, slab);
     }
 }
 
@@ -52,7 +52,7 @@ Test(intake, kinds_directions_and_stamps)
     fake_receive_number(rec, 1, T0, 0, 7);
     fake_receive(rec, 0, T0 + 1, 0, fd, 72, MSG_DONTROUTE);
     fake_receive(rec, 0, T0 + 2, 0, xl, 12 + xl_len, MSG_DONTROUTE | MSG_CONFIRM);
-    const struct canp_rowbuf *rows = &((struct slab_head *)rec->slab->user)->rows;
+    const struct canp_rowbuf *rows = &((struct slab_head *)rec->in.slab->user)->rows;
     cr_assert_eq(rows->frames, 3);
     struct canp_record r;
     canp_row_read(rows->data, rows->base_ns, &r);
@@ -76,7 +76,7 @@ Test(intake, the_shortest_xl_frames)
         memcpy(xl + 6, &len, 2);
         fake_receive(rec, 0, T0 + len, 0, xl, 12U + len, 0);
     }
-    const struct canp_rowbuf *rows = &((struct slab_head *)rec->slab->user)->rows;
+    const struct canp_rowbuf *rows = &((struct slab_head *)rec->in.slab->user)->rows;
     cr_assert_eq(rows->frames, 4);
     cr_assert_eq(canp_rows_check(rows->data, rows->used_bytes), 4);
     fake_close(rec);
@@ -86,16 +86,16 @@ Test(intake, socket_drops_become_a_gap_where_they_happened)
 {
     struct canp_recorder *rec = open_plain(2, 65536);
     struct seen seen = {0};
-    rec->chans[0].drops_seen = 0xFFFFFFF0U; /* the counter wraps */
+    rec->in.chans[0].drops_seen = 0xFFFFFFF0U; /* the counter wraps */
     fake_receive_number(rec, 0, T0, 0xFFFFFFF0U, 0);
     fake_receive_number(rec, 0, T0 + 500, 4, 1);
     fake_receive_number(rec, 0, T0 + 600, 4, 2);
-    canp_intake_commit(rec);
+    canp_intake_commit(&rec->in);
     look(rec, &seen);
     cr_assert(seen.frames == 3 && seen.gaps == 1);
     cr_assert(seen.gap.lost == 20 && seen.gap.layer == CANP_LAYER_SOCKET);
     cr_assert(seen.gap.from_ns == T0 && seen.gap.to_ns == T0 + 500);
-    cr_assert_eq(counter_get(&rec->chans[0].lost_socket), 20);
+    cr_assert_eq(counter_get(&rec->in.chans[0].lost_socket), 20);
     fake_close(rec);
 }
 
@@ -106,18 +106,19 @@ Test(intake, no_free_slab_is_counted_and_told_as_soon_as_there_is_one)
     const unsigned sent = 1000; /* 24 bytes each: two slabs hold 340 */
     for (unsigned i = 0; i < sent; i++)
         fake_receive_number(rec, i % 2, T0 + i, 0, i);
-    uint64_t lost = counter_get(&rec->chans[0].lost_unslabbed) + counter_get(&rec->chans[1].lost_unslabbed);
-    cr_assert_eq(rec->chans[0].taken + rec->chans[1].taken + lost, sent);
+    uint64_t lost =
+        counter_get(&rec->in.chans[0].lost_unslabbed) + counter_get(&rec->in.chans[1].lost_unslabbed);
+    cr_assert_eq(rec->in.chans[0].taken + rec->in.chans[1].taken + lost, sent);
     cr_assert_eq(lost, 660);
-    cr_assert(rec->gaps_pending);
+    cr_assert(rec->in.gaps_pending);
     look(rec, &seen);
     cr_assert_eq(seen.frames, 340);
     fake_receive_number(rec, 0, T0 + sent, 0, sent);
-    canp_intake_commit(rec);
+    canp_intake_commit(&rec->in);
     look(rec, &seen);
     cr_assert(seen.frames == 341 && seen.gaps == 2);
     cr_assert_eq(seen.lost[CANP_LAYER_RECORDER], lost);
-    cr_assert_not(rec->gaps_pending);
+    cr_assert_not(rec->in.gaps_pending);
     fake_close(rec);
 }
 
@@ -128,8 +129,8 @@ Test(intake, a_time_step_beyond_a_block_starts_another)
     fake_receive_number(rec, 0, T0, 0, 0);
     fake_receive_number(rec, 0, T0 + INT64_C(400000) * 1000000000, 0, 1);
     fake_receive_number(rec, 0, T0, 0, 2);
-    canp_intake_commit(rec);
-    cr_assert_eq(rec->slabs_committed, 3);
+    canp_intake_commit(&rec->in);
+    cr_assert_eq(rec->in.slabs_committed, 3);
     look(rec, &seen);
     cr_assert_eq(seen.frames, 3);
     fake_close(rec);
@@ -139,28 +140,28 @@ Test(intake, flush_waits_for_the_spill_thread)
 {
     struct canp_recorder *rec = open_plain(4, 4096);
     fake_receive_number(rec, 0, T0, 0, 0);
-    canp_intake_flush_if_due(rec);
-    cr_assert_not_null(rec->slab, "not before the deadline");
-    rec->now_ns += rec->commit_after_ns;
-    canp_intake_flush_if_due(rec);
-    cr_assert_null(rec->slab);
+    canp_intake_flush_if_due(&rec->in);
+    cr_assert_not_null(rec->in.slab, "not before the deadline");
+    rec->in.now_ns += rec->in.commit_after_ns;
+    canp_intake_flush_if_due(&rec->in);
+    cr_assert_null(rec->in.slab);
     fake_receive_number(rec, 0, T0, 0, 1);
-    rec->now_ns += rec->commit_after_ns;
-    canp_intake_flush_if_due(rec);
-    cr_assert_not_null(rec->slab, "spill is behind: the slab goes on filling");
-    rec->slabs_flushed = 1;
-    canp_intake_flush_if_due(rec);
-    cr_assert_null(rec->slab);
+    rec->in.now_ns += rec->in.commit_after_ns;
+    canp_intake_flush_if_due(&rec->in);
+    cr_assert_not_null(rec->in.slab, "spill is behind: the slab goes on filling");
+    rec->in.slabs_flushed = 1;
+    canp_intake_flush_if_due(&rec->in);
+    cr_assert_null(rec->in.slab);
     fake_close(rec);
 }
 
 Test(intake, frames_max_is_exact)
 {
     struct canp_recorder *rec = open_plain(2, 4096);
-    rec->frames_left = 10;
+    rec->in.frames_left = 10;
     for (unsigned i = 0; i < 50; i++)
         fake_receive_number(rec, 0, T0 + i, 0, i);
-    cr_assert(rec->chans[0].taken == 10 && rec->frames_left == 0);
+    cr_assert(rec->in.chans[0].taken == 10 && rec->in.frames_left == 0);
     fake_close(rec);
 }
 
@@ -173,14 +174,14 @@ Test(intake, odd_control_messages_are_survived)
         memset(control, 0, sizeof(control));
         memcpy(control, &h, sizeof(h));
         for (uint32_t bytes = 0; bytes < 64; bytes += 8)
-            intake_frame(rec, &rec->chans[0], frame, 16, 0, control, bytes);
+            intake_frame(&rec->in, &rec->in.chans[0], frame, 16, 0, control, bytes);
     }
-    intake_frame(rec, &rec->chans[0], frame, 15, 0, control, 0);
+    intake_frame(&rec->in, &rec->in.chans[0], frame, 15, 0, control, 0);
     frame[4] = 9; /* a length that no classic frame has */
-    uint64_t before = rec->chans[0].taken;
-    intake_frame(rec, &rec->chans[0], frame, 16, 0, control, 0);
-    cr_assert_eq(rec->chans[0].taken, before);
-    cr_assert_gt(counter_get(&rec->chans[0].lost_unslabbed), 0);
+    uint64_t before = rec->in.chans[0].taken;
+    intake_frame(&rec->in, &rec->in.chans[0], frame, 16, 0, control, 0);
+    cr_assert_eq(rec->in.chans[0].taken, before);
+    cr_assert_gt(counter_get(&rec->in.chans[0].lost_unslabbed), 0);
     fake_close(rec);
 }
 

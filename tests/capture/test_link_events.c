@@ -9,9 +9,9 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "fake_recorder.h"
+#include "link/ifaces.h"
 
 #define IFINDEX 7
 
@@ -82,17 +82,16 @@ Test(links, a_message_is_parsed)
 }
 
 /* The recorder hears a message; the code of the link event that it notes, 0 for none. */
-static uint32_t hear(struct canp_recorder *rec, int speak, unsigned short type, unsigned flags,
-                     uint32_t state, struct canp_link_event *event)
+static uint32_t hear(struct canp_recorder *rec, unsigned short type, unsigned flags, uint32_t state,
+                     struct canp_link_event *event)
 {
     struct message m;
     build(&m, type, flags, state, 0);
-    cr_assert_eq(send(speak, &m, m.header.nlmsg_len, 0), (ssize_t)m.header.nlmsg_len);
-    canp_link_events_read(rec);
+    canp_link_events_take(rec, &m, m.header.nlmsg_len);
     uint32_t code = 0;
-    if (!rec->slab)
+    if (!rec->in.slab)
         return 0;
-    const struct canp_rowbuf *rows = &((struct slab_head *)rec->slab->user)->rows;
+    const struct canp_rowbuf *rows = &((struct slab_head *)rec->in.slab->user)->rows;
     struct canp_record r;
     for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
         canp_row_read(rows->data + at, rows->base_ns, &r);
@@ -101,36 +100,31 @@ static uint32_t hear(struct canp_recorder *rec, int speak, unsigned short type, 
             code = r.link->code;
         }
     }
-    canp_intake_commit(rec);
-    struct canp_slab *slab = canp_slabring_take(rec->ring);
+    canp_intake_commit(&rec->in);
+    struct canp_slab *slab = canp_slabring_take(rec->in.ring);
     if (slab)
-        canp_slabring_give_back(rec->ring, slab);
+        canp_slabring_give_back(rec->in.ring, slab);
     return code;
 }
 
 Test(links, bus_off_restart_down_up_and_gone)
 {
-    int pair[2];
     struct canp_link_event e;
     struct canp_recorder *rec =
         fake_open(&(struct fake_opts){.chan_count = 1, .slab_count = 4, .slab_bytes = 65536});
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), 0);
-    rec->watch_fd = pair[0];
-    rec->chans[0].ifindex = IFINDEX;
-    rec->chans[0].up = true;
-    memcpy(rec->chans[0].name, "can0", 5);
-    cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), 0, "nothing new");
-    cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), CANP_LINK_STATE);
+    rec->in.chans[0].ifindex = IFINDEX;
+    rec->in.chans[0].up = true;
+    memcpy(rec->in.chans[0].name, "can0", 5);
+    cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), 0, "nothing new");
+    cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), CANP_LINK_STATE);
     cr_assert(e.state == CAN_STATE_BUS_OFF && e.tx_errors == 248 && e.rx_errors == 5);
-    cr_assert(strstr(canp_notices_peek(&rec->notices), "bus off"));
-    cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), 0, "told once");
-    cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_STATE);
+    cr_assert(strstr(canp_notices_peek(&rec->in.notices), "bus off"));
+    cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), 0, "told once");
+    cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_STATE);
     cr_assert_eq(e.state, CAN_STATE_ERROR_ACTIVE, "restarted");
-    cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, 0, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_DOWN);
-    cr_assert_eq(hear(rec, pair[1], RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_UP);
-    cr_assert_eq(hear(rec, pair[1], RTM_DELLINK, 0, CAN_STATE_STOPPED, &e), CANP_LINK_GONE);
-    cr_assert(rec->chans[0].gone);
-    close(pair[0]);
-    close(pair[1]);
+    cr_assert_eq(hear(rec, RTM_NEWLINK, 0, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_DOWN);
+    cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_UP);
+    cr_assert_eq(hear(rec, RTM_DELLINK, 0, CAN_STATE_STOPPED, &e), CANP_LINK_GONE);
+    cr_assert(rec->in.chans[0].gone);
     fake_close(rec);
 }

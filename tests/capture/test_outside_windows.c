@@ -68,7 +68,7 @@ static void block(unsigned turn, bool trigger, uint64_t lost)
         cr_assert_eq(canp_rowbuf_put_frame(&rows, time_ns, (uint16_t)c, &store.frame), 0);
         on_bus[c]++;
     }
-    canp_window_feed(rec->window, &rows, (struct window_time){time_ns - T0, T0});
+    canp_window_feed(rec->window, &rows, (struct slab_time){time_ns - T0, T0});
 }
 
 static void note(struct told *told, const struct canp_record *r, bool *in_window)
@@ -100,7 +100,7 @@ static void end(struct told *told)
     struct canp_record r;
     bool in_window = false;
     canp_window_finish(rec->window);
-    canp_outside_windows_tell(rec);
+    canp_outside_windows_tell(&rec->outside, canp_flush_store, rec);
     cr_assert_eq(canp_writer_finish(rec->writer), 0);
     *told = (struct told){.windows = 0};
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
@@ -114,7 +114,7 @@ static void end(struct told *told)
                      "channel %u: %llu stored, %llu lost, %llu outside, %llu on the bus", c,
                      (unsigned long long)told->frames[c], (unsigned long long)told->lost[c],
                      (unsigned long long)told->outside[c], (unsigned long long)on_bus[c]);
-        cr_assert_eq(told->outside[c], counter_get(&rec->chans[c].outside));
+        cr_assert_eq(told->outside[c], counter_get(&rec->in.chans[c].outside));
     }
     canp_window_close(rec->window);
     rec->window = NULL;

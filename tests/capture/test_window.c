@@ -94,7 +94,7 @@ static void feed(struct window *w, unsigned from, unsigned count, unsigned id)
         memcpy(store.bytes + 8, &n, sizeof(n));
         cr_assert_eq(canp_rowbuf_put_frame(&rows, OFFSET + n * MS, 0, &store.frame), 0);
     }
-    canp_window_feed(w, &rows, (struct window_time){(int64_t)(from + count - 1) * MS, OFFSET});
+    canp_window_feed(w, &rows, (struct slab_time){(int64_t)(from + count - 1) * MS, OFFSET});
 }
 
 static const char *const on_123[] = {"123:7FF"};
@@ -160,7 +160,7 @@ Test(window, a_signal_and_the_end_within_a_window)
     for (unsigned n = 0; n < 1000; n += 10) {
         feed(w, n, 10, IDS);
         if (n == 800)
-            canp_window_trigger(w, (struct window_time){811 * MS, OFFSET});
+            canp_window_trigger(w, (struct slab_time){811 * MS, OFFSET});
     }
     canp_window_finish(w);
     cr_assert(out.begins == 1 && out.ends == 1 && out.holes == 0);

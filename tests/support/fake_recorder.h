@@ -9,6 +9,9 @@
 #include <string.h>
 
 #include "intake/intake.h"
+#include "record/clock_records.h"
+#include "record/flush.h"
+#include "record/link_events.h"
 
 struct fake_opts {
     const char *dir; /* NULL: no writer, no flush thread */
@@ -25,26 +28,26 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     struct canp_recorder *rec = aligned_alloc(64, (sizeof(*rec) + 63) & ~(size_t)63);
     struct canp_slabring_opts ring = CANP_SLABRING_OPTS_INIT;
     memset(rec, 0, sizeof(*rec));
-    rec->stop_fd = -1;
-    rec->frames_left = UINT64_MAX;
+    rec->in.stop_fd = -1;
+    rec->in.frames_left = UINT64_MAX;
     rec->end_ns = UINT64_MAX;
-    rec->chan_count = opts->chan_count;
-    rec->block_bytes = opts->slab_bytes;
+    rec->in.chan_count = opts->chan_count;
+    rec->in.block_bytes = opts->slab_bytes;
     rec->dir = strdup(opts->dir ? opts->dir : "");
     rec->opts.notice = opts->notice;
     rec->opts.user = opts->user;
-    rec->now_ns = canp_monotonic_ns();
-    rec->commit_after_ns = 1000000;
-    for (unsigned i = 0; i < rec->chan_count; i++) {
-        rec->chans[i].fd = -1;
-        rec->chans[i].index = (uint8_t)i;
-        rec->chans[i].prev_ns = 1000;
-        rec->chans[i].rcvbuf_bytes = 1 << 20;
-        rec->chans[i].frame_cost_bytes = 1024;
+    rec->in.now_ns = canp_monotonic_ns();
+    rec->in.commit_after_ns = 1000000;
+    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+        rec->in.chans[i].fd = -1;
+        rec->in.chans[i].index = (uint8_t)i;
+        rec->in.chans[i].prev_ns = 1000;
+        rec->in.chans[i].rcvbuf_bytes = 1 << 20;
+        rec->in.chans[i].frame_cost_bytes = 1024;
     }
     ring.slot_bytes = opts->slab_bytes;
     ring.slot_count = opts->slab_count;
-    if (canp_slabring_create(&ring, &rec->ring) < 0)
+    if (canp_slabring_create(&ring, &rec->in.ring) < 0)
         abort();
     if (opts->dir) {
         struct canp_writer_opts writer = CANP_WRITER_OPTS_INIT;
@@ -52,7 +55,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
         writer.segment_bytes = 1 << 20;
         if (canp_writer_open(opts->dir, &writer, &rec->writer, NULL) < 0)
             abort();
-        for (unsigned i = 0; i < rec->chan_count; i++)
+        for (unsigned i = 0; i < rec->in.chan_count; i++)
             canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, 1000);
         if (!opts->no_spill && canp_flush_start(rec) < 0)
             abort();
@@ -64,7 +67,7 @@ static void fake_close(struct canp_recorder *rec)
 {
     canp_flush_join(rec);
     canp_writer_close(rec->writer);
-    canp_slabring_free(rec->ring);
+    canp_slabring_free(rec->in.ring);
     free(rec->dir);
     free(rec);
 }
@@ -91,7 +94,7 @@ static void fake_receive(struct canp_recorder *rec, unsigned channel, int64_t ti
 {
     uint8_t control[RX_CONTROL_BYTES_STAMP_NS + RX_CONTROL_BYTES_DROPS];
     uint32_t n = fake_control(control, time_ns, drops);
-    intake_frame(rec, &rec->chans[channel], frame, bytes, msg_flags, control, n);
+    intake_frame(&rec->in, &rec->in.chans[channel], frame, bytes, msg_flags, control, n);
 }
 
 /* A classic frame that carries a number. */

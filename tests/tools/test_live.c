@@ -16,8 +16,8 @@ static void begin(const char *second)
 {
     temp_dir_make();
     rec = fake_open(&(struct fake_opts){.chan_count = 2, .slab_count = 4, .slab_bytes = 4096});
-    strcpy(rec->chans[0].first_name, "vcan0");
-    strcpy(rec->chans[1].first_name, second);
+    strcpy(rec->in.chans[0].first_name, "vcan0");
+    strcpy(rec->in.chans[1].first_name, second);
     atomic_store(&rec->io, "fake");
     cr_assert_eq(record_live_start(rec, dir), 0);
 }
@@ -33,9 +33,9 @@ static void fill_slabs(unsigned count)
 {
     for (unsigned i = 0; i < count; i++) {
         fake_receive_number(rec, 0, T0 + i, 0, i);
-        canp_intake_commit(rec);
+        canp_intake_commit(&rec->in);
     }
-    atomic_store(&rec->chans[0].frames_seen, rec->chans[0].taken);
+    atomic_store(&rec->in.chans[0].frames_seen, rec->in.chans[0].taken);
 }
 
 Test(live, nobody_records_there)
@@ -78,7 +78,7 @@ Test(live, top_has_a_line_of_it)
     top_recorders_look(&by_dir, dir, &stats, 1, &view);
     cr_assert(strstr(view.recorders[0], "slabs 2 of 4 full (most 2), spills ") && !view.recorders[1][0], "%s",
               view.recorders[0]);
-    atomic_store(&rec->chans[0].lost_socket, 1234);
+    atomic_store(&rec->in.chans[0].lost_socket, 1234);
     top_recorders_look(&by_dir, dir, &stats, 1000, &view);
     cr_assert_null(strstr(view.recorders[0], "1,234"), "a second has not passed");
     top_recorders_look(&by_dir, dir, &stats, 2000000000, &view);

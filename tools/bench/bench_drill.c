@@ -10,7 +10,8 @@
 #include <canp/pools/slabring.h>
 
 #include "intake/intake.h"
-#include "rx/rx_uring.h"
+#include "record/recorder_priv.h"
+#include "rx/rx_ring.h"
 
 #define SLAB_BYTES    (256U << 10) /* as the recorder has them */
 #define SLABS         16U
@@ -29,7 +30,7 @@ struct drill {
 
 static uint32_t message_bytes(const struct drill *d)
 {
-    return (uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(d->rec);
+    return (uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(&d->rec->in);
 }
 
 static int open_queue(struct drill *d)
@@ -39,9 +40,9 @@ static int open_queue(struct drill *d)
     size_t ring_bytes = FRAME_BUFFERS * sizeof(struct io_uring_buf);
     if (!rx)
         return -ENOMEM;
-    d->rec->rx = rx;
+    d->rec->in.rx = rx;
     d->rec->rx_ops = &canp_rx_uring_ops;
-    rx->message.msg_controllen = rx_control_bytes(d->rec);
+    rx->message.msg_controllen = rx_control_bytes(&d->rec->in);
     rx->uring.sq.khead = &d->sq_head;
     rx->uring.sq.kflags = &d->flags;
     rx->uring.cq.khead = &d->cq_head;
@@ -53,8 +54,9 @@ static int open_queue(struct drill *d)
     g->buffer_bytes = canp_align8(message_bytes(d) + RX_FRAME_BYTES);
     g->ring = calloc(1, ring_bytes);
     g->buffers = calloc(FRAME_BUFFERS, g->buffer_bytes);
-    return g->ring && g->buffers ? canp_rx_batch_open(&rx->batch, rx_control_bytes(d->rec), RX_FRAME_BYTES)
-                                 : -ENOMEM;
+    return g->ring && g->buffers
+               ? canp_rx_batch_open(&rx->batch, rx_control_bytes(&d->rec->in), RX_FRAME_BYTES)
+               : -ENOMEM;
 }
 
 static int open_writer(struct canp_recorder *rec, const char *dir, struct canp_why *why)
@@ -75,14 +77,14 @@ static int set_up(struct drill *d, const char *dir, struct canp_why *why)
     memset(rec, 0, sizeof(*rec));
     d->rec = rec;
     d->time_ns = INT64_C(1700000000000000000);
-    rec->stop_fd = rec->watch_fd = rec->chans[0].fd = -1;
-    rec->frames_left = rec->end_ns = UINT64_MAX;
-    rec->commit_after_ns = UINT64_MAX / 2;
-    rec->chan_count = 1;
-    rec->block_bytes = SLAB_BYTES;
+    rec->in.stop_fd = rec->in.watch_fd = rec->in.chans[0].fd = -1;
+    rec->in.frames_left = rec->end_ns = UINT64_MAX;
+    rec->in.commit_after_ns = UINT64_MAX / 2;
+    rec->in.chan_count = 1;
+    rec->in.block_bytes = SLAB_BYTES;
     ring.slot_bytes = SLAB_BYTES;
     ring.slot_count = SLABS;
-    int r = canp_slabring_create(&ring, &rec->ring);
+    int r = canp_slabring_create(&ring, &rec->in.ring);
     if (r == 0)
         r = open_queue(d);
     return r == 0 && dir ? open_writer(rec, dir, why) : r;
@@ -104,13 +106,13 @@ void drill_close(struct drill *d)
     struct canp_recorder *rec = d ? d->rec : NULL;
     if (rec) {
         canp_writer_close(rec->writer);
-        canp_slabring_free(rec->ring);
-        if (rec->rx) {
-            free(rec->rx->groups[GROUP_FRAMES].ring);
-            free(rec->rx->groups[GROUP_FRAMES].buffers);
-            canp_rx_batch_close(&rec->rx->batch);
+        canp_slabring_free(rec->in.ring);
+        if (rec->in.rx) {
+            free(rec->in.rx->groups[GROUP_FRAMES].ring);
+            free(rec->in.rx->groups[GROUP_FRAMES].buffers);
+            canp_rx_batch_close(&rec->in.rx->batch);
         }
-        free(rec->rx);
+        free(rec->in.rx);
         free(rec);
     }
     free(d);
@@ -122,7 +124,7 @@ static void lay_out(struct drill *d, uint8_t *control, uint32_t frame_bytes)
     struct cmsghdr h = {
         .cmsg_len = CMSG_LEN(sizeof(struct timespec)), .cmsg_level = SOL_SOCKET, .cmsg_type = SO_TIMESTAMPNS};
     struct timespec stamp = {d->time_ns / 1000000000, d->time_ns % 1000000000};
-    uint8_t *frame = control + rx_control_bytes(d->rec);
+    uint8_t *frame = control + rx_control_bytes(&d->rec->in);
     uint64_t data = (uint64_t)d->time_ns * 0x9E3779B97F4A7C15U;
     uint32_t id = 0x100 + d->id % 50;
     memcpy(control, &h, sizeof(h));
@@ -138,7 +140,7 @@ static void lay_out(struct drill *d, uint8_t *control, uint32_t frame_bytes)
 
 void drill_receive(struct drill *d, unsigned frames, int fd_frames)
 {
-    struct group *g = &d->rec->rx->groups[GROUP_FRAMES];
+    struct group *g = &d->rec->in.rx->groups[GROUP_FRAMES];
     uint32_t frame_bytes = fd_frames ? FD_BYTES : CLASSIC_BYTES;
     struct io_uring_recvmsg_out out = {
         .controllen = RX_CONTROL_BYTES_STAMP_NS, .payloadlen = frame_bytes, .flags = MSG_DONTROUTE};
@@ -157,14 +159,14 @@ void drill_receive(struct drill *d, unsigned frames, int fd_frames)
 
 void drill_harvest(struct drill *d)
 {
-    d->rec->rx_ops->harvest(d->rec);
+    d->rec->rx_ops->harvest(&d->rec->in);
 }
 
 void drill_receive_batch(struct drill *d, int fd_frames)
 {
     uint32_t frame_bytes = fd_frames ? FD_BYTES : CLASSIC_BYTES;
     for (unsigned i = 0; i < RX_BATCH; i++) {
-        struct mmsghdr *m = &d->rec->rx->batch.messages[i];
+        struct mmsghdr *m = &d->rec->in.rx->batch.messages[i];
         lay_out(d, m->msg_hdr.msg_control, frame_bytes);
         m->msg_hdr.msg_controllen = RX_CONTROL_BYTES_STAMP_NS;
         m->msg_hdr.msg_flags = MSG_DONTROUTE;
@@ -174,7 +176,7 @@ void drill_receive_batch(struct drill *d, int fd_frames)
 
 void drill_take_batch(struct drill *d)
 {
-    canp_rx_batch_take(d->rec, &d->rec->rx->batch, &d->rec->chans[0], RX_BATCH);
+    canp_rx_batch_take(&d->rec->in, &d->rec->in.rx->batch, &d->rec->in.chans[0], RX_BATCH);
 }
 
 int drill_spill(struct drill *d)
@@ -182,21 +184,21 @@ int drill_spill(struct drill *d)
     struct canp_recorder *rec = d->rec;
     struct canp_slab *slab;
     int r = 0;
-    while (r == 0 && (slab = canp_slabring_take(rec->ring)) != NULL) {
+    while (r == 0 && (slab = canp_slabring_take(rec->in.ring)) != NULL) {
         if (rec->writer)
             r = canp_writer_commit(rec->writer, &((const struct slab_head *)slab->user)->rows);
-        canp_slabring_give_back(rec->ring, slab);
+        canp_slabring_give_back(rec->in.ring, slab);
     }
     return r;
 }
 
 int drill_flush(struct drill *d)
 {
-    canp_intake_commit(d->rec);
+    canp_intake_commit(&d->rec->in);
     return drill_spill(d);
 }
 
 uint64_t drill_frames(const struct drill *d)
 {
-    return d->rec->chans[0].taken;
+    return d->rec->in.chans[0].taken;
 }

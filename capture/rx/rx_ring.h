@@ -2,14 +2,14 @@
  * The state of receiving with io_uring (rx_uring.c): for itself, and for what measures it with a completion
  * queue that no kernel fills (tools/bench/bench_drill.c). Capture thread only.
  */
-#ifndef CANP_CAPTURE_RX_URING_H
-#define CANP_CAPTURE_RX_URING_H
+#ifndef CANP_CAPTURE_RX_RING_H
+#define CANP_CAPTURE_RX_RING_H
 
 #include <liburing.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "record/recorder_priv.h"
+#include "rx.h"
 #include "rx_batch.h"
 
 enum {

@@ -1,0 +1,107 @@
+/*
+ * Storing (store.h). A full disk: what cannot be stored is dropped, counted, and told by gaps once there is
+ * room for a whole slab again, which is tried for once a second. Any other error that stays ends the
+ * recording.
+ */
+#include "store.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define RETRY_NS 1000000000U /* between looks for room on a full disk */
+
+void canp_store_say(const struct canp_recorder *rec, const char *format, ...)
+{
+    char text[sizeof(struct canp_why)];
+    va_list args;
+    if (!rec->opts.notice)
+        return;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    rec->opts.notice(rec->opts.user, text);
+}
+
+void canp_store_publish(struct canp_recorder *rec)
+{
+    struct canp_writer_stats stats;
+    canp_writer_stats(rec->writer, &stats);
+    atomic_store_explicit(&rec->bytes, stats.bytes, memory_order_relaxed);
+    atomic_store_explicit(&rec->blocks, stats.blocks, memory_order_relaxed);
+    atomic_store_explicit(&rec->segments, stats.segments, memory_order_relaxed);
+    atomic_store_explicit(&rec->removed, stats.removed, memory_order_relaxed);
+    if (stats.poisoned != rec->poisoned_told)
+        canp_store_say(
+            rec,
+            "%s: a segment could not be written out: what it holds may not outlive a power failure; a gap "
+            "says "
+            "so, and the next segment is begun",
+            rec->dir);
+    rec->poisoned_told = stats.poisoned;
+}
+
+static bool is_full(int error)
+{
+    return error == -ENOSPC || error == -EDQUOT;
+}
+
+static void store_failed(struct canp_recorder *rec, int error)
+{
+    if (is_full(error)) {
+        rec->full_error = error;
+        rec->retry_ns = canp_monotonic_ns() + RETRY_NS;
+        canp_store_say(rec, "%s: %s: frames are counted as lost until there is room", rec->dir,
+                       canp_strerror(error));
+        return;
+    }
+    rec->store_error = error;
+    canp_fail(&rec->store_why, error, "%s: %s; the recording ends here, what was stored before is readable",
+              rec->dir, canp_strerror(error));
+    canp_intake_stop(&rec->in);
+}
+
+/* The disk was full: is there room for what is to be told, and for a slab? True: all is as it was before. */
+bool canp_store_has_room_again(struct canp_recorder *rec)
+{
+    uint64_t now_ns = canp_monotonic_ns(), lost = rec->unstored.frames;
+    if (now_ns < rec->retry_ns)
+        return false;
+    rec->retry_ns = now_ns + RETRY_NS;
+    int r = canp_writer_reserve(rec->writer, DISK_LOSSES_BYTES_MAX + rec->in.block_bytes,
+                                DISK_LOSSES_BLOCKS_MAX + 1);
+    if (r == 0)
+        r = canp_disk_losses_store(&rec->unstored, rec->writer);
+    if (r < 0 && !is_full(r))
+        store_failed(rec, r);
+    if (r < 0)
+        return false;
+    rec->full_error = 0;
+    canp_store_say(rec, "%s: there is room again; %llu frames were lost, a gap says so", rec->dir,
+                   (unsigned long long)lost);
+    return true;
+}
+
+static int commit(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+{
+    int r = canp_writer_commit(rec->writer, rows);
+    /* A segment that cannot be written is left behind: the second try goes to the next one. */
+    return r < 0 && !is_full(r) ? canp_writer_commit(rec->writer, rows) : r;
+}
+
+void canp_store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+{
+    if (rec->store_error || (rec->full_error && !canp_store_has_room_again(rec))) {
+        canp_disk_losses_note(&rec->unstored, rec->in.chans, rows);
+        return;
+    }
+    int r = commit(rec, rows);
+    if (r < 0) {
+        canp_disk_losses_note(&rec->unstored, rec->in.chans, rows);
+        store_failed(rec, r);
+        return;
+    }
+    rec->unsynced = true;
+    canp_notes_store(&rec->notes, rec->writer);
+    canp_store_publish(rec);
+}
