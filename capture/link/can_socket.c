@@ -30,9 +30,7 @@ _Static_assert(sizeof(struct canp_filter) == sizeof(struct can_filter), "handed 
 static int no_can(int error, struct canp_why *why)
 {
     if (error == -EAFNOSUPPORT || error == -EPROTONOSUPPORT || error == -ESOCKTNOSUPPORT)
-        return canp_fail(why, -EAFNOSUPPORT,
-                         "this kernel has no CAN sockets (try `modprobe can_raw`, or a kernel that has it: "
-                         "scripts/lab runs a command on one)");
+        return canp_fail(why, -EAFNOSUPPORT, "this kernel has no CAN sockets (try `modprobe can_raw`)");
     return canp_fail(why, error, "cannot open a CAN socket: %s", canp_strerror(error));
 }
 

@@ -100,7 +100,7 @@ bool canp_iface_link_parse(const struct nlmsghdr *message, struct canp_link *out
     if ((message->nlmsg_type != RTM_NEWLINK && message->nlmsg_type != RTM_DELLINK) ||
         message->nlmsg_len < NLMSG_LENGTH(sizeof(struct ifinfomsg)))
         return false;
-    const struct ifinfomsg *info = NLMSG_DATA(message);
+    const struct ifinfomsg *info = netlink_message_data(message);
     if (info->ifi_family != AF_UNSPEC)
         return false;
     memset(out, 0, sizeof(*out));

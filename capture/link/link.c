@@ -80,7 +80,7 @@ static int set_timing(const struct canp_link *link, uint32_t bitrate, uint32_t d
     if (r == -EPERM)
         return not_permitted(link->name, "set its bit rate", why);
     if (dbitrate && r == -EOPNOTSUPP)
-        return canp_fail(why, r, "%s: its controller has no CAN FD: leave --dbitrate out", link->name);
+        return canp_fail(why, r, "%s: its controller has no CAN FD, so no data bit rate", link->name);
     const char *text = said[0] ? said : r == -EDOM ? "its controller cannot do that" : canp_strerror(r);
     if (dbitrate)
         return canp_fail(why, r == -EDOM || r == -ERANGE ? -EINVAL : r, "%s: bit rates %u and %u: %s",
@@ -95,9 +95,9 @@ static int up_already(const struct canp_link *link, uint32_t bitrate, uint32_t d
         return 0;
     if (link->bitrate == bitrate)
         return canp_fail(why, -EBUSY,
-                         "%s: is up with a data bit rate of %u: take it down first: canp link %s down",
+                         "%s: is up with a data bit rate of %u: take it down first: ip link set %s down",
                          link->name, link->dbitrate, link->name);
-    return canp_fail(why, -EBUSY, "%s: is up with %u bit/s: take it down first: canp link %s down",
+    return canp_fail(why, -EBUSY, "%s: is up with %u bit/s: take it down first: ip link set %s down",
                      link->name, link->bitrate, link->name);
 }
 

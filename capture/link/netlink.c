@@ -39,7 +39,7 @@ struct netlink_walk canp_netlink_attributes(const struct nlmsghdr *message, size
 
 struct netlink_walk canp_netlink_nested(const struct rtattr *nest)
 {
-    return (struct netlink_walk){RTA_DATA(nest), RTA_PAYLOAD(nest)};
+    return (struct netlink_walk){netlink_attribute_data(nest), RTA_PAYLOAD(nest)};
 }
 
 const struct rtattr *canp_netlink_attribute(struct netlink_walk *walk)
@@ -53,23 +53,23 @@ const struct rtattr *canp_netlink_attribute(struct netlink_walk *walk)
 
 void canp_netlink_copy_text(char *to, size_t size, const struct rtattr *attribute)
 {
-    size_t n = strnlen(RTA_DATA(attribute), RTA_PAYLOAD(attribute));
+    size_t n = strnlen(netlink_attribute_data(attribute), RTA_PAYLOAD(attribute));
     n = n < size ? n : size - 1;
-    memcpy(to, RTA_DATA(attribute), n);
+    memcpy(to, netlink_attribute_data(attribute), n);
     to[n] = '\0';
 }
 
 void canp_netlink_copy_bytes(void *to, size_t size, const struct rtattr *attribute)
 {
     size_t n = RTA_PAYLOAD(attribute);
-    memcpy(to, RTA_DATA(attribute), n < size ? n : size);
+    memcpy(to, netlink_attribute_data(attribute), n < size ? n : size);
 }
 
 int canp_netlink_error_of(const struct nlmsghdr *message)
 {
     int error = 0;
     if (message->nlmsg_len >= NLMSG_LENGTH(sizeof(error)))
-        memcpy(&error, NLMSG_DATA(message), sizeof(error));
+        memcpy(&error, netlink_message_data(message), sizeof(error));
     else if (message->nlmsg_type == NLMSG_ERROR)
         return -EPROTO;
     return error > 0 || error < -4095 ? -EPROTO : error;

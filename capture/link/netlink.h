@@ -37,6 +37,16 @@ static inline unsigned netlink_attribute_type(const struct rtattr *attribute)
     return attribute->rta_type & (unsigned)NLA_TYPE_MASK;
 }
 
+static inline const void *netlink_message_data(const struct nlmsghdr *message)
+{
+    return (const uint8_t *)message + NLMSG_HDRLEN;
+}
+
+static inline const void *netlink_attribute_data(const struct rtattr *attribute)
+{
+    return (const uint8_t *)attribute + RTA_LENGTH(0);
+}
+
 /* Its text, cut to `size` with the zero behind it. */
 void canp_netlink_copy_text(char *to, size_t size, const struct rtattr *attribute);
 

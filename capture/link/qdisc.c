@@ -17,7 +17,7 @@ static void take(void *user, const struct nlmsghdr *message)
     const struct wanted *wanted = user;
     if (message->nlmsg_type != RTM_NEWQDISC || message->nlmsg_len < NLMSG_LENGTH(sizeof(struct tcmsg)))
         return;
-    const struct tcmsg *tc = NLMSG_DATA(message);
+    const struct tcmsg *tc = netlink_message_data(message);
     if (tc->tcm_ifindex != wanted->ifindex || tc->tcm_parent != TC_H_ROOT)
         return;
     struct netlink_walk walk = canp_netlink_attributes(message, sizeof(*tc));

@@ -136,11 +136,17 @@ static bool takes(struct canp_sender *s, const struct canp_record *record)
     return !is_error || s->takes_errors;
 }
 
+/* struct iovec knows no const; sendmmsg() only reads. */
+static struct iovec piece_of(const void *bytes, size_t count)
+{
+    return (struct iovec){(void *)(uintptr_t)bytes, count};
+}
+
 static void gather(struct canp_sender *s, const void *frame, size_t bytes, size_t whole_bytes)
 {
     struct iovec *piece = s->pieces[s->count];
-    piece[0] = (struct iovec){(void *)frame, bytes};
-    piece[1] = (struct iovec){(void *)zeros, whole_bytes - bytes};
+    piece[0] = piece_of(frame, bytes);
+    piece[1] = piece_of(zeros, whole_bytes - bytes);
     s->messages[s->count].msg_hdr.msg_iovlen = bytes < whole_bytes ? 2 : 1;
     s->count++;
 }

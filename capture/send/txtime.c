@@ -53,7 +53,7 @@ static int check_path(const struct canp_link *link, struct canp_why *why)
     if (strcmp(link->kind, "vcan") == 0 && !(link->flags & IFF_ECHO_BIT))
         return canp_fail(why, -EOPNOTSUPP,
                          "%s: a vcan hands frames to its listeners before they pass its queue, unless its "
-                         "module was loaded with echo=1; replay onto it without --txtime",
+                         "module was loaded with echo=1; send at once instead",
                          link->name);
     return 0;
 }

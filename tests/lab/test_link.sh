@@ -66,7 +66,7 @@ grep -q 'bitrate 500000' "$work/ip" && grep -q 'state ERROR-ACTIVE' "$work/ip" &
     not_ok "ip says so" "$(cat "$work/ip")"
 shows "and so does link" can0 'o["up"] and o["bitrate"] == 500000 and o["state"] == "error-active"'
 check "the same again" "$canp" link can0 up --bitrate 500000
-says "another while it is up" 3 "can0: is up with 500000 bit/s: .*canp link can0 down" link can0 up --bitrate 250000
+says "another while it is up" 3 "can0: is up with 500000 bit/s: .*ip link set can0 down" link can0 up --bitrate 250000
 says "restart when not bus-off" 3 "can0: is not bus-off" link can0 restart
 
 # record brings can1 up; what can0 sends is there, and the bit rate is noted.
