@@ -13,6 +13,11 @@ uint64_t canp_monotonic_ns(void)
     return (uint64_t)read_ns(CLOCK_MONOTONIC);
 }
 
+int64_t canp_boottime_ns(void)
+{
+    return read_ns(CLOCK_BOOTTIME);
+}
+
 int64_t canp_realtime_ns(void)
 {
     return read_ns(CLOCK_REALTIME);

@@ -39,11 +39,12 @@ struct canp_recorder {
     bool flush_running; /* owner: the thread is to be joined */
 
     /* Capture. */
-    uint64_t ask_ns;    /* when the interfaces' statistics are asked for next */
-    uint64_t end_ns;    /* by opts.duration_ns; UINT64_MAX = none */
-    uint64_t anchor_ns; /* CLOCK_MONOTONIC of the last clock record */
-    uint64_t clock_ns;  /* and of the last look at the clocks; */
-    bool links_missed;  /* it was full: some changes were not told */
+    uint64_t ask_ns;            /* when the interfaces' statistics are asked for next */
+    uint64_t end_ns;            /* by opts.duration_ns; UINT64_MAX = none */
+    uint64_t anchor_ns;         /* CLOCK_MONOTONIC of the last clock record */
+    uint64_t clock_ns;          /* and of the last look at the clocks; */
+    int64_t boottime_offset_ns; /* how far CLOCK_BOOTTIME was ahead: how long it has been suspended */
+    bool links_missed;          /* it was full: some changes were not told */
     const struct rx_ops *rx_ops;
     _Alignas(8) uint8_t netlink_buffer[NETLINK_BYTES_MAX];
 

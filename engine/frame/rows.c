@@ -15,7 +15,7 @@
 _Static_assert(sizeof(struct canp_frame) == 8 && sizeof(struct canp_event) == 8, "row headers");
 _Static_assert(sizeof(struct canp_xl_frame) == 12, "XL header");
 _Static_assert(sizeof(struct canp_gap) == 32 && sizeof(struct canp_iface) == 40, "event sizes");
-_Static_assert(sizeof(struct canp_link_event) == 32 && sizeof(struct canp_clock) == 40, "event sizes");
+_Static_assert(sizeof(struct canp_link_event) == 32 && sizeof(struct canp_clock) == 56, "event sizes");
 PIN(canp_frame, id, 0);
 PIN(canp_frame, len, 4);
 PIN(canp_frame, flags, 5);
@@ -45,6 +45,8 @@ PIN(canp_link_event, rx_errors, 30);
 PIN(canp_clock, realtime_ns, 8);
 PIN(canp_clock, monotonic_ns, 16);
 PIN(canp_clock, boot_id, 24);
+PIN(canp_clock, boottime_ns, CANP_CLOCK_BYTES_MIN);
+PIN(canp_clock, suspended_ns, 48);
 
 /* Smallest size of an event of this kind, 0 for an unknown kind. */
 static uint16_t event_bytes_min(uint8_t kind)
@@ -59,7 +61,7 @@ static uint16_t event_bytes_min(uint8_t kind)
     case CANP_KIND_MARK:
         return sizeof(struct canp_event);
     case CANP_KIND_CLOCK:
-        return sizeof(struct canp_clock);
+        return CANP_CLOCK_BYTES_MIN;
     default:
         return 0;
     }

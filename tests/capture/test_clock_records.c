@@ -57,6 +57,43 @@ Test(clock, a_step_is_two_records_of_one_moment)
     }
 }
 
+/* As if the machine had slept meanwhile: CLOCK_REALTIME and CLOCK_BOOTTIME went on. */
+static unsigned after_a_sleep(int64_t slept_ns, int64_t set_ns, struct canp_clock out[5])
+{
+    struct canp_recorder *rec = open_anchored();
+    rec->in.clock_offset_ns -= slept_ns + set_ns;
+    rec->boottime_offset_ns -= slept_ns;
+    for (int tries = 0; tries < 1000 && clocks(rec, out, 5) == 1; tries++)
+        canp_clock_records_look(rec);
+    canp_clock_records_look(rec);
+    unsigned n = clocks(rec, out, 5);
+    fake_close(rec);
+    return n;
+}
+
+Test(clock, a_suspend_is_a_record_of_its_own)
+{
+    const int64_t slept_ns = 8 * INT64_C(3600000000000);
+    struct canp_clock c[5];
+    cr_assert_eq(after_a_sleep(slept_ns, 0, c), 2, "a suspend is no step");
+    cr_assert(c[0].code == CANP_CLOCK_ANCHOR && c[0].suspended_ns == 0);
+    cr_assert(c[1].code == CANP_CLOCK_SUSPEND && canp_clock_has_boottime(&c[1]));
+    cr_assert_lt(llabs(c[1].suspended_ns - slept_ns), 1000000);
+    int64_t ahead_ns = canp_boottime_ns() - (int64_t)canp_monotonic_ns();
+    cr_assert_lt(llabs(c[1].boottime_ns - c[1].monotonic_ns - ahead_ns), 1000000);
+}
+
+Test(clock, a_clock_set_while_the_machine_slept_is_both)
+{
+    const int64_t slept_ns = 8 * INT64_C(3600000000000), set_ns = -INT64_C(5000000000);
+    struct canp_clock c[5];
+    cr_assert_eq(after_a_sleep(slept_ns, set_ns, c), 4);
+    cr_assert_eq(c[1].code, CANP_CLOCK_SUSPEND);
+    cr_assert(c[2].code == CANP_CLOCK_ANCHOR && c[3].code == CANP_CLOCK_ANCHOR);
+    cr_assert_lt(llabs(c[1].suspended_ns - slept_ns), 1000000);
+    cr_assert_lt(llabs(c[3].realtime_ns - c[2].realtime_ns - set_ns), 1000000);
+}
+
 Test(clock, the_boot_is_the_one_that_the_kernel_names)
 {
     char said[40] = "", made[40] = "";

@@ -159,7 +159,8 @@ def event_text(kind, b):
     if kind == 11:
         return "mark %d %s" % (code, b[8:].hex().upper() or "-")
     if kind == 12:
-        return "clock %d %d %d %s" % ((code,) + struct.unpack_from("<qq", b, 8) + (b[24:40].hex().upper(),))
+        boottime = "%d %d " % struct.unpack_from("<qq", b, 40) if len(b) >= 56 else ""
+        return "clock %d %d %d %s%s" % ((code,) + struct.unpack_from("<qq", b, 8) + (boottime, b[24:40].hex().upper()))
     raise Damaged
 
 

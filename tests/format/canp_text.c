@@ -45,6 +45,13 @@ static void put_link(const struct canp_link_event *l)
     printf(" %u %u %u\n", l->state, l->tx_errors, l->rx_errors);
 }
 
+static void put_clock_end(const struct canp_clock *c)
+{
+    if (canp_clock_has_boottime(c))
+        printf("%" PRId64 " %" PRId64 " ", c->boottime_ns, c->suspended_ns);
+    put_hex(c->boot_id, 16);
+}
+
 static void put_event(const struct canp_record *r)
 {
     switch (r->kind) {
@@ -65,7 +72,7 @@ static void put_event(const struct canp_record *r)
     case CANP_KIND_CLOCK:
         printf("clock %u %" PRId64 " %" PRId64 " ", r->clock->code, r->clock->realtime_ns,
                r->clock->monotonic_ns);
-        put_hex(r->clock->boot_id, 16);
+        put_clock_end(r->clock);
         break;
     }
 }

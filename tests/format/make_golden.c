@@ -89,7 +89,7 @@ static void put_events(struct canp_writer *w)
                            1234567890123,     START_NS - 1000, START_NS + 5000};
     struct canp_link_event down = {CANP_LINK_DOWN, sizeof(down), 0, "can0", UINT32_MAX, 0, 0};
     struct canp_link_event state = {CANP_LINK_STATE, sizeof(state), 0, "fifteen-letters", 2, 128, 65535};
-    struct canp_clock clock = {0, sizeof(clock), 0, START_NS, 987654321, {1, 2, 3, 0xFE}};
+    struct canp_clock clock = {0, CANP_CLOCK_BYTES_MIN, 0, START_NS, 987654321, {1, 2, 3, 0xFE}, 0, 0};
     union {
         struct canp_event event;
         uint8_t bytes[24];
@@ -141,6 +141,27 @@ static void make_sealed(const char *dir)
     put_can(w, 1, 1, 1, 0, 0);
     put_can(w, INT64_C(200000) * 1000000000, 2, 2, 0, 0); /* more than 39 hours on: a block of its own */
     put_xl(w, INT64_C(200000) * 1000000000 + 1, 2048, true);
+    must(canp_writer_finish(w), "finish");
+    canp_writer_close(w);
+}
+
+/* Clock records that know of CLOCK_BOOTTIME: an anchor, a suspend, a step. */
+static void make_clocks(const char *dir)
+{
+    struct canp_writer *w = begin(dir, "clocks");
+    struct canp_clock c = {0, sizeof(c), 0, START_NS, 987654321, {1, 2, 3, 0xFE}, 1987654321, 0};
+    put(w, (struct canp_record){.kind = CANP_KIND_CLOCK, .clock = &c}, 0);
+    put_can(w, 1000, 0x100, 8, 0, CANP_DIR_RX);
+    c = (struct canp_clock){1,         sizeof(c),       0,          START_NS + 7000000,
+                            987656321, {1, 2, 3, 0xFE}, 1994654321, 6998000};
+    put(w, (struct canp_record){.kind = CANP_KIND_CLOCK, .clock = &c}, 7000000);
+    put_can(w, 7001000, 0x101, 8, 0, CANP_DIR_RX);
+    c.code = 0;
+    c.suspended_ns = 0;
+    put(w, (struct canp_record){.kind = CANP_KIND_CLOCK, .clock = &c}, 7000000);
+    c.realtime_ns -= 5000000;
+    put(w, (struct canp_record){.kind = CANP_KIND_CLOCK, .clock = &c}, 2000000);
+    put_can(w, 2001000, 0x102, 8, 0, CANP_DIR_RX);
     must(canp_writer_finish(w), "finish");
     canp_writer_close(w);
 }
@@ -330,10 +351,11 @@ int main(int argc, char **argv)
                  {"coarse", make_coarse},
                  {"counted", make_counted},
                  {"counted-packed", make_counted_packed},
-                 {"fast-packets", make_fast_packets}};
+                 {"fast-packets", make_fast_packets},
+                 {"clocks", make_clocks}};
     if (argc < 3) {
         fputs("usage: make_golden NEW-DIRECTORY "
-              "sealed|torn|damaged|packed|following|coarse|counted|counted-packed|fast-packets...\n",
+              "sealed|torn|damaged|packed|following|coarse|counted|counted-packed|fast-packets|clocks...\n",
               stderr);
         return 2;
     }

@@ -51,7 +51,7 @@ static size_t least_bytes(uint8_t kind)
                                      [CANP_KIND_IFACE] = sizeof(struct canp_iface),
                                      [CANP_KIND_LINK] = sizeof(struct canp_link_event),
                                      [CANP_KIND_MARK] = sizeof(struct canp_event),
-                                     [CANP_KIND_CLOCK] = sizeof(struct canp_clock)};
+                                     [CANP_KIND_CLOCK] = CANP_CLOCK_BYTES_MIN};
     return sizes[kind & 15];
 }
 

@@ -204,6 +204,9 @@ static void put_json_event(struct text *t, const struct canp_record *r)
     if (r->kind == CANP_KIND_CLOCK)
         put(t, ",\"realtime_ns\":%lld,\"monotonic_ns\":%lld", (long long)r->clock->realtime_ns,
             (long long)r->clock->monotonic_ns);
+    if (r->kind == CANP_KIND_CLOCK && canp_clock_has_boottime(r->clock))
+        put(t, ",\"boottime_ns\":%lld,\"suspended_ns\":%lld", (long long)r->clock->boottime_ns,
+            (long long)r->clock->suspended_ns);
 }
 
 static size_t write_json(const struct canp_record *r, const char *iface, unsigned style, char *out)

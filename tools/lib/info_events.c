@@ -46,22 +46,46 @@ static void take_outside(struct info_events *events, const struct canp_event *ma
     events->outside += frames;
 }
 
+static void note_step(struct info_events *out, int64_t time_ns, int64_t step_ns)
+{
+    if (out->step_count < INFO_STEPS_MAX) {
+        out->steps[out->step_count].time_ns = time_ns;
+        out->steps[out->step_count].step_ns = step_ns;
+    }
+    out->step_count++;
+}
+
+static void note_suspend(struct info_events *out, int64_t time_ns, int64_t suspended_ns)
+{
+    if (out->suspend_count < INFO_STEPS_MAX) {
+        out->suspends[out->suspend_count].time_ns = time_ns;
+        out->suspends[out->suspend_count].suspended_ns = suspended_ns;
+    }
+    out->suspend_count++;
+}
+
+/* A file may say anything: no overflow here. */
+static int64_t minus(int64_t a, int64_t b)
+{
+    return (int64_t)((uint64_t)a - (uint64_t)b);
+}
+
 static void take_clock(struct scan *scan, const struct canp_clock *clock)
 {
-    struct info_events *out = scan->out;
-    int64_t passed_ns = clock->monotonic_ns - scan->last.monotonic_ns;
+    bool woke = clock->code == CANP_CLOCK_SUSPEND && canp_clock_has_boottime(clock);
+    int64_t passed_ns = minus(clock->monotonic_ns, scan->last.monotonic_ns);
     if (scan->has_last && passed_ns >= 0 &&
         memcmp(clock->boot_id, scan->last.boot_id, sizeof(clock->boot_id)) == 0) {
-        int64_t step_ns = clock->realtime_ns - scan->last.realtime_ns - passed_ns;
-        if (llabs(step_ns) > STEP_NS + passed_ns / SLEW_DIVIDE) {
-            if (out->step_count < INFO_STEPS_MAX) {
-                out->steps[out->step_count].time_ns = clock->realtime_ns;
-                out->steps[out->step_count].step_ns = step_ns;
-            }
-            out->step_count++;
-        }
+        int64_t step_ns = minus(minus(clock->realtime_ns, scan->last.realtime_ns), passed_ns);
+        int64_t least_ns = STEP_NS + passed_ns / SLEW_DIVIDE;
+        if (woke)
+            step_ns = minus(step_ns, clock->suspended_ns);
+        if (step_ns > least_ns || step_ns < -least_ns)
+            note_step(scan->out, clock->realtime_ns, step_ns);
     }
-    scan->last = *clock;
+    if (woke)
+        note_suspend(scan->out, clock->realtime_ns, clock->suspended_ns);
+    memcpy(&scan->last, clock, CANP_CLOCK_BYTES_MIN);
     scan->has_last = true;
 }
 
@@ -107,6 +131,10 @@ void info_events_print_json(const struct info_events *events)
     for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
         printf("%s{\"time_ns\":%lld,\"step_ns\":%lld}", i ? "," : "", (long long)events->steps[i].time_ns,
                (long long)events->steps[i].step_ns);
+    fputs("],\"suspends\":[", stdout);
+    for (unsigned i = 0; i < events->suspend_count && i < INFO_STEPS_MAX; i++)
+        printf("%s{\"time_ns\":%lld,\"suspended_ns\":%lld}", i ? "," : "",
+               (long long)events->suspends[i].time_ns, (long long)events->suspends[i].suspended_ns);
     printf("],\"windows\":%u,\"outside\":%llu", events->windows, (unsigned long long)events->outside);
 }
 
@@ -118,6 +146,11 @@ void info_events_print_text(const struct info_events *events)
                text_time(time, events->steps[i].time_ns));
     if (events->step_count > INFO_STEPS_MAX)
         printf("clock        and %u more steps\n", events->step_count - INFO_STEPS_MAX);
+    for (unsigned i = 0; i < events->suspend_count && i < INFO_STEPS_MAX; i++)
+        printf("suspended    for %.3f s until %s\n", (double)events->suspends[i].suspended_ns / 1e9,
+               text_time(time, events->suspends[i].time_ns));
+    if (events->suspend_count > INFO_STEPS_MAX)
+        printf("suspended    and %u more times\n", events->suspend_count - INFO_STEPS_MAX);
     if (events->windows || events->outside)
         printf("windows      %u, begun by triggers; %s frames outside of them were not kept\n",
                events->windows, text_count(outside, events->outside));

@@ -16,8 +16,13 @@ struct info_events {
         int64_t step_ns; /* how far the clock was set ahead */
     } steps[INFO_STEPS_MAX];
     unsigned step_count; /* all; the first INFO_STEPS_MAX are kept */
-    unsigned windows;    /* begun by triggers */
-    uint64_t outside;    /* frames that lay in none */
+    struct {
+        int64_t time_ns; /* when the machine had woken up */
+        int64_t suspended_ns;
+    } suspends[INFO_STEPS_MAX];
+    unsigned suspend_count; /* likewise */
+    unsigned windows;       /* begun by triggers */
+    uint64_t outside;       /* frames that lay in none */
 };
 
 /* Reads the blocks that hold events. 0 or a negative error. */

@@ -7,7 +7,7 @@
  *   # NOTE key=value
  *   # WINDOW begin text
  *   # OUTSIDE vcan0 1234
- *   # CLOCK realtime 1700000000.100000000 monotonic 0000012345.100000000
+ *   # CLOCK realtime 1700000000.100000000 monotonic 0000012345.100000000 boottime 0000012345.100000000
  * and candump's own `DROPCOUNT: dropped 3 CAN frames on 'vcan0' socket (total drops 3)`, which becomes a gap.
  * Only gaps come back from text. Any thread; no state.
  */
@@ -68,6 +68,18 @@ static char *put_mark(char *out, const struct canp_event *mark, const char *ifac
     return out;
 }
 
+static char *put_clock(char *out, const struct canp_clock *clock)
+{
+    out = canp_put_time(canp_put_text(out, "CLOCK realtime "), clock->realtime_ns, 0);
+    out = canp_put_time(canp_put_text(out, " monotonic "), clock->monotonic_ns, 0);
+    if (!canp_clock_has_boottime(clock))
+        return out;
+    out = canp_put_time(canp_put_text(out, " boottime "), clock->boottime_ns, 0);
+    if (clock->code == CANP_CLOCK_SUSPEND)
+        out = canp_put_time(canp_put_text(out, " suspended "), clock->suspended_ns, 0);
+    return out;
+}
+
 char *canp_put_event(char *out, const struct canp_record *record, const char *iface)
 {
     out = canp_put_text(out, "# ");
@@ -81,8 +93,7 @@ char *canp_put_event(char *out, const struct canp_record *record, const char *if
     case CANP_KIND_MARK:
         return put_mark(out, record->event, iface);
     case CANP_KIND_CLOCK:
-        out = canp_put_time(canp_put_text(out, "CLOCK realtime "), record->clock->realtime_ns, 0);
-        return canp_put_time(canp_put_text(out, " monotonic "), record->clock->monotonic_ns, 0);
+        return put_clock(out, record->clock);
     default:
         return canp_put_decimal(canp_put_text(out, "RECORD of kind "), record->kind);
     }

@@ -149,15 +149,29 @@ struct canp_link_event {
 };
 
 /* Ties the clocks together: read at one moment. A step of CLOCK_REALTIME shows as a change of the difference.
- */
+ * CLOCK_MONOTONIC stands still while the machine is suspended, CLOCK_BOOTTIME does not. */
+enum canp_clock_code {
+    CANP_CLOCK_ANCHOR = 0,
+    CANP_CLOCK_SUSPEND = 1, /* the machine was suspended for suspended_ns, until now */
+};
+
 struct canp_clock {
-    uint32_t code; /* 0 */
-    uint16_t bytes;
+    uint32_t code;  /* enum canp_clock_code */
+    uint16_t bytes; /* CANP_CLOCK_BYTES_MIN in recordings of canp 0.1: they end behind boot_id */
     uint16_t zero;
     int64_t realtime_ns;
     int64_t monotonic_ns;
     uint8_t boot_id[16];
+    int64_t boottime_ns;  /* only where canp_clock_has_boottime() */
+    int64_t suspended_ns; /* likewise; CANP_CLOCK_SUSPEND: how long, else 0 */
 };
+
+#define CANP_CLOCK_BYTES_MIN 40U
+
+static inline bool canp_clock_has_boottime(const struct canp_clock *clock)
+{
+    return clock->bytes >= sizeof(*clock);
+}
 
 /*
  * One record as a reader lends it. The pointers lead into the mapping (or a pooled buffer) and are valid as

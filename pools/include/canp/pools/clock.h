@@ -15,6 +15,9 @@ CANP_BEGIN_DECLS
 /* CLOCK_MONOTONIC: since the machine's start; nobody sets it. */
 CANP_API uint64_t canp_monotonic_ns(void);
 
+/* CLOCK_BOOTTIME: CLOCK_MONOTONIC, and the time that the machine was suspended. */
+CANP_API int64_t canp_boottime_ns(void);
+
 /* CLOCK_REALTIME: since 1970-01-01, UTC; it may step, back too. */
 CANP_API int64_t canp_realtime_ns(void);
 
