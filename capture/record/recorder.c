@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <canp/private/cleanup.h>
+#include <canp/private/opts.h>
 
 #include "flush.h"
 #include "intake/intake.h"
@@ -61,16 +62,21 @@ static struct canp_writer_opts writer_opts(const struct canp_recorder_opts *o)
 static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
     struct canp_recorder_opts *o = &rec->opts;
-    *o = *opts;
+    int r = canp_opts_take(o, sizeof(*o), sizeof(*o), opts);
+    if (r < 0)
+        return canp_fail(why, r, "recorder: options that this release of libcanp does not know");
     o->flush_ns = o->flush_ns ? o->flush_ns : DEFAULT_FLUSH_NS;
     o->latency_ns = o->latency_ns ? o->latency_ns : DEFAULT_LATENCY_NS;
     o->rcvbuf_bytes = o->rcvbuf_bytes ? o->rcvbuf_bytes : DEFAULT_RCVBUF;
-    if (!opts->dir || !opts->dir[0])
+    if (!o->dir || !o->dir[0])
         return canp_fail(why, -EINVAL, "no directory to record into");
-    if (opts->iface_count == 0)
+    rec->dir = strdup(o->dir);
+    if (!rec->dir)
+        return canp_fail(why, -ENOMEM, "out of memory");
+    if (o->iface_count == 0)
         return canp_fail(why, -EINVAL, "no interface to record");
     struct canp_writer_opts w = writer_opts(o);
-    int r = canp_slab_sizes(o, &w, &rec->in.block_bytes, why);
+    r = canp_slab_sizes(o, &w, &rec->in.block_bytes, why);
     if (r < 0)
         return r;
     /* The flush time is spent in four parts: a harvest's sleep, twice that in the slab, and storing. */
@@ -298,9 +304,10 @@ static int start_storing(struct canp_recorder *rec, struct canp_why *why)
     return r;
 }
 
-static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
+static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *given, struct canp_why *why)
 {
-    int r = take_opts(rec, opts, why);
+    int r = take_opts(rec, given, why);
+    const struct canp_recorder_opts *opts = &rec->opts;
     if (r == 0)
         r = parse_specs(rec, opts, why);
     if (r == 0)
@@ -330,7 +337,6 @@ int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_record
     rec->in.stop_fd = rec->in.watch_fd = -1;
     rec->io = "none";
     canp_boot_id(rec->boot_id);
-    rec->dir = opts->dir ? strdup(opts->dir) : NULL;
     int r = open_all(rec, opts, why);
     if (r < 0) {
         canp_recorder_close(rec);

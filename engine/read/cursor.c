@@ -9,17 +9,32 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <canp/private/opts.h>
+
+static int take_opts(struct canp_cursor_opts *taken, const struct canp_cursor_opts *opts)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+    if (r < 0)
+        return r;
+    taken->from_ns = taken->from_ns ? taken->from_ns : INT64_MIN;
+    taken->to_ns = taken->to_ns ? taken->to_ns : INT64_MAX;
+    return 0;
+}
+
 int canp_cursor_open(struct canp_reader *reader, const struct canp_cursor_opts *opts,
                      struct canp_cursor **out)
 {
-    static const struct canp_cursor_opts defaults = CANP_CURSOR_OPTS_INIT;
+    struct canp_cursor_opts taken;
+    int r = take_opts(&taken, opts);
+    if (r < 0)
+        return r;
     struct canp_cursor *c = calloc(1, sizeof(*c));
     if (!c)
         return -ENOMEM;
     c->reader = reader;
     c->last_ns = INT64_MIN;
     c->last_number = UINT64_MAX;
-    c->opts = opts ? *opts : defaults;
+    c->opts = taken;
     c->floor_ns = c->opts.from_ns;
     canp_query_init(&c->query, &c->opts);
     *out = c;

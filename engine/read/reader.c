@@ -2,6 +2,7 @@
 #include "reader_priv.h"
 
 #include <canp/private/cleanup.h>
+#include <canp/private/opts.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -207,7 +208,7 @@ static int check_readable(struct canp_reader *reader, const char *path, struct c
 }
 
 /* Blocks of the usual size come from a class of their own, larger ones are made for the purpose. */
-static int make_pools(struct canp_reader *reader, const struct canp_reader_opts *opts)
+static int make_pools(struct canp_reader *reader, uint64_t map_bytes)
 {
     struct canp_mapcache_opts maps = CANP_MAPCACHE_OPTS_INIT;
     const struct canp_mempool_opts buffers = {
@@ -215,13 +216,13 @@ static int make_pools(struct canp_reader *reader, const struct canp_reader_opts 
         .direct_bytes_max = (size_t)1 << 30,
         .tag = CANP_MEMTAG_DECOMPRESS,
     };
-    if (opts && opts->map_bytes)
-        maps.bytes_max = opts->map_bytes;
+    if (map_bytes)
+        maps.bytes_max = map_bytes;
     int r = canp_mapcache_create(&maps, &reader->maps);
     return r < 0 ? r : canp_mempool_create(&buffers, &reader->buffers);
 }
 
-static struct canp_reader *new_reader(const struct canp_reader_opts *opts)
+static struct canp_reader *new_reader(uint64_t map_bytes)
 {
     struct canp_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
@@ -229,7 +230,7 @@ static struct canp_reader *new_reader(const struct canp_reader_opts *opts)
     pthread_mutex_init(&reader->looking, NULL);
     pthread_mutex_init(&reader->lock, NULL);
     reader->dir_fd = -1;
-    if (make_pools(reader, opts) < 0) {
+    if (make_pools(reader, map_bytes) < 0) {
         canp_reader_close(reader);
         return NULL;
     }
@@ -238,7 +239,7 @@ static struct canp_reader *new_reader(const struct canp_reader_opts *opts)
 
 int canp_reader_of_segment(int dir_fd, uint64_t number, struct canp_reader **out)
 {
-    struct canp_reader *reader = new_reader(NULL);
+    struct canp_reader *reader = new_reader(0);
     if (!reader)
         return -ENOMEM;
     reader->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
@@ -258,10 +259,14 @@ int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why
 int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts, struct canp_reader **out,
                           struct canp_why *why)
 {
-    struct canp_reader *reader = new_reader(opts);
+    struct canp_reader_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (r < 0)
+        return canp_fail(why, r, "reader: options that this release of libcanp does not know");
+    struct canp_reader *reader = new_reader(taken.map_bytes);
     if (!reader)
         return canp_fail(why, -ENOMEM, "out of memory");
-    int r = open_path(reader, path, why);
+    r = open_path(reader, path, why);
     if (r == 0)
         r = look_first(reader, path, why);
     if (r == 0)

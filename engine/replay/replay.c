@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <canp/private/opts.h>
 #include <canp/replay.h>
 #include <canp/rows.h>
 
@@ -260,13 +261,35 @@ static void await_last(struct run *run)
         ;
 }
 
+/* From here on a speed of 0 is full speed, and 0 loops are for ever. */
+static int take_opts(struct canp_replay_opts *taken, const struct canp_replay_opts *opts)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+    if (r < 0)
+        return r;
+    if (taken->full_speed)
+        taken->speed = 0;
+    else if (taken->speed == 0)
+        taken->speed = 1;
+    if (taken->loops == 0)
+        taken->loops = 1;
+    else if (taken->loops == CANP_REPLAY_FOREVER)
+        taken->loops = 0;
+    taken->from_ns = taken->from_ns ? taken->from_ns : INT64_MIN;
+    taken->to_ns = taken->to_ns ? taken->to_ns : INT64_MAX;
+    return 0;
+}
+
 int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
                     const struct canp_replay_sink *sink, struct canp_replay_stats *stats)
 {
-    struct run run = {.opts = opts, .sink = sink, .stats = stats};
-    int r = 0;
+    struct canp_replay_opts taken;
+    struct run run = {.opts = &taken, .sink = sink, .stats = stats};
     memset(stats, 0, sizeof(*stats));
-    canp_pace_init(&run.pace, opts->spin_ns);
+    int r = take_opts(&taken, opts);
+    if (r < 0)
+        return r;
+    canp_pace_init(&run.pace, taken.spin_ns);
     int64_t start_ns = run.pace.now_ns;
     do {
         uint64_t before = stats->frames;
@@ -275,7 +298,7 @@ int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *o
         stats->loops++;
         if (stats->frames == before)
             break; /* nothing to play: no endless loop */
-    } while (r == 0 && !must_stop(&run) && (opts->loops == 0 || stats->loops < opts->loops));
+    } while (r == 0 && !must_stop(&run) && (taken.loops == 0 || stats->loops < taken.loops));
     if (r == 0 && ahead_ns(&run))
         await_last(&run);
     stats->stopped = must_stop(&run);

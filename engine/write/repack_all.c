@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <canp/private/cleanup.h>
+#include <canp/private/opts.h>
 
 #include "read/reader_priv.h"
 #include "repack.h"
@@ -50,13 +51,16 @@ static int repack_file(struct repack *r, const char *path, struct canp_why *why)
 int canp_repack(const char *path, const struct canp_repack_opts *opts, struct canp_repack_stats *stats,
                 struct canp_why *why)
 {
-    static const struct canp_repack_opts defaults = CANP_REPACK_OPTS_INIT;
+    struct canp_repack_opts taken;
     struct repack *r;
     struct stat st;
+    int error = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (error < 0)
+        return canp_fail(why, error, "pack: options that this release of libcanp does not know");
     if (stat(path, &st) < 0)
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
     r = malloc(sizeof(*r));
-    int error = r ? canp_repack_open(r, opts ? opts : &defaults) : -ENOMEM;
+    error = r ? canp_repack_open(r, &taken) : -ENOMEM;
     if (error < 0) {
         free(r);
         return canp_fail(why, error, "out of memory");

@@ -6,6 +6,7 @@
 
 #include <canp/pools/clock.h>
 #include <canp/private/cleanup.h>
+#include <canp/private/opts.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +48,12 @@ struct canp_writer {
 
 /* ---- opening --------------------------------------------------------------------------------------- */
 
-uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
+static int take_opts(struct canp_writer_opts *taken, const struct canp_writer_opts *opts)
+{
+    return canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+}
+
+static uint64_t segment_bytes_of(const struct canp_writer_opts *opts)
 {
     uint64_t bytes = opts->segment_bytes ? opts->segment_bytes : SEGMENT_BYTES_DEFAULT;
     if (opts->segment_bytes == 0 && opts->keep_bytes && bytes > opts->keep_bytes / KEEP_PARTS)
@@ -55,10 +61,16 @@ uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
     return bytes < SEG_BYTES_MIN ? SEG_BYTES_MIN : (bytes + 4095) & ~UINT64_C(4095);
 }
 
+uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts)
+{
+    struct canp_writer_opts taken;
+    return take_opts(&taken, opts) < 0 ? 0 : segment_bytes_of(&taken);
+}
+
 /* Of the packer's file beside a segment: room for its rows in any number of blocks, and the index. */
 static uint64_t packing_bytes_of(const struct canp_writer_opts *opts)
 {
-    uint64_t bytes = canp_writer_segment_bytes(opts);
+    uint64_t bytes = segment_bytes_of(opts);
     return opts->pack ? 2 * bytes + (64U << 10) : 0;
 }
 
@@ -66,13 +78,13 @@ static int check_opts(const struct canp_writer_opts *opts, struct canp_why *why)
 {
     if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
         return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
-    uint64_t least = 2 * canp_writer_segment_bytes(opts) + packing_bytes_of(opts);
+    uint64_t least = 2 * segment_bytes_of(opts) + packing_bytes_of(opts);
     if (opts->keep_bytes && opts->keep_bytes < least)
         return canp_fail(
             why, -EINVAL,
             "%llu bytes to keep are too few for segments of %llu: at least %llu, for the current "
             "segment%s",
-            (unsigned long long)opts->keep_bytes, (unsigned long long)canp_writer_segment_bytes(opts),
+            (unsigned long long)opts->keep_bytes, (unsigned long long)segment_bytes_of(opts),
             (unsigned long long)least,
             opts->pack ? ", the next one and one that is packed" : " and the next one");
     return 0;
@@ -83,7 +95,7 @@ static void configure(struct canp_writer *w, const struct canp_writer_opts *opts
     struct housekeeper *k = &w->keeper;
     w->segment_ns = opts->segment_ns < INT64_MAX / 2 ? opts->segment_ns : 0;
     k->dir_fd = w->dir_fd;
-    k->segment_bytes = canp_writer_segment_bytes(opts);
+    k->segment_bytes = segment_bytes_of(opts);
     k->sync_ns = opts->sync_ns;
     k->no_sync = opts->no_sync;
     k->next_number = 1;
@@ -120,13 +132,16 @@ static int start_threads(struct canp_writer *w, const struct canp_writer_opts *o
 int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struct canp_writer **out,
                      struct canp_why *why)
 {
-    static const struct canp_writer_opts defaults = CANP_WRITER_OPTS_INIT;
-    opts = opts ? opts : &defaults;
-    int r = check_opts(opts, why);
+    struct canp_writer_opts taken;
+    int r = take_opts(&taken, opts);
+    if (r < 0)
+        return canp_fail(why, r, "writer: options that this release of libcanp does not know");
+    opts = &taken;
+    r = check_opts(opts, why);
     if (r < 0)
         return r;
     CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
-    r = canp_newdir_open(dir, opts->create_dir, opts->no_sync, &dir_fd, why);
+    r = canp_newdir_open(dir, !opts->dir_must_exist, opts->no_sync, &dir_fd, why);
     if (r < 0)
         return r;
     struct canp_writer *w = calloc(1, sizeof(*w));

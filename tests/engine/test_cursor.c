@@ -144,6 +144,8 @@ static bool model_prev(struct model *m)
 
 static void draw_opts(struct test_random *random, struct canp_cursor_opts *opts)
 {
+    opts->from_ns = INT64_MIN; /* what 0 means, for the model's sake */
+    opts->to_ns = INT64_MAX;
     if (test_random_below(random, 3) == 0)
         canp_cursor_opts_add_channel(opts, 0);
     if (test_random_below(random, 3) == 0)

@@ -86,6 +86,8 @@ static int64_t draw_time(struct test_random *random)
 static void draw_opts(struct test_random *random, struct canp_cursor_opts *opts, struct canp_filter_set *set)
 {
     *opts = (struct canp_cursor_opts)CANP_CURSOR_OPTS_INIT;
+    opts->from_ns = INT64_MIN; /* what 0 means, for the model's sake */
+    opts->to_ns = INT64_MAX;
     draw_filter(random, set);
     if (test_random_below(random, 4))
         opts->filter = set;

@@ -74,6 +74,7 @@ static uint64_t replayed(struct canp_reader *reader, double speed, uint64_t *los
     uint64_t frames = 0;
     const struct canp_replay_sink sink = {.self = &frames, .put = count_put};
     opts.speed = speed;
+    opts.full_speed = speed == 0;
     opts.max_gap_ns = 1000;
     cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
     cr_assert_eq(stats.frames, frames);

@@ -85,7 +85,7 @@ static struct digest digest_of(void)
 
 static struct canp_repack_stats repack(bool unpack)
 {
-    struct canp_repack_opts opts = {unpack, CANP_PACK_FAST};
+    struct canp_repack_opts opts = {.unpack = unpack};
     struct canp_repack_stats stats;
     struct canp_why why = {""};
     cr_assert_eq(canp_repack(dir, &opts, &stats, &why), 0, "%s", why.text);

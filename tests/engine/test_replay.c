@@ -253,7 +253,7 @@ Test(replay, loops_windows_and_filters)
     cr_assert_eq(seen.count, 1);
     cr_assert_eq(seen.number[0], 3);
     opts.to_ns = START_NS + 10 * MS;
-    opts.loops = 0; /* for ever, of nothing */
+    opts.loops = CANP_REPLAY_FOREVER; /* for ever, of nothing */
     cr_assert_eq(run(), 0);
     cr_assert_eq(stats.frames, 0);
 }
@@ -276,7 +276,7 @@ Test(replay, full_speed_does_not_wait)
 {
     static const int64_t offsets[] = {0, 3600000 * MS, 7200000 * MS};
     record(offsets, 3);
-    opts.speed = 0;
+    opts.full_speed = true;
     opts.loops = 1000;
     cr_assert_eq(run(), 0);
     cr_assert_eq(stats.frames, 3000);
@@ -294,8 +294,8 @@ Test(replay, a_signal_stops_it)
     cr_assert(stats.stopped);
     cr_assert_eq(stats.frames, 1);
     stop = 0;
-    opts.speed = 0;
-    opts.loops = 0;
+    opts.full_speed = true;
+    opts.loops = CANP_REPLAY_FOREVER;
     alarm_in_ms(50);
     cr_assert_eq(run(), 0);
     cr_assert(stats.stopped);
@@ -350,7 +350,7 @@ Test(replay, interrupted_puts_are_repeated_and_errors_end_it)
 Test(replay, an_empty_recording)
 {
     record(steady, 0);
-    opts.loops = 0;
+    opts.loops = CANP_REPLAY_FOREVER;
     cr_assert_eq(run(), 0);
     cr_assert_eq(stats.frames, 0);
 }
@@ -441,7 +441,7 @@ Test(replay, ahead_of_time)
     cr_assert_eq(stats.frames, 6);
     cr_assert_eq(stats.scheduled_ns, 200 * MS);
     cr_assert_gt(seen.flushes, 1);
-    opts.speed = 0;
+    opts.full_speed = true;
     cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);
     cr_assert_eq(seen.count, 6, "at full speed there are no times");
 }

@@ -27,7 +27,7 @@ static struct canp_writer *open_writer(struct canp_writer_opts opts)
     struct canp_iface iface = {.mtu = 16, .name = "vcan0"};
     struct canp_why why = {""};
     struct canp_writer *w;
-    opts.create_dir = opts.no_sync = true;
+    opts.no_sync = true;
     opts.segment_bytes = opts.segment_bytes ? opts.segment_bytes : SEGMENT_BYTES;
     cr_assert_eq(canp_writer_open(dir, &opts, &w, &why), 0, "%s", why.text);
     cr_assert_eq(canp_writer_add_iface(w, 0, &iface, T0), 0);

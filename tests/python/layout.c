@@ -43,6 +43,7 @@ int main(void)
     FIELD(canp_batch, bytes);
     FIELD(canp_batch, stride);
     FIELD(canp_batch, base_ns);
+    FIELD(canp_cursor_opts, size);
     FIELD(canp_cursor_opts, from_ns);
     FIELD(canp_cursor_opts, to_ns);
     FIELD(canp_cursor_opts, frames_only);
@@ -52,9 +53,10 @@ int main(void)
     FIELD(canp_cursor_opts, kinds);
     FIELD(canp_cursor_opts, dirs);
     FIELD(canp_cursor_opts, channels);
+    FIELD(canp_writer_opts, size);
     FIELD(canp_writer_opts, segment_bytes);
     FIELD(canp_writer_opts, no_sync);
-    FIELD(canp_writer_opts, create_dir);
+    FIELD(canp_writer_opts, dir_must_exist);
     FIELD(canp_writer_opts, pack);
     printf("canp_filter_set - 0 %zu\n", sizeof(struct canp_filter_set));
     return 0;

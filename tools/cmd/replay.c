@@ -368,7 +368,7 @@ static int parse_speed(struct replay *p, const char *text)
     if (!text)
         return 0;
     if (strcmp(text, "max") == 0) {
-        p->opts.speed = 0;
+        p->opts.full_speed = true;
         return 0;
     }
     p->opts.speed = opts_decimal(text, &end);
@@ -398,11 +398,12 @@ int canp_cmd_replay(int argc, char **argv)
 {
     static struct replay p; /* large: filters, routes */
     const char *speed = NULL;
+    uint64_t loops = 1;
     p = (struct replay){.command = argv[0], .opts = CANP_REPLAY_OPTS_INIT};
     p.opts.spin_ns = sysconf(_SC_NPROCESSORS_ONLN) > 1 ? SPIN_NS : 0;
     const struct opt options[] = {
         {'s', "speed", OPT_TEXT, &speed, "X", "times the recorded speed, or max"},
-        {'l', "loop", OPT_NUMBER, &p.opts.loops, "N", "play it N times; 0 = until stopped"},
+        {'l', "loop", OPT_NUMBER, &loops, "N", "play it N times; 0 = until stopped"},
         {0, "from", OPT_TEXT, &p.selection.from, "T",
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
         {0, "to", OPT_TEXT, &p.selection.to, "T", "up to this point in time"},
@@ -429,8 +430,9 @@ int canp_cmd_replay(int argc, char **argv)
         return OPTS_EXIT(arguments);
     if (arguments < 1)
         return opts_fail(p.command, CANP_EXIT_USAGE, "which RECORDING? `canp replay --help` says more");
+    p.opts.loops = loops ? loops : CANP_REPLAY_FOREVER;
     int r = parse_speed(&p, speed);
-    if (r == 0 && p.txtime && p.opts.speed == 0)
+    if (r == 0 && p.txtime && p.opts.full_speed)
         r = opts_fail(p.command, CANP_EXIT_USAGE, "--txtime needs times: not with --speed max");
     p.opts.ahead_ns = p.txtime ? AHEAD_NS : 0;
     if (r == 0)

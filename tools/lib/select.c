@@ -58,6 +58,9 @@ int select_window(struct selection *s, const char *command, struct canp_reader *
     int r = point(command, "from", s->from, start_ns, &s->from_ns);
     if (r == 0)
         r = point(command, "to", s->to, start_ns, &s->to_ns);
+    /* 0 means no bound to the library: the epoch itself is a nanosecond beside. */
+    s->from_ns = s->from_ns ? s->from_ns : -1;
+    s->to_ns = s->to_ns ? s->to_ns : 1;
     if (r == 0 && s->from_ns > s->to_ns)
         r = opts_fail(command, CANP_EXIT_USAGE, "--from %s is behind --to %s", s->from, s->to);
     return r;

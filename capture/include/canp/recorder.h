@@ -33,6 +33,7 @@ enum canp_recorder_io {
 };
 
 struct canp_recorder_opts {
+    size_t size; /* canp/export.h */
     /* Names; `any` = every CAN interface that is up now. Behind a name, after commas, candump's filters
      * (canp/filter.h), kept by the kernel: `can0,123:7FF,#FF`. What they do not let through is neither stored
      * nor counted as lost. With filters, error frames come by the mask (`#`) alone. Borrowed for open. */
@@ -80,17 +81,7 @@ struct canp_recorder_opts {
     void (*ready)(void *user, const struct canp_recorder *rec);
     void *user;
 };
-
-#ifdef __cplusplus
-#define CANP_RECORDER_OPTS_INIT                                                                              \
-    {                                                                                                        \
-    }
-#else
-#define CANP_RECORDER_OPTS_INIT                                                                              \
-    {                                                                                                        \
-        .ifaces = NULL                                                                                       \
-    }
-#endif
+#define CANP_RECORDER_OPTS_INIT CANP_OPTS_INIT_(canp_recorder_opts)
 
 /* Frames lost, by where. */
 struct canp_recorder_lost {

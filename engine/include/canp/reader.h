@@ -55,9 +55,11 @@ struct canp_iface_info {
 CANP_API int canp_reader_open(const char *path, struct canp_reader **out, struct canp_why *why);
 
 struct canp_reader_opts {
+    size_t size;        /* canp/export.h */
     uint64_t map_bytes; /* of sealed segments mapped at a time, in use or kept; 0 = 256 MiB. A segment larger
                            than that, or when all is in use, is mapped on its own and not kept */
 };
+#define CANP_READER_OPTS_INIT CANP_OPTS_INIT_(canp_reader_opts)
 
 /* The same; opts may be NULL. */
 CANP_API int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
@@ -124,8 +126,11 @@ struct canp_damage {
  * unnoticed.
  */
 struct canp_cursor_opts {
-    int64_t from_ns;  /* records before are skipped; INT64_MIN = from the start */
-    int64_t to_ns;    /* records after are skipped; INT64_MAX = to the end */
+    size_t size; /* canp/export.h */
+    /* Records before and after are skipped; 0 = from the start, to the end. (At the epoch itself, 1970:
+     * -1, 1.) */
+    int64_t from_ns;
+    int64_t to_ns;
     bool frames_only; /* no events */
     void (*on_damage)(void *user,
                       const struct canp_damage *damage); /* or NULL; called by canp_cursor_next*() */
@@ -138,11 +143,7 @@ struct canp_cursor_opts {
     bool thorough; /* blocks that are read whole: is all true that they say of their rows? Are header, seal
                     * and index whole? Else damaged */
 };
-
-#define CANP_CURSOR_OPTS_INIT                                                                                \
-    {                                                                                                        \
-        INT64_MIN, INT64_MAX, false, NULL, NULL, NULL, 0, 0, {0, 0, 0, 0}, false                             \
-    }
+#define CANP_CURSOR_OPTS_INIT CANP_OPTS_INIT_(canp_cursor_opts)
 
 static inline void canp_cursor_opts_add_channel(struct canp_cursor_opts *opts, uint8_t channel)
 {

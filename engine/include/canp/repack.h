@@ -10,19 +10,18 @@
 #ifndef CANP_REPACK_H
 #define CANP_REPACK_H
 
+#include <stddef.h>
+
 #include <canp/pack.h>
 
 CANP_BEGIN_DECLS
 
 struct canp_repack_opts {
+    size_t size; /* canp/export.h */
     bool unpack; /* store plain rows instead */
     enum canp_pack_level level;
 };
-
-#define CANP_REPACK_OPTS_INIT                                                                                \
-    {                                                                                                        \
-        false, CANP_PACK_FAST                                                                                \
-    }
+#define CANP_REPACK_OPTS_INIT CANP_OPTS_INIT_(canp_repack_opts)
 
 struct canp_repack_stats {
     uint64_t segments; /* looked at */

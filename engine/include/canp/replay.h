@@ -48,10 +48,15 @@ struct canp_replay_sink {
     enum canp_replay_wish (*idle)(void *self, uint64_t frames, int64_t time_ns);
 };
 
+#define CANP_REPLAY_FOREVER UINT64_MAX
+
 struct canp_replay_opts {
-    double speed;    /* 2 = twice as fast; 0 = as fast as the sink takes it */
-    uint64_t loops;  /* how often; 0 = until stopped */
-    int64_t from_ns; /* frames outside are left out: INT64_MIN .. INT64_MAX = all */
+    size_t size;     /* canp/export.h */
+    double speed;    /* 2 = twice as fast; 0 = 1, as recorded */
+    bool full_speed; /* as fast as the sink takes it, whatever `speed` */
+    uint64_t loops;  /* how often; 0 = once; CANP_REPLAY_FOREVER = until stopped */
+    int64_t from_ns; /* frames outside are left out; 0 = from the start, to the end. (At the epoch itself:
+                        -1, 1.) */
     int64_t to_ns;
     uint64_t max_gap_ns; /* longer silences are cut to this, before the speed applies; 0 = keep them */
     uint64_t spin_ns;    /* see canp_pace */
@@ -61,11 +66,7 @@ struct canp_replay_opts {
     uint64_t ahead_ns; /* for a sink with put_at(): the first frame is due so long after the start, and the
                           end is when the last one is due */
 };
-
-#define CANP_REPLAY_OPTS_INIT                                                                                \
-    {                                                                                                        \
-        1, 1, INT64_MIN, INT64_MAX, 0, 0, NULL, NULL, 0                                                      \
-    }
+#define CANP_REPLAY_OPTS_INIT CANP_OPTS_INIT_(canp_replay_opts)
 
 struct canp_replay_stats {
     uint64_t frames;       /* given to the sink */

@@ -19,11 +19,12 @@ CANP_BEGIN_DECLS
 struct canp_writer;
 
 struct canp_writer_opts {
+    size_t size;            /* canp/export.h */
     uint64_t segment_bytes; /* size of a segment file; 0 = 64 MiB; at least 64 KiB */
-    uint64_t sync_ns; /* fdatasync at most this long after a commit; 0 = at the end of each segment only */
-    bool no_sync;     /* never sync */
-    bool create_dir;  /* make the directory (and its parents) when missing */
-    bool pack;        /* pack each segment once it is sealed, in a background thread of the lowest priority */
+    uint64_t sync_ns;    /* fdatasync at most this long after a commit; 0 = at the end of each segment only */
+    bool no_sync;        /* never sync */
+    bool dir_must_exist; /* -ENOENT when it is missing; else it is made, and its parents */
+    bool pack; /* pack each segment once it is sealed, in a background thread of the lowest priority */
     uint64_t segment_ns; /* a segment is closed when its first block is so old (canp_writer_tend()); 0 = when
                             it is full */
     /* The recording as a ring: when there is more, the oldest segments are removed. Who reads one finishes
@@ -34,11 +35,7 @@ struct canp_writer_opts {
      * Without segment_bytes a segment is a 16th of it, 64 MiB at most. At most 65536 segments. */
     uint64_t keep_bytes;
 };
-
-#define CANP_WRITER_OPTS_INIT                                                                                \
-    {                                                                                                        \
-        0, 0, false, true, false, 0, 0, 0                                                                    \
-    }
+#define CANP_WRITER_OPTS_INIT CANP_OPTS_INIT_(canp_writer_opts)
 
 /* What a writer has done so far. */
 struct canp_writer_stats {
@@ -52,7 +49,7 @@ struct canp_writer_stats {
     uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
 };
 
-/* The size that segments get by these options. */
+/* The size that segments get by these options (NULL: the defaults); 0 for options of a newer release. */
 CANP_API uint64_t canp_writer_segment_bytes(const struct canp_writer_opts *opts);
 
 /*

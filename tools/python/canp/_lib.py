@@ -1,7 +1,7 @@
 """libcanp by ctypes: the structs and functions of canp/reader.h and canp/writer.h that this package uses.
 
-tests/python/layout.c holds the structs against the C compiler's. They have room behind the fields used here, for
-those that C has more: zero means the default. The library is the one that the environment
+tests/python/layout.c holds the structs against the C compiler's. What the library fills has room behind the fields
+used here, for those that C has more; options are whole, and say their size first. The library is the one that the environment
 variable CANP_LIBRARY names, else libcanp.so.0 where the loader finds it.
 """
 import ctypes
@@ -40,15 +40,23 @@ class Batch(Structure):
                 ("stride", c_uint16), ("base_ns", c_int64)]
 
 
-class CursorOpts(Structure):
-    _fields_ = [("from_ns", c_int64), ("to_ns", c_int64), ("frames_only", c_bool),
+class Options(Structure):
+    """A struct whose first field is its size (canp/export.h)."""
+
+    def __init__(self, **fields):
+        super().__init__(size=ctypes.sizeof(self), **fields)
+
+
+class CursorOpts(Options):
+    _fields_ = [("size", c_size_t), ("from_ns", c_int64), ("to_ns", c_int64), ("frames_only", c_bool),
                 ("on_damage", CFUNCTYPE(None, c_void_p, c_void_p)), ("user", c_void_p), ("filter", c_void_p),
-                ("kinds", c_uint32), ("dirs", c_uint8), ("channels", c_uint64 * 4), _ROOM]
+                ("kinds", c_uint32), ("dirs", c_uint8), ("channels", c_uint64 * 4), ("thorough", c_bool)]
 
 
-class WriterOpts(Structure):
-    _fields_ = [("segment_bytes", c_uint64), ("sync_ns", c_uint64), ("no_sync", c_bool), ("create_dir", c_bool),
-                ("pack", c_bool), _ROOM]
+class WriterOpts(Options):
+    _fields_ = [("size", c_size_t), ("segment_bytes", c_uint64), ("sync_ns", c_uint64), ("no_sync", c_bool),
+                ("dir_must_exist", c_bool), ("pack", c_bool), ("segment_ns", c_uint64), ("keep_segments", c_uint64),
+                ("keep_bytes", c_uint64)]
 
 
 STRUCTS = {"canp_why": Why, "canp_iface": Iface, "canp_info": Info, "canp_record": Record, "canp_batch": Batch,

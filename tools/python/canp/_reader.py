@@ -135,16 +135,17 @@ class Reader:
     def records(self, filters=None, *, from_ns=TIME_MIN, to_ns=TIME_MAX, follow=False):
         """The same with gaps and other events among them. Filters are about frames; events pass."""
         # ctypes would keep the low 64 bits of a time beyond all recorded ones
-        opts = CursorOpts(from_ns=min(max(from_ns, TIME_MIN), TIME_MAX), to_ns=min(max(to_ns, TIME_MIN), TIME_MAX))
+        window = [min(max(time_ns, TIME_MIN), TIME_MAX) for time_ns in (from_ns, to_ns)]
+        opts = CursorOpts(from_ns=window[0] or -1, to_ns=window[1] or 1)  # to C, 0 is no bound
         filter_set = None
         if filters:
             filter_set, why = ctypes.create_string_buffer(FILTER_SET_BYTES), Why()
             check(lib.canp_filter_parse(filter_set, filters.encode(), ctypes.byref(why)), why)
             opts.filter = ctypes.cast(filter_set, ctypes.c_void_p)
         self._open()
-        return self._walk(opts, filter_set, follow)
+        return self._walk(opts, window, filter_set, follow)
 
-    def _walk(self, opts, filter_set, follow):
+    def _walk(self, opts, window, filter_set, follow):
         cursor = _Cursor(self, opts, filter_set)
         self._cursors.append(cursor)
         self.lost = 0
@@ -153,7 +154,7 @@ class Reader:
                 live = follow and self.live  # before the last look, so that nothing is missed
                 for rows, base_ns in cursor.batches():
                     for record in self._rows(rows, base_ns):
-                        if opts.from_ns <= record.time_ns <= opts.to_ns and _passes(record, filter_set):
+                        if window[0] <= record.time_ns <= window[1] and _passes(record, filter_set):
                             if type(record) is Gap:
                                 self.lost += record.lost
                             yield record

@@ -17,7 +17,7 @@ class Writer:
     def __init__(self, path, *, pack=False, segment_bytes=0):
         self._handle = None
         handle, why = ctypes.c_void_p(), Why()
-        opts = WriterOpts(create_dir=True, pack=pack, segment_bytes=segment_bytes)
+        opts = WriterOpts(pack=pack, segment_bytes=segment_bytes)
         check(lib.canp_writer_open(path_of(path), ctypes.byref(opts), ctypes.byref(handle), ctypes.byref(why)), why)
         self._handle = handle
         self._channels = {}
