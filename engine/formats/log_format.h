@@ -109,6 +109,13 @@ struct canp_log_format {
     void (*discard)(struct canp_log_writer *writer); /* what the state owns, always called; NULL: nothing */
 };
 
+/*
+ * A probe for formats of lines. judge() says of a line without its end: 1 = mine; 0 = it tells nothing (a
+ * comment, an empty line); -1 = not mine. Some lines that are not may stand before one that is.
+ */
+enum canp_log_verdict canp_log_probe_lines(const struct canp_log_head *head,
+                                           int (*judge)(const char *line, size_t bytes));
+
 /* ---- for readers ---------------------------------------------------------------------------------- */
 
 /* Counts a line or object that cannot be read; `reason` is static, `text` its beginning (NULL, 0 for none).

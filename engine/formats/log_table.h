@@ -8,6 +8,7 @@
 
 #define CANP_LOG_FORMATS(X)                                                                                  \
     X(canp)                                                                                                  \
-    X(candump)
+    X(candump)                                                                                               \
+    X(crtd)
 
 #endif

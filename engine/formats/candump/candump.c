@@ -13,34 +13,17 @@ struct reading {
     struct canp_candump_line line;
 };
 
-/* Enough of a text to have a whole line in it? */
-static bool has_line(const struct canp_log_head *head)
+static int judge(const char *line, size_t bytes)
 {
-    return head->at_end || memchr(head->bytes, '\n', head->length) || memchr(head->bytes, '\r', head->length);
+    struct canp_candump_line parsed;
+    int r = canp_candump_parse(line, bytes, &parsed);
+    return r < 0 ? -1 : r;
 }
 
-/* The first lines that are no comments decide; the first of a log that was cut may be torn. */
 static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
 {
-    static const unsigned tries = 4;
-    struct canp_candump_line line;
-    const char *at = (const char *)head->bytes, *end = at + head->length;
     (void)what;
-    for (unsigned tried = 0; at < end && tried < tries;) {
-        const char *stop = at;
-        while (stop < end && *stop != '\n' && *stop != '\r')
-            stop++;
-        if (stop == end && !head->at_end)
-            break;
-        int r = canp_candump_parse(at, (size_t)(stop - at), &line);
-        if (r == 1)
-            return CANP_LOG_MINE;
-        tried += r < 0;
-        at = stop + 1;
-    }
-    return at < end && has_line(head) ? CANP_LOG_NOT_MINE
-           : head->at_end             ? CANP_LOG_NOT_MINE
-                                      : CANP_LOG_UNSURE;
+    return canp_log_probe_lines(head, judge);
 }
 
 static int next(struct canp_log_reader *reader, struct canp_record *out)

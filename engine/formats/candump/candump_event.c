@@ -22,8 +22,8 @@ static char *put_gap(char *out, const struct canp_gap *gap, const char *iface)
     *out++ = ' ';
     out = canp_put_text(out, layer_names[gap->layer < LAYER_COUNT ? gap->layer : 0]);
     out = canp_put_decimal(canp_put_text(out, " lost "), gap->lost);
-    out = canp_put_time(canp_put_text(out, " from "), gap->from_ns, 0);
-    return canp_put_time(canp_put_text(out, " to "), gap->to_ns, 0);
+    out = canp_put_candump_time(canp_put_text(out, " from "), gap->from_ns, 0);
+    return canp_put_candump_time(canp_put_text(out, " to "), gap->to_ns, 0);
 }
 
 static char *put_link(char *out, const struct canp_record *r, const char *iface)
@@ -44,7 +44,7 @@ static char *put_link(char *out, const struct canp_record *r, const char *iface)
         out = canp_put_decimal(canp_put_text(out, " txerr "), link->tx_errors);
         out = canp_put_decimal(canp_put_text(out, " rxerr "), link->rx_errors);
     }
-    return canp_put_time(canp_put_text(out, " at "), r->time_ns, 0);
+    return canp_put_candump_time(canp_put_text(out, " at "), r->time_ns, 0);
 }
 
 static char *put_iface_definition(char *out, const struct canp_iface *iface)
@@ -70,13 +70,13 @@ static char *put_mark(char *out, const struct canp_event *mark, const char *ifac
 
 static char *put_clock(char *out, const struct canp_clock *clock)
 {
-    out = canp_put_time(canp_put_text(out, "CLOCK realtime "), clock->realtime_ns, 0);
-    out = canp_put_time(canp_put_text(out, " monotonic "), clock->monotonic_ns, 0);
+    out = canp_put_candump_time(canp_put_text(out, "CLOCK realtime "), clock->realtime_ns, 0);
+    out = canp_put_candump_time(canp_put_text(out, " monotonic "), clock->monotonic_ns, 0);
     if (!canp_clock_has_boottime(clock))
         return out;
-    out = canp_put_time(canp_put_text(out, " boottime "), clock->boottime_ns, 0);
+    out = canp_put_candump_time(canp_put_text(out, " boottime "), clock->boottime_ns, 0);
     if (clock->code == CANP_CLOCK_SUSPEND)
-        out = canp_put_time(canp_put_text(out, " suspended "), clock->suspended_ns, 0);
+        out = canp_put_candump_time(canp_put_text(out, " suspended "), clock->suspended_ns, 0);
     return out;
 }
 
@@ -128,8 +128,8 @@ int canp_parse_comment(struct canp_text *t, struct canp_candump_line *out)
     canp_skip_blanks(t);
     uint32_t layer = take_layer(t);
     if (!layer || !canp_take_text(t, " lost ") || canp_take_decimal(t, &lost) < 0 ||
-        !canp_take_text(t, " from ") || canp_take_time(t, &from_ns) < 0 || !canp_take_text(t, " to ") ||
-        canp_take_time(t, &to_ns) < 0)
+        !canp_take_text(t, " from ") || canp_take_seconds(t, &from_ns) < 0 || !canp_take_text(t, " to ") ||
+        canp_take_seconds(t, &to_ns) < 0)
         return 0;
     fill_gap(out, layer, lost, from_ns, to_ns);
     return 1;

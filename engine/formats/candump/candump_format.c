@@ -1,83 +1,12 @@
 /*
- * Frames as candump log lines. This is what `canp dump` spends its time on, so: no printf, tables of digit
- * pairs, one pass. Invariant: never more than CANP_CANDUMP_LINE_BYTES are touched. Any thread; no state.
+ * Frames as candump log lines. This is what `canp dump` spends its time on, so: one pass. Invariant: never
+ * more than CANP_CANDUMP_LINE_BYTES are touched. Any thread; no state.
  */
 #include "candump_text.h"
 
-#define ROW16(h)                                                                                             \
-    h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h "E" h "F"
-#define ROW10(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
-
-/* clang-format off */
-_Static_assert(sizeof(ROW16("0")) == 33 && sizeof(ROW10("0")) == 21, "digit pairs");
-const char canp_hex_pairs[513] =
-    ROW16("0") ROW16("1") ROW16("2") ROW16("3") ROW16("4") ROW16("5") ROW16("6") ROW16("7")
-    ROW16("8") ROW16("9") ROW16("A") ROW16("B") ROW16("C") ROW16("D") ROW16("E") ROW16("F");
-const char canp_decimal_pairs[201] =
-    ROW10("0") ROW10("1") ROW10("2") ROW10("3") ROW10("4")
-    ROW10("5") ROW10("6") ROW10("7") ROW10("8") ROW10("9");
-/* clang-format on */
-
-static inline char *put2(char *out, uint32_t value)
-{
-    memcpy(out, canp_decimal_pairs + 2 * value, 2);
-    return out + 2;
-}
-
-static inline char *put4(char *out, uint32_t value)
-{
-    return put2(put2(out, value / 100), value % 100);
-}
-
-static inline char *put8(char *out, uint32_t value)
-{
-    return put4(put4(out, value / 10000), value % 10000);
-}
-
-char *canp_put_decimal(char *out, uint64_t value)
-{
-    char digits[20];
-    unsigned count = 0;
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value);
-    while (count)
-        *out++ = digits[--count];
-    return out;
-}
-
-/* At least ten digits, as candump's %010llu. */
-static inline char *put_seconds(char *out, uint64_t seconds)
-{
-    if (__builtin_expect(seconds >= 10000000000U, 0))
-        return canp_put_decimal(out, seconds);
-    return put8(put2(out, (uint32_t)(seconds / 100000000U)), (uint32_t)(seconds % 100000000U));
-}
-
-char *canp_put_time(char *out, int64_t time_ns, unsigned style)
-{
-    uint64_t magnitude = (uint64_t)time_ns;
-    if (__builtin_expect(time_ns < 0, 0)) {
-        *out++ = '-';
-        magnitude = 0 - magnitude;
-    }
-    uint32_t fraction = (uint32_t)(magnitude % 1000000000U);
-    out = put_seconds(out, magnitude / 1000000000U);
-    *out++ = '.';
-    if (style & CANP_CANDUMP_MICROS) {
-        fraction /= 1000;
-        return put4(put2(out, fraction / 10000), fraction % 10000);
-    }
-    *out++ = (char)('0' + fraction / 100000000U);
-    return put8(out, fraction % 100000000U);
-}
-
 static inline char *put_data(char *out, const uint8_t *data, unsigned bytes)
 {
-    for (unsigned i = 0; i < bytes; i++)
-        out = canp_put_hex_byte(out, data[i]);
-    return out;
+    return canp_put_hex_bytes(out, data, bytes);
 }
 
 static inline char *put_id(char *out, uint32_t id)
@@ -156,7 +85,7 @@ size_t canp_candump_format(const struct canp_record *record, const char *iface, 
         at = canp_put_event(at, record, iface);
     } else {
         *at++ = '(';
-        at = canp_put_time(at, record->time_ns, style);
+        at = canp_put_candump_time(at, record->time_ns, style);
         *at++ = ')';
         *at++ = ' ';
         at = canp_put_iface(at, iface);

@@ -6,106 +6,9 @@
  */
 #include "candump_text.h"
 
-const int8_t canp_hex_values[256] = {
-    [0 ... '0' - 1] = -1,
-    ['0'] = 0,
-    1,
-    2,
-    3,
-    4,
-    5,
-    6,
-    7,
-    8,
-    9,
-    ['9' + 1 ... 'A' - 1] = -1,
-    ['A'] = 10,
-    11,
-    12,
-    13,
-    14,
-    15,
-    ['F' + 1 ... 'a' - 1] = -1,
-    ['a'] = 10,
-    11,
-    12,
-    13,
-    14,
-    15,
-    ['f' + 1 ... 255] = -1,
-};
-
-static inline int hex_value(int c)
-{
-    return c < 0 ? -1 : canp_hex_values[c];
-}
-
-bool canp_take_text(struct canp_text *t, const char *text)
-{
-    size_t bytes = strlen(text);
-    if ((size_t)(t->end - t->at) < bytes || memcmp(t->at, text, bytes) != 0)
-        return false;
-    t->at += bytes;
-    return true;
-}
-
-int canp_take_decimal(struct canp_text *t, uint64_t *value)
-{
-    const char *start = t->at;
-    uint64_t v = 0;
-    for (; t->at < t->end && *t->at >= '0' && *t->at <= '9'; t->at++) {
-        if (__builtin_mul_overflow(v, 10U, &v) || __builtin_add_overflow(v, (uint64_t)(*t->at - '0'), &v))
-            return -CANP_E_SYNTAX;
-    }
-    *value = v;
-    return t->at == start ? -CANP_E_SYNTAX : 0;
-}
-
-int canp_take_time(struct canp_text *t, int64_t *time_ns)
-{
-    bool negative = canp_take_text(t, "-");
-    uint64_t seconds, fraction;
-    if (canp_take_decimal(t, &seconds) < 0 || seconds > 9000000000U || !canp_take_text(t, "."))
-        return -CANP_E_SYNTAX;
-    const char *start = t->at;
-    if (canp_take_decimal(t, &fraction) < 0)
-        return -CANP_E_SYNTAX;
-    if (t->at - start == 6)
-        fraction *= 1000;
-    else if (t->at - start != 9)
-        return -CANP_E_SYNTAX;
-    int64_t ns = (int64_t)(seconds * 1000000000U + fraction);
-    *time_ns = negative ? -ns : ns;
-    return 0;
-}
-
-int canp_take_iface(struct canp_text *t, char *iface)
-{
-    const char *start = t->at;
-    while (t->at < t->end && (unsigned char)*t->at > ' ') /* control bytes are no part of a name */
-        t->at++;
-    size_t bytes = (size_t)(t->at - start);
-    if (bytes == 0 || bytes >= CANP_IFACE_NAME_BYTES)
-        return -CANP_E_SYNTAX;
-    memset(iface, 0, CANP_IFACE_NAME_BYTES);
-    memcpy(iface, start, bytes);
-    return 0;
-}
-
-/* Hex digits, at most 8; returns how many. */
-static unsigned take_hex(struct canp_text *t, uint32_t *value)
-{
-    unsigned digits = 0;
-    uint32_t v = 0;
-    for (int d; digits < 8 && (d = hex_value(canp_peek(t))) >= 0; digits++, t->at++)
-        v = v << 4 | (uint32_t)d;
-    *value = v;
-    return digits;
-}
-
 static bool take_hex_exactly(struct canp_text *t, unsigned digits, uint32_t *value)
 {
-    return take_hex(t, value) == digits;
+    return canp_hex_number(&t->at, t->end, value) == digits;
 }
 
 /* Pairs of hex digits, with or without '.' between them, up to `max` bytes. Returns their number or an error.
@@ -114,16 +17,14 @@ static int take_data(struct canp_text *t, uint8_t *data, int max)
 {
     int bytes = 0;
     for (;;) {
-        if (canp_peek(t) == '.')
+        bytes += (int)canp_hex_bytes(&t->at, t->end, data + bytes, (unsigned)(max - bytes));
+        if (__builtin_expect(canp_peek(t) == '.', 0)) {
             t->at++;
-        int high = hex_value(canp_peek(t));
-        if (high < 0)
-            return bytes;
-        int low = t->end - t->at > 1 ? hex_value((unsigned char)t->at[1]) : -1;
-        if (low < 0 || bytes == max)
-            return -CANP_E_SYNTAX;
-        data[bytes++] = (uint8_t)(high << 4 | low);
-        t->at += 2;
+            if (canp_hex_value(canp_peek(t)) < 0)
+                return bytes;
+            continue;
+        }
+        return canp_hex_value(canp_peek(t)) < 0 ? bytes : -CANP_E_SYNTAX; /* half a byte, or too many */
     }
 }
 
@@ -133,7 +34,7 @@ static int take_raw_dlc(struct canp_text *t, struct canp_frame *f)
     if (canp_peek(t) != '_')
         return 0;
     t->at++;
-    int dlc = hex_value(canp_peek(t));
+    int dlc = canp_hex_value(canp_peek(t));
     if (f->len != 8 || dlc <= 8)
         return -CANP_E_SYNTAX;
     t->at++;
@@ -171,7 +72,7 @@ static int take_fd(struct canp_text *t, struct canp_candump_line *out)
 {
     struct canp_frame *f = &out->can.frame;
     out->kind = CANP_KIND_FD;
-    int flags = hex_value(canp_peek(t));
+    int flags = canp_hex_value(canp_peek(t));
     if (flags < 0 || (f->id & CANP_ID_ERR))
         return -CANP_E_SYNTAX;
     t->at++;
@@ -219,7 +120,7 @@ static int check_id(unsigned digits, uint32_t *id)
 static int take_frame(struct canp_text *t, struct canp_candump_line *out)
 {
     uint32_t id;
-    unsigned digits = take_hex(t, &id);
+    unsigned digits = canp_hex_number(&t->at, t->end, &id);
     if (!canp_take_text(t, "#"))
         return -CANP_E_SYNTAX;
     if (digits == 5)
@@ -253,7 +154,7 @@ static int take_rest(struct canp_text *t, struct canp_candump_line *out)
 static int take_record(struct canp_text *t, struct canp_candump_line *out)
 {
     canp_skip_blanks(t);
-    if (canp_take_time(t, &out->time_ns) < 0 || !canp_take_text(t, ")"))
+    if (canp_take_seconds(t, &out->time_ns) < 0 || !canp_take_text(t, ")"))
         return -CANP_E_SYNTAX;
     canp_skip_blanks(t);
     if (canp_take_iface(t, out->iface) < 0)
@@ -284,8 +185,7 @@ static int resynchronise(struct canp_text t, struct canp_candump_line *out)
 int canp_candump_parse(const char *line, size_t bytes, struct canp_candump_line *out)
 {
     struct canp_text t = {line, line + bytes};
-    while (t.end > t.at && (t.end[-1] == '\r' || t.end[-1] == '\n' || t.end[-1] == ' ' || t.end[-1] == '\t'))
-        t.end--;
+    canp_trim_end(&t);
     canp_skip_blanks(&t);
     out->dir = CANP_DIR_RX;
     out->has_dir = out->torn = false;

@@ -1,0 +1,71 @@
+/*
+ * Pieces of a line of text, for formats that are read. Invariant: nothing outside of at[0..end) is read. No
+ * state.
+ */
+#ifndef CANP_FORMATS_TEXT_IN_H
+#define CANP_FORMATS_TEXT_IN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <canp/error.h>
+
+#include "frame/hex.h"
+
+/* What is left of a line. Readers move `at` and never pass `end`; what fails may have moved it. */
+struct canp_text {
+    const char *at;
+    const char *end;
+};
+
+/* The next byte, -1 at the end. */
+static inline int canp_peek(const struct canp_text *t)
+{
+    return t->at < t->end ? (unsigned char)*t->at : -1;
+}
+
+static inline void canp_skip_blanks(struct canp_text *t)
+{
+    while (t->at < t->end && (*t->at == ' ' || *t->at == '\t'))
+        t->at++;
+}
+
+/* Blanks, tabs and line ends at the end of the text go. */
+static inline void canp_trim_end(struct canp_text *t)
+{
+    while (t->end > t->at &&
+           (t->end[-1] == '\r' || t->end[-1] == '\n' || t->end[-1] == ' ' || t->end[-1] == '\t'))
+        t->end--;
+}
+
+/* Exactly this byte, or this text. */
+static inline bool canp_take_char(struct canp_text *t, char c)
+{
+    bool is_there = t->at < t->end && *t->at == c;
+    t->at += is_there;
+    return is_there;
+}
+bool canp_take_text(struct canp_text *t, const char *text);
+/* A word up to a blank, tab or the end; false when there is none. It is lent from the line. */
+bool canp_take_word(struct canp_text *t, struct canp_text *word);
+/* Up to `separator`, which is passed, or the end: a cell of a line of separated values without quotes. */
+bool canp_take_cell(struct canp_text *t, char separator, struct canp_text *cell);
+/* Is the text this one, letters of either case alike? */
+bool canp_text_is(const struct canp_text *t, const char *text);
+
+/* 0 or -CANP_E_SYNTAX, as all below. */
+int canp_take_decimal(struct canp_text *t, uint64_t *value);
+/* 1 to 8 hex digits. */
+static inline int canp_take_hex(struct canp_text *t, uint32_t *value)
+{
+    return canp_hex_number(&t->at, t->end, value) ? 0 : -CANP_E_SYNTAX;
+}
+/* Seconds with or without a fraction of 1 to 9 digits (more are read and cut), perhaps negative, in ns. */
+int canp_take_seconds(struct canp_text *t, int64_t *time_ns);
+/* A word up to a blank as an interface's name: at most 15 bytes, zero-padded to CANP_IFACE_NAME_BYTES;
+ * control bytes end it.
+ */
+int canp_take_iface(struct canp_text *t, char *iface);
+
+#endif

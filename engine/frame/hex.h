@@ -1,0 +1,77 @@
+/* Hexadecimal digits, read and written: the one place that knows them. Constant tables: any thread. */
+#ifndef CANP_FRAME_HEX_H
+#define CANP_FRAME_HEX_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+extern const int8_t canp_hex_values[256]; /* -1: no hex digit */
+extern const char canp_hex_pairs[513];    /* "000102..FF" */
+
+/* The digit's value; -1 for any other byte, and for what is no byte (-1). */
+static inline int canp_hex_value(int c)
+{
+    return c < 0 ? -1 : canp_hex_values[(uint8_t)c];
+}
+
+/* Two digits: the byte; negative when one of them is none. */
+static inline int canp_hex_byte(const char *at)
+{
+    int high = canp_hex_values[(uint8_t)at[0]], low = canp_hex_values[(uint8_t)at[1]];
+    return high < 0 ? high : high << 4 | low; /* a low of -1 makes all bits 1 */
+}
+
+/* Pairs of digits up to the first that is none, `end` or `max` bytes: their number. *at stands behind the
+ * last. */
+static inline unsigned canp_hex_bytes(const char **at, const char *end, uint8_t *out, unsigned max)
+{
+    unsigned n = 0;
+    const char *p = *at;
+    for (int byte; n < max && end - p >= 2 && (byte = canp_hex_byte(p)) >= 0; p += 2)
+        out[n++] = (uint8_t)byte;
+    *at = p;
+    return n;
+}
+
+/* Digits up to the first that is none or `end`, at most 8 of them: how many. *at stands behind the last. */
+static inline unsigned canp_hex_number(const char **at, const char *end, uint32_t *value)
+{
+    const char *p = *at;
+    uint32_t v = 0;
+    for (int d; p < end && p - *at < 8 && (d = canp_hex_values[(uint8_t)*p]) >= 0; p++)
+        v = v << 4 | (uint32_t)d;
+    unsigned digits = (unsigned)(p - *at);
+    *value = v;
+    *at = p;
+    return digits;
+}
+
+static inline char canp_hex_digit(unsigned nibble)
+{
+    return "0123456789ABCDEF"[nibble & 15];
+}
+
+/* Writers return the place behind what they wrote. */
+static inline char *canp_put_hex_byte(char *out, uint8_t byte)
+{
+    memcpy(out, canp_hex_pairs + 2U * byte, 2);
+    return out + 2;
+}
+
+static inline char *canp_put_hex_u32(char *out, uint32_t value)
+{
+    out = canp_put_hex_byte(out, (uint8_t)(value >> 24));
+    out = canp_put_hex_byte(out, (uint8_t)(value >> 16));
+    out = canp_put_hex_byte(out, (uint8_t)(value >> 8));
+    return canp_put_hex_byte(out, (uint8_t)value);
+}
+
+static inline char *canp_put_hex_bytes(char *out, const uint8_t *data, size_t bytes)
+{
+    for (size_t i = 0; i < bytes; i++)
+        out = canp_put_hex_byte(out, data[i]);
+    return out;
+}
+
+#endif
