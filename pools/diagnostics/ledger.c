@@ -18,12 +18,6 @@
 
 #define TICKS 1024u /* a power of two */
 
-#ifdef NDEBUG
-#define DEFAULT_MODES 0u
-#else
-#define DEFAULT_MODES CANP_LEDGER_STACKS
-#endif
-
 struct canp_ledger_walk {
     uint64_t now_ns;
     uint64_t min_age_ns;
@@ -34,7 +28,7 @@ struct canp_ledger_walk {
 
 /* Read by every acquire, written by ticks: a line of its own. */
 uint32_t canp_ledger_generation_ __attribute__((aligned(64)));
-static _Alignas(64) _Atomic unsigned modes_now = DEFAULT_MODES;
+static _Alignas(64) _Atomic unsigned modes_now; /* 0: nothing of the debug modes unless asked for */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct canp_ledger_node list = {.next = &list, .prev = &list};

@@ -132,6 +132,13 @@ Test(memstats, json_is_cut_where_the_buffer_ends)
 
 /* ---- ledger */
 
+Test(ledger_modes, are_off_in_every_build_until_asked_for)
+{
+    cr_expect_eq(canp_ledger_modes(), 0);
+    cr_expect_eq(canp_ledger_set_modes(CANP_LEDGER_STACKS), 0);
+    cr_expect_eq(canp_ledger_modes(), CANP_LEDGER_STACKS);
+}
+
 struct found {
     size_t count;
     struct canp_ledger_item last;

@@ -6,8 +6,8 @@
  * tick begins a new one. So its age is a lower bound: the time since the first tick after its acquire.
  *
  * Debug modes cost more and tell more: stack traces with exact times, and a guarded allocation of its own
- * for each object, where an overrun or a use after release faults at once. Builds without NDEBUG start with
- * stack traces on.
+ * for each object, where an overrun or a use after release faults at once. They are off, in every build,
+ * until canp_ledger_set_modes() turns them on.
  *
  * Any thread may call anything here.
  */
