@@ -9,7 +9,6 @@
 
 #include <pthread.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -55,19 +54,22 @@ void *canp_guard_alloc(size_t bytes, size_t align_bytes)
     return object;
 }
 
-static void check_slack(const unsigned char *end, const unsigned char *guard)
+bool canp_guard_is_intact(const void *object, size_t bytes)
 {
-    for (; end < guard; end++) {
-        if (*end != SLACK_BYTE)
-            abort(); /* somebody wrote behind the object: a debug mode's answer is a core to look at */
+    const struct region *region = header_of(object);
+    const unsigned char *guard = region->base + region->bytes - canp_page_bytes();
+
+    for (const unsigned char *at = (const unsigned char *)object + bytes; at < guard; at++) {
+        if (*at != SLACK_BYTE)
+            return false;
     }
+    return true;
 }
 
-void canp_guard_free(void *object, size_t bytes)
+void canp_guard_free(void *object)
 {
     struct region region = *header_of(object);
 
-    check_slack((unsigned char *)object + bytes, region.base + region.bytes - canp_page_bytes());
     mprotect(region.base, region.bytes, PROT_NONE);
     pthread_mutex_lock(&lock);
     struct region oldest = quarantine[quarantine_next];

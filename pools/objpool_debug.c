@@ -9,6 +9,7 @@
  */
 #include "objpool_private.h"
 
+#include <canp/pools/clock.h>
 #include <pthread.h>
 
 #include "guard.h"
@@ -50,15 +51,34 @@ static void *make_guarded(struct canp_objpool *pool, uint32_t index)
     proxy->index = index;
     if (pool->opts.create == NULL || pool->opts.create(proxy + 1, pool->opts.user) == 0)
         return proxy + 1;
-    canp_guard_free(proxy, sizeof(*proxy) + pool->opts.object_bytes);
+    canp_guard_free(proxy);
     return NULL;
 }
 
-static void free_guarded(struct canp_objpool *pool, void *object)
+/* The object was held until now, and its trace and site are still those of who acquired it. */
+static void report_overrun(const struct canp_objpool *pool, const struct canp_obj *obj, const void *object)
 {
+    uint64_t now_ns = canp_monotonic_ns();
+    struct canp_ledger_item item = {
+        .object = object,
+        .bytes = pool->opts.object_bytes,
+        .tag = pool->opts.tag,
+        .site = canp_obj_site(canp_obj_before(object)),
+    };
+
+    canp_objpool_complete_item(pool, obj->index, now_ns, &item);
+    canp_ledger_report_overrun(&item);
+}
+
+static void free_guarded(struct canp_objpool *pool, const struct canp_obj *obj, void *object)
+{
+    struct canp_obj *proxy = canp_obj_before(object);
+
     if (pool->opts.destroy != NULL)
         pool->opts.destroy(object, pool->opts.user);
-    canp_guard_free(canp_obj_before(object), sizeof(struct canp_obj) + pool->opts.object_bytes);
+    if (!canp_guard_is_intact(proxy, sizeof(*proxy) + pool->opts.object_bytes))
+        report_overrun(pool, obj, object);
+    canp_guard_free(proxy);
 }
 
 /* ------------------------------------------------------------------ out and back */
@@ -89,7 +109,7 @@ struct canp_obj *canp_objpool_leave_debug(struct canp_objpool *pool, void *objec
     __atomic_store_n(&obj->site, NULL, __ATOMIC_RELAXED);
     canp_objpool_debug_unlock();
     if (pool->guarded != NULL)
-        free_guarded(pool, object);
+        free_guarded(pool, obj, object);
     return obj;
 }
 

@@ -33,6 +33,9 @@ static _Alignas(64) _Atomic unsigned modes_now; /* 0: nothing of the debug modes
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct canp_ledger_node list = {.next = &list, .prev = &list};
 static struct canp_ledger_source *sources;
+static canp_ledger_visit *on_overrun;
+static void *on_overrun_user;
+static _Atomic uint64_t overruns;
 static uint64_t tick_ns[TICKS];        /* of the last TICKS generations, by number modulo TICKS */
 static uint64_t coarse_tick_ns[TICKS]; /* of every TICKS-th generation */
 
@@ -44,6 +47,32 @@ unsigned canp_ledger_set_modes(unsigned modes)
 unsigned canp_ledger_modes(void)
 {
     return atomic_load(&modes_now);
+}
+
+/* ------------------------------------------------------------------ overruns */
+
+void canp_ledger_on_overrun(canp_ledger_visit *report, void *user)
+{
+    pthread_mutex_lock(&lock);
+    on_overrun = report;
+    on_overrun_user = user;
+    pthread_mutex_unlock(&lock);
+}
+
+void canp_ledger_report_overrun(const struct canp_ledger_item *item)
+{
+    atomic_fetch_add(&overruns, 1);
+    pthread_mutex_lock(&lock);
+    canp_ledger_visit *report = on_overrun;
+    void *user = on_overrun_user;
+    pthread_mutex_unlock(&lock);
+    if (report != NULL)
+        report(user, item);
+}
+
+uint64_t canp_ledger_overruns(void)
+{
+    return atomic_load(&overruns);
 }
 
 /* ------------------------------------------------------------------ generations */

@@ -30,6 +30,9 @@ struct canp_ledger_walk;
 void canp_ledger_meet(struct canp_ledger_walk *walk, const struct canp_ledger_item *item);
 uint64_t canp_ledger_walk_now_ns(const struct canp_ledger_walk *walk);
 
+/* Counts it and tells whoever asked by canp_ledger_on_overrun(). Call it without a lock. */
+void canp_ledger_report_overrun(const struct canp_ledger_item *item);
+
 /* Others that hold things to be listed: walked under the ledger's lock, so they must not call the ledger
  * while they hold a lock that their walk takes. */
 struct canp_ledger_source {

@@ -164,6 +164,8 @@ static void look_at_ledger(struct canp_monitor *monitor)
 {
     uint64_t age_ns = monitor->opts.held_age_ns;
 
+    if (canp_ledger_overruns() > 0) /* for good: what was overwritten stays so */
+        monitor->report.warnings |= CANP_MONITOR_OVERRUN;
     if (age_ns == 0) {
         canp_ledger_tick(); /* so that others that ask find ages */
         return;

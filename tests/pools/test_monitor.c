@@ -143,6 +143,29 @@ Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
     canp_slabring_free(ring);
 }
 
+Test(monitor, warns_for_good_of_an_overrun)
+{
+    struct canp_objpool_opts opts = CANP_OBJPOOL_OPTS_INIT;
+    struct canp_monitor *monitor = make_monitor(0, 0);
+    struct canp_objpool *pool = NULL;
+
+    opts.object_bytes = 100;
+    opts.object_count_max = 1;
+    canp_ledger_set_modes(CANP_LEDGER_GUARDS);
+    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    volatile char *object = canp_objpool_acquire(pool);
+    object[110] = 1;
+    canp_monitor_report(monitor);
+    cr_expect_eq(seen.warnings, 0, "it is found at the release");
+    canp_objpool_release(pool, (char *)object);
+    for (int i = 0; i < 2; i++) {
+        canp_monitor_report(monitor);
+        cr_expect_eq(seen.warnings, CANP_MONITOR_OVERRUN);
+    }
+    canp_objpool_free(pool);
+    canp_monitor_free(monitor);
+}
+
 Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
 {
     struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
@@ -166,12 +189,13 @@ Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
     cr_expect_eq(canp_monitor_watch_ring(monitor, "ring", ring), -ENOSPC);
     cr_expect_eq(canp_monitor_watch_cache(monitor, "cache", cache), -ENOSPC);
     canp_monitor_report(monitor);
-    seen.warnings = 15;
+    seen.warnings = 31;
     size_t length = canp_monitor_json(&seen, text, sizeof(text));
     cr_expect_lt(length, sizeof(text));
     cr_expect_eq(strlen(text), length);
-    cr_expect_not_null(
-        strstr(text, "\"warnings\":[\"low_hit_rate\",\"stalled\",\"exhausted\",\"held_long\"],\"memory\":{"));
+    cr_expect_not_null(strstr(
+        text,
+        "\"warnings\":[\"low_hit_rate\",\"stalled\",\"exhausted\",\"held_long\",\"overrun\"],\"memory\":{"));
     cr_expect_not_null(strstr(text, "\"rings\":[{\"name\":\"ring\",\"slots\":1,\"free\":1,"));
     canp_monitor_free(monitor);
     canp_mapcache_free(cache);

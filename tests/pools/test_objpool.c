@@ -340,16 +340,50 @@ Test(objpool, guards_catch_a_use_after_release, .signal = SIGSEGV)
     overrun(true);
 }
 
-Test(objpool, guards_catch_a_write_into_the_slack, .signal = SIGABRT)
+struct told {
+    unsigned times;
+    struct canp_ledger_item item;
+};
+
+static void note_overrun(void *user, const struct canp_ledger_item *item)
+{
+    struct told *told = user;
+
+    told->times++;
+    told->item = *item;
+}
+
+/* 100 bytes and alignment leave 28 before the guard page. */
+Test(objpool, guards_tell_of_a_write_into_the_slack)
 {
     struct canp_objpool_opts opts = opts_of(100, 0, 4, 4);
     struct canp_objpool *pool = NULL;
+    struct told told = {0};
 
     canp_ledger_set_modes(CANP_LEDGER_GUARDS);
+    canp_ledger_on_overrun(note_overrun, &told);
     cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
-    volatile char *object = canp_objpool_acquire(pool);
-    object[100] = 1;
-    canp_objpool_release(pool, (char *)object);
+    char *object = canp_objpool_acquire(pool);
+    int line = __LINE__ - 1;
+    memset(object, 1, 100);
+    canp_objpool_release(pool, object);
+    cr_expect_eq(canp_ledger_overruns(), 0, "its last byte is its own");
+    object = canp_objpool_acquire(pool);
+    ((volatile char *)object)[100] = 1;
+    canp_objpool_release(pool, object);
+    cr_expect_eq(canp_ledger_overruns(), 1);
+    cr_expect_eq(told.times, 1);
+    cr_expect_eq(told.item.object, object);
+    cr_expect_eq(told.item.bytes, 100);
+    cr_expect_eq(told.item.site->line, line + 5);
+    canp_ledger_on_overrun(NULL, NULL);
+    object = canp_objpool_acquire(pool);
+    ((volatile char *)object)[127] = 1;
+    canp_objpool_release(pool, object);
+    cr_expect_eq(canp_ledger_overruns(), 2, "counted with nobody to be told");
+    cr_expect_eq(told.times, 1);
+    cr_expect(canp_objpool_is_valid(pool));
+    canp_objpool_free(pool);
 }
 
 Test(objpool, debug_modes_hand_out_and_take_back)

@@ -25,14 +25,26 @@ static int fill_standard_streams(void)
     return 0;
 }
 
+/* In the guards mode: a core to look at, instead of going on with memory that something wrote over. */
+static void end_by_overrun(void *user, const struct canp_ledger_item *item)
+{
+    (void)user;
+    fprintf(stderr,
+            "canp: something wrote behind the end of an object of %zu bytes, acquired at %s:%d (%s)\n",
+            item->bytes, item->site->file, item->site->line, item->site->function);
+    abort();
+}
+
 /* CANP_LEDGER=stacks,guards in the environment: the debug modes of canp/pools/ledger.h, for all that is made
  * from now on. */
 static void set_ledger_modes(void)
 {
     const char *modes = getenv("CANP_LEDGER");
-    if (modes)
-        canp_ledger_set_modes((strstr(modes, "stacks") ? CANP_LEDGER_STACKS : 0) |
-                              (strstr(modes, "guards") ? CANP_LEDGER_GUARDS : 0));
+    if (!modes)
+        return;
+    canp_ledger_on_overrun(end_by_overrun, NULL);
+    canp_ledger_set_modes((strstr(modes, "stacks") ? CANP_LEDGER_STACKS : 0) |
+                          (strstr(modes, "guards") ? CANP_LEDGER_GUARDS : 0));
 }
 
 /* Results that could not be written are an error; a pipe whose reader has seen enough is none. */

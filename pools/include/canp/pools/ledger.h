@@ -58,6 +58,14 @@ typedef void canp_ledger_visit(void *user, const struct canp_ledger_item *item);
 CANP_API unsigned canp_ledger_set_modes(unsigned modes);
 CANP_API unsigned canp_ledger_modes(void);
 
+/* A write that reaches the guard page, and any use after the release, faults at once. One that stops in the
+ * few bytes that alignment leaves between the object and that page is found at the release: it is counted,
+ * and told to `report` (NULL: nobody) with the item of the object. It is called in the thread that releases,
+ * which need not be the one that wrote, with no lock held; it may end the process, which the library never
+ * does. The item's frames, if it has any, are those of the acquire. */
+CANP_API void canp_ledger_on_overrun(canp_ledger_visit *report, void *user);
+CANP_API uint64_t canp_ledger_overruns(void); /* found so far; 0 without CANP_LEDGER_GUARDS */
+
 /* Begins a new generation. The monitor does it with each report; canp_ledger_each() does it too. The last
  * 1024 ticks are remembered each, 1024 times as many at a 1024th of the resolution: ages stay lower bounds.
  */

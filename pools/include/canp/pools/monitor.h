@@ -27,7 +27,8 @@ CANP_BEGIN_DECLS
     X(LOW_HIT_RATE, 1, low_hit_rate, "a mapping cache misses often: its budget may be too small")            \
     X(STALLED, 2, stalled, "a slab ring had no free slot: the consumer does not keep up")                    \
     X(EXHAUSTED, 4, exhausted, "a class of a layered pool was exhausted")                                    \
-    X(HELD_LONG, 8, held_long, "something is held for long: a leak, or a forgotten reference")
+    X(HELD_LONG, 8, held_long, "something is held for long: a leak, or a forgotten reference")               \
+    X(OVERRUN, 16, overrun, "something was written behind an object's end: its memory is not to be trusted")
 
 enum canp_monitor_warning {
 #define CANP_MONITOR_ENUM(NAME, bit, key, text) CANP_MONITOR_##NAME = (bit),
