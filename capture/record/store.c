@@ -5,6 +5,8 @@
  */
 #include "store.h"
 
+#include <canp/private/disk_full.h>
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -41,14 +43,9 @@ void canp_store_publish(struct canp_recorder *rec)
     rec->poisoned_told = stats.poisoned;
 }
 
-static bool is_full(int error)
-{
-    return error == -ENOSPC || error == -EDQUOT;
-}
-
 static void store_failed(struct canp_recorder *rec, int error)
 {
-    if (is_full(error)) {
+    if (canp_is_disk_full(error)) {
         rec->full_error = error;
         rec->retry_ns = canp_monotonic_ns() + RETRY_NS;
         canp_store_say(rec, "%s: %s: frames are counted as lost until there is room", rec->dir,
@@ -72,7 +69,7 @@ bool canp_store_has_room_again(struct canp_recorder *rec)
                                 DISK_LOSSES_BLOCKS_MAX + 1);
     if (r == 0)
         r = canp_disk_losses_store(&rec->unstored, rec->writer);
-    if (r < 0 && !is_full(r))
+    if (r < 0 && !canp_is_disk_full(r))
         store_failed(rec, r);
     if (r < 0)
         return false;
@@ -86,7 +83,7 @@ static int commit(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
     int r = canp_writer_commit(rec->writer, rows);
     /* A segment that cannot be written is left behind: the second try goes to the next one. */
-    return r < 0 && !is_full(r) ? canp_writer_commit(rec->writer, rows) : r;
+    return r < 0 && !canp_is_disk_full(r) ? canp_writer_commit(rec->writer, rows) : r;
 }
 
 void canp_store(struct canp_recorder *rec, const struct canp_rowbuf *rows)

@@ -3,6 +3,7 @@
 
 #include <canp/error.h>
 #include <canp/private/cleanup.h>
+#include <canp/private/disk_full.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -64,16 +65,11 @@ static int allocate(int fd, uint64_t bytes)
     return 0;
 }
 
-static bool is_full(int r)
-{
-    return r == -ENOSPC || r == -EDQUOT;
-}
-
 int canp_segment_file_allocate(int fd, uint64_t *size, uint64_t least_bytes)
 {
     uint64_t size_bytes = *size;
     int r = allocate(fd, size_bytes);
-    while (is_full(r) && size_bytes / 2 >= least_bytes) {
+    while (canp_is_disk_full(r) && size_bytes / 2 >= least_bytes) {
         size_bytes = (size_bytes / 2) & ~(uint64_t)4095;
         if (ftruncate(fd, 0) < 0)
             return -errno;

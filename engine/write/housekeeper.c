@@ -1,6 +1,8 @@
 /* The writer's second thread (housekeeper.h). */
 #include "housekeeper.h"
+
 #include <canp/pools/clock.h>
+#include <canp/private/disk_full.h>
 
 #include <errno.h>
 #include <string.h>
@@ -106,11 +108,6 @@ static bool retain(struct housekeeper *k)
     return true;
 }
 
-static bool is_full(int r)
-{
-    return r == -ENOSPC || r == -EDQUOT;
-}
-
 /* Room is made by removing what is not kept, on a full disk also what would be: only then a smaller segment
  * will do. */
 static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_bytes, uint64_t least_bytes,
@@ -121,14 +118,14 @@ static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_
         remove_oldest(k);
     int r =
         canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
-    while (is_full(r) && retention_oldest(kept) + 1 < number) {
+    while (canp_is_disk_full(r) && retention_oldest(kept) + 1 < number) {
         remove_oldest(k);
         r = canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity,
                                        out);
     }
-    return is_full(r) ? canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes,
-                                                   &k->identity, out)
-                      : r;
+    return canp_is_disk_full(r) ? canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, least_bytes,
+                                                             &k->identity, out)
+                                : r;
 }
 
 static bool make_ready(struct housekeeper *k)

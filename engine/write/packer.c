@@ -1,6 +1,8 @@
 /* Packing in the background (packer.h). */
 #include "packer.h"
 
+#include <canp/private/disk_full.h>
+
 #include <errno.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -53,7 +55,7 @@ static void pack_one(struct packer *p)
     int r = pack_segment(p, number);
     pthread_mutex_lock(&p->lock);
     p->busy = false;
-    if (r == -ENOSPC || r == -EDQUOT)
+    if (canp_is_disk_full(r))
         p->passed_over++;
     else if (r < 0 && r != -ENOENT && p->error == 0) /* ENOENT: retention was faster */
         p->error = r;
