@@ -12,13 +12,14 @@
 /* A set of 64 bit keys: open addressing, doubled at half full. Keys are never 0. */
 struct id_set {
     uint64_t *keys;
-    size_t capacity; /* a power of two */
+    size_t capacity; /* 2^bits, or 0 */
+    unsigned bits;
     size_t count;
 };
 
 static size_t slot_of(const struct id_set *set, uint64_t key)
 {
-    size_t i = (key * UINT64_C(0x9E3779B97F4A7C15)) >> 32 & (set->capacity - 1);
+    size_t i = canp_id_slot(key, set->bits);
     while (set->keys[i] && set->keys[i] != key)
         i = (i + 1) & (set->capacity - 1);
     return i;
@@ -26,7 +27,10 @@ static size_t slot_of(const struct id_set *set, uint64_t key)
 
 static int grow(struct id_set *set)
 {
-    struct id_set larger = {NULL, set->capacity ? set->capacity * 2 : 1024, set->count};
+    struct id_set larger = {.bits = set->capacity ? set->bits + 1 : 10, .count = set->count};
+    if (larger.bits > 32)
+        return -ENOMEM;
+    larger.capacity = (size_t)1 << larger.bits;
     larger.keys = calloc(larger.capacity, sizeof(uint64_t));
     if (!larger.keys)
         return -ENOMEM;
@@ -59,11 +63,6 @@ struct tally {
     bool quick; /* by the blocks' own counts, no ids */
 };
 
-static uint64_t id_key(uint8_t channel, uint8_t kind, uint32_t id)
-{
-    return UINT64_C(1) << 63 | (uint64_t)channel << 40 | (uint64_t)kind << 32 | id;
-}
-
 static void note_times(struct canp_info *info, int64_t first_ns, int64_t last_ns)
 {
     if (info->frames == 0 || first_ns < info->first_ns)
@@ -84,7 +83,7 @@ static int count_record(struct tally *t, const struct canp_record *r)
     note_times(&t->info, r->time_ns, r->time_ns);
     t->info.frames++;
     t->reader->ifaces[r->channel].frames++;
-    return t->quick ? 0 : id_set_add(&t->ids, id_key(r->channel, r->kind, canp_record_id(r)));
+    return t->quick ? 0 : id_set_add(&t->ids, canp_id_key(r->channel, r->kind, canp_record_id(r)));
 }
 
 static void count_head(struct tally *t, const struct segment_block *b)
@@ -166,7 +165,7 @@ static int count_by_index(struct tally *t, const struct segment_reader *s, const
             continue;
         }
         t->reader->ifaces[id->channel].frames += id->count;
-        if (!t->quick && id_set_add(&t->ids, id_key(id->channel, id->kind, id->id)) < 0)
+        if (!t->quick && id_set_add(&t->ids, canp_id_key(id->channel, id->kind, id->id)) < 0)
             return -ENOMEM;
     }
     if (s->seal.frames)

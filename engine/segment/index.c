@@ -71,8 +71,8 @@ static bool reserve(struct index_builder *b, size_t bytes)
 /* Place of an id, made when it is new. INDEX_IDS_MAX when there is no room. */
 static uint32_t place_of(struct index_builder *b, uint32_t id, uint8_t channel, uint8_t kind)
 {
-    uint32_t hash = (id ^ (uint32_t)channel << 11 ^ (uint32_t)kind << 20) * 0x9E3779B1U;
-    for (uint32_t i = hash >> 17;; i = (i + 1) % INDEX_SLOTS) {
+    for (uint32_t i = canp_id_slot(canp_id_key(channel, kind, id), INDEX_SLOT_BITS);;
+         i = (i + 1) % INDEX_SLOTS) {
         uint32_t place = b->slot[i];
         if (place == 0) {
             if (b->ids == INDEX_IDS_MAX)

@@ -11,9 +11,10 @@
 
 #include "format.h"
 
-#define INDEX_MAGIC   0x58444943U /* "CIDX" */
-#define INDEX_IDS_MAX 16384U
-#define INDEX_SLOTS   (INDEX_IDS_MAX * 2)
+#define INDEX_MAGIC     0x58444943U /* "CIDX" */
+#define INDEX_IDS_MAX   16384U
+#define INDEX_SLOT_BITS 15U
+#define INDEX_SLOTS     (1U << INDEX_SLOT_BITS) /* twice as many: half of them stay free */
 
 struct index_header {
     uint32_t magic;

@@ -58,9 +58,8 @@ void top_name(struct top_stats *s, unsigned channel, const char *name, uint32_t 
 
 static struct top_id *id_of(struct top_stats *s, uint8_t channel, uint8_t kind, uint32_t id)
 {
-    uint64_t key = (uint64_t)id << 16 | (uint64_t)channel << 8 | kind;
-    size_t at = key * UINT64_C(0x9E3779B97F4A7C15) >> 50; /* 14 bits: TOP_IDS_MAX * 2 */
-    for (;; at = (at + 1) % (TOP_IDS_MAX * 2)) {          /* ends: half of the table stays empty */
+    size_t at = canp_id_slot(canp_id_key(channel, kind, id), 14); /* TOP_IDS_MAX * 2 places */
+    for (;; at = (at + 1) % (TOP_IDS_MAX * 2)) {                  /* ends: half of the table stays empty */
         struct top_id *t = &s->ids[at];
         if (t->used && t->id == id && t->channel == channel && t->kind == kind)
             return t;

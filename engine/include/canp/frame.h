@@ -207,6 +207,19 @@ static inline uint32_t canp_record_id(const struct canp_record *frame)
     return frame->kind == CANP_KIND_XL ? frame->xl->prio & CANP_ID_SFF_MASK : frame->frame->id & ~CANP_ID_RTR;
 }
 
+/* One number for an id of a channel: others have others, and none is 0. */
+static inline uint64_t canp_id_key(uint8_t channel, uint8_t kind, uint32_t id)
+{
+    return UINT64_C(1) << 63 | (uint64_t)channel << 40 | (uint64_t)kind << 32 | id;
+}
+
+/* Where to begin looking for a key in a table of 2^bits places, bits from 1 to 32 (Fibonacci hashing: Knuth,
+ * The Art of Computer Programming, 6.4). */
+static inline uint32_t canp_id_slot(uint64_t key, unsigned bits)
+{
+    return (uint32_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - bits));
+}
+
 CANP_END_DECLS
 
 #endif
