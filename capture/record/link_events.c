@@ -6,10 +6,13 @@
 #include "link_events.h"
 
 #include <errno.h>
+#include <linux/can/netlink.h>
 #include <linux/if.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include <canp/names.h>
 
 #include "intake/intake.h"
 #include "link/can_socket.h"
@@ -75,12 +78,12 @@ static void note_updown(struct canp_recorder *rec, struct chan *ch, const struct
 
 static void note_state(struct canp_recorder *rec, struct chan *ch, const struct canp_link *link)
 {
-    static const char *const names[] = {"error active", "error warning", "error passive", "bus off"};
+    const char *name = canp_controller_state_name(link->state);
     ch->state = link->state;
     event(rec, ch, CANP_LINK_STATE, link);
-    if (link->state < sizeof(names) / sizeof(names[0]))
-        canp_intake_notice(&rec->in, "%s: controller is %s (error counters tx %u rx %u)", ch->name,
-                           names[link->state], link->tx_errors, link->rx_errors);
+    if (name && link->state <= CAN_STATE_BUS_OFF) /* that it is stopped goes without saying: it is down */
+        canp_intake_notice(&rec->in, "%s: controller is %s (error counters tx %u rx %u)", ch->name, name,
+                           link->tx_errors, link->rx_errors);
 }
 
 /* Frames that the device or its driver dropped since the last look. A controller's overrun counts once,

@@ -118,7 +118,7 @@ Test(links, bus_off_restart_down_up_and_gone)
     cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), 0, "nothing new");
     cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), CANP_LINK_STATE);
     cr_assert(e.state == CAN_STATE_BUS_OFF && e.tx_errors == 248 && e.rx_errors == 5);
-    cr_assert(strstr(canp_notices_peek(&rec->in.notices), "bus off"));
+    cr_assert(strstr(canp_notices_peek(&rec->in.notices), "bus-off"));
     cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_BUS_OFF, &e), 0, "told once");
     cr_assert_eq(hear(rec, RTM_NEWLINK, IFF_UP, CAN_STATE_ERROR_ACTIVE, &e), CANP_LINK_STATE);
     cr_assert_eq(e.state, CAN_STATE_ERROR_ACTIVE, "restarted");

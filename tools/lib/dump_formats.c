@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <canp/names.h>
+
 #include "text.h"
 
 struct text {
@@ -49,21 +51,20 @@ static void put_time(struct text *t, int64_t ns, int seconds_digits, int fractio
 
 static const char *kind_name(uint8_t kind)
 {
-    static const char *const names[] = {"can", "fd",  "xl",    "?",    "?",    "?",    "?",
-                                        "?",   "gap", "iface", "link", "mark", "clock"};
-    return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : "?";
+    const char *name = canp_kind_name(kind);
+    return name ? name : "?";
 }
 
 static const char *dir_name(uint8_t dir)
 {
-    static const char *const names[] = {"rx", "tx", "own", "?"};
-    return names[dir & 3];
+    const char *name = canp_dir_name(dir);
+    return name ? name : "?";
 }
 
 static const char *layer_name(uint32_t layer)
 {
-    static const char *const names[] = {"unknown", "socket", "device", "recorder", "store"};
-    return names[layer < sizeof(names) / sizeof(names[0]) ? layer : 0];
+    const char *name = canp_layer_name(layer);
+    return name ? name : "unknown";
 }
 
 /* What the formats show of a frame, whatever its kind. */

@@ -1,13 +1,14 @@
-/* Controller states and modes in words (link_text.h): those of linux/can/netlink.h, as `ip` calls them. */
+/* Controller modes in words, as `ip` calls them, and states (link_text.h). */
 #include "link_text.h"
+
+#include <canp/names.h>
 
 #include <stdio.h>
 
 const char *link_state_text(const struct canp_link *link)
 {
-    static const char *const states[] = {"error-active", "error-warning", "error-passive",
-                                         "bus-off",      "stopped",       "sleeping"};
-    return link->state < sizeof(states) / sizeof(states[0]) ? states[link->state] : "-";
+    const char *name = canp_controller_state_name(link->state);
+    return name ? name : "-";
 }
 
 const char *link_mode_text(char out[LINK_MODE_BYTES], uint32_t ctrlmode, const char *between)

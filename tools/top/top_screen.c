@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <canp/names.h>
+
 #include "lib/commands.h"
 #include "lib/opts.h"
 
@@ -115,10 +117,13 @@ static int name_columns(void)
 
 static const char *link_text(const struct top_iface *f)
 {
-    static const char *const states[] = {"active", "warning", "passive", "bus-off", "stopped", "sleeping"};
+    static const char error[] = "error-"; /* left out: the column is narrow */
     if (f->link <= 0)
         return f->link < 0 ? "gone" : "down";
-    return f->state < sizeof(states) / sizeof(states[0]) ? states[f->state] : "up";
+    const char *name = canp_controller_state_name(f->state);
+    if (name && strncmp(name, error, sizeof(error) - 1) == 0)
+        name += sizeof(error) - 1;
+    return name ? name : "up";
 }
 
 static void draw_iface(const struct top_iface *f)

@@ -13,14 +13,18 @@
  */
 #include "candump_text.h"
 
-static const char *const layer_names[] = {"unknown", "socket", "device", "recorder", "store"};
-#define LAYER_COUNT (sizeof(layer_names) / sizeof(layer_names[0]))
+#include <canp/names.h>
+
+static const char *name_or(const char *name, const char *otherwise)
+{
+    return name ? name : otherwise;
+}
 
 static char *put_gap(char *out, const struct canp_gap *gap, const char *iface)
 {
     out = canp_put_iface(canp_put_text(out, "GAP "), iface);
     *out++ = ' ';
-    out = canp_put_text(out, layer_names[gap->layer < LAYER_COUNT ? gap->layer : 0]);
+    out = canp_put_text(out, name_or(canp_layer_name(gap->layer), "unknown"));
     out = canp_put_decimal(canp_put_text(out, " lost "), gap->lost);
     out = canp_put_candump_time(canp_put_text(out, " from "), gap->from_ns, 0);
     return canp_put_candump_time(canp_put_text(out, " to "), gap->to_ns, 0);
@@ -28,19 +32,15 @@ static char *put_gap(char *out, const struct canp_gap *gap, const char *iface)
 
 static char *put_link(char *out, const struct canp_record *r, const char *iface)
 {
-    static const char *const codes[] = {"?", "up", "down", "gone", "back", "renamed", "state"};
     const struct canp_link_event *link = r->link;
     out = canp_put_iface(canp_put_text(out, "LINK "), iface);
     *out++ = ' ';
-    out = canp_put_text(out, codes[link->code < sizeof(codes) / sizeof(codes[0]) ? link->code : 0]);
+    out = canp_put_text(out, name_or(canp_link_code_name(link->code), "?"));
     if (link->code == CANP_LINK_RENAMED)
         out = canp_put_iface(canp_put_text(out, " to "), link->name);
     if (link->code == CANP_LINK_STATE) {
-        static const char *const states[] = {"error-active", "error-warning", "error-passive",
-                                             "bus-off",      "stopped",       "sleeping"};
-        bool known = link->state < sizeof(states) / sizeof(states[0]);
         *out++ = ' ';
-        out = canp_put_text(out, known ? states[link->state] : "unknown");
+        out = canp_put_text(out, name_or(canp_controller_state_name(link->state), "unknown"));
         out = canp_put_decimal(canp_put_text(out, " txerr "), link->tx_errors);
         out = canp_put_decimal(canp_put_text(out, " rxerr "), link->rx_errors);
     }
@@ -112,8 +112,8 @@ static void fill_gap(struct canp_candump_line *out, uint32_t layer, uint64_t los
 
 static uint32_t take_layer(struct canp_text *t)
 {
-    for (uint32_t layer = 1; layer < LAYER_COUNT; layer++) {
-        if (canp_take_text(t, layer_names[layer]))
+    for (uint32_t layer = CANP_LAYER_SOCKET; layer <= CANP_LAYER_STORE; layer++) {
+        if (canp_take_text(t, canp_layer_name(layer)))
             return layer;
     }
     return 0;
