@@ -48,12 +48,12 @@ static inline bool drop(struct canp_bufstore *store)
     return __atomic_fetch_sub(&store->refs, 1, __ATOMIC_ACQ_REL) == 1;
 }
 
-void canp_bufstore_take(struct canp_bufstore *store)
+void canp_bufstore_share(struct canp_bufstore *store)
 {
     take(store);
 }
 
-void canp_bufstore_drop(struct canp_bufstore *store)
+void canp_bufstore_release(struct canp_bufstore *store)
 {
     if (store != NULL && drop(store))
         store->last(store);
@@ -68,12 +68,12 @@ static void release_block(struct canp_bufstore *store)
     canp_mempool_release(block->pool, canp_block_data(block));
 }
 
-int canp_mbuf_create_at(struct canp_mempool *pool, size_t bytes, unsigned flags, struct canp_mbuf *out,
-                        const struct canp_site *site)
+int canp_mbuf_init_at(struct canp_mempool *pool, size_t bytes, unsigned flags, struct canp_mbuf *out,
+                      const struct canp_site *site)
 {
     bool pooled = flags & CANP_BUF_POOLED;
     void *data =
-        pooled ? canp_mempool_try_alloc_at(pool, bytes, site) : canp_mempool_alloc_at(pool, bytes, site);
+        pooled ? canp_mempool_try_acquire_at(pool, bytes, site) : canp_mempool_acquire_at(pool, bytes, site);
 
     if (data == NULL)
         return pooled ? -ENOBUFS : -ENOMEM;
@@ -92,8 +92,8 @@ int canp_mbuf_reserve(struct canp_mbuf *mbuf, size_t more_bytes)
     struct canp_block *block = (struct canp_block *)(void *)mbuf->store;
     struct canp_mbuf larger;
     /* The holder is still the one that made the buffer. */
-    int r = canp_mbuf_create_at(block->pool, mbuf->used_bytes + more_bytes, mbuf->store->flags, &larger,
-                                canp_obj_before(mbuf->data)->site);
+    int r = canp_mbuf_init_at(block->pool, mbuf->used_bytes + more_bytes, mbuf->store->flags, &larger,
+                              canp_obj_before(mbuf->data)->site);
     if (r < 0)
         return r;
     canp_mbuf_put(&larger, mbuf->data, mbuf->used_bytes);
@@ -115,7 +115,7 @@ void canp_mbuf_release(struct canp_mbuf *mbuf)
     struct canp_bufstore *store = mbuf->store;
 
     *mbuf = (struct canp_mbuf)CANP_MBUF_INIT;
-    canp_bufstore_drop(store);
+    canp_bufstore_release(store);
 }
 
 /* ------------------------------------------------------------------ frozen */
@@ -151,7 +151,7 @@ void canp_buf_release(struct canp_buf *buf)
     struct canp_bufstore *store = buf->store;
 
     *buf = (struct canp_buf)CANP_BUF_INIT;
-    canp_bufstore_drop(store);
+    canp_bufstore_release(store);
 }
 
 unsigned canp_mbuf_refs(const struct canp_mbuf *mbuf)

@@ -188,7 +188,7 @@ static int map_entry(struct canp_mapcache *cache, const struct canp_file_id *id,
     if (r < 0)
         return r;
     cache->first_free = entry->hash_next;
-    canp_bufstore_take(&entry->mapped.store);
+    canp_bufstore_share(&entry->mapped.store);
     entry->id = *id;
     entry->state = ENTRY_FOUND;
     entry->hash_next = *bucket_of(cache, id);
@@ -223,7 +223,7 @@ static void hit(struct entry *entry)
         leave_idle(entry);
         __atomic_store_n(&entry->mapped.store.refs, 1, __ATOMIC_RELAXED);
     } else {
-        canp_bufstore_take(&entry->mapped.store);
+        canp_bufstore_share(&entry->mapped.store);
     }
 }
 
@@ -253,8 +253,8 @@ int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp_file_id 
     return r;
 }
 
-int canp_mapcache_open_at(struct canp_mapcache *cache, int dir_fd, const char *path, struct canp_mapped **out,
-                          const struct canp_site *site)
+int canp_mapcache_get_path_at(struct canp_mapcache *cache, int dir_fd, const char *path,
+                              struct canp_mapped **out, const struct canp_site *site)
 {
     struct canp_file_id id;
     int r = canp_file_id_at(dir_fd, path, &id);
@@ -380,7 +380,7 @@ static int allocate(struct canp_mapcache *cache)
     return 0;
 }
 
-int canp_mapcache_create(const struct canp_mapcache_opts *opts, struct canp_mapcache **out)
+int canp_mapcache_open(const struct canp_mapcache_opts *opts, struct canp_mapcache **out)
 {
     if (opts->count_max < 1 || opts->count_max > CANP_MAPPED_MAX || opts->bytes_max < 1 ||
         opts->high_water_percent < 1 || opts->high_water_percent > 100)
@@ -394,7 +394,7 @@ int canp_mapcache_create(const struct canp_mapcache_opts *opts, struct canp_mapc
     cache->stats.bytes_max = opts->bytes_max;
     cache->idle.newer = cache->idle.older = &cache->idle;
     if (allocate(cache) < 0) {
-        canp_mapcache_free(cache);
+        canp_mapcache_close(cache);
         return -ENOMEM;
     }
     cache->source.walk = walk;
@@ -403,7 +403,7 @@ int canp_mapcache_create(const struct canp_mapcache_opts *opts, struct canp_mapc
     return 0;
 }
 
-void canp_mapcache_free(struct canp_mapcache *cache)
+void canp_mapcache_close(struct canp_mapcache *cache)
 {
     if (cache == NULL)
         return;

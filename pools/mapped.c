@@ -150,13 +150,13 @@ int canp_mapped_open_at(int dir_fd, const char *path, struct canp_mapped **out, 
 
 void canp_mapped_share(struct canp_mapped *mapped)
 {
-    canp_bufstore_take(&mapped->store);
+    canp_bufstore_share(&mapped->store);
 }
 
 void canp_mapped_release(struct canp_mapped *mapped)
 {
     if (mapped != NULL)
-        canp_bufstore_drop(&mapped->store);
+        canp_bufstore_release(&mapped->store);
 }
 
 /* ------------------------------------------------------------------ reading */
@@ -210,7 +210,7 @@ int canp_mapped_slice(struct canp_mapped *mapped, size_t offset, size_t bytes, s
 
     if (r < 0)
         return r;
-    canp_bufstore_take(&mapped->store);
+    canp_bufstore_share(&mapped->store);
     *out = (struct canp_buf){data, bytes, &mapped->store};
     return 0;
 }

@@ -66,7 +66,7 @@ static int add_class(struct canp_mempool *pool, const struct canp_mempool_opts *
 
     if (at > 0 && class->block_bytes <= pool->block_bytes[at - 1])
         return -EINVAL;
-    int r = canp_objpool_create(&objpool_opts, &pool->pools[at]);
+    int r = canp_objpool_open(&objpool_opts, &pool->pools[at]);
     if (r < 0)
         return r;
     pool->block_bytes[at] = class->block_bytes;
@@ -74,7 +74,7 @@ static int add_class(struct canp_mempool *pool, const struct canp_mempool_opts *
     return 0;
 }
 
-int canp_mempool_create(const struct canp_mempool_opts *opts, struct canp_mempool **out)
+int canp_mempool_open(const struct canp_mempool_opts *opts, struct canp_mempool **out)
 {
     struct canp_mempool *pool = aligned_alloc(64, sizeof(*pool));
 
@@ -86,7 +86,7 @@ int canp_mempool_create(const struct canp_mempool_opts *opts, struct canp_mempoo
     for (unsigned i = 0; i < CANP_MEMPOOL_CLASSES_MAX && opts->classes[i].block_bytes > 0; i++) {
         int r = add_class(pool, opts, &opts->classes[i]);
         if (r < 0) {
-            canp_mempool_free(pool);
+            canp_mempool_close(pool);
             return r;
         }
     }
@@ -94,13 +94,13 @@ int canp_mempool_create(const struct canp_mempool_opts *opts, struct canp_mempoo
     return 0;
 }
 
-void canp_mempool_free(struct canp_mempool *pool)
+void canp_mempool_close(struct canp_mempool *pool)
 {
     if (pool == NULL)
         return;
     assert(load(&pool->direct_in_use) == 0);
     for (unsigned i = 0; i < pool->class_count; i++)
-        canp_objpool_free(pool->pools[i]);
+        canp_objpool_close(pool->pools[i]);
     free(pool);
 }
 
@@ -185,12 +185,12 @@ static void *alloc(struct canp_mempool *pool, size_t bytes, const struct canp_si
     return block;
 }
 
-void *canp_mempool_alloc_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site)
+void *canp_mempool_acquire_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site)
 {
     return alloc(pool, bytes, site, true);
 }
 
-void *canp_mempool_try_alloc_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site)
+void *canp_mempool_try_acquire_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site)
 {
     return alloc(pool, bytes, site, false);
 }

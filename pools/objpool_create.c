@@ -1,7 +1,7 @@
 /*
  * An object pool's beginning and end (objpool.c has its life).
  *
- * Invariant: a pool that canp_objpool_create() returned is registered and filled; one that it gave up on has
+ * Invariant: a pool that canp_objpool_open() returned is registered and filled; one that it gave up on has
  * left nothing behind. Called while nobody else uses the pool.
  */
 #include <errno.h>
@@ -68,7 +68,7 @@ static void init_pool(struct canp_objpool *pool, const struct canp_objpool_opts 
     atomic_init(&pool->raw.top, CANP_OBJ_NO_INDEX);
 }
 
-int canp_objpool_create(const struct canp_objpool_opts *opts, struct canp_objpool **out)
+int canp_objpool_open(const struct canp_objpool_opts *opts, struct canp_objpool **out)
 {
     if (!opts_are_good(opts))
         return -EINVAL;
@@ -85,7 +85,7 @@ int canp_objpool_create(const struct canp_objpool_opts *opts, struct canp_objpoo
     if (r == 0)
         r = canp_objpool_fill(pool);
     if (r < 0) {
-        canp_objpool_free(pool);
+        canp_objpool_close(pool);
         return r;
     }
     canp_objpools_register(pool);
@@ -109,7 +109,7 @@ static void destroy_objects(struct canp_objpool *pool)
     }
 }
 
-void canp_objpool_free(struct canp_objpool *pool)
+void canp_objpool_close(struct canp_objpool *pool)
 {
     if (pool == NULL)
         return;

@@ -117,7 +117,7 @@ static int map_slots(struct canp_slabring *ring, const struct canp_slabring_opts
     return canp_pages_map(bytes, bytes, opts->huge_pages, opts->lock_memory, &ring->data);
 }
 
-int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slabring **out)
+int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out)
 {
     if (opts->slot_count < 1 || opts->slot_count > CANP_SLABRING_SLOTS_MAX)
         return -EINVAL;
@@ -131,7 +131,7 @@ int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slab
     ring->slot_bytes = canp_pages_round_up(opts->slot_bytes);
     ring->slots = alloc_lines(ring->slot_count * sizeof(*ring->slots));
     if (ring->slots == NULL || map_slots(ring, opts) < 0) {
-        canp_slabring_free(ring);
+        canp_slabring_close(ring);
         return -ENOMEM;
     }
     init_slots(ring);
@@ -140,7 +140,7 @@ int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slab
     return 0;
 }
 
-void canp_slabring_free(struct canp_slabring *ring)
+void canp_slabring_close(struct canp_slabring *ring)
 {
     if (ring == NULL)
         return;

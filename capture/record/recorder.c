@@ -265,7 +265,7 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     opts.slot_bytes = rec->opts.slab_bytes;
     opts.slot_count = rec->opts.slab_count;
     opts.lock_memory = true; /* where it is allowed: a swapped slab would be a stall of the capture thread */
-    int r = canp_slabring_create(&opts, &rec->in.ring);
+    int r = canp_slabring_open(&opts, &rec->in.ring);
     if (r < 0)
         return canp_fail(why, r, "%u slabs of %zu bytes: %s", opts.slot_count, opts.slot_bytes,
                          canp_strerror(r));
@@ -356,7 +356,7 @@ void canp_recorder_close(struct canp_recorder *rec)
         canp_fd_close(&rec->in.chans[i].fd);
     canp_fd_close(&rec->in.stop_fd);
     canp_fd_close(&rec->in.watch_fd);
-    canp_slabring_free(rec->in.ring);
+    canp_slabring_close(rec->in.ring);
     canp_notes_free(&rec->notes);
     canp_window_close(rec->window);
     free(rec->specs);

@@ -61,8 +61,9 @@ static int hand_out(int r, struct canp_log_writer *writer, struct canp_log_write
     return r;
 }
 
-int canp_log_create_fd(int fd, const char *name, const char *format, const struct canp_log_write_opts *opts,
-                       struct canp_log_writer **out, struct canp_why *why)
+int canp_log_writer_open_fd(int fd, const char *name, const char *format,
+                            const struct canp_log_write_opts *opts, struct canp_log_writer **out,
+                            struct canp_why *why)
 {
     struct canp_log_writer *writer = new_writer(NULL, opts);
     if (!writer)
@@ -78,11 +79,11 @@ int canp_log_create_fd(int fd, const char *name, const char *format, const struc
     return hand_out(r, writer, out);
 }
 
-int canp_log_create(const char *path, const char *format, const struct canp_log_write_opts *opts,
-                    struct canp_log_writer **out, struct canp_why *why)
+int canp_log_writer_open(const char *path, const char *format, const struct canp_log_write_opts *opts,
+                         struct canp_log_writer **out, struct canp_why *why)
 {
     if (strcmp(path, "-") == 0)
-        return canp_log_create_fd(STDOUT_FILENO, "standard output", format, opts, out, why);
+        return canp_log_writer_open_fd(STDOUT_FILENO, "standard output", format, opts, out, why);
     struct canp_log_writer *writer = new_writer(path, opts);
     if (!writer)
         return canp_fail(why, -ENOMEM, "no memory to write %s", path);

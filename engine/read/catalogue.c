@@ -35,9 +35,9 @@ PIN(catalogue_entry, id_filter, 56);
 static int make_buffer(size_t bytes, struct canp_mempool **pool, struct canp_mbuf *out)
 {
     const struct canp_mempool_opts opts = {.direct_bytes_max = bytes, .tag = CANP_MEMTAG_INDEX};
-    int r = canp_mempool_create(&opts, pool);
-    if (r == 0 && (r = canp_mbuf_create(*pool, bytes, CANP_BUF_PLAIN, out)) < 0) {
-        canp_mempool_free(*pool);
+    int r = canp_mempool_open(&opts, pool);
+    if (r == 0 && (r = canp_mbuf_init(*pool, bytes, CANP_BUF_PLAIN, out)) < 0) {
+        canp_mempool_close(*pool);
         *pool = NULL;
     }
     return r;
@@ -124,7 +124,7 @@ int canp_catalogue_read(int dir_fd, struct catalogue *out)
 void canp_catalogue_free(struct catalogue *c)
 {
     canp_buf_release(&c->rows);
-    canp_mempool_free(c->pool);
+    canp_mempool_close(c->pool);
     c->pool = NULL;
     c->entries = NULL;
     c->count = 0;
@@ -179,7 +179,7 @@ int canp_catalogue_write(int dir_fd, struct catalogue_draft *d)
 void canp_catalogue_drop(struct catalogue_draft *d)
 {
     canp_mbuf_release(&d->file);
-    canp_mempool_free(d->pool);
+    canp_mempool_close(d->pool);
     d->pool = NULL;
 }
 

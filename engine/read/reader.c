@@ -218,8 +218,8 @@ static int make_pools(struct canp_reader *reader, uint64_t map_bytes)
     };
     if (map_bytes)
         maps.bytes_max = map_bytes;
-    int r = canp_mapcache_create(&maps, &reader->maps);
-    return r < 0 ? r : canp_mempool_create(&buffers, &reader->buffers);
+    int r = canp_mapcache_open(&maps, &reader->maps);
+    return r < 0 ? r : canp_mempool_open(&buffers, &reader->buffers);
 }
 
 static struct canp_reader *new_reader(uint64_t map_bytes)
@@ -292,8 +292,8 @@ void canp_reader_close(struct canp_reader *reader)
         return;
     if (reader->dir_fd >= 0)
         close(reader->dir_fd);
-    canp_mempool_free(reader->buffers);
-    canp_mapcache_free(reader->maps);
+    canp_mempool_close(reader->buffers);
+    canp_mapcache_close(reader->maps);
     pthread_mutex_destroy(&reader->lock);
     pthread_mutex_destroy(&reader->looking);
     free(reader->file_path);

@@ -218,7 +218,7 @@ static int make_segment_pool(struct housekeeper *k)
     opts.ready_count = 4;
     opts.object_count_max = SEGMENTS_AT_ONCE_MAX;
     opts.batch_count = 0;
-    return canp_objpool_create(&opts, &k->identity.pool);
+    return canp_objpool_open(&opts, &k->identity.pool);
 }
 
 int canp_housekeeper_start(struct housekeeper *k)
@@ -235,7 +235,7 @@ int canp_housekeeper_start(struct housekeeper *k)
     if (r == 0)
         r = -pthread_create(&k->thread, NULL, housekeeper_main, k);
     if (r < 0)
-        canp_objpool_free(k->identity.pool);
+        canp_objpool_close(k->identity.pool);
     return r;
 }
 
@@ -250,7 +250,7 @@ void canp_housekeeper_stop(struct housekeeper *k)
     canp_segment_writer_free(k->current);
     canp_segment_writer_free(k->ready);
     canp_index_release(&k->index);
-    canp_objpool_free(k->identity.pool);
+    canp_objpool_close(k->identity.pool);
     pthread_cond_destroy(&k->work);
     pthread_cond_destroy(&k->done);
     pthread_mutex_destroy(&k->lock);

@@ -43,7 +43,7 @@ const char *canp_monitor_warning_text(unsigned bit)
     }
 }
 
-int canp_monitor_create(const struct canp_monitor_opts *opts, struct canp_monitor **out)
+int canp_monitor_open(const struct canp_monitor_opts *opts, struct canp_monitor **out)
 {
     if (opts->report == NULL)
         return -EINVAL;
@@ -56,7 +56,7 @@ int canp_monitor_create(const struct canp_monitor_opts *opts, struct canp_monito
     return 0;
 }
 
-void canp_monitor_free(struct canp_monitor *monitor)
+void canp_monitor_close(struct canp_monitor *monitor)
 {
     free(monitor);
 }

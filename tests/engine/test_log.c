@@ -56,7 +56,7 @@ static struct canp_log_copy_result copy_to(struct canp_log_reader *reader, const
     struct canp_log_copy_result result;
     struct canp_log_writer *writer = NULL;
     struct canp_why why = {{0}};
-    cr_assert_eq(canp_log_create(path(out), NULL, &opts, &writer, &why), 0, "%s", why.text);
+    cr_assert_eq(canp_log_writer_open(path(out), NULL, &opts, &writer, &why), 0, "%s", why.text);
     cr_assert_eq(canp_log_copy(reader, writer, NULL, &result, &why), 0, "%s", why.text);
     cr_assert_eq(canp_log_finish(writer, &why), 0, "%s", why.text);
     return result;
@@ -111,13 +111,13 @@ Test(log, a_selection_by_interface_and_relative_time)
 Test(log, an_unfinished_file_has_no_name)
 {
     struct canp_log_writer *writer = NULL;
-    cr_assert_eq(canp_log_create(path("out.log"), NULL, NULL, &writer, NULL), 0);
+    cr_assert_eq(canp_log_writer_open(path("out.log"), NULL, NULL, &writer, NULL), 0);
     cr_assert_eq(access(path("out.log"), F_OK), -1);
     canp_log_abandon(writer);
     cr_assert_eq(access(path("out.log"), F_OK), -1);
     put("out.log", "mine");
     struct canp_why why;
-    cr_assert_eq(canp_log_create(path("out.log"), NULL, NULL, &writer, &why), -EEXIST);
+    cr_assert_eq(canp_log_writer_open(path("out.log"), NULL, NULL, &writer, &why), -EEXIST);
     cr_assert_str_eq(get("out.log"), "mine");
 }
 

@@ -21,12 +21,12 @@ Test(misuse, closers_take_null)
     canp_writer_close(NULL);
     canp_candump_close(NULL);
     canp_vehicle_close(NULL);
-    canp_monitor_free(NULL);
-    canp_mapcache_free(NULL);
+    canp_monitor_close(NULL);
+    canp_mapcache_close(NULL);
     canp_mapped_release(NULL);
-    canp_mempool_free(NULL);
-    canp_objpool_free(NULL);
-    canp_slabring_free(NULL);
+    canp_mempool_close(NULL);
+    canp_objpool_close(NULL);
+    canp_slabring_close(NULL);
 }
 
 Test(misuse, outputs_stay_when_nothing_opens)

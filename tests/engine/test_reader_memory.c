@@ -217,7 +217,7 @@ Test(reader_memory, a_monitor_sees_mappings_and_unpacked_blocks)
     struct canp_reader *reader = open_reader();
     opts.report = keep_report;
     opts.user = &report;
-    cr_assert_eq(canp_monitor_create(&opts, &monitor), 0);
+    cr_assert_eq(canp_monitor_open(&opts, &monitor), 0);
     cr_assert_eq(canp_reader_watch(reader, monitor), 0);
     cr_expect_eq(read_all(reader, &damaged), FRAMES);
     canp_monitor_report(monitor);
@@ -230,6 +230,6 @@ Test(reader_memory, a_monitor_sees_mappings_and_unpacked_blocks)
     for (int i = 1; i < CANP_MONITOR_WATCHES_MAX; i++)
         cr_expect_eq(canp_reader_watch(reader, monitor), 0);
     cr_expect_eq(canp_reader_watch(reader, monitor), -ENOSPC);
-    canp_monitor_free(monitor);
+    canp_monitor_close(monitor);
     canp_reader_close(reader);
 }

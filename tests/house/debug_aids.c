@@ -36,19 +36,19 @@ static void use_everything(void)
     pool_opts.object_count_max = 10;
     ring_opts.slot_bytes = 4096;
     ring_opts.slot_count = 2;
-    assert(canp_objpool_create(&pool_opts, &pool) == 0);
-    assert(canp_mempool_create(&mempool_opts, &mempool) == 0);
-    assert(canp_slabring_create(&ring_opts, &ring) == 0);
+    assert(canp_objpool_open(&pool_opts, &pool) == 0);
+    assert(canp_mempool_open(&mempool_opts, &mempool) == 0);
+    assert(canp_slabring_open(&ring_opts, &ring) == 0);
     assert(canp_mapped_open(AT_FDCWD, "/proc/self/exe", &mapped) == 0);
     for (int i = 0; i < 100; i++) {
         canp_objpool_release(pool, canp_objpool_acquire(pool));
-        assert(canp_mbuf_create(mempool, i % 2 ? 1000 : 100000, 0, &mbuf) == 0);
+        assert(canp_mbuf_init(mempool, i % 2 ? 1000 : 100000, 0, &mbuf) == 0);
         canp_mbuf_release(&mbuf);
     }
     canp_mapped_release(mapped);
-    canp_slabring_free(ring);
-    canp_mempool_free(mempool);
-    canp_objpool_free(pool);
+    canp_slabring_close(ring);
+    canp_mempool_close(mempool);
+    canp_objpool_close(pool);
 }
 
 int main(void)

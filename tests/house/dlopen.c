@@ -48,10 +48,10 @@ static void *load(void)
         fail(dlerror());
         return NULL;
     }
-    *(void **)&create = find(handle, "canp_objpool_create");
+    *(void **)&create = find(handle, "canp_objpool_open");
     *(void **)&acquire_at = find(handle, "canp_objpool_acquire_at");
     *(void **)&release = find(handle, "canp_objpool_release");
-    *(void **)&free_pool = find(handle, "canp_objpool_free");
+    *(void **)&free_pool = find(handle, "canp_objpool_close");
     *(void **)&is_valid = find(handle, "canp_objpool_is_valid");
     opts.object_bytes = 100;
     opts.object_count_max = THREADS * (HELD + 2 * opts.batch_count + 1);

@@ -165,8 +165,8 @@ static void make_all(void)
     CHECK(canp_filter_parse(&filters, "18FEF100:1FFFFF00", NULL) == 0);
     object.object_bytes = 200;
     object.ready_count = object.object_count_max = 64;
-    CHECK(canp_objpool_create(&object, &objects) == 0);
-    CHECK(canp_mempool_create(&buffer, &buffers) == 0);
+    CHECK(canp_objpool_open(&object, &objects) == 0);
+    CHECK(canp_mempool_open(&buffer, &buffers) == 0);
 }
 
 /* ---- what is counted: hot_*() alone --------------------------------------------------------------- */
@@ -428,7 +428,7 @@ HOT hot_buffers(void)
     struct canp_mbuf mbuf;
     struct canp_buf buf;
     for (unsigned i = 0; i < PAIRS; i++) {
-        CHECK(canp_mbuf_create(buffers, 1000, CANP_BUF_PLAIN, &mbuf) == 0);
+        CHECK(canp_mbuf_init(buffers, 1000, CANP_BUF_PLAIN, &mbuf) == 0);
         canp_mbuf_freeze(&mbuf, &buf);
         canp_buf_release(&buf);
     }

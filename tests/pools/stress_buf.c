@@ -41,7 +41,7 @@ static void *fill(void *arg)
 
     for (uint64_t step = 0; step < step_count; step++) {
         size_t bytes = 8 * (1 + test_random_below(&random, 700));
-        if (canp_mbuf_create(pool, bytes, 0, &mbuf) < 0)
+        if (canp_mbuf_init(pool, bytes, 0, &mbuf) < 0)
             continue;
         for (size_t i = 0; i < bytes; i += 8)
             canp_mbuf_put_u64le(&mbuf, step);
@@ -99,7 +99,7 @@ int main(void)
     canp_ledger_set_modes(0);
     step_count = test_steps(50000);
     opts.classes[1].count_max = 16; /* exhausted at times */
-    if (canp_mempool_create(&opts, &pool) < 0)
+    if (canp_mempool_open(&opts, &pool) < 0)
         return 1;
     for (int i = 0; i < BOXES; i++)
         pthread_mutex_init(&boxes[i].lock, NULL);
@@ -114,6 +114,6 @@ int main(void)
     printf("%s: %lu buffers checked, %lu wrong, %lu bytes left, %lu allocated\n", good ? "ok" : "FAILED",
            atomic_load(&checked), atomic_load(&wrong), stats.tag[CANP_MEMTAG_BUFFERS].current_bytes,
            stats.tag[CANP_MEMTAG_BUFFERS].allocs);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
     return good ? 0 : 1;
 }

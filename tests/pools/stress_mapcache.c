@@ -77,7 +77,7 @@ int main(void)
     pthread_t thread[THREADS], watcher;
 
     step_count = test_steps(10000);
-    if (canp_mapcache_create(&opts, &cache) < 0)
+    if (canp_mapcache_open(&opts, &cache) < 0)
         return 1;
     for (uint32_t i = 0; i < FILES; i++) {
         fds[i] = temp_file(i, 20000 + i * 8);
@@ -96,6 +96,6 @@ int main(void)
     printf("%s: %lu hits, %lu misses, %lu evictions, %lu refused, %lu wrong\n", good ? "ok" : "FAILED",
            stats.lookups.hits, stats.lookups.misses, stats.lookups.evictions, atomic_load(&refused),
            atomic_load(&wrong));
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
     return good ? 0 : 1;
 }

@@ -37,7 +37,7 @@ static void buffers(unsigned round)
     struct canp_mbuf mbuf;
     struct canp_buf buf, slice;
 
-    if (canp_mbuf_create(mempool, 100 + round * 7 % 65000, CANP_BUF_POOLED, &mbuf) < 0)
+    if (canp_mbuf_init(mempool, 100 + round * 7 % 65000, CANP_BUF_POOLED, &mbuf) < 0)
         return;
     canp_mbuf_put_u64le(&mbuf, round);
     canp_mbuf_freeze(&mbuf, &buf);
@@ -88,8 +88,8 @@ static int start_up(void)
 
     pool_opts.object_bytes = 100;
     pool_opts.object_count_max = 200;
-    if (canp_slabring_create(&ring_opts, &ring) < 0 || canp_objpool_create(&pool_opts, &pool) < 0 ||
-        canp_mempool_create(&mempool_opts, &mempool) < 0 || canp_mapcache_create(&cache_opts, &cache) < 0 ||
+    if (canp_slabring_open(&ring_opts, &ring) < 0 || canp_objpool_open(&pool_opts, &pool) < 0 ||
+        canp_mempool_open(&mempool_opts, &mempool) < 0 || canp_mapcache_open(&cache_opts, &cache) < 0 ||
         canp_file_id_of(fd, &id) < 0 || canp_mapcache_get(cache, &id, fd, &mapped) < 0)
         return -1;
     canp_mapped_release(mapped);
@@ -131,9 +131,9 @@ int main(void)
         pthread_join(thread[i], NULL);
     printf("%s: %lu allocations in %d rounds, the first from %p\n", count == 0 ? "ok" : "FAILED", count,
            2 * ROUNDS, first);
-    canp_slabring_free(ring);
-    canp_objpool_free(pool);
-    canp_mempool_free(mempool);
-    canp_mapcache_free(cache);
+    canp_slabring_close(ring);
+    canp_objpool_close(pool);
+    canp_mempool_close(mempool);
+    canp_mapcache_close(cache);
     return count == 0 ? 0 : 1;
 }

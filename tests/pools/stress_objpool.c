@@ -101,7 +101,7 @@ static bool run(unsigned objects, unsigned batch_count, uint64_t seed)
     opts.object_count_max = objects;
     opts.ready_count = objects / 2;
     opts.batch_count = batch_count;
-    if (canp_objpool_create(&opts, &pool) < 0)
+    if (canp_objpool_open(&opts, &pool) < 0)
         return false;
     atomic_store(&acquires, 0);
     atomic_store(&stop, false);
@@ -123,7 +123,7 @@ static bool run(unsigned objects, unsigned batch_count, uint64_t seed)
     printf("%s: %u objects, batches of %u: %lu acquires, %lu refusals, %lu batches moved, %u created\n",
            good ? "ok" : "FAILED", objects, batch_count, stats.acquires, stats.refusals, stats.batches,
            stats.created);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
     return good;
 }
 

@@ -81,7 +81,7 @@ int main(void)
     struct canp_slabring_stats stats;
     pthread_t producer, consumer;
 
-    if (canp_slabring_create(&opts, &run.ring) < 0)
+    if (canp_slabring_open(&opts, &run.ring) < 0)
         return 1;
     pthread_create(&producer, NULL, produce, &run);
     pthread_create(&consumer, NULL, consume, &run);
@@ -97,6 +97,6 @@ int main(void)
     printf("%s: %lu slabs, %lu wrong, %lu stalls, %lu refusals, %lu ns stalled, at most %u full, %lu wakes\n",
            good ? "ok" : "FAILED", run.taken, run.wrong, stats.stalls, stats.refusals, stats.stall_ns,
            stats.full_slots_max, stats.wakes);
-    canp_slabring_free(run.ring);
+    canp_slabring_close(run.ring);
     return good ? 0 : 1;
 }

@@ -16,7 +16,7 @@ Test(buf, fill_freeze_read)
     struct canp_mbuf mbuf = CANP_MBUF_INIT;
     struct canp_buf buf = CANP_BUF_INIT, text = CANP_BUF_INIT;
 
-    cr_assert_eq(canp_mbuf_create(pool, 100, 0, &mbuf), 0);
+    cr_assert_eq(canp_mbuf_init(pool, 100, 0, &mbuf), 0);
     canp_mbuf_put_u8(&mbuf, 0x12);
     canp_mbuf_put_u16le(&mbuf, 0x1234);
     canp_mbuf_put_u16be(&mbuf, 0x1234);
@@ -57,7 +57,7 @@ Test(buf, fill_freeze_read)
     cr_expect_arr_eq(text.data, "hello", 5, "a taken slice outlives the buffer");
     canp_buf_release(&text);
     cr_expect_eq(buffer_bytes(), 0);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 static void share_slice_split(unsigned flags)
@@ -66,7 +66,7 @@ static void share_slice_split(unsigned flags)
     struct canp_mbuf mbuf;
     struct canp_buf buf, shared, slice = CANP_BUF_INIT, tail;
 
-    cr_assert_eq(canp_mbuf_create(pool, 13, flags, &mbuf), 0);
+    cr_assert_eq(canp_mbuf_init(pool, 13, flags, &mbuf), 0);
     canp_mbuf_put(&mbuf, "Hello, World!", 13);
     canp_mbuf_freeze(&mbuf, &buf);
     cr_expect_eq(canp_buf_refs(&buf), 1);
@@ -88,7 +88,7 @@ static void share_slice_split(unsigned flags)
     cr_expect_arr_eq(slice.data, "World", 5);
     canp_buf_release(&slice);
     cr_expect_eq(buffer_bytes(), 0, "the last release returns the memory");
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 Test(buf, share_slice_split_atomic)
@@ -128,7 +128,7 @@ Test(buf, reserve_moves_up_the_classes)
     struct canp_mbuf mbuf;
     struct canp_buf buf;
 
-    cr_assert_eq(canp_mbuf_create(pool, 1024, 0, &mbuf), 0);
+    cr_assert_eq(canp_mbuf_init(pool, 1024, 0, &mbuf), 0);
     for (unsigned i = 0; i < 200000; i++) {
         if (canp_mbuf_put_u32be(&mbuf, i) == 0)
             continue;
@@ -146,7 +146,7 @@ Test(buf, reserve_moves_up_the_classes)
     canp_buf_release(&buf);
     cr_expect_eq(buffer_bytes(), 0);
     cr_expect_eq(stats_of(pool).direct_in_use, 0);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 Test(buf, a_decompression_buffer_is_fresh_when_the_pool_is_exhausted)
@@ -160,15 +160,15 @@ Test(buf, a_decompression_buffer_is_fresh_when_the_pool_is_exhausted)
         memset(mbuf[i].data, i, 700);
     }
     cr_expect_eq(stats_of(pool).classes[0].misses, 1);
-    cr_expect_eq(canp_mbuf_create(pool, 700, CANP_BUF_POOLED, &pooled), -ENOBUFS);
+    cr_expect_eq(canp_mbuf_init(pool, 700, CANP_BUF_POOLED, &pooled), -ENOBUFS);
     cr_expect_eq(canp_decompress_buffer(pool, 10001, &pooled), -ENOMEM);
     for (int i = 0; i < 4; i++)
         canp_mbuf_release(&mbuf[i]);
     cr_expect_eq(buffer_bytes(), 0);
-    cr_expect_eq(canp_mbuf_create(pool, 700, CANP_BUF_POOLED, &pooled), 0);
+    cr_expect_eq(canp_mbuf_init(pool, 700, CANP_BUF_POOLED, &pooled), 0);
     canp_mbuf_release(&pooled);
     canp_mbuf_release(&pooled);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 /* A store that is the test's own: `last` comes once, with the last release. */
@@ -223,7 +223,7 @@ static void make(struct canp_mempool *pool, struct test_random *random, struct m
     size_t bytes = test_random_below(random, sizes[test_random_below(random, 7)] + 1);
     struct canp_mbuf mbuf;
 
-    cr_assert_eq(canp_mbuf_create(pool, bytes, number % 2 ? CANP_BUF_PLAIN : 0, &mbuf), 0);
+    cr_assert_eq(canp_mbuf_init(pool, bytes, number % 2 ? CANP_BUF_PLAIN : 0, &mbuf), 0);
     for (size_t i = 0; i < bytes; i++)
         mbuf.data[i] = byte_at(number, i);
     mbuf.used_bytes = bytes;
@@ -268,5 +268,5 @@ Test(buf, a_million_random_steps_match_the_model)
         canp_buf_release(&bufs[i].buf);
     cr_expect_eq(buffer_bytes(), 0);
     cr_expect_eq(stats_of(pool).direct_in_use, 0);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }

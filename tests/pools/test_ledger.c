@@ -32,7 +32,7 @@ static struct canp_objpool *make_pool(enum canp_memtag tag)
     opts.object_bytes = 1000;
     opts.object_count_max = 100;
     opts.tag = tag;
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     return pool;
 }
 
@@ -79,7 +79,7 @@ Test(memstats, pools_count_what_they_hand_out)
     cr_expect_eq(count.current_bytes, 1000);
     cr_expect_eq(count.allocs, 50);
     cr_expect_eq(count.frees, 49);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
     count = count_of(CANP_MEMTAG_OBJECTS);
     cr_expect_eq(count.allocated_bytes, 50000, "a pool's counts outlive it");
     cr_expect_eq(count.current_bytes, 0);
@@ -178,7 +178,7 @@ Test(ledger, lists_who_holds_what)
     cr_expect_not_null(found.last.site->function);
     canp_objpool_release(pool, object);
     cr_expect_eq(look(0).count, 0);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(ledger, ages_are_lower_bounds_from_the_next_tick)
@@ -196,7 +196,7 @@ Test(ledger, ages_are_lower_bounds_from_the_next_tick)
     cr_expect_lt(found.last.age_ns, 30000000000u);
     cr_expect_eq(look(60000000000u).count, 0);
     canp_objpool_release(pool, object);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(ledger, ages_stay_lower_bounds_beyond_the_ticks_remembered)
@@ -215,7 +215,7 @@ Test(ledger, ages_stay_lower_bounds_beyond_the_ticks_remembered)
     struct found found = look(0);
     cr_expect_geq(found.last.age_ns, 5000000u);
     cr_expect_lt(found.last.age_ns, 60000000000u);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(ledger, stacks_and_exact_times)
@@ -230,7 +230,7 @@ Test(ledger, stacks_and_exact_times)
     cr_expect_gt(found.frame_count, 1u);
     canp_objpool_release(pool, object);
     cr_expect_eq(look(0).count, 0);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 static void nodes(void)
@@ -272,5 +272,5 @@ Test(ledger, json_names_the_sites)
     cr_expect_eq(text[length - 1], ']');
     cr_expect_not_null(strstr(text, "test_ledger.c:"));
     cr_expect_not_null(strstr(text, "\"tag\":\"buffers\",\"bytes\":1000,\"age_ns\":0},{\"site\""));
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }

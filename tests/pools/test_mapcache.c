@@ -20,7 +20,7 @@ static struct canp_mapcache *make_cache(unsigned count_max, uint64_t bytes_max)
 
     opts.count_max = count_max;
     opts.bytes_max = bytes_max;
-    cr_assert_eq(canp_mapcache_create(&opts, &cache), 0);
+    cr_assert_eq(canp_mapcache_open(&opts, &cache), 0);
     return cache;
 }
 
@@ -79,7 +79,7 @@ static void expect_refused(unsigned count_max, uint64_t bytes_max, unsigned perc
     struct canp_mapcache_opts opts = {count_max, bytes_max, percent};
     struct canp_mapcache *cache = NULL;
 
-    cr_expect_eq(canp_mapcache_create(&opts, &cache), -EINVAL);
+    cr_expect_eq(canp_mapcache_open(&opts, &cache), -EINVAL);
     cr_expect_null(cache);
 }
 
@@ -90,8 +90,8 @@ Test(mapcache, options_at_their_bounds)
     expect_refused(1, 0, 80);
     expect_refused(1, 1, 0);
     expect_refused(1, 1, 101);
-    canp_mapcache_free(make_cache(CANP_MAPPED_MAX, UINT64_MAX));
-    canp_mapcache_free(NULL);
+    canp_mapcache_close(make_cache(CANP_MAPPED_MAX, UINT64_MAX));
+    canp_mapcache_close(NULL);
 }
 
 Test(mapcache, a_hit_is_the_same_mapping)
@@ -114,7 +114,7 @@ Test(mapcache, a_hit_is_the_same_mapping)
     cr_expect_eq(stats.in_use, 0);
     cr_expect_eq(stats.bytes, KIB);
     cr_expect_float_eq(canp_cachestats_hit_rate(&stats.lookups), 2.0 / 3, 1e-9);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 Test(mapcache, the_count_budget_evicts_the_least_recently_released)
@@ -133,7 +133,7 @@ Test(mapcache, the_count_budget_evicts_the_least_recently_released)
     cr_expect(is_cached(cache, &file[2]));
     cr_expect(is_cached(cache, &file[3]));
     cr_expect_eq(stats_of(cache).lookups.evictions, 1);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 Test(mapcache, the_byte_budget_is_kept_exactly)
@@ -158,7 +158,7 @@ Test(mapcache, the_byte_budget_is_kept_exactly)
     cr_expect(is_cached(cache, &exact), "a get that is refused evicts nothing");
     cr_expect_eq(stats_of(cache).refusals, 1);
     cr_expect_eq(stats_of(cache).bytes_peak, 10 * KIB);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 Test(mapcache, what_is_in_use_is_never_unmapped)
@@ -181,7 +181,7 @@ Test(mapcache, what_is_in_use_is_never_unmapped)
     canp_mapped_release(second);
     canp_mapped_release(third);
     cr_expect_eq(canp_ledger_each(0, NULL, NULL), 0, "and not what only rests");
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 Test(mapcache, a_file_is_known_by_what_it_is)
@@ -207,7 +207,7 @@ Test(mapcache, a_file_is_known_by_what_it_is)
     cr_expect_eq(canp_mapcache_get(cache, &file.id, 1000, &mapped), 0, "the old state is still cached");
     canp_mapped_release(mapped);
     cr_expect_eq(stats_of(cache).count, 2);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 Test(mapcache, by_path)
@@ -218,16 +218,16 @@ Test(mapcache, by_path)
     struct canp_mapped *mapped = NULL, *again = NULL;
 
     cr_assert_eq(write(fd, "12345678", 8), 8);
-    cr_assert_eq(canp_mapcache_open(cache, AT_FDCWD, path, &mapped), 0);
-    cr_assert_eq(canp_mapcache_open(cache, AT_FDCWD, path, &again), 0);
+    cr_assert_eq(canp_mapcache_get_path(cache, AT_FDCWD, path, &mapped), 0);
+    cr_assert_eq(canp_mapcache_get_path(cache, AT_FDCWD, path, &again), 0);
     cr_expect_eq(mapped, again);
     canp_mapped_release(again);
     unlink(path);
-    cr_expect_eq(canp_mapcache_open(cache, AT_FDCWD, path, &again), -ENOENT);
+    cr_expect_eq(canp_mapcache_get_path(cache, AT_FDCWD, path, &again), -ENOENT);
     canp_mapped_release(mapped);
     cr_expect_eq(stats_of(cache).lookups.hits, 1);
     cr_expect_eq(stats_of(cache).lookups.misses, 1);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
     close(fd);
 }
 
@@ -251,7 +251,7 @@ Test(mapcache, a_lost_mapping_is_not_handed_out_again)
     canp_mapped_release(mapped);
     cr_expect_eq(stats_of(cache).count, 0, "its last release drops it");
     cr_expect_eq(stats_of(cache).lost, 2);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 Test(mapcache, trimming_goes_down_to_the_high_water_mark)
@@ -268,13 +268,13 @@ Test(mapcache, trimming_goes_down_to_the_high_water_mark)
     cr_expect_not(is_cached(cache, &file[1]), "the oldest go");
     cr_expect(is_cached(cache, &file[2]));
     cr_expect_eq(stats_of(cache).lookups.evictions, 2);
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 
     cache = make_cache(100, 10 * KIB);
     for (int i = 0; i < 10; i++)
         canp_mapped_release(get(cache, &file[i]));
     cr_expect_eq(canp_mapcache_trim(cache), 2, "by bytes");
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }
 
 /* ---- against a model: an array in the order of releases */
@@ -373,5 +373,5 @@ Test(mapcache, a_million_random_steps_match_the_model)
         while (model.refs[i]-- > 0)
             canp_mapped_release(mapped[i]);
     }
-    canp_mapcache_free(cache);
+    canp_mapcache_close(cache);
 }

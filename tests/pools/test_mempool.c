@@ -21,12 +21,12 @@ Test(mempool, classes_must_ascend)
     struct canp_mempool *pool = NULL;
 
     opts.classes[1].block_bytes = 1024;
-    cr_expect_eq(canp_mempool_create(&opts, &pool), -EINVAL);
+    cr_expect_eq(canp_mempool_open(&opts, &pool), -EINVAL);
     opts.classes[1].block_bytes = 4096;
     opts.classes[1].count_max = 0;
-    cr_expect_eq(canp_mempool_create(&opts, &pool), -EINVAL);
+    cr_expect_eq(canp_mempool_open(&opts, &pool), -EINVAL);
     cr_expect_null(pool);
-    canp_mempool_free(NULL);
+    canp_mempool_close(NULL);
 }
 
 Test(mempool, the_smallest_class_that_fits)
@@ -39,7 +39,7 @@ Test(mempool, the_smallest_class_that_fits)
     struct canp_mempool *pool = usual_pool();
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        unsigned char *block = canp_mempool_alloc(pool, cases[i].bytes);
+        unsigned char *block = canp_mempool_acquire(pool, cases[i].bytes);
         cr_assert_not_null(block);
         cr_expect_eq(canp_mempool_block_bytes(pool, block), cases[i].block_bytes);
         cr_expect_eq((uintptr_t)block % 64, 0);
@@ -48,10 +48,10 @@ Test(mempool, the_smallest_class_that_fits)
     }
     cr_expect_eq(stats_of(pool).direct_allocs, 2);
     cr_expect_eq(stats_of(pool).direct_in_use, 0);
-    cr_expect_null(canp_mempool_try_alloc(pool, 65537), "try never goes direct");
+    cr_expect_null(canp_mempool_try_acquire(pool, 65537), "try never goes direct");
     cr_expect_eq(stats_of(pool).refusals, 1);
     canp_mempool_release(pool, NULL);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 /* What the process has locked, in kB. */
@@ -92,9 +92,9 @@ Test(mempool, aligned_locked_and_huge)
 
     opts.align_bytes = 4096;
     opts.lock_memory = opts.huge_pages = true;
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_mempool_open(&opts, &pool), 0);
     for (unsigned i = 0; opts.classes[i].block_bytes; i++) {
-        void *block = canp_mempool_try_alloc(pool, opts.classes[i].block_bytes);
+        void *block = canp_mempool_try_acquire(pool, opts.classes[i].block_bytes);
         cr_assert_not_null(block);
         cr_expect_eq((uintptr_t)block % 4096, 0);
         memset(block, 1, opts.classes[i].block_bytes);
@@ -103,7 +103,7 @@ Test(mempool, aligned_locked_and_huge)
     }
     if (locks) /* else what is refused is no error */
         cr_expect_geq(locked_kb() - before_kb, (long)ready_kb);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
     cr_expect_eq(locked_kb(), before_kb);
 }
 
@@ -113,19 +113,19 @@ Test(mempool, an_exhausted_class_goes_direct_up_to_the_bound)
     void *block[12];
 
     for (int i = 0; i < 3; i++)
-        block[i] = canp_mempool_alloc(pool, 1000);
-    cr_expect_null(canp_mempool_try_alloc(pool, 1000));
+        block[i] = canp_mempool_acquire(pool, 1000);
+    cr_expect_null(canp_mempool_try_acquire(pool, 1000));
     for (int i = 3; i < 12; i++)
-        cr_assert_not_null(block[i] = canp_mempool_alloc(pool, 1000));
+        cr_assert_not_null(block[i] = canp_mempool_acquire(pool, 1000));
     cr_expect_not_null(block[11]);
     struct canp_mempool_stats stats = stats_of(pool);
     cr_expect_eq(stats.classes[0].in_use, 3);
     cr_expect_eq(stats.classes[0].misses, 10, "9 that went direct and one that was refused");
     cr_expect_eq(stats.direct_in_use, 9);
     cr_expect_eq(stats.direct_bytes, 9000);
-    void *last = canp_mempool_alloc(pool, 1000);
+    void *last = canp_mempool_acquire(pool, 1000);
     cr_expect_not_null(last, "the bound itself is allowed");
-    cr_expect_null(canp_mempool_alloc(pool, 1), "one byte over it is not");
+    cr_expect_null(canp_mempool_acquire(pool, 1), "one byte over it is not");
     cr_expect_eq(stats_of(pool).refusals, 2);
     cr_expect_eq(buffer_bytes(), 3 * 1024 + 10000);
     canp_mempool_release(pool, last);
@@ -135,14 +135,14 @@ Test(mempool, an_exhausted_class_goes_direct_up_to_the_bound)
     cr_expect_eq(stats.classes[0].in_use, 0, "blocks went back to where they came from");
     cr_expect_eq(stats.direct_bytes, 0);
     cr_expect_eq(buffer_bytes(), 0);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 Test(mempool, blocks_are_in_the_ledger)
 {
     struct canp_mempool *pool = small_pool();
-    void *pooled = canp_mempool_alloc(pool, 10);
-    void *direct = canp_mempool_alloc(pool, 5000);
+    void *pooled = canp_mempool_acquire(pool, 10);
+    void *direct = canp_mempool_acquire(pool, 5000);
     char text[1000];
 
     canp_ledger_json(0, text, sizeof(text));
@@ -153,7 +153,7 @@ Test(mempool, blocks_are_in_the_ledger)
     canp_mempool_release(pool, pooled);
     canp_mempool_release(pool, direct);
     cr_expect_eq(canp_ledger_each(0, NULL, NULL), 0);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }
 
 Test(mempool, the_debug_modes)
@@ -163,11 +163,11 @@ Test(mempool, the_debug_modes)
         struct canp_mempool *pool = small_pool();
         void *block[5];
         for (size_t i = 0; i < 5; i++)
-            memset(block[i] = canp_mempool_alloc(pool, 1 + i * 1000), 1, 1 + i * 1000);
+            memset(block[i] = canp_mempool_acquire(pool, 1 + i * 1000), 1, 1 + i * 1000);
         for (int i = 0; i < 5; i++)
             canp_mempool_release(pool, block[i]);
         cr_expect_eq(buffer_bytes(), 0);
-        canp_mempool_free(pool);
+        canp_mempool_close(pool);
     }
 }
 
@@ -225,7 +225,8 @@ static void take(struct canp_mempool *pool, struct test_random *random, struct m
 
     one->bytes = random_bytes(random);
     one->place = expected_place(model, one->bytes, direct_too);
-    one->block = direct_too ? canp_mempool_alloc(pool, one->bytes) : canp_mempool_try_alloc(pool, one->bytes);
+    one->block =
+        direct_too ? canp_mempool_acquire(pool, one->bytes) : canp_mempool_try_acquire(pool, one->bytes);
     cr_assert_eq(one->block == NULL, one->place == REFUSED, "%zu bytes", one->bytes);
     if (one->block == NULL)
         return;
@@ -270,5 +271,5 @@ Test(mempool, a_million_random_steps_match_the_model)
             give_back(pool, &model, &blocks[i]);
     }
     cr_expect_eq(buffer_bytes(), 0);
-    canp_mempool_free(pool);
+    canp_mempool_close(pool);
 }

@@ -36,7 +36,7 @@ static struct canp_monitor *make_monitor(uint64_t interval_ns, uint64_t held_age
     opts.held_age_ns = held_age_ns;
     opts.report = note;
     opts.user = &seen;
-    cr_assert_eq(canp_monitor_create(&opts, &monitor), 0);
+    cr_assert_eq(canp_monitor_open(&opts, &monitor), 0);
     return monitor;
 }
 
@@ -57,9 +57,9 @@ Test(monitor, reports_once_per_interval)
     cr_expect_eq(seen.warnings, 0);
     canp_monitor_report(monitor);
     cr_expect_eq(seen.number, 2);
-    cr_expect_eq(canp_monitor_create(&without_callback, &none), -EINVAL);
-    canp_monitor_free(monitor);
-    canp_monitor_free(NULL);
+    cr_expect_eq(canp_monitor_open(&without_callback, &none), -EINVAL);
+    canp_monitor_close(monitor);
+    canp_monitor_close(NULL);
 }
 
 Test(monitor, says_a_low_hit_rate)
@@ -70,7 +70,7 @@ Test(monitor, says_a_low_hit_rate)
     struct canp_file_id id[2];
     int fd[2];
 
-    cr_assert_eq(canp_mapcache_create(&opts, &cache), 0);
+    cr_assert_eq(canp_mapcache_open(&opts, &cache), 0);
     for (uint32_t i = 0; i < 2; i++) {
         fd[i] = temp_file(i, 4096);
         canp_file_id_of(fd[i], &id[i]);
@@ -91,8 +91,8 @@ Test(monitor, says_a_low_hit_rate)
     cr_expect_str_eq(seen.caches[0].name, "segments");
     cr_expect_not_null(canp_monitor_warning_text(CANP_MONITOR_LOW_HIT_RATE));
     cr_expect_null(canp_monitor_warning_text(1u << 20));
-    canp_monitor_free(monitor);
-    canp_mapcache_free(cache);
+    canp_monitor_close(monitor);
+    canp_mapcache_close(cache);
 }
 
 Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
@@ -103,8 +103,8 @@ Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
     struct canp_mempool *pool = NULL;
     struct canp_monitor *monitor = make_monitor(0, 1000000);
 
-    cr_assert_eq(canp_slabring_create(&ring_opts, &ring), 0);
-    cr_assert_eq(canp_mempool_create(&pool_opts, &pool), 0);
+    cr_assert_eq(canp_slabring_open(&ring_opts, &ring), 0);
+    cr_assert_eq(canp_mempool_open(&pool_opts, &pool), 0);
     canp_monitor_watch_ring(monitor, "capture", ring);
     canp_monitor_watch_pool(monitor, "buffers", pool);
     canp_monitor_report(monitor);
@@ -126,7 +126,7 @@ Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
     canp_monitor_report(monitor);
     cr_expect_eq(seen.warnings, 0, "it is over");
 
-    void *first = canp_mempool_alloc(pool, 100), *second = canp_mempool_alloc(pool, 100);
+    void *first = canp_mempool_acquire(pool, 100), *second = canp_mempool_acquire(pool, 100);
     canp_monitor_report(monitor);
     cr_expect_eq(seen.warnings, CANP_MONITOR_EXHAUSTED);
     cr_expect_eq(seen.pools[0].misses_now, 1);
@@ -138,9 +138,9 @@ Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
     canp_mempool_release(pool, second);
     canp_monitor_report(monitor);
     cr_expect_eq(seen.warnings, 0);
-    canp_monitor_free(monitor);
-    canp_mempool_free(pool);
-    canp_slabring_free(ring);
+    canp_monitor_close(monitor);
+    canp_mempool_close(pool);
+    canp_slabring_close(ring);
 }
 
 Test(monitor, warns_for_good_of_an_overrun)
@@ -152,7 +152,7 @@ Test(monitor, warns_for_good_of_an_overrun)
     opts.object_bytes = 100;
     opts.object_count_max = 1;
     canp_ledger_set_modes(CANP_LEDGER_GUARDS);
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     volatile char *object = canp_objpool_acquire(pool);
     object[110] = 1;
     canp_monitor_report(monitor);
@@ -162,8 +162,8 @@ Test(monitor, warns_for_good_of_an_overrun)
         canp_monitor_report(monitor);
         cr_expect_eq(seen.warnings, CANP_MONITOR_OVERRUN);
     }
-    canp_objpool_free(pool);
-    canp_monitor_free(monitor);
+    canp_objpool_close(pool);
+    canp_monitor_close(monitor);
 }
 
 Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
@@ -177,9 +177,9 @@ Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
     struct canp_mapcache *cache;
     static char text[16384];
 
-    canp_mempool_create(&opts, &pool);
-    canp_slabring_create(&ring_opts, &ring);
-    canp_mapcache_create(&cache_opts, &cache);
+    canp_mempool_open(&opts, &pool);
+    canp_slabring_open(&ring_opts, &ring);
+    canp_mapcache_open(&cache_opts, &cache);
     for (int i = 0; i < CANP_MONITOR_WATCHES_MAX; i++) {
         cr_expect_eq(canp_monitor_watch_pool(monitor, "pool", pool), 0);
         cr_expect_eq(canp_monitor_watch_ring(monitor, "ring", ring), 0);
@@ -197,10 +197,10 @@ Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
         text,
         "\"warnings\":[\"low_hit_rate\",\"stalled\",\"exhausted\",\"held_long\",\"overrun\"],\"memory\":{"));
     cr_expect_not_null(strstr(text, "\"rings\":[{\"name\":\"ring\",\"slots\":1,\"free\":1,"));
-    canp_monitor_free(monitor);
-    canp_mapcache_free(cache);
-    canp_slabring_free(ring);
-    canp_mempool_free(pool);
+    canp_monitor_close(monitor);
+    canp_mapcache_close(cache);
+    canp_slabring_close(ring);
+    canp_mempool_close(pool);
 }
 
 /* ---- profiling */
@@ -228,7 +228,7 @@ Test(monitor, a_scope_measures_time_and_allocations)
 
     opts.object_bytes = 100;
     opts.object_count_max = 20;
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     measured(&profile, pool, 3);
     measured(&profile, pool, 10);
     cr_expect_eq(profile.calls, 2);
@@ -242,5 +242,5 @@ Test(monitor, a_scope_measures_time_and_allocations)
     cr_expect_lt(canp_memprofile_json(&profile, text, sizeof(text)), sizeof(text));
     cr_expect_not_null(strstr(text, "{\"name\":\"test\",\"calls\":2,"));
     cr_expect_not_null(strstr(text, "\"allocs\":13,\"frees\":3,"));
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }

@@ -35,7 +35,7 @@ static struct canp_objpool *make_pool(size_t object_bytes, unsigned ready, unsig
     struct canp_objpool_opts opts = opts_of(object_bytes, ready, max, batch);
     struct canp_objpool *pool = NULL;
 
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     cr_assert(canp_objpool_is_valid(pool));
     return pool;
 }
@@ -52,7 +52,7 @@ static void expect_refused(struct canp_objpool_opts opts)
 {
     struct canp_objpool *pool = NULL;
 
-    cr_expect_eq(canp_objpool_create(&opts, &pool), -EINVAL);
+    cr_expect_eq(canp_objpool_open(&opts, &pool), -EINVAL);
     cr_expect_null(pool, "*out was touched");
 }
 
@@ -73,7 +73,7 @@ Test(objpool, create_refuses_what_is_out_of_bounds)
     opts.align_bytes = 0;
     opts.tag = CANP_MEMTAG_COUNT;
     expect_refused(opts);
-    canp_objpool_free(NULL);
+    canp_objpool_close(NULL);
 }
 
 Test(objpool, create_takes_the_bounds_themselves)
@@ -83,10 +83,10 @@ Test(objpool, create_takes_the_bounds_themselves)
 
     cr_expect_not_null(object);
     canp_objpool_release(pool, object);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
     pool = make_pool(CANP_OBJPOOL_OBJECT_BYTES_MAX, 0, 2, 0);
     canp_objpool_release(pool, canp_objpool_acquire(pool));
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 /* Exhaustion: the bound is met exactly, and said. */
@@ -118,7 +118,7 @@ static void exhaust(unsigned batch)
     for (int i = 0; i < 10; i++)
         cr_assert_not_null(object[i] = canp_objpool_try_acquire(pool), "a free object was not found");
     cr_expect_eq(stats_of(pool).in_use, 10);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(objpool, exhaustion_with_caches)
@@ -143,7 +143,7 @@ Test(objpool, try_acquire_never_creates)
     canp_objpool_release(pool, NULL);
     canp_objpool_release(pool, object);
     cr_expect_eq(canp_objpool_try_acquire(pool), object);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(objpool, alignment_is_kept)
@@ -152,10 +152,10 @@ Test(objpool, alignment_is_kept)
     struct canp_objpool *pool = NULL;
 
     for (opts.align_bytes = 1; opts.align_bytes <= CANP_OBJPOOL_ALIGN_MAX; opts.align_bytes *= 2) {
-        cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+        cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
         for (int i = 0; i < 4; i++)
             cr_expect_eq((uintptr_t)canp_objpool_acquire(pool) % opts.align_bytes, 0);
-        canp_objpool_free(pool);
+        canp_objpool_close(pool);
     }
 }
 
@@ -191,7 +191,7 @@ Test(objpool, create_and_destroy_run_once_per_object)
     opts.create = create_object;
     opts.destroy = destroy_object;
     opts.user = &counts;
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     cr_expect_eq(counts.created, 2);
     int *object[3];
     for (int i = 0; i < 3; i++)
@@ -204,11 +204,11 @@ Test(objpool, create_and_destroy_run_once_per_object)
     cr_expect_eq(canp_objpool_acquire(pool), object[0]);
     cr_expect_eq(*object[0], content, "content is kept between uses");
     cr_expect_eq(counts.created, 3);
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
     cr_expect_eq(counts.destroyed, 3);
 
     counts = (struct counts){.fail_from = 1};
-    cr_expect_eq(canp_objpool_create(&opts, &pool), -EIO, "a ready object could not be created");
+    cr_expect_eq(canp_objpool_open(&opts, &pool), -EIO, "a ready object could not be created");
     cr_expect_eq(counts.destroyed, 1);
 }
 
@@ -258,7 +258,7 @@ Test(objpool, a_thread_that_ends_leaves_nothing_in_its_cache)
     }
     for (int i = 0; i < 40; i++)
         cr_assert_not_null(canp_objpool_try_acquire(handover.pool), "object %d is out of reach", i);
-    canp_objpool_free(handover.pool);
+    canp_objpool_close(handover.pool);
 }
 
 Test(objpool, flush_makes_a_cache_available_to_others)
@@ -273,7 +273,7 @@ Test(objpool, flush_makes_a_cache_available_to_others)
     cr_expect(canp_objpool_is_valid(handover.pool));
     run_thread(take_all, &handover);
     cr_expect_not_null(handover.object[39]);
-    canp_objpool_free(handover.pool);
+    canp_objpool_close(handover.pool);
 }
 
 /* More threads than there are slots: all are served, by the shared path. */
@@ -306,7 +306,7 @@ Test(objpool, more_threads_than_slots)
     cr_expect_eq(stats_of(pool).acquires, MANY_THREADS);
     cr_expect_eq(stats_of(pool).in_use, 0);
     cr_expect(canp_objpool_is_valid(pool));
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 /* ---- debug modes */
@@ -317,7 +317,7 @@ static void overrun(bool after_release)
     struct canp_objpool *pool = NULL;
 
     canp_ledger_set_modes(CANP_LEDGER_GUARDS);
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     volatile char *object = canp_objpool_acquire(pool);
     memset((char *)object, 1, 100);
     if (after_release) {
@@ -362,7 +362,7 @@ Test(objpool, guards_tell_of_a_write_into_the_slack)
 
     canp_ledger_set_modes(CANP_LEDGER_GUARDS);
     canp_ledger_on_overrun(note_overrun, &told);
-    cr_assert_eq(canp_objpool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
     char *object = canp_objpool_acquire(pool);
     int line = __LINE__ - 1;
     memset(object, 1, 100);
@@ -383,7 +383,7 @@ Test(objpool, guards_tell_of_a_write_into_the_slack)
     cr_expect_eq(canp_ledger_overruns(), 2, "counted with nobody to be told");
     cr_expect_eq(told.times, 1);
     cr_expect(canp_objpool_is_valid(pool));
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(objpool, debug_modes_hand_out_and_take_back)
@@ -448,7 +448,7 @@ static void random_steps(unsigned batch)
     cr_expect_eq(stats.in_use, held_count);
     cr_expect_eq(stats.refusals, refusals);
     cr_expect_gt(refusals, 0u, "the run never met the bound");
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 Test(objpool, a_million_random_steps_with_caches)

@@ -19,7 +19,7 @@ static struct canp_slabring *make_ring(size_t slot_bytes, unsigned slot_count)
 
     opts.slot_bytes = slot_bytes;
     opts.slot_count = slot_count;
-    cr_assert_eq(canp_slabring_create(&opts, &ring), 0);
+    cr_assert_eq(canp_slabring_open(&opts, &ring), 0);
     cr_assert(canp_slabring_is_valid(ring));
     return ring;
 }
@@ -39,7 +39,7 @@ static void expect_refused(size_t slot_bytes, unsigned slot_count)
     struct canp_slabring_opts opts = {.slot_bytes = slot_bytes, .slot_count = slot_count};
     struct canp_slabring *ring = (struct canp_slabring *)&opts;
 
-    cr_expect_eq(canp_slabring_create(&opts, &ring), -EINVAL, "%zu x %u", slot_bytes, slot_count);
+    cr_expect_eq(canp_slabring_open(&opts, &ring), -EINVAL, "%zu x %u", slot_bytes, slot_count);
     cr_expect_eq((void *)ring, (void *)&opts, "*out was touched");
 }
 
@@ -49,14 +49,14 @@ Test(slabring, create_refuses_sizes_out_of_bounds)
     expect_refused(1, 0);
     expect_refused(CANP_SLABRING_SLOT_BYTES_MAX + 1, 1);
     expect_refused(1, CANP_SLABRING_SLOTS_MAX + 1);
-    canp_slabring_free(NULL);
+    canp_slabring_close(NULL);
 }
 
 Test(slabring, create_takes_the_bounds_themselves)
 {
     struct canp_slabring *ring = make_ring(1, CANP_SLABRING_SLOTS_MAX);
     cr_expect_eq(stats_of(ring).free_slots, CANP_SLABRING_SLOTS_MAX);
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, slots_are_whole_zeroed_pages_of_their_own)
@@ -78,7 +78,7 @@ Test(slabring, slots_are_whole_zeroed_pages_of_their_own)
         expected = slab->data + slab->capacity_bytes;
     }
     cr_expect_eq(stats_of(ring).mapped_bytes, 6 * page_bytes);
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, a_slab_carries_data_and_user_area_to_the_consumer)
@@ -98,7 +98,7 @@ Test(slabring, a_slab_carries_data_and_user_area_to_the_consumer)
     cr_expect_arr_eq(spilling->user, "header", 6);
     canp_slabring_give_back(ring, spilling);
     cr_expect_null(canp_slabring_take(ring));
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, each_state_is_counted)
@@ -121,7 +121,7 @@ Test(slabring, each_state_is_counted)
     cr_expect_eq(stats.taken, 1);
     cr_expect_eq(stats.wakes, 0, "nobody slept");
     cr_expect(canp_slabring_is_valid(ring));
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, commits_out_of_order_arrive_in_order)
@@ -137,7 +137,7 @@ Test(slabring, commits_out_of_order_arrive_in_order)
     canp_slabring_commit(ring, first);
     cr_expect_eq(canp_slabring_take(ring), first);
     cr_expect_eq(canp_slabring_take(ring), second);
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, a_slab_held_back_holds_up_the_producer)
@@ -155,7 +155,7 @@ Test(slabring, a_slab_held_back_holds_up_the_producer)
     cr_expect_eq(canp_slabring_acquire(ring), slab[0]);
     cr_expect_eq(canp_slabring_acquire(ring), slab[1]);
     cr_expect(canp_slabring_is_valid(ring));
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, stalls_are_counted_and_timed)
@@ -187,7 +187,7 @@ Test(slabring, stalls_are_counted_and_timed)
     cr_expect_eq(second.refusals, 4);
     cr_expect_gt(second.stall_ns, first.stall_ns);
     cr_expect_eq(second.stall_ns_max, first.stall_ns_max);
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, wait_times_out_wakes_and_prefers_a_slab)
@@ -205,7 +205,7 @@ Test(slabring, wait_times_out_wakes_and_prefers_a_slab)
     cr_expect_eq(canp_slabring_wait(ring, -1), 1);
     canp_slabring_take(ring);
     cr_expect_eq(canp_slabring_wait(ring, -1), 0, "the wake is still there");
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 static void *commit_later(void *arg)
@@ -231,7 +231,7 @@ static void expect_wait(void *(*later)(void *), int result, uint64_t wakes)
     cr_expect_eq(canp_slabring_wait(ring, -1), result);
     pthread_join(thread, NULL);
     cr_expect_eq(stats_of(ring).wakes, wakes);
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 Test(slabring, a_commit_wakes_the_sleeper)
@@ -250,12 +250,12 @@ Test(slabring, locked_and_huge_memory_is_got_or_said)
         .slot_bytes = 4096, .slot_count = 16, .lock_memory = true, .huge_pages = true};
     struct canp_slabring *ring = NULL;
 
-    cr_assert_eq(canp_slabring_create(&opts, &ring), 0);
+    cr_assert_eq(canp_slabring_open(&opts, &ring), 0);
     struct canp_slabring_stats stats = stats_of(ring);
     cr_expect_neq(stats.locked, stats.lock_error != 0, "exactly one of them");
     cr_expect_geq(stats.mapped_bytes, 16u * 4096);
     memset(canp_slabring_acquire(ring)->data, 1, 4096);
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }
 
 /* The model: numbers in the order of their acquire, and four counts. */
@@ -329,5 +329,5 @@ Test(slabring, a_million_random_steps_match_the_model)
     cr_expect_eq(stats.refusals, model.refusals);
     cr_expect_eq(stats.spilling_slots, model.spilling_count);
     cr_expect_gt(model.refusals, 0u, "the run never met the bound");
-    canp_slabring_free(ring);
+    canp_slabring_close(ring);
 }

@@ -47,7 +47,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     }
     ring.slot_bytes = opts->slab_bytes;
     ring.slot_count = opts->slab_count;
-    if (canp_slabring_create(&ring, &rec->in.ring) < 0)
+    if (canp_slabring_open(&ring, &rec->in.ring) < 0)
         abort();
     if (opts->dir) {
         struct canp_writer_opts writer = CANP_WRITER_OPTS_INIT;
@@ -67,7 +67,7 @@ static void fake_close(struct canp_recorder *rec)
 {
     canp_flush_join(rec);
     canp_writer_close(rec->writer);
-    canp_slabring_free(rec->in.ring);
+    canp_slabring_close(rec->in.ring);
     free(rec->dir);
     free(rec);
 }

@@ -18,7 +18,7 @@ static inline struct canp_mempool *small_pool(void)
         .classes = {{1024, 1, 3, 1}, {4096, 0, 2, 0}}, .direct_bytes_max = 10000, .tag = CANP_MEMTAG_BUFFERS};
     struct canp_mempool *pool = NULL;
 
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_mempool_open(&opts, &pool), 0);
     return pool;
 }
 
@@ -27,7 +27,7 @@ static inline struct canp_mempool *usual_pool(void)
     struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
     struct canp_mempool *pool = NULL;
 
-    cr_assert_eq(canp_mempool_create(&opts, &pool), 0);
+    cr_assert_eq(canp_mempool_open(&opts, &pool), 0);
     return pool;
 }
 

@@ -27,12 +27,12 @@ static void use_after_release(void)
 
     opts.object_bytes = 100;
     opts.object_count_max = 2;
-    if (canp_objpool_create(&opts, &pool) < 0)
+    if (canp_objpool_open(&opts, &pool) < 0)
         return;
     volatile char *object = canp_objpool_acquire(pool);
     canp_objpool_release(pool, (char *)object);
     object[50] = 1;
-    canp_objpool_free(pool);
+    canp_objpool_close(pool);
 }
 
 static void undefined(void)

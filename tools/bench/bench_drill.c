@@ -84,7 +84,7 @@ static int set_up(struct drill *d, const char *dir, struct canp_why *why)
     rec->in.block_bytes = SLAB_BYTES;
     ring.slot_bytes = SLAB_BYTES;
     ring.slot_count = SLABS;
-    int r = canp_slabring_create(&ring, &rec->in.ring);
+    int r = canp_slabring_open(&ring, &rec->in.ring);
     if (r == 0)
         r = open_queue(d);
     return r == 0 && dir ? open_writer(rec, dir, why) : r;
@@ -106,7 +106,7 @@ void drill_close(struct drill *d)
     struct canp_recorder *rec = d ? d->rec : NULL;
     if (rec) {
         canp_writer_close(rec->writer);
-        canp_slabring_free(rec->in.ring);
+        canp_slabring_close(rec->in.ring);
         if (rec->in.rx) {
             free(rec->in.rx->groups[GROUP_FRAMES].ring);
             free(rec->in.rx->groups[GROUP_FRAMES].buffers);

@@ -325,7 +325,7 @@ static double open_mmap_munmap(void *user)
 static int make_buffer(struct context *context, unsigned flags, struct canp_buf *out)
 {
     struct canp_mbuf mbuf;
-    int r = canp_mbuf_create(context->mempool, 1024, flags, &mbuf);
+    int r = canp_mbuf_init(context->mempool, 1024, flags, &mbuf);
 
     if (r < 0)
         return r;
@@ -341,9 +341,9 @@ static int make_pools(struct context *context)
 
     pool_opts.object_bytes = OBJECT_BYTES;
     pool_opts.ready_count = pool_opts.object_count_max = 8192;
-    int r = canp_objpool_create(&pool_opts, &context->pool);
+    int r = canp_objpool_open(&pool_opts, &context->pool);
     if (r == 0)
-        r = canp_mempool_create(&mempool_opts, &context->mempool);
+        r = canp_mempool_open(&mempool_opts, &context->mempool);
     if (r == 0)
         r = make_buffer(context, 0, &context->buf);
     if (r == 0)
@@ -366,7 +366,7 @@ static int make_file(struct context *context)
         return -errno;
     int r = ftruncate(fd, FILE_BYTES) < 0 ? -errno : canp_file_id_of(fd, &context->id);
     if (r == 0)
-        r = canp_mapcache_create(&opts, &context->cache);
+        r = canp_mapcache_open(&opts, &context->cache);
     if (r == 0)
         r = canp_mapcache_get(context->cache, &context->id, fd, &mapped);
     if (r == 0)
@@ -381,9 +381,9 @@ static void end(struct context *context)
         release_pooled(context, mutex_acquire(&context->mutex_pool));
     canp_buf_release(&context->buf);
     canp_buf_release(&context->plain_buf);
-    canp_mempool_free(context->mempool);
-    canp_objpool_free(context->pool);
-    canp_mapcache_free(context->cache);
+    canp_mempool_close(context->mempool);
+    canp_objpool_close(context->pool);
+    canp_mapcache_close(context->cache);
     unlink(context->path);
 }
 

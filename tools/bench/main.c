@@ -169,11 +169,11 @@ static int report_memory(void)
     struct canp_monitor *monitor;
 
     opts.report = print_memory;
-    int r = canp_monitor_create(&opts, &monitor);
+    int r = canp_monitor_open(&opts, &monitor);
     if (r < 0)
         return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "monitor: %s", canp_strerror(r));
     canp_monitor_report(monitor);
-    canp_monitor_free(monitor);
+    canp_monitor_close(monitor);
     return CANP_EXIT_DONE;
 }
 

@@ -160,7 +160,7 @@ static int watch(struct canp_reader *reader, struct canp_monitor **out)
 {
     struct canp_monitor_opts opts = CANP_MONITOR_OPTS_INIT;
     opts.report = print_report;
-    int r = canp_monitor_create(&opts, out);
+    int r = canp_monitor_open(&opts, out);
     return r < 0 ? r : canp_reader_watch(reader, *out);
 }
 
@@ -181,7 +181,7 @@ static int read_and_report(struct canp_reader *reader, struct summary *s, bool m
         r = read_summary(reader, s);
     if (r == 0 && monitor)
         print_memory(monitor);
-    canp_monitor_free(monitor);
+    canp_monitor_close(monitor);
     return r;
 }
 

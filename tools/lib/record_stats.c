@@ -109,7 +109,7 @@ int record_stats_start(const struct canp_recorder *rec, uint64_t interval_ns, bo
     self.json = json;
     opts.interval_ns = interval_ns;
     opts.report = print;
-    int r = canp_monitor_create(&opts, &self.monitor);
+    int r = canp_monitor_open(&opts, &self.monitor);
     if (r == 0)
         r = canp_monitor_watch_ring(self.monitor, "capture", canp_recorder_slabs(rec));
     return r < 0 ? r : start_thread();
@@ -125,5 +125,5 @@ void record_stats_stop(void)
     pthread_mutex_unlock(&self.lock);
     pthread_join(self.thread, NULL);
     self.runs = false;
-    canp_monitor_free(self.monitor);
+    canp_monitor_close(self.monitor);
 }

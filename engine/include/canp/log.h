@@ -5,7 +5,7 @@
  *   struct canp_log_writer *writer;
  *   struct canp_why why;
  *   canp_log_open("drive.log", NULL, &reader, &why);
- *   canp_log_create("drive.json", "json", NULL, &writer, &why);
+ *   canp_log_writer_open("drive.json", "json", NULL, &writer, &why);
  *   canp_log_copy(reader, writer, NULL, NULL, &why);
  *   canp_log_finish(writer, &why);
  *   canp_log_close(reader);
@@ -61,7 +61,7 @@ enum canp_log_capability { CANP_LOG_CAPABILITIES(CANP_LOG_CAPABILITY_ENUM) };
 
 /* All static text. */
 struct canp_log_format_info {
-    const char *name;     /* as given to canp_log_create() */
+    const char *name;     /* as given to canp_log_writer_open() */
     const char *title;    /* for people: whose format it is */
     const char *suffixes; /* of file names, without dots, separated by blanks; "" = none of its own */
     uint32_t reads;       /* enum canp_log_capability: what its reader yields; 0 = it cannot be read here */
@@ -197,14 +197,16 @@ struct canp_log_write_opts {
  * under it, and what exists is never replaced. `path` may be "-" (standard output) or a pipe or device, which
  * is written to at once. `format` NULL: by the path's suffix; a path without a known one is a recording.
  * Owned: *out, freed by canp_log_finish() or canp_log_abandon().
- * Errors: -EEXIST, -CANP_E_EXISTS, -EACCES and others; -CANP_E_FORMAT: no such format, or it cannot be written.
+ * Errors: -EEXIST, -CANP_E_EXISTS, -EACCES and others; -CANP_E_FORMAT: no such format, or it cannot be
+ * written.
  */
-CANP_API int canp_log_create(const char *path, const char *format, const struct canp_log_write_opts *opts,
-                             struct canp_log_writer **out, struct canp_why *why);
+CANP_API int canp_log_writer_open(const char *path, const char *format,
+                                  const struct canp_log_write_opts *opts, struct canp_log_writer **out,
+                                  struct canp_why *why);
 /* The same into an open descriptor, borrowed until the end. Not for recordings. */
-CANP_API int canp_log_create_fd(int fd, const char *name, const char *format,
-                                const struct canp_log_write_opts *opts, struct canp_log_writer **out,
-                                struct canp_why *why);
+CANP_API int canp_log_writer_open_fd(int fd, const char *name, const char *format,
+                                     const struct canp_log_write_opts *opts, struct canp_log_writer **out,
+                                     struct canp_why *why);
 
 /*
  * Appends a record; one of CANP_KIND_IFACE defines its channel. What the format cannot hold is left out and

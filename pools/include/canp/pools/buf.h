@@ -65,14 +65,14 @@ struct canp_bufcur {
 /* ------------------------------------------------------------------ mutable */
 
 /* An empty buffer of at least `bytes` capacity. 0; -ENOMEM, -ENOBUFS at the pool's bounds. */
-#define canp_mbuf_create(pool, bytes, flags, out)                                                            \
-    canp_mbuf_create_at((pool), (bytes), (flags), (out), CANP_SITE_HERE)
-CANP_API int canp_mbuf_create_at(struct canp_mempool *pool, size_t bytes, unsigned flags,
-                                 struct canp_mbuf *out, const struct canp_site *site);
+#define canp_mbuf_init(pool, bytes, flags, out)                                                              \
+    canp_mbuf_init_at((pool), (bytes), (flags), (out), CANP_SITE_HERE)
+CANP_API int canp_mbuf_init_at(struct canp_mempool *pool, size_t bytes, unsigned flags, struct canp_mbuf *out,
+                               const struct canp_site *site);
 
 /* A buffer to unpack `bytes` into: of the smallest class that fits, or, where that is exhausted, a fresh one,
  * which counts as a miss of that class. used_bytes is for the caller to set. 0; -ENOMEM. */
-#define canp_decompress_buffer(pool, bytes, out) canp_mbuf_create((pool), (bytes), 0, (out))
+#define canp_decompress_buffer(pool, bytes, out) canp_mbuf_init((pool), (bytes), 0, (out))
 
 /* Grows to room for `more_bytes` beyond those used, moving the content to another block if need be. 0;
  * -ENOMEM: nothing has changed. */
@@ -113,8 +113,8 @@ static inline void canp_bufstore_init(struct canp_bufstore *store, unsigned flag
     __atomic_store_n(&store->refs, 1, __ATOMIC_RELAXED);
 }
 
-CANP_API void canp_bufstore_take(struct canp_bufstore *store); /* one reference more, 2^32 - 1 at most */
-CANP_API void canp_bufstore_drop(struct canp_bufstore *store); /* one less; NULL is fine */
+CANP_API void canp_bufstore_share(struct canp_bufstore *store);   /* one reference more, 2^32 - 1 at most */
+CANP_API void canp_bufstore_release(struct canp_bufstore *store); /* one less; NULL is fine */
 
 /* The same memory once more. */
 CANP_API struct canp_buf canp_buf_share(const struct canp_buf *buf);

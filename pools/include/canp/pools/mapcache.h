@@ -6,7 +6,7 @@
  * O(1). At the bounds, with everything in use, a get is refused.
  *
  * Threads: everything from any thread (one lock, held for a hash look-up, or for mmap and munmap on a miss);
- * create and free while nobody else uses the cache.
+ * open and close while nobody else uses the cache.
  */
 #ifndef CANP_POOLS_MAPCACHE_H
 #define CANP_POOLS_MAPCACHE_H
@@ -57,11 +57,11 @@ struct canp_mapcache_stats {
     uint64_t bytes_max;
 };
 
-/* *out is owned: canp_mapcache_free(). 0; -EINVAL; -ENOMEM. */
-CANP_API int canp_mapcache_create(const struct canp_mapcache_opts *opts, struct canp_mapcache **out);
+/* *out is owned: canp_mapcache_close(). 0; -EINVAL; -ENOMEM. */
+CANP_API int canp_mapcache_open(const struct canp_mapcache_opts *opts, struct canp_mapcache **out);
 
 /* All mappings must have been released. NULL is fine. */
-CANP_API void canp_mapcache_free(struct canp_mapcache *cache);
+CANP_API void canp_mapcache_close(struct canp_mapcache *cache);
 
 /* The mapping of the file with this identity, in use until canp_mapped_release(). When it is not there it is
  * made from fd (which may be closed afterwards).
@@ -72,10 +72,10 @@ CANP_API int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp
                                   struct canp_mapped **out, const struct canp_site *site);
 
 /* The same by path: a stat for a hit, an open for a miss. */
-#define canp_mapcache_open(cache, dir_fd, path, out)                                                         \
-    canp_mapcache_open_at((cache), (dir_fd), (path), (out), CANP_SITE_HERE)
-CANP_API int canp_mapcache_open_at(struct canp_mapcache *cache, int dir_fd, const char *path,
-                                   struct canp_mapped **out, const struct canp_site *site);
+#define canp_mapcache_get_path(cache, dir_fd, path, out)                                                     \
+    canp_mapcache_get_path_at((cache), (dir_fd), (path), (out), CANP_SITE_HERE)
+CANP_API int canp_mapcache_get_path_at(struct canp_mapcache *cache, int dir_fd, const char *path,
+                                       struct canp_mapped **out, const struct canp_site *site);
 
 /* Maintenance: unmaps what is not in use, least recently released first, until no more than
  * high_water_percent of both budgets are taken. Returns how many. */

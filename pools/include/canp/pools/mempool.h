@@ -2,12 +2,12 @@
  * Layered pool: blocks of memory in classes by size, each class an object pool (canp/pools/objpool.h); beyond
  * the largest class, direct allocations under a bound.
  *
- * A request gets a block of the smallest class that fits. Where that class is exhausted, canp_mempool_alloc()
- * makes a direct one and counts a miss; canp_mempool_try_alloc(), for those who must not call malloc,
- * refuses. Whatever happens, a block goes back to where it came from.
+ * A request gets a block of the smallest class that fits. Where that class is exhausted,
+ * canp_mempool_acquire() makes a direct one and counts a miss; canp_mempool_try_acquire(), for those who must
+ * not call malloc, refuses. Whatever happens, a block goes back to where it came from.
  *
- * Threads: everything from any thread, a block may be released by another thread than allocated it; create
- * and free while nobody else uses the pool.
+ * Threads: everything from any thread, a block may be released by another thread than allocated it; open
+ * and close while nobody else uses the pool.
  */
 #ifndef CANP_POOLS_MEMPOOL_H
 #define CANP_POOLS_MEMPOOL_H
@@ -66,23 +66,23 @@ struct canp_mempool_stats {
     uint64_t refusals;      /* requests that got NULL */
 };
 
-/* *out is owned: canp_mempool_free(). 0; -EINVAL (classes not ascending or out of the bounds of
+/* *out is owned: canp_mempool_close(). 0; -EINVAL (classes not ascending or out of the bounds of
  * canp/pools/objpool.h); -ENOMEM. */
-CANP_API int canp_mempool_create(const struct canp_mempool_opts *opts, struct canp_mempool **out);
+CANP_API int canp_mempool_open(const struct canp_mempool_opts *opts, struct canp_mempool **out);
 
 /* Blocks of classes that are still held become invalid; direct ones must have been released. NULL is fine. */
-CANP_API void canp_mempool_free(struct canp_mempool *pool);
+CANP_API void canp_mempool_close(struct canp_mempool *pool);
 
 /* At least `bytes` (0 is taken for 1) of memory, not cleared; NULL at the bounds. Released by
  * canp_mempool_release(). */
-#define canp_mempool_alloc(pool, bytes) canp_mempool_alloc_at((pool), (bytes), CANP_SITE_HERE)
+#define canp_mempool_acquire(pool, bytes) canp_mempool_acquire_at((pool), (bytes), CANP_SITE_HERE)
 
 /* The same from the classes alone: never calls malloc; NULL where the class is exhausted or none fits. */
-#define canp_mempool_try_alloc(pool, bytes) canp_mempool_try_alloc_at((pool), (bytes), CANP_SITE_HERE)
+#define canp_mempool_try_acquire(pool, bytes) canp_mempool_try_acquire_at((pool), (bytes), CANP_SITE_HERE)
 
-CANP_API void *canp_mempool_alloc_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site);
-CANP_API void *canp_mempool_try_alloc_at(struct canp_mempool *pool, size_t bytes,
-                                         const struct canp_site *site);
+CANP_API void *canp_mempool_acquire_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site);
+CANP_API void *canp_mempool_try_acquire_at(struct canp_mempool *pool, size_t bytes,
+                                           const struct canp_site *site);
 
 /* NULL is fine. */
 CANP_API void canp_mempool_release(struct canp_mempool *pool, void *block);

@@ -81,9 +81,9 @@ struct canp_monitor_opts {
 
 struct canp_monitor;
 
-/* *out is owned: canp_monitor_free(). 0; -EINVAL (no callback); -ENOMEM. */
-CANP_API int canp_monitor_create(const struct canp_monitor_opts *opts, struct canp_monitor **out);
-CANP_API void canp_monitor_free(struct canp_monitor *monitor); /* NULL is allowed */
+/* *out is owned: canp_monitor_close(). 0; -EINVAL (no callback); -ENOMEM. */
+CANP_API int canp_monitor_open(const struct canp_monitor_opts *opts, struct canp_monitor **out);
+CANP_API void canp_monitor_close(struct canp_monitor *monitor); /* NULL is allowed */
 
 /* What is watched, and its name, must outlive the monitor. 0, or -ENOSPC. */
 CANP_API int canp_monitor_watch_cache(struct canp_monitor *monitor, const char *name,

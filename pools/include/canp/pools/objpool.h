@@ -4,10 +4,10 @@
  * Objects keep their content between uses; `create` runs once per object, not once per acquire. Each thread
  * keeps a few in a cache of its own (no lock, no atomic read-modify-write); the rest lies in a lock-free
  * stack that whole batches move through. The pool's address space is reserved at creation and returned by
- * canp_objpool_free(); nothing calls malloc in between.
+ * canp_objpool_close(); nothing calls malloc in between.
  *
  * Threads: acquire, try_acquire, release and stats from any thread, an object may be released by another
- * thread than acquired it; create and free while nobody else uses the pool. From a signal handler: nothing.
+ * thread than acquired it; open and close while nobody else uses the pool. From a signal handler: nothing.
  */
 #ifndef CANP_POOLS_OBJPOOL_H
 #define CANP_POOLS_OBJPOOL_H
@@ -21,7 +21,7 @@
 
 CANP_BEGIN_DECLS
 
-/* Bounds of canp_objpool_create(); outside of them it returns -EINVAL. */
+/* Bounds of canp_objpool_open(); outside of them it returns -EINVAL. */
 #define CANP_OBJPOOL_OBJECTS_MAX      16777216u
 #define CANP_OBJPOOL_OBJECT_BYTES_MAX ((size_t)1 << 30)
 #define CANP_OBJPOOL_ALIGN_MAX        4096u
@@ -47,7 +47,7 @@ struct canp_objpool_opts {
      */
     int (*create)(void *object, void *user);
     void (*destroy)(void *object,
-                    void *user); /* by canp_objpool_free(), for each created object; may be NULL */
+                    void *user); /* by canp_objpool_close(), for each created object; may be NULL */
     void *user;
 };
 #define CANP_OBJPOOL_OPTS_INIT                                                                               \
@@ -72,11 +72,11 @@ struct canp_objpool_stats {
     int lock_error; /* asked for and refused: a negative errno, else 0 */
 };
 
-/* *out is owned: canp_objpool_free(). 0; -EINVAL; -ENOMEM; what `create` returned for a ready object. */
-CANP_API int canp_objpool_create(const struct canp_objpool_opts *opts, struct canp_objpool **out);
+/* *out is owned: canp_objpool_close(). 0; -EINVAL; -ENOMEM; what `create` returned for a ready object. */
+CANP_API int canp_objpool_open(const struct canp_objpool_opts *opts, struct canp_objpool **out);
 
 /* Destroys and unmaps all objects; those still held become invalid. NULL is fine. */
-CANP_API void canp_objpool_free(struct canp_objpool *pool);
+CANP_API void canp_objpool_close(struct canp_objpool *pool);
 
 /* An object that is there already; NULL (a counted refusal) when there is none. Never creates.
  * Lent until canp_objpool_release(). */

@@ -8,7 +8,7 @@
  * A slot goes  free -> filling -> full -> spilling -> free  and nowhere else.
  *
  * Threads: one producer thread (acquire, commit), one consumer thread (take, give_back, wait); stats and
- * wake from any thread; create and free while nobody else uses the ring.
+ * wake from any thread; open and close while nobody else uses the ring.
  */
 #ifndef CANP_POOLS_SLABRING_H
 #define CANP_POOLS_SLABRING_H
@@ -21,7 +21,7 @@
 
 CANP_BEGIN_DECLS
 
-/* Bounds of canp_slabring_create(); outside of them it returns -EINVAL. */
+/* Bounds of canp_slabring_open(); outside of them it returns -EINVAL. */
 #define CANP_SLABRING_SLOTS_MAX      65536u
 #define CANP_SLABRING_SLOT_BYTES_MAX ((size_t)1 << 30)
 
@@ -45,7 +45,7 @@ struct canp_slabring_opts {
 /* One slab, lent by the ring. Its fields belong to the side that holds it: the producer between acquire
  * and commit, the consumer between take and give_back. */
 struct canp_slab {
-    uint8_t *data;         /* page-aligned; valid until canp_slabring_free() */
+    uint8_t *data;         /* page-aligned; valid until canp_slabring_close() */
     size_t capacity_bytes; /* the same for every slab of a ring */
     size_t used_bytes;     /* 0 after acquire; the holder sets it, at most capacity_bytes */
     unsigned index;        /* 0 .. slot_count - 1, fixed */
@@ -83,12 +83,12 @@ struct canp_slabring_stats {
     enum canp_slabring_backing backing;
 };
 
-/* Maps and prefaults the slots. *out is owned: canp_slabring_free().
+/* Maps and prefaults the slots. *out is owned: canp_slabring_close().
  * 0; -EINVAL (a size out of its bounds); -ENOMEM. */
-CANP_API int canp_slabring_create(const struct canp_slabring_opts *opts, struct canp_slabring **out);
+CANP_API int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out);
 
 /* Unmaps everything; slabs held by anyone become invalid. NULL is fine. */
-CANP_API void canp_slabring_free(struct canp_slabring *ring);
+CANP_API void canp_slabring_close(struct canp_slabring *ring);
 
 /* Producer: the next slot in order, now filling; NULL (and a counted refusal) if that slot is not free.
  * Several slabs may be held at once. No system call but a clock read during a stall. */
