@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include <canp/frame.h>
+#include <canp/safe_text.h>
 
 bool canp_take_text(struct canp_text *t, const char *text)
 {
@@ -92,12 +93,29 @@ int canp_take_seconds(struct canp_text *t, int64_t *time_ns)
     return 0;
 }
 
+/* A name with a spelling in it. What it stands for must be a name: no zero, and no longer than one. */
+static int restore_iface(const char *word, size_t bytes, char *iface)
+{
+    char name[CANP_SAFE_EXPANSION * CANP_IFACE_NAME_BYTES];
+    if (bytes > sizeof(name))
+        return -CANP_E_SYNTAX;
+    bytes = canp_safe_restore(name, word, bytes);
+    if (bytes >= CANP_IFACE_NAME_BYTES || memchr(name, '\0', bytes))
+        return -CANP_E_SYNTAX;
+    memset(iface, 0, CANP_IFACE_NAME_BYTES);
+    memcpy(iface, name, bytes);
+    return 0;
+}
+
 int canp_take_iface(struct canp_text *t, char *iface)
 {
     const char *start = t->at;
-    while (t->at < t->end && (unsigned char)*t->at > ' ') /* control bytes are no part of a name */
-        t->at++;
+    bool is_spelled = false;
+    for (; t->at < t->end && (unsigned char)*t->at > ' '; t->at++) /* control bytes are no part of a name */
+        is_spelled |= *t->at == '\\';
     size_t bytes = (size_t)(t->at - start);
+    if (__builtin_expect(is_spelled, 0))
+        return restore_iface(start, bytes, iface);
     if (bytes == 0 || bytes >= CANP_IFACE_NAME_BYTES)
         return -CANP_E_SYNTAX;
     memset(iface, 0, CANP_IFACE_NAME_BYTES);

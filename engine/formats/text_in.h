@@ -63,8 +63,8 @@ static inline int canp_take_hex(struct canp_text *t, uint32_t *value)
 }
 /* Seconds with or without a fraction of 1 to 9 digits (more are read and cut), perhaps negative, in ns. */
 int canp_take_seconds(struct canp_text *t, int64_t *time_ns);
-/* A word up to a blank as an interface's name: at most 15 bytes, zero-padded to CANP_IFACE_NAME_BYTES;
- * control bytes end it.
+/* A word up to a blank as an interface's name, the spelling of canp/safe_text.h undone: at most 15 bytes,
+ * zero-padded to CANP_IFACE_NAME_BYTES; control bytes end it.
  */
 int canp_take_iface(struct canp_text *t, char *iface);
 

@@ -1,6 +1,8 @@
 /* Pieces of a line of text (text_out.h). No state. */
 #include "formats/text_out.h"
 
+#include <endian.h>
+
 #define ROW(d) d "0" d "1" d "2" d "3" d "4" d "5" d "6" d "7" d "8" d "9"
 
 /* clang-format off */
@@ -67,7 +69,38 @@ char *canp_put_seconds(char *out, int64_t time_ns, unsigned width, unsigned frac
 
 char *canp_put_safe(char *out, const char *text, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++)
-        *out++ = (unsigned char)text[i] < ' ' || text[i] == 0x7F ? ' ' : text[i];
-    return out;
+    return out + canp_safe_text(out, CANP_SAFE_EXPANSION * bytes + 1, text, bytes, 0);
+}
+
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/*
+ * How many of 8 characters stand before the first zero (8: there is none), or -1 when one of them is not to
+ * stand in a word as it is: a control, a blank, 7F and above, a backslash. Eight at once, as every line
+ * begins with a name.
+ */
+static inline int plain_bytes(const char *text)
+{
+    uint64_t x;
+    memcpy(&x, text, sizeof(x));
+    x = le64toh(x);
+    uint64_t zero = (x - EACH(1)) & ~x & EACH(0x80);
+    uint64_t before = zero ? ((zero & -zero) >> 7) - 1 : UINT64_MAX; /* the bytes before the first zero */
+    uint64_t y = (x & before) | (~before & EACH('a'));
+    uint64_t bad = (y - EACH(0x21)) | (y + EACH(1)) | y | ((y ^ EACH('\\')) - EACH(1));
+    if (__builtin_expect((bad & EACH(0x80)) != 0, 0))
+        return -1;
+    return zero ? __builtin_ctzll(zero) >> 3 : 8;
+}
+
+/* Names are of plain characters, but for those somebody made up to break the line. */
+char *canp_put_iface(char *out, const char *iface)
+{
+    memcpy(out, iface, CANP_IFACE_NAME_BYTES);
+    int first = plain_bytes(iface);
+    int second = first == 8 ? plain_bytes(iface + 8) : 0;
+    if (__builtin_expect(first >= 0 && second >= 0 && second < 8, 1))
+        return out + first + second;
+    return out + canp_safe_text(out, CANP_PUT_IFACE_BYTES, iface, strnlen(iface, CANP_IFACE_NAME_BYTES - 1),
+                                CANP_SAFE_WORD);
 }

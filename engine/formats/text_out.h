@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include <canp/frame.h>
+#include <canp/safe_text.h>
 
 #include "frame/hex.h"
 
@@ -23,12 +24,12 @@ static inline char *canp_put_text(char *out, const char *text)
     return out;
 }
 
-/* An interface's name: at most 15 bytes, read and written as 16 at once. */
-static inline char *canp_put_iface(char *out, const char *iface)
-{
-    memcpy(out, iface, CANP_IFACE_NAME_BYTES);
-    return out + strnlen(iface, CANP_IFACE_NAME_BYTES - 1);
-}
+/* Room that canp_put_iface() may use. */
+#define CANP_PUT_IFACE_BYTES (CANP_SAFE_EXPANSION * CANP_IFACE_NAME_BYTES + 1)
+
+/* The name of an interface, readable for CANP_IFACE_NAME_BYTES, as one word: what would break the line is
+ * spelled out (canp/safe_text.h); canp_take_iface() undoes it. */
+char *canp_put_iface(char *out, const char *iface);
 
 static inline char *canp_put_2(char *out, uint32_t value)
 {
@@ -52,7 +53,8 @@ char *canp_put_signed(char *out, int64_t value);
 /* seconds.fraction: seconds of at least `width` digits (1 to 10), a fraction of 9 or 6 digits. */
 char *canp_put_seconds(char *out, int64_t time_ns, unsigned width, unsigned fraction_digits);
 
-/* A text of somebody else's as one cell or word of a line: control bytes and DEL become blanks. */
+/* A text of somebody else's on a line of its own, spelled as canp/safe_text.h says: up to
+ * CANP_SAFE_EXPANSION * bytes + 1 are written. */
 char *canp_put_safe(char *out, const char *text, size_t bytes);
 
 #endif

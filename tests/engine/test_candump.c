@@ -250,7 +250,7 @@ Test(candump, events_are_comments)
     record = (struct canp_record){.kind = CANP_KIND_MARK, .event = &mark.event};
     bytes = canp_candump_format(&record, vcan0, 0, out);
     out[bytes] = '\0';
-    cr_assert_str_eq(out, "# MARK two lines\n");
+    cr_assert_str_eq(out, "# MARK two\\x0Alines\n");
 }
 
 /* ---- the reader ------------------------------------------------------------------------------- */
@@ -333,4 +333,72 @@ Test(candump_reader, a_read_error_is_told)
     cr_assert_eq(canp_candump_next(reader, &line), -9);
     canp_candump_close(reader);
     canp_candump_close(NULL);
+}
+
+/* A name or note of whoever made the recording stays one word or one line, and comes back as it was. */
+Test(candump, text_cannot_forge_a_line)
+{
+    static const char names[][CANP_IFACE_NAME_BYTES] = {"a 7DF#02010C\n;",
+                                                        "\033]0;P\007\033[2J",
+                                                        "\xC2\x9B"
+                                                        "31m",
+                                                        "back\\slash\\x0A",
+                                                        "\x80\xFF",
+                                                        "usual0"};
+    union {
+        struct canp_frame frame;
+        uint8_t bytes[16];
+    } f = {.frame = {.id = 0x123, .len = 2}};
+    struct canp_record r = {.time_ns = 1700000000000000000, .frame = &f.frame};
+    static char out[CANP_CANDUMP_LINE_BYTES];
+    for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        size_t bytes = canp_candump_format(&r, names[i], 0, out);
+        cr_assert_eq(memchr(out, '\n', bytes), out + bytes - 1, "%u", i);
+        cr_assert_eq(memchr(out, '\033', bytes), NULL);
+        cr_assert_eq(canp_candump_parse(out, bytes, &line), 1, "%.*s", (int)bytes, out);
+        cr_assert_eq(line.can.frame.id, 0x123);
+        cr_assert_str_eq(line.iface, names[i]);
+    }
+    static const char forged[] = "(1.000000) \\x00 123#", longer[] = "(1.000000) a\\x20bcdefghijklmnop 123#";
+    cr_assert_lt(canp_candump_parse(forged, sizeof(forged) - 1, &line), 0);
+    cr_assert_lt(canp_candump_parse(longer, sizeof(longer) - 1, &line), 0);
+}
+
+Test(candump, the_longest_mark_fits)
+{
+    static union {
+        struct canp_event event;
+        uint8_t bytes[UINT16_MAX];
+    } mark = {.event = {.code = CANP_MARK_NOTE, .bytes = UINT16_MAX}};
+    struct canp_record r = {.kind = CANP_KIND_MARK, .event = &mark.event};
+    static char out[CANP_CANDUMP_LINE_BYTES + 1];
+    memset(mark.event.payload, '\n', sizeof(mark) - sizeof(mark.event));
+    out[CANP_CANDUMP_LINE_BYTES] = '!';
+    size_t bytes = canp_candump_format(&r, "vcan0", 0, out);
+    cr_assert(bytes > 4 * 2048 && bytes <= CANP_CANDUMP_LINE_BYTES);
+    cr_assert_eq(out[CANP_CANDUMP_LINE_BYTES], '!');
+    cr_assert_eq(memcmp(out, "# NOTE \\x0A\\x0A", 15), 0);
+    cr_assert_eq(memchr(out, '\n', bytes), out + bytes - 1);
+}
+
+/* Eight characters of a name are looked at at once: any byte at any place. */
+Test(candump, any_byte_at_any_place_of_a_name)
+{
+    struct canp_record r = {.kind = CANP_KIND_GAP};
+    struct canp_gap gap = {.layer = 1};
+    static char out[CANP_CANDUMP_LINE_BYTES];
+    r.gap = &gap;
+    for (unsigned length = 1; length < CANP_IFACE_NAME_BYTES; length++) {
+        for (unsigned at = 0; at < length * 255; at++) {
+            char name[CANP_IFACE_NAME_BYTES] = "";
+            memset(name, 'x', length);
+            name[at / 255] = (char)(at % 255 + 1);
+            memset(name + length + 1, 0xFF, sizeof(name) - length - 1); /* behind the zero: nobody cares */
+            size_t bytes = canp_candump_format(&r, name, 0, out);
+            cr_assert_eq(canp_candump_parse(out, bytes, &line), 1, "%.*s", (int)bytes, out);
+            cr_assert_str_eq(line.iface, name);
+            bool plain = name[at / 255] > ' ' && name[at / 255] < 0x7F && name[at / 255] != '\\';
+            cr_assert_eq(memchr(out, '\\', bytes) == NULL, plain);
+        }
+    }
 }

@@ -14,6 +14,10 @@
 #include "candump_text.h"
 
 #include <canp/names.h>
+#include <canp/rows.h>
+
+#define TEXT_BYTES_MAX CANP_ROW_BYTES_MAX /* of a mark: a row is no larger */
+_Static_assert(CANP_SAFE_EXPANSION *TEXT_BYTES_MAX + 128 <= CANP_CANDUMP_LINE_BYTES, "a line holds any mark");
 
 static const char *name_or(const char *name, const char *otherwise)
 {
@@ -55,7 +59,7 @@ static char *put_iface_definition(char *out, const struct canp_iface *iface)
     return canp_put_decimal(canp_put_text(out, " dbitrate "), iface->dbitrate);
 }
 
-/* A text with its control bytes, newlines among them, made blanks. */
+/* A text as canp/safe_text.h spells it, so that it stays on its line and its reader gets it back. */
 static char *put_mark(char *out, const struct canp_event *mark, const char *iface)
 {
     size_t bytes = mark->bytes > sizeof(*mark) ? mark->bytes - sizeof(*mark) : 0;
@@ -63,9 +67,10 @@ static char *put_mark(char *out, const struct canp_event *mark, const char *ifac
     out = canp_put_text(out, words[mark->code < sizeof(words) / sizeof(words[0]) ? mark->code : 0]);
     if (mark->code == CANP_MARK_OUTSIDE)
         out = canp_put_text(canp_put_iface(out, iface), " ");
-    for (size_t i = 0; i < bytes && mark->payload[i] && i < 2048; i++)
-        *out++ = mark->payload[i] < ' ' ? ' ' : (char)mark->payload[i];
-    return out;
+    bytes = bytes < TEXT_BYTES_MAX ? bytes : TEXT_BYTES_MAX;
+    while (bytes && mark->payload[bytes - 1] == '\0') /* padding */
+        bytes--;
+    return canp_put_safe(out, (const char *)mark->payload, bytes);
 }
 
 static char *put_clock(char *out, const struct canp_clock *clock)

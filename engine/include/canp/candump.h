@@ -9,8 +9,9 @@
  *   (1700000000.123456789) vcan0 00123#80:01:00000000#AABB   XL: VCID, priority, flags, SDU type, AF
  *   # GAP vcan0 socket lost 17 from 1700000000.1 to 1700000000.2
  *
- * What is no frame becomes a comment, which candump's own tools skip. Grammar and limits are those of
- * can-utils' lib.c, canplayer.c and log2asc.c.
+ * What is no frame becomes a comment, which candump's own tools skip. Names of interfaces and texts of marks
+ * are spelled as canp/safe_text.h says, so that none of them can forge a line; reading undoes that. Grammar
+ * and limits are those of can-utils' lib.c, canplayer.c and log2asc.c.
  *
  * Threads: formatting and parsing keep no state; a canp_candump_reader belongs to one thread.
  */
@@ -24,8 +25,9 @@
 
 CANP_BEGIN_DECLS
 
-/* Room that canp_candump_format() may use, whatever the record: an XL frame with 2048 bytes is longest. */
-#define CANP_CANDUMP_LINE_BYTES 4352
+/* Room that canp_candump_format() may use, whatever the record: a mark of 2 KiB that has to be spelled out
+ * is longest. */
+#define CANP_CANDUMP_LINE_BYTES 8704
 
 /* Style flags of canp_candump_format(). */
 #define CANP_CANDUMP_DIRECTION 1U /* end frames with " R" or " T", as candump -x does */
