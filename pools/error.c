@@ -7,6 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The C library's own description, which no locale changes where it is glibc's. */
+static const char *describe_errno(int code)
+{
+#if defined(__GLIBC__) && (__GLIBC__ > 2 || __GLIBC_MINOR__ >= 32)
+    return strerrordesc_np(code);
+#else
+    return strerror(code); /* in musl static text, thread-safe */
+#endif
+}
+
 const char *canp_strerror(int err)
 {
 #define CANP_ERROR_CASE(name, value, text)                                                                   \
@@ -16,7 +26,7 @@ const char *canp_strerror(int err)
     switch (code) {
         CANP_ERRORS(CANP_ERROR_CASE)
     default: {
-        const char *text = strerrordesc_np(code);
+        const char *text = describe_errno(code);
         return text ? text : "unknown error";
     }
     }

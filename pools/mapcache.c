@@ -365,7 +365,7 @@ static int allocate(struct canp_mapcache *cache)
     while (buckets < 2 * (uint64_t)count_max)
         buckets *= 2;
     cache->table_mask = buckets - 1;
-    cache->table = calloc(buckets, sizeof(void *));
+    cache->table = calloc((size_t)buckets, sizeof(void *));
     cache->entries = calloc(count_max, sizeof(cache->entries[0]));
     if (cache->table == NULL || cache->entries == NULL)
         return -ENOMEM;

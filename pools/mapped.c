@@ -72,14 +72,17 @@ int canp_mapped_regular(int fd, struct canp_file_id *out)
 
 /* ------------------------------------------------------------------ mapping and unmapping */
 
-int canp_mapped_map(struct canp_mapped *mapped, int fd, size_t bytes)
+int canp_mapped_map(struct canp_mapped *mapped, int fd, uint64_t file_bytes)
 {
+    size_t bytes = (size_t)file_bytes;
     static const uint8_t nothing[1];
 
     mapped->data = nothing;
     mapped->bytes = 0;
     mapped->watch = -1;
     __atomic_store_n(&mapped->mark, 0, __ATOMIC_RELAXED);
+    if (bytes != file_bytes)
+        return -EFBIG;
     if (bytes == 0)
         return 0;
     void *data = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
@@ -132,7 +135,7 @@ int canp_mapped_open_fd_at(int fd, struct canp_mapped **out, const struct canp_s
         return r;
     }
     canp_bufstore_init(&lone->mapped.store, 0, end_lone);
-    canp_ledger_enter(&lone->node, CANP_MEMTAG_MAPPINGS, lone->mapped.data, id.bytes, site);
+    canp_ledger_enter(&lone->node, CANP_MEMTAG_MAPPINGS, lone->mapped.data, lone->mapped.bytes, site);
     *out = &lone->mapped;
     return 0;
 }

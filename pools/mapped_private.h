@@ -12,8 +12,9 @@ struct canp_mapped {
     uint64_t mark; /* canp_mapped_mark(); atomic */
 };
 
-/* Maps `bytes` of the file into *mapped: 0, -EMFILE, or a negative errno of mmap. Leaves the store alone. */
-int canp_mapped_map(struct canp_mapped *mapped, int fd, size_t bytes);
+/* Maps `bytes` of the file into *mapped: 0, -EMFILE, -EFBIG (more than the address space), or a negative
+ * errno of mmap. Leaves the store alone. */
+int canp_mapped_map(struct canp_mapped *mapped, int fd, uint64_t bytes);
 void canp_mapped_unmap(struct canp_mapped *mapped);
 
 /* fstat of a regular file: 0, -EINVAL, or a negative errno. */

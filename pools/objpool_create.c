@@ -44,11 +44,15 @@ static int map_caches(struct canp_objpool *pool)
 static int map_objects(struct canp_objpool *pool)
 {
     const struct canp_objpool_opts *opts = &pool->opts;
-    size_t bytes = opts->align_bytes + opts->object_count_max * pool->stride_bytes;
-    size_t ready_bytes = opts->ready_count * pool->stride_bytes;
+    uint64_t bytes = opts->align_bytes + opts->object_count_max * pool->stride_bytes;
+    size_t ready_bytes = (size_t)(opts->ready_count * pool->stride_bytes);
     bool guarded = canp_ledger_modes() & CANP_LEDGER_GUARDS;
-    int r = canp_pages_map(bytes, guarded ? 0 : ready_bytes, opts->huge_pages, opts->lock_memory,
-                           &pool->object_pages);
+    int r = bytes > SIZE_MAX / 2 ? -ENOMEM : 0; /* more than a 32-bit process has */
+
+    if (r < 0)
+        return r;
+    r = canp_pages_map((size_t)bytes, guarded ? 0 : ready_bytes, opts->huge_pages, opts->lock_memory,
+                       &pool->object_pages);
 
     if (r == 0)
         pool->objects = (unsigned char *)pool->object_pages.base + opts->align_bytes;

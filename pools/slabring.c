@@ -24,6 +24,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Where time_t is wider than the kernel's long, the call that takes such times. */
+#if defined(SYS_futex_time64) && (!defined(SYS_futex) || (__SIZEOF_LONG__ == 4 && defined(__USE_TIME_BITS64)))
+#define FUTEX_CALL SYS_futex_time64
+#elif defined(SYS_futex_time64) && __SIZEOF_LONG__ == 4 && !defined(__GLIBC__) /* musl 1.2: always wide */
+#define FUTEX_CALL SYS_futex_time64
+#else
+#define FUTEX_CALL SYS_futex
+#endif
+
 #define CACHE_LINE_BYTES 64
 
 enum slot_state {
@@ -114,6 +123,8 @@ static int map_slots(struct canp_slabring *ring, const struct canp_slabring_opts
 {
     size_t bytes = ring->slot_count * ring->slot_bytes;
 
+    if (ring->slot_bytes > SIZE_MAX / 2 / ring->slot_count)
+        return -ENOMEM; /* more than a 32-bit process has */
     return canp_pages_map(bytes, bytes, opts->huge_pages, opts->lock_memory, &ring->data);
 }
 
@@ -205,7 +216,7 @@ struct canp_slab *canp_slabring_acquire(struct canp_slabring *ring)
 
 static void futex_wake(_Atomic uint32_t *word)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+    syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* True if a sleeper was woken. The caller has stored, seq_cst, what the sleeper looks at after it set
@@ -282,7 +293,7 @@ static void sleep_on_word(struct canp_slabring *ring, int64_t limit_ns)
 {
     struct timespec limit = canp_timespec_of_ns(limit_ns < 0 ? 0 : limit_ns);
 
-    syscall(SYS_futex, &ring->sleeping, FUTEX_WAIT_PRIVATE, 1, limit_ns < 0 ? NULL : &limit, NULL, 0);
+    syscall(FUTEX_CALL, &ring->sleeping, FUTEX_WAIT_PRIVATE, 1, limit_ns < 0 ? NULL : &limit, NULL, 0);
 }
 
 int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns)

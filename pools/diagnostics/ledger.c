@@ -7,11 +7,17 @@
  */
 #include <canp/pools/clock.h>
 #include <canp/pools/ledger.h>
-#include <execinfo.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define HAS_BACKTRACE 1
+#endif
+#endif
 
 #include "json.h"
 #include "ledger_private.h"
@@ -115,8 +121,11 @@ uint64_t canp_ledger_generation_age_ns(uint32_t generation, uint64_t now_ns)
 void canp_ledger_take_trace(struct canp_ledger_trace *trace)
 {
     trace->since_ns = canp_monotonic_ns();
+    trace->frame_count = 0;
+#ifdef HAS_BACKTRACE /* musl has none */
     int count = backtrace(trace->frames, CANP_LEDGER_FRAMES_MAX);
     trace->frame_count = count > 0 ? (unsigned)count : 0;
+#endif
 }
 
 void canp_ledger_enter(struct canp_ledger_node *node, enum canp_memtag tag, const void *object, size_t bytes,

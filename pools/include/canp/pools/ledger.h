@@ -48,7 +48,7 @@ struct canp_ledger_item {
     enum canp_memtag tag;
     const struct canp_site *site;
     uint64_t age_ns;      /* at least; exact for what is no pooled object and in the stacks mode */
-    unsigned frame_count; /* 0 without CANP_LEDGER_STACKS */
+    unsigned frame_count; /* 0 without CANP_LEDGER_STACKS, or where the C library has no backtrace() */
     void *const *frames;  /* borrowed until the visitor returns; for backtrace_symbols_fd() or addr2line */
 };
 

@@ -42,7 +42,8 @@ CANP_API int canp_file_id_at(int dir_fd, const char *path, struct canp_file_id *
 CANP_API int canp_file_id_of(int fd, struct canp_file_id *out);
 
 /* Maps the whole file, as large as it is now. *out is owned: canp_mapped_release(). An empty file is a
- * mapping of 0 bytes. 0; a negative errno of openat, fstat or mmap; -EINVAL (not a regular file); -EMFILE. */
+ * mapping of 0 bytes. 0; a negative errno of openat, fstat or mmap; -EINVAL (not a regular file); -EFBIG
+ * (more than a 32-bit process can map); -EMFILE. */
 #define canp_mapped_open(dir_fd, path, out) canp_mapped_open_at((dir_fd), (path), (out), CANP_SITE_HERE)
 CANP_API int canp_mapped_open_at(int dir_fd, const char *path, struct canp_mapped **out,
                                  const struct canp_site *site);
