@@ -1,0 +1,328 @@
+/*
+ * Signal databases: what a DBC file says about the bytes of messages. Read once, immutable afterwards: any
+ * number of threads may walk one at the same time, and all that it points to lives until the last
+ * canp_dbc_release().
+ *
+ * All texts are UTF-8 and terminated; a file that is no valid UTF-8 is taken as Windows-1252. Names that a
+ * file leaves out are empty texts or NULL, as each field says. Bit numbers are the file's own: bit 0 is the
+ * least significant one of byte 0, and a signal of big-endian order (Motorola) starts at its most significant
+ * bit.
+ *
+ * A statement that cannot be read costs itself alone: it is counted, and the first ones are kept with line,
+ * column and what was expected there. Nothing refers to it afterwards.
+ */
+#ifndef CANP_DBC_H
+#define CANP_DBC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <canp/error.h>
+
+CANP_BEGIN_DECLS
+
+struct canp_dbc;
+
+/* ---- attributes ------------------------------------------------------------------------------------- */
+
+enum canp_dbc_object {
+    CANP_DBC_NETWORK, /* the database itself */
+    CANP_DBC_NODE,
+    CANP_DBC_MESSAGE,
+    CANP_DBC_SIGNAL,
+    CANP_DBC_ENVIRONMENT,
+    CANP_DBC_NODE_MESSAGE,     /* BU_BO_REL_ */
+    CANP_DBC_NODE_SIGNAL,      /* BU_SG_REL_ */
+    CANP_DBC_NODE_ENVIRONMENT, /* BU_EV_REL_ */
+    CANP_DBC_OBJECTS
+};
+
+enum canp_dbc_attribute_type {
+    CANP_DBC_INT,
+    CANP_DBC_HEX,
+    CANP_DBC_FLOAT,
+    CANP_DBC_STRING,
+    CANP_DBC_ENUM,
+};
+
+/* A value of an attribute. Of the three forms those hold that make sense for its type. */
+struct canp_dbc_attribute_value {
+    double number;    /* INT, HEX, FLOAT; ENUM: the index, -1 when the text is none of the list */
+    int64_t integer;  /* INT, HEX, ENUM: exact; FLOAT: 0 */
+    const char *text; /* STRING, ENUM; else NULL */
+};
+
+struct canp_dbc_attribute_definition {
+    const char *name;
+    enum canp_dbc_object object;
+    enum canp_dbc_attribute_type type;
+    double minimum, maximum;  /* both 0: no bounds given */
+    const char *const *texts; /* of an ENUM, in order */
+    uint32_t text_count;
+    bool has_default;
+    struct canp_dbc_attribute_value by_default;
+};
+
+/* One that is set on an object, in the file's order; the list ends with NULL. */
+struct canp_dbc_attribute {
+    const struct canp_dbc_attribute_definition *definition;
+    struct canp_dbc_attribute_value value;
+    const struct canp_dbc_attribute *next;
+};
+
+/* ---- value texts ------------------------------------------------------------------------------------ */
+
+struct canp_dbc_value_text {
+    int64_t value; /* the raw value; of unsigned 64 bit signals its bits */
+    const char *text;
+};
+
+struct canp_dbc_value_table {
+    const char *name;                        /* of a VAL_TABLE_; NULL for one signal's own list */
+    const struct canp_dbc_value_text *texts; /* by rising value, each value once (the file's first) */
+    uint32_t count;
+};
+
+/* ---- messages --------------------------------------------------------------------------------------- */
+
+enum canp_dbc_number {
+    CANP_DBC_INTEGER,
+    CANP_DBC_FLOAT32, /* IEEE 754 */
+    CANP_DBC_FLOAT64,
+};
+
+enum canp_dbc_format { /* VFrameFormat; without it, by the id's bit 31 and the size */
+                       CANP_DBC_STANDARD,
+                       CANP_DBC_EXTENDED,
+                       CANP_DBC_STANDARD_FD,
+                       CANP_DBC_EXTENDED_FD,
+                       CANP_DBC_J1939, /* J1939PG: priority and addresses in the id mean nothing */
+};
+
+/* A signal is there when its muxer's raw value lies in one of these. */
+struct canp_dbc_range {
+    uint64_t first, last;
+};
+
+/* In canp_dbc_signal.marks: what is wrong with it. It is kept all the same. */
+#define CANP_DBC_BEYOND 0x01U /* reaches beyond its message's size */
+#define CANP_DBC_NO_MUXER                                                                                    \
+    0x02U /* multiplexed, by a signal that is missing, ambiguous, or depends on this one */
+#define CANP_DBC_DUPLICATE 0x04U /* its message has a signal of this name before; nothing else refers to it  \
+                                  */
+#define CANP_DBC_BAD_FLOAT                                                                                   \
+    0x08U /* a float that has not 32, or a double that has not 64 bits: read as integer */
+
+struct canp_dbc_message;
+
+struct canp_dbc_signal {
+    const char *name;      /* as statements refer to it */
+    const char *long_name; /* SystemSignalLongSymbol, else the name */
+    const char *unit;      /* maybe empty */
+    const char *comment;   /* NULL: none */
+    const struct canp_dbc_message *message;
+    uint16_t start_bit;
+    uint16_t bits; /* 1 .. 65535; more than 64: text or bytes, no number */
+    bool big_endian;
+    bool is_signed;
+    bool is_muxer;
+    bool is_muxed; /* muxer and ranges hold; with CANP_DBC_NO_MUXER muxer is NULL */
+    uint8_t marks; /* CANP_DBC_BEYOND ... */
+    enum canp_dbc_number number;
+    double factor, offset;   /* value = raw * factor + offset */
+    double minimum, maximum; /* of the value; both 0: no bounds given */
+    const struct canp_dbc_signal *muxer;
+    const struct canp_dbc_range *ranges;
+    uint32_t range_count;
+    uint32_t receiver_count;
+    const char *const *receivers;              /* names as given; Vector__XXX stands for none */
+    const struct canp_dbc_value_table *values; /* NULL: none */
+    const struct canp_dbc_attribute *attributes;
+    uint32_t spn;       /* attribute SPN; 0: none */
+    bool has_start;     /* GenSigStartValue is given */
+    double start_value; /* raw */
+    uint32_t line;
+};
+
+struct canp_dbc_group {
+    const char *name;
+    uint32_t repetitions;
+    uint32_t signal_count;
+    const struct canp_dbc_signal *const *signals;
+    const struct canp_dbc_group *next;
+};
+
+struct canp_dbc_message {
+    const char *name;
+    const char *long_name; /* SystemMessageLongSymbol, else the name */
+    const char *comment;   /* NULL: none */
+    const char *sender;    /* Vector__XXX stands for none */
+    uint32_t id;           /* CANP_ID_EFF in bit 31, as in canp_frame.id */
+    uint16_t bytes;        /* 0 .. 65535 */
+    bool duplicate;        /* a message before has this id: the first one is found */
+    bool independent;      /* VECTOR__INDEPENDENT_SIG_MSG: a holder of signals that are in no message */
+    enum canp_dbc_format format;
+    const struct canp_dbc_signal *signals;
+    uint32_t signal_count;
+    uint32_t transmitter_count;
+    const char *const *transmitters; /* further ones: BO_TX_BU_ */
+    const struct canp_dbc_group *groups;
+    const struct canp_dbc_attribute *attributes;
+    uint32_t cycle_ms; /* GenMsgCycleTime; 0: none */
+    uint32_t line;
+};
+
+struct canp_dbc_node {
+    const char *name;
+    const char *comment; /* NULL: none */
+    const struct canp_dbc_attribute *attributes;
+};
+
+struct canp_dbc_environment {
+    const char *name;
+    const char *comment; /* NULL: none */
+    const char *unit;
+    uint32_t type; /* 0 integer, 1 float, 2 string, 3 data; as the file says */
+    uint32_t id;
+    uint32_t data_bytes; /* ENVVAR_DATA_ */
+    double minimum, maximum, initial;
+    const struct canp_dbc_value_table *values;
+    const struct canp_dbc_attribute *attributes;
+};
+
+/* BA_REL_: an attribute of a node together with what it sends or receives. */
+struct canp_dbc_relation {
+    const struct canp_dbc_node *node;
+    const struct canp_dbc_message *message;         /* or NULL */
+    const struct canp_dbc_signal *signal;           /* or NULL */
+    const struct canp_dbc_environment *environment; /* or NULL */
+    struct canp_dbc_attribute attribute;
+};
+
+/* The whole database. Messages keep the file's order. */
+struct canp_dbc_contents {
+    const char *version;
+    const char *comment; /* NULL: none */
+    bool was_utf8;       /* false: Windows-1252 */
+    const struct canp_dbc_message *const *messages;
+    const struct canp_dbc_node *const *nodes;
+    const struct canp_dbc_value_table *const *tables;
+    const struct canp_dbc_environment *const *environments;
+    const struct canp_dbc_attribute_definition *const *definitions;
+    const struct canp_dbc_relation *const *relations;
+    uint32_t message_count, node_count, table_count, environment_count, definition_count, relation_count;
+    uint32_t signal_count;                       /* of all messages */
+    const struct canp_dbc_attribute *attributes; /* of the database itself */
+    uint64_t file_bytes;
+    uint64_t memory_bytes; /* held by the database */
+    uint64_t parse_ns;     /* what reading took */
+};
+
+/* ---- reading ---------------------------------------------------------------------------------------- */
+
+struct canp_dbc_opts {
+    bool strict;             /* the first statement that cannot be read ends it: -CANP_E_SYNTAX */
+    uint32_t errors_kept;    /* further ones are only counted */
+    uint64_t file_bytes_max; /* larger files are refused: -EFBIG. Memory is at most about 30 times this. */
+};
+#define CANP_DBC_OPTS_INIT                                                                                   \
+    {                                                                                                        \
+        false, 100, UINT64_C(64) << 20                                                                       \
+    }
+
+/* One statement that could not be read. */
+struct canp_dbc_error {
+    uint32_t line, column; /* from 1; columns count bytes */
+    const char *text;      /* what was expected, and what is there */
+};
+
+/*
+ * Reads a file. 0 and *out, which is the caller's until canp_dbc_release(); a negative errno (-ENOENT,
+ * -EFBIG, -ENOMEM...), or -CANP_E_SYNTAX: nothing in it is a DBC statement, or opts.strict met its first
+ * error. opts NULL: CANP_DBC_OPTS_INIT.
+ */
+CANP_API int canp_dbc_open(const char *path, const struct canp_dbc_opts *opts, struct canp_dbc **out,
+                           struct canp_why *why);
+
+/* The same from memory, which is not needed afterwards; `name` stands for the path in sentences. */
+CANP_API int canp_dbc_parse(const char *text, size_t bytes, const char *name,
+                            const struct canp_dbc_opts *opts, struct canp_dbc **out, struct canp_why *why);
+
+/* One more owner. Returns dbc. Any thread. */
+CANP_API struct canp_dbc *canp_dbc_share(struct canp_dbc *dbc);
+
+/* One owner less; the last one frees it. NULL is fine. Any thread. */
+CANP_API void canp_dbc_release(struct canp_dbc *dbc);
+
+/* The same pointer, always. */
+CANP_API const struct canp_dbc_contents *canp_dbc_contents(const struct canp_dbc *dbc);
+
+/* Statements that could not be read. *kept, unless NULL: the first ones, and *kept_count how many they are.
+ */
+CANP_API uint64_t canp_dbc_errors(const struct canp_dbc *dbc, const struct canp_dbc_error **kept,
+                                  uint32_t *kept_count);
+
+/* ---- finding ---------------------------------------------------------------------------------------- */
+
+/* By id, CANP_ID_EFF in bit 31 for 29 bit ones; exactly. NULL: none. */
+CANP_API const struct canp_dbc_message *canp_dbc_message_by_id(const struct canp_dbc *dbc, uint32_t id);
+
+/* By name: the file's first of that name. NULL: none. */
+CANP_API const struct canp_dbc_message *canp_dbc_message_by_name(const struct canp_dbc *dbc,
+                                                                 const char *name);
+CANP_API const struct canp_dbc_signal *
+canp_dbc_signal_by_name(const struct canp_dbc *dbc, const struct canp_dbc_message *message, const char *name);
+CANP_API const struct canp_dbc_node *canp_dbc_node_by_name(const struct canp_dbc *dbc, const char *name);
+
+/*
+ * The value of an attribute on an object whose list is given (NULL: it has none set): what is set, else the
+ * definition's default for that kind of object; NULL when there is neither.
+ */
+CANP_API const struct canp_dbc_attribute_value *canp_dbc_attribute(const struct canp_dbc *dbc,
+                                                                   enum canp_dbc_object object,
+                                                                   const struct canp_dbc_attribute *list,
+                                                                   const char *name);
+
+/* The text for a raw value, or NULL. A table that is NULL has none. */
+CANP_API const char *canp_dbc_value_text(const struct canp_dbc_value_table *table, int64_t raw);
+
+/* ---- checking --------------------------------------------------------------------------------------- */
+
+enum canp_dbc_finding_kind {
+    CANP_DBC_FINDS_SYNTAX,         /* a statement that could not be read; message and signals NULL */
+    CANP_DBC_FINDS_DUPLICATE_ID,   /* a message before has this id */
+    CANP_DBC_FINDS_DUPLICATE_NAME, /* a message, or a signal of one message, has a name twice */
+    CANP_DBC_FINDS_BEYOND,         /* a signal reaches beyond its message */
+    CANP_DBC_FINDS_NO_MUXER,       /* a multiplexed signal whose muxer is missing */
+    CANP_DBC_FINDS_OVERLAP,        /* two signals that may be there at the same time share bits */
+    CANP_DBC_FINDS_RANGE,          /* minimum above maximum, or bounds that the bits cannot reach */
+    CANP_DBC_FINDS_VALUE_TEXT,     /* a text for a raw value that the bits cannot hold */
+    CANP_DBC_FINDS_FLOAT,          /* a float or double of another length */
+    CANP_DBC_FINDS_ID,             /* an id of more than 11 or 29 bits */
+};
+
+struct canp_dbc_finding {
+    enum canp_dbc_finding_kind kind;
+    uint32_t line;
+    const struct canp_dbc_message *message;
+    const struct canp_dbc_signal *signal; /* or NULL */
+    const struct canp_dbc_signal *other;  /* of an overlap, or NULL */
+    char text[320];                       /* a sentence */
+};
+
+/* "overlap", "duplicate_id"...: stable words. */
+CANP_API const char *canp_dbc_finding_name(enum canp_dbc_finding_kind kind);
+
+/*
+ * Calls `found` for each finding, by the file's order of messages; syntax first. The finding is lent for the
+ * call. Returns the number of findings, or -ENOMEM. At most a million pairs of signals are compared per
+ * message.
+ */
+CANP_API int64_t canp_dbc_check(const struct canp_dbc *dbc,
+                                void (*found)(void *user, const struct canp_dbc_finding *finding),
+                                void *user);
+
+CANP_END_DECLS
+
+#endif
