@@ -18,8 +18,7 @@ static int add(struct canp_channels *channels, const char *name, uint32_t number
 int canp_channels_search(struct canp_channels *channels, const char name[CANP_IFACE_NAME_BYTES])
 {
     for (unsigned i = 0; i < channels->count; i++) {
-        if (channels->of[i].is_there &&
-            memcmp(channels->of[i].iface.name, name, CANP_IFACE_NAME_BYTES) == 0) {
+        if (channels->of[i].is_there && canp_same_name(channels->of[i].iface.name, name)) {
             channels->last = i;
             return (int)i;
         }

@@ -30,14 +30,28 @@ struct canp_channels {
 
 int canp_channels_search(struct canp_channels *channels, const char name[CANP_IFACE_NAME_BYTES]);
 
-/* Its channel, made when it is new; names of more than 15 bytes are cut. Or -CANP_E_TOO_MANY. */
+static inline bool canp_same_name(const char a[CANP_IFACE_NAME_BYTES], const char b[CANP_IFACE_NAME_BYTES])
+{
+    uint64_t x[2], y[2];
+    memcpy(x, a, sizeof(x));
+    memcpy(y, b, sizeof(y));
+    return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+}
+
+/* The channel of that name, made when it is new; or -CANP_E_TOO_MANY. Of a name padded with zeros, or of any
+ * number of bytes, of which 15 count. */
+static inline int canp_channels_padded(struct canp_channels *channels, const char name[CANP_IFACE_NAME_BYTES])
+{
+    if (channels->count && canp_same_name(channels->of[channels->last].iface.name, name))
+        return (int)channels->last;
+    return canp_channels_search(channels, name);
+}
+
 static inline int canp_channels_named(struct canp_channels *channels, const char *name, size_t bytes)
 {
     char padded[CANP_IFACE_NAME_BYTES] = {0};
     memcpy(padded, name, bytes < sizeof(padded) - 1 ? bytes : sizeof(padded) - 1);
-    if (channels->count && memcmp(channels->of[channels->last].iface.name, padded, sizeof(padded)) == 0)
-        return (int)channels->last;
-    return canp_channels_search(channels, padded);
+    return canp_channels_padded(channels, padded);
 }
 
 /* By the log's number: can0 for 1, can1 for 2 and so on, as other programs count; "can-0" for 0. */

@@ -6,15 +6,6 @@
 #include <canp/frame.h>
 #include <canp/safe_text.h>
 
-bool canp_take_text(struct canp_text *t, const char *text)
-{
-    size_t bytes = strlen(text);
-    if ((size_t)(t->end - t->at) < bytes || memcmp(t->at, text, bytes) != 0)
-        return false;
-    t->at += bytes;
-    return true;
-}
-
 bool canp_take_word(struct canp_text *t, struct canp_text *word)
 {
     canp_skip_blanks(t);
@@ -79,6 +70,11 @@ int canp_take_seconds(struct canp_text *t, int64_t *time_ns)
     uint64_t seconds = 0;
     uint32_t fraction = 0;
     const char *start = t->at;
+    uint32_t eight = t->end - t->at >= 8 ? canp_decimal_8(t->at) : UINT32_MAX;
+    if (eight != UINT32_MAX) {
+        seconds = eight;
+        t->at += 8;
+    }
     for (; t->at < t->end && (unsigned)(*t->at - '0') < 10; t->at++) {
         seconds = seconds * 10 + (unsigned)(*t->at - '0');
         if (t->at - start >= 17) /* beyond what is a time, before it overflows */

@@ -39,6 +39,21 @@ static inline void canp_trim_end(struct canp_text *t)
         t->end--;
 }
 
+/* Eight decimal digits at once, in one word: their value, or UINT32_MAX when one of them is none. */
+static inline uint32_t canp_decimal_8(const char *at)
+{
+    const uint64_t each = UINT64_C(0x0101010101010101);
+    uint64_t v;
+    memcpy(&v, at, sizeof(v));
+    v ^= each * 0x30; /* each byte is 0..9 now, or something larger */
+    if (((v + each * 0x76) | v) & each * 0x80)
+        return UINT32_MAX;
+    v = v * 10 + (v >> 8); /* pairs, in every second byte */
+    v = (v & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x000F424000000064) +
+        (v >> 16 & UINT64_C(0x000000FF000000FF)) * UINT64_C(0x0000271000000001);
+    return (uint32_t)(v >> 32);
+}
+
 /* Exactly this byte, or this text. */
 static inline bool canp_take_char(struct canp_text *t, char c)
 {
@@ -46,7 +61,14 @@ static inline bool canp_take_char(struct canp_text *t, char c)
     t->at += is_there;
     return is_there;
 }
-bool canp_take_text(struct canp_text *t, const char *text);
+static inline bool canp_take_text(struct canp_text *t, const char *text)
+{
+    size_t bytes = strlen(text); /* inline: mostly known to the compiler */
+    if ((size_t)(t->end - t->at) < bytes || memcmp(t->at, text, bytes) != 0)
+        return false;
+    t->at += bytes;
+    return true;
+}
 /* A word up to a blank, tab or the end; false when there is none. It is lent from the line. */
 bool canp_take_word(struct canp_text *t, struct canp_text *word);
 /* Up to `separator`, which is passed, or the end: a cell of a line of separated values without quotes. */

@@ -46,7 +46,7 @@ static int next(struct canp_log_reader *reader, struct canp_record *out)
             canp_log_bad_line(reader, r < 0 ? "cannot be read" : "the record before it is torn", text, bytes);
         if (__builtin_expect(r < 0, 0))
             continue;
-        int channel = canp_log_channel_named(reader, state->line.iface, strlen(state->line.iface));
+        int channel = canp_channels_padded(&reader->channels, state->line.iface);
         if (channel < 0)
             return channel;
         if (state->line.time_ns == INT64_MIN)
