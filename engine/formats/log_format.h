@@ -163,6 +163,13 @@ static inline const char *canp_log_name(const struct canp_log_writer *writer, ui
     return writer->channels.of[channel].iface.name;
 }
 
+/* The name as one word for a line of text: what a terminal or another reader would take for something else is
+ * spelled out (canp/safe_text.h). Readable for CANP_IFACE_NAME_BYTES. */
+static inline const char *canp_log_word(const struct canp_log_writer *writer, uint8_t channel)
+{
+    return writer->channels.of[channel].word;
+}
+
 /* The number it is written under (CANP_LOG_NUMBERED). */
 static inline uint32_t canp_log_number(const struct canp_log_writer *writer, uint8_t channel)
 {

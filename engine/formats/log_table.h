@@ -9,6 +9,9 @@
 #define CANP_LOG_FORMATS(X)                                                                                  \
     X(canp)                                                                                                  \
     X(candump)                                                                                               \
+    X(screen)                                                                                                \
+    X(csv)                                                                                                   \
+    X(json)                                                                                                  \
     X(crtd)
 
 #endif

@@ -1,0 +1,94 @@
+/*
+ * What candump prints on a terminal, written as by `candump -t a`, with -x for CANP_LOG_DIRECTION. What is no
+ * frame becomes a comment line as in candump's log. No state.
+ */
+#include <canp/candump.h>
+
+#include "candump_text.h"
+#include "formats/frame_view.h"
+#include "formats/log_format.h"
+
+#define LINE_BYTES 8192 /* three bytes for each of an XL frame's */
+
+static char *put_digits(char *out, unsigned value, unsigned width)
+{
+    char digits[20];
+    size_t bytes = (size_t)(canp_put_decimal(digits, value) - digits);
+    for (; width > bytes; width--)
+        *out++ = '0';
+    memcpy(out, digits, bytes);
+    return out + bytes;
+}
+
+static char *put_id(char *out, const struct canp_frame_view *v)
+{
+    if (v->is_error || v->is_extended)
+        return canp_put_hex_u32(out, v->id | (v->is_error ? CANP_ID_ERR : 0));
+    *out++ = canp_hex_digit(v->id >> 8);
+    return canp_put_hex_byte(out, (uint8_t)v->id);
+}
+
+static char *put_xl_head(char *out, const struct canp_record *r, const struct canp_frame_view *v)
+{
+    out = put_id(out, v);
+    *out++ = '.';
+    out = canp_put_hex_byte(out, (uint8_t)(r->xl->prio >> 16));
+    out = put_digits(canp_put_text(out, "  ["), v->len, 4);
+    out = canp_put_hex_byte(canp_put_text(out, "] ("), r->xl->flags);
+    *out++ = '|';
+    out = canp_put_hex_byte(out, r->xl->sdt);
+    *out++ = ':';
+    return canp_put_text(canp_put_hex_u32(out, r->xl->af), ") ");
+}
+
+static char *put_frame(char *out, const struct canp_record *r)
+{
+    struct canp_frame_view v = canp_frame_view_of(r);
+    bool is_fd = r->kind == CANP_KIND_FD;
+    if (r->kind == CANP_KIND_XL) {
+        out = put_xl_head(out, r, &v);
+    } else {
+        out = canp_put_text(put_id(out, &v), is_fd ? "  [" : "   [");
+        out = canp_put_text(put_digits(out, v.len, is_fd ? 2 : 1), "] ");
+    }
+    for (unsigned i = 0; i < v.data_bytes; i++) {
+        *out++ = ' ';
+        out = canp_put_hex_byte(out, v.data[i]);
+    }
+    if (v.is_remote)
+        out = canp_put_text(out, " remote request");
+    if (v.is_error) {
+        size_t blanks = v.len < 8 ? 3 * (8 - v.len) + 3 : 3;
+        memset(out, ' ', blanks);
+        out = canp_put_text(out + blanks, "ERRORFRAME");
+    }
+    return out;
+}
+
+static int write_record(struct canp_log_writer *writer, const struct canp_record *r)
+{
+    char *at = canp_sink_room(&writer->sink, LINE_BYTES);
+    const char *iface = canp_log_word(writer, r->channel);
+    if (!canp_kind_is_frame(r->kind)) {
+        writer->sink.at += canp_candump_format(r, iface, 0, at);
+        return 0;
+    }
+    at = canp_put_seconds(canp_put_text(at, " ("), r->time_ns, 10, writer->style & CANP_LOG_MICROS ? 6 : 9);
+    at = canp_put_iface(canp_put_text(at, ")  "), iface);
+    if (writer->style & CANP_LOG_DIRECTION)
+        at = canp_put_text(at, r->dir == CANP_DIR_RX ? "  RX -" : "  TX -");
+    at = put_frame(canp_put_text(at, "  "), r);
+    *at++ = '\n';
+    writer->sink.at = (uint8_t *)at;
+    return 0;
+}
+
+const struct canp_log_format canp_format_screen = {
+    .info = {.name = "screen",
+             .title = "candump's output on a terminal (can-utils)",
+             .suffixes = "",
+             .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS |
+                       CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_NAMES | CANP_LOG_GAPS |
+                       CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_TEXT},
+    .write = write_record,
+};
