@@ -9,6 +9,8 @@
 
 #include <canp/filter.h>
 
+#include "hex.h"
+
 _Static_assert(sizeof(struct canp_filter) == 8, "laid out as struct can_filter");
 
 /* 1 to 8 hex digits (an 0x is no part of candump's syntax). Returns their number, 0 for none or too many. */
@@ -16,18 +18,10 @@ static unsigned take_hex(const char **at, const char *end, uint32_t *value)
 {
     unsigned digits = 0;
     uint32_t v = 0;
-    for (; *at < end; (*at)++, digits++) {
-        int c = (unsigned char)**at;
-        uint32_t d;
-        if (c >= '0' && c <= '9')
-            d = (uint32_t)(c - '0');
-        else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f')
-            d = (uint32_t)((c | 0x20) - 'a' + 10);
-        else
-            break;
+    for (int d; *at < end && (d = canp_hex_value((unsigned char)**at)) >= 0; (*at)++, digits++) {
         if (digits == 8)
             return 0;
-        v = v << 4 | d;
+        v = v << 4 | (uint32_t)d;
     }
     *value = v;
     return digits;

@@ -6,12 +6,9 @@
 #include <canp/private/cleanup.h>
 #include <canp/writer.h>
 
-#define TEXT_BYTES 36 /* 1b4e28ba-2fa1-11d2-883f-0016d3cca427 */
+#include "frame/hex.h"
 
-static unsigned digit_of(char c)
-{
-    return (unsigned)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10) & 0x0F;
-}
+#define TEXT_BYTES 36 /* 1b4e28ba-2fa1-11d2-883f-0016d3cca427 */
 
 void canp_boot_id(uint8_t id[16])
 {
@@ -22,9 +19,10 @@ void canp_boot_id(uint8_t id[16])
     if (fd < 0 || read(fd, text, TEXT_BYTES) != TEXT_BYTES)
         return;
     for (unsigned i = 0; i < TEXT_BYTES && n < 32; i++) {
-        if (text[i] == '-')
-            continue;
-        id[n / 2] = (uint8_t)(id[n / 2] << 4 | digit_of(text[i]));
+        int digit = canp_hex_value((unsigned char)text[i]);
+        if (digit < 0)
+            continue; /* a hyphen */
+        id[n / 2] = (uint8_t)(id[n / 2] << 4 | digit);
         n++;
     }
 }
