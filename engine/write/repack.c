@@ -177,11 +177,11 @@ static int swap_in(struct repack *r, int dir_fd, const struct segment_reader *s,
     r->stats.bytes_after += out->seal.blocks_end + out->seal.index_bytes;
     r->stats.frames += s->seal.frames;
     int error = canp_segment_writer_replace(out);
-    if (error == 0 && fsync(dir_fd) < 0 && errno != EINVAL)
-        error = -errno;
-    if (error == 0)
-        r->stats.changed++;
-    return error < 0 ? error : 1;
+    if (error < 0)
+        return error;
+    r->replaced = true;
+    r->stats.changed++;
+    return fsync(dir_fd) < 0 && errno != EINVAL ? -errno : 1;
 }
 
 static int repack_open_segment(struct repack *r, struct canp_reader *reader, int dir_fd, uint64_t number)
@@ -214,6 +214,7 @@ int canp_repack_segment(struct repack *r, int dir_fd, uint64_t number)
     struct canp_reader *reader;
     int error = canp_reader_of_segment(dir_fd, number, &reader);
     r->stats.segments++;
+    r->replaced = false;
     if (error == 0) {
         error = repack_open_segment(r, reader, dir_fd, number);
         canp_reader_close(reader);

@@ -18,6 +18,7 @@ struct repack {
     uint8_t *packed;
     struct canp_rowbuf gather;
     struct index_builder index;
+    bool replaced; /* by the last call: the segment is the new file, whatever went wrong afterwards */
 };
 
 int canp_repack_open(struct repack *r, const struct canp_repack_opts *opts);

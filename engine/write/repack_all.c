@@ -15,6 +15,26 @@
 #include "read/reader_priv.h"
 #include "repack.h"
 
+static int fail(const struct repack *r, const char *path, int error, struct canp_why *why)
+{
+    if (r->replaced)
+        return canp_fail(
+            why, error,
+            "%s was written anew, but its directory could not be synced: %s; after a power failure "
+            "it may be as it was",
+            path, canp_strerror(error));
+    return canp_fail(why, error, "cannot write %s anew: %s; it is as it was", path, canp_strerror(error));
+}
+
+static int fail_segment(const struct repack *r, const char *path, uint64_t number, int error,
+                        struct canp_why *why)
+{
+    char name[SEG_NAME_BYTES], file[PATH_MAX];
+    canp_seg_name(name, number);
+    snprintf(file, sizeof(file), "%s/%s", path, name);
+    return fail(r, file, error, why);
+}
+
 static int repack_directory(struct repack *r, const char *path, struct canp_why *why)
 {
     struct canp_reader *reader;
@@ -25,8 +45,7 @@ static int repack_directory(struct repack *r, const char *path, struct canp_why 
     while (error >= 0 && (number = canp_reader_next_segment(reader, number)) != 0)
         error = canp_repack_segment(r, reader->dir_fd, number);
     if (error < 0)
-        canp_fail(why, error, "cannot write %s/%08llu.canp anew: %s; it is as it was", path,
-                  (unsigned long long)number, canp_strerror(error));
+        fail_segment(r, path, number, error, why);
     if (r->stats.changed)
         canp_segment_list_update_catalogue(reader->dir_fd);
     canp_reader_close(reader);
@@ -43,9 +62,7 @@ static int repack_file(struct repack *r, const char *path, struct canp_why *why)
         return canp_fail(why, -EINVAL, "%s is not named like a segment (00000001.canp)", path);
     CANP_CLEANUP(canp_fd_close) int dir_fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int error = dir_fd < 0 ? -errno : canp_repack_segment(r, dir_fd, number);
-    return error < 0 ? canp_fail(why, error, "cannot write %s anew: %s; it is as it was", path,
-                                 canp_strerror(error))
-                     : 0;
+    return error < 0 ? fail(r, path, error, why) : 0;
 }
 
 int canp_repack(const char *path, const struct canp_repack_opts *opts, struct canp_repack_stats *stats,

@@ -67,8 +67,9 @@ CANP_API int canp_reader_open_opts(const char *path, const struct canp_reader_op
 /* NULL is allowed. Cursors, merges and shared buffers of it must be closed or released before. */
 CANP_API void canp_reader_close(struct canp_reader *reader);
 
-/* Looks for what was written since: new blocks, new segments. Returns 1 when there is more than before, else
- * 0. */
+/* Looks for what was written since: new blocks, new segments. 1 when there is more than before, 0 when there
+ * is not, or a negative errno when the directory could not be listed: what was known stays, and one may try
+ * again. */
 CANP_API int canp_reader_refresh(struct canp_reader *reader);
 
 /* True while the last segment is not sealed: it is being written, or its writer was killed. As of open or
