@@ -55,8 +55,9 @@ struct canp_recorder {
     int full_error;    /* the disk is full: nothing is stored until there is room; 0 = it is not */
     uint64_t retry_ns; /* full_error: CLOCK_MONOTONIC of the next look */
     bool unsynced;
-    int64_t tend_ns;        /* as canp_writer_tend() said last */
-    uint64_t poisoned_told; /* segments that could not be synced and that the user knows of */
+    int64_t tend_ns;           /* as canp_writer_tend() said last */
+    uint64_t passed_over_told; /* segment numbers left out that the user knows of */
+    uint64_t poisoned_told;    /* segments that could not be synced and that the user knows of */
     struct disk_losses unstored;
     struct outside_windows outside;
     struct notes notes;    /* owner's until the thread starts */

@@ -41,6 +41,13 @@ void canp_store_publish(struct canp_recorder *rec)
             "so, and the next segment is begun",
             rec->dir);
     rec->poisoned_told = stats.poisoned;
+    if (stats.passed_over != rec->passed_over_told)
+        canp_store_say(rec,
+                       "%s: a file that is not this recording's has the name of its next segment; it is left "
+                       "alone, and the "
+                       "recording goes on under the next number",
+                       rec->dir);
+    rec->passed_over_told = stats.passed_over;
 }
 
 static void store_failed(struct canp_recorder *rec, int error)

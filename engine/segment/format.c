@@ -12,6 +12,9 @@
 #include "crc32c.h"
 #include "frame/rows_check.h"
 
+#define NUMBER_DIGITS     8U  /* in a file's name, at least */
+#define NUMBER_DIGITS_MAX 19U /* what 64 bits can hold for sure */
+
 _Static_assert(sizeof(struct seg_header) == 512, "seg_header");
 _Static_assert(sizeof(struct seg_seal) == 128, "seg_seal");
 _Static_assert(sizeof(struct block_header) == 80, "block_header");
@@ -144,16 +147,19 @@ bool canp_seg_seal_is_valid(const struct seg_seal *s, uint64_t salt)
 
 void canp_seg_name(char out[SEG_NAME_BYTES], uint64_t number)
 {
-    snprintf(out, SEG_NAME_BYTES, "%08u.canp", (unsigned)number);
+    snprintf(out, SEG_NAME_BYTES, "%08llu.canp", (unsigned long long)number);
 }
 
 uint64_t canp_seg_number(const char *name)
 {
     uint64_t number = 0;
-    for (unsigned i = 0; i < 8; i++) {
-        if (!isdigit((unsigned char)name[i]))
+    unsigned digits = 0;
+    for (; isdigit((unsigned char)name[digits]); digits++) {
+        if (digits == NUMBER_DIGITS_MAX)
             return 0;
-        number = number * 10 + (unsigned)(name[i] - '0');
+        number = number * 10 + (unsigned)(name[digits] - '0');
     }
-    return strcmp(name + 8, ".canp") == 0 ? number : 0;
+    if (digits < NUMBER_DIGITS || (digits > NUMBER_DIGITS && name[0] == '0'))
+        return 0;
+    return strcmp(name + digits, ".canp") == 0 ? number : 0;
 }

@@ -122,8 +122,8 @@ int canp_seg_header_check(const struct seg_header *h);
 bool canp_seg_header_mend(struct seg_header *h);
 bool canp_seg_seal_is_valid(const struct seg_seal *s, uint64_t salt);
 
-/* "00000001.canp" <-> 1. 0 for any other name. */
-#define SEG_NAME_BYTES 24
+/* "00000001.canp" <-> 1; from 100,000,000 on as many digits as it takes, up to 19. 0 for any other name. */
+#define SEG_NAME_BYTES 32
 void canp_seg_name(char out[SEG_NAME_BYTES], uint64_t number);
 uint64_t canp_seg_number(const char *name);
 

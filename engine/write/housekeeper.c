@@ -42,8 +42,9 @@ bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int
     return true;
 }
 
-/* Each chore: called with the lock held, releases it while it works, returns true if it did something. One
- * that returns false has not released the lock: else a wish uttered meanwhile would be slept over. */
+/* Each chore is called with the lock held, releases it while it works, and returns true if it did something.
+ * One that returns false has not released the lock: otherwise a request made while it was open would be
+ * missed. */
 
 static bool seal_one(struct housekeeper *k)
 {
@@ -108,8 +109,8 @@ static bool retain(struct housekeeper *k)
     return true;
 }
 
-/* Room is made by removing what is not kept, on a full disk also what would be: only then a smaller segment
- * will do. */
+/* Retention deletes the oldest segments, on a full disk more of them than was asked for. Only when none is
+ * left to delete a smaller segment will do. */
 static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_bytes, uint64_t least_bytes,
                           struct segment_writer **out)
 {
@@ -164,6 +165,22 @@ static bool populate_current(struct housekeeper *k)
     return true;
 }
 
+/* The directory's entry is on disk before a sync of what is in the segment says that all is. */
+static bool sync_directory(struct housekeeper *k)
+{
+    if (!k->dir_unsynced)
+        return false;
+    k->dir_unsynced = false;
+    k->dir_syncing = true;
+    pthread_mutex_unlock(&k->lock);
+    int r = fsync(k->dir_fd) < 0 && errno != EINVAL ? -errno : 0;
+    pthread_mutex_lock(&k->lock);
+    k->dir_syncing = false;
+    note_error(k, r);
+    pthread_cond_broadcast(&k->done);
+    return true;
+}
+
 static bool sync_current(struct housekeeper *k)
 {
     struct segment_writer *s = k->current;
@@ -198,7 +215,8 @@ static void *housekeeper_main(void *arg)
         /* In order of urgency: the writer may be waiting for the next segment. */
         if (k->sealing_count > SEALING_MAX && seal_one(k))
             continue;
-        if (make_ready(k) || populate_current(k) || sync_current(k) || retain(k) || seal_one(k))
+        if (make_ready(k) || populate_current(k) || sync_directory(k) || sync_current(k) || retain(k) ||
+            seal_one(k))
             continue;
         if (k->stop)
             break;
@@ -303,22 +321,42 @@ static void queue_for_sealing(struct housekeeper *k)
     pthread_cond_signal(&k->work);
 }
 
+/* Somebody put a file there that has the next segment's name. It is theirs: the number is left out. False
+ * when there are too many such. */
+static bool pass_over(struct housekeeper *k)
+{
+    if (!canp_retention_leave_foreign(&k->retention, k->next_number))
+        return false;
+    canp_segment_writer_free(k->ready); /* its header and its temporary name have the number */
+    k->ready = NULL;
+    k->next_number++;
+    k->passed_over++;
+    return true;
+}
+
+static int publish_ready(struct housekeeper *k, uint64_t least_bytes)
+{
+    int r;
+    do {
+        r = wait_for_ready(k, least_bytes);
+        if (r == 0)
+            r = canp_segment_writer_publish(k->ready);
+    } while (r == -CANP_E_EXISTS && pass_over(k));
+    return r;
+}
+
 int canp_housekeeper_next(struct housekeeper *k, uint64_t least_bytes)
 {
     pthread_mutex_lock(&k->lock);
-    int r = wait_for_ready(k, least_bytes);
-    if (r == 0)
-        r = canp_segment_writer_publish(k->ready);
+    int r = publish_ready(k, least_bytes);
     if (r == 0) {
         if (k->current)
             queue_for_sealing(k);
         k->current = k->ready;
         k->ready = NULL;
         k->next_number++;
-        pthread_cond_signal(&k->work); /* there may be one too many now */
-        /* The directory entry is on disk before anything relies on it. */
-        if (!k->no_sync && fsync(k->dir_fd) < 0 && errno != EINVAL)
-            note_error(k, -errno);
+        k->dir_unsynced = !k->no_sync;
+        pthread_cond_signal(&k->work); /* for the directory, and there may be one segment too many now */
     }
     pthread_mutex_unlock(&k->lock);
     return r;
@@ -348,7 +386,8 @@ int canp_housekeeper_sync(struct housekeeper *k)
         k->sync_due_ns = 0;
     pthread_cond_signal(&k->work);
     /* Segments that still wait to be sealed hold committed blocks, too. */
-    while (k->syncing || k->sync_due_ns == 0 || k->sealing || k->sealing_now)
+    while (k->dir_unsynced || k->dir_syncing || k->syncing || k->sync_due_ns == 0 || k->sealing ||
+           k->sealing_now)
         pthread_cond_wait(&k->done, &k->lock);
     int r = k->error;
     pthread_mutex_unlock(&k->lock);
@@ -358,7 +397,7 @@ int canp_housekeeper_sync(struct housekeeper *k)
 int canp_housekeeper_drain(struct housekeeper *k)
 {
     pthread_mutex_lock(&k->lock);
-    while (k->sealing || k->sealing_now)
+    while (k->dir_unsynced || k->dir_syncing || k->sealing || k->sealing_now)
         pthread_cond_wait(&k->done, &k->lock);
     int r = k->error;
     pthread_mutex_unlock(&k->lock);

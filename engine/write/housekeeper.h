@@ -35,6 +35,9 @@ struct housekeeper {
     bool sealing_now;
     bool want_ready;
     uint64_t next_number;
+    uint64_t passed_over; /* numbers whose name a file had that is not ours */
+    bool dir_unsynced;    /* a segment was given its name, and the directory is not on disk yet */
+    bool dir_syncing;
     uint64_t least_bytes; /* what the next block needs */
     int ready_error;
     int error; /* first error of a sync or seal */

@@ -57,9 +57,32 @@ bool canp_retention_exceeded(const struct retention *r, uint64_t current, uint64
            bytes + open_bytes + r->packing_bytes_max > r->bytes_max;
 }
 
+bool canp_retention_leave_foreign(struct retention *r, uint64_t number)
+{
+    unsigned count = atomic_load_explicit(&r->foreign_count, memory_order_relaxed); /* one thread adds */
+    if (count == RETENTION_FOREIGN_MAX)
+        return false;
+    r->foreign[count] = number;
+    /* release: pairs with the acquire in is_foreign() */
+    atomic_store_explicit(&r->foreign_count, count + 1, memory_order_release);
+    return true;
+}
+
+static bool is_foreign(const struct retention *r, uint64_t number)
+{
+    unsigned count = atomic_load_explicit(&r->foreign_count, memory_order_acquire);
+    for (unsigned i = 0; i < count; i++) {
+        if (r->foreign[i] == number)
+            return true;
+    }
+    return false;
+}
+
 static int remove_segment(struct retention *r, uint64_t number)
 {
     char name[SEG_NAME_BYTES];
+    if (is_foreign(r, number))
+        return 0;
     canp_seg_name(name, number);
     return unlinkat(r->dir_fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }

@@ -16,15 +16,18 @@
 
 /* More closed segments than this are not kept by bytes: their sizes are remembered in a table. */
 #define RETENTION_SEGMENTS_MAX 65536U
+#define RETENTION_FOREIGN_MAX  64U
 
 struct retention {
-    int dir_fd;                 /* borrowed */
-    uint64_t segments_max;      /* with the current one; 0 = no limit */
-    uint64_t bytes_max;         /* of all files, those being made included; 0 = no limit */
-    _Atomic uint64_t oldest;    /* number of the oldest segment that is kept, from 1 */
-    _Atomic int64_t bytes;      /* of closed segments */
-    _Atomic int64_t *sizes;     /* bytes_max only: of segment n at n % RETENTION_SEGMENTS_MAX */
-    uint64_t packing_bytes_max; /* what the packer's own copy of a segment may take */
+    int dir_fd;                              /* borrowed */
+    uint64_t segments_max;                   /* with the current one; 0 = no limit */
+    uint64_t bytes_max;                      /* of all files, those being made included; 0 = no limit */
+    _Atomic uint64_t oldest;                 /* number of the oldest segment that is kept, from 1 */
+    _Atomic int64_t bytes;                   /* of closed segments */
+    _Atomic int64_t *sizes;                  /* bytes_max only: of segment n at n % RETENTION_SEGMENTS_MAX */
+    uint64_t packing_bytes_max;              /* what the packer's own copy of a segment may take */
+    uint64_t foreign[RETENTION_FOREIGN_MAX]; /* numbers whose file is not ours: never removed */
+    _Atomic unsigned foreign_count;
 };
 
 /* 0 or -ENOMEM. */
@@ -47,6 +50,10 @@ static inline uint64_t retention_oldest(const struct retention *r)
 {
     return atomic_load(&r->oldest);
 }
+
+/* A file that this writer did not make has the name of segment `number`: it is left alone. False when there
+ * are too many such. */
+bool canp_retention_leave_foreign(struct retention *r, uint64_t number);
 
 /* Removes the oldest segment. 0, or what unlink said: then its file stays, but is no longer counted. */
 int canp_retention_remove_oldest(struct retention *r);

@@ -399,6 +399,7 @@ void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *ou
 {
     *out = w->stats;
     out->removed = retention_oldest(&w->keeper.retention) - 1;
+    out->passed_over = w->keeper.passed_over;
 }
 
 int canp_writer_finish(struct canp_writer *w)

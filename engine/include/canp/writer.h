@@ -1,5 +1,6 @@
 /*
- * Writes a recording: a directory of segments 00000001.canp, 00000002.canp, ...
+ * Writes a recording: a directory of segments 00000001.canp, 00000002.canp, ... A file that somebody else
+ * puts there is left alone; where it has the name of the next segment, that number is left out.
  *
  * A segment is really allocated (fallocate), prefaulted and mapped before it is needed; a block is copied
  * into the mapping and committed by its checksum. After a crash nothing needs repair: blocks whose checksum
@@ -47,6 +48,7 @@ struct canp_writer_stats {
     uint64_t segments; /* segments started */
     uint64_t removed;  /* of these, removed to keep within keep_segments, keep_bytes or a full disk */
     uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
+    uint64_t passed_over; /* numbers left out because a file that is not ours has that segment's name */
 };
 
 /* The size that segments get by these options (NULL: the defaults); 0 for options of a newer release. */
