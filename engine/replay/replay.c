@@ -4,19 +4,19 @@
  * Invariants: a frame is never put before its deadline; deadlines never run backwards, even where the
  * recording does; rows are flushed before the cursor leaves their block. One thread.
  *
- * Where recorded time runs backwards a little, interfaces were recorded in turn: the late frame is due at
- * once. Where it runs back far, a clock was set: what follows is due in its own distances, from there on.
+ * Distances are those of bus time. Where it runs backwards a little, interfaces were recorded in turn: the
+ * late frame is due at once.
  */
 #include <errno.h>
 #include <string.h>
 
+#include <canp/busclock.h>
 #include <canp/private/opts.h>
 #include <canp/replay.h>
 #include <canp/rows.h>
 
 #define IDLE_NS       50000000           /* idle() is asked so often, and whether to stop */
 #define HOLD_NS       20000000           /* and so often while holding */
-#define BACK_NS       1000000000         /* a longer step back is a clock that was set */
 #define OFFSET_MAX_NS (INT64_C(1) << 61) /* 73 years: for ever */
 
 struct run {
@@ -32,9 +32,10 @@ struct run {
     int64_t first_due_ns;  /* of all loops */
     int64_t anchor_due_ns; /* when this loop's first frame is due */
     int64_t offset_ns;     /* of the frame before from this loop's first, less what was cut off */
-    int64_t last_time_ns;  /* recorded time of the frame before */
+    int64_t last_bus_ns;   /* bus time of the frame before */
     int64_t due_ns;        /* deadline of the frame before */
     struct canp_drift drift;
+    struct canp_busclock clock; /* of this loop */
 };
 
 static bool must_stop(const struct run *run)
@@ -61,30 +62,28 @@ static int flush(struct run *run)
 
 /* How far the recording moves on to this frame: what is cut off is left out. Recorded times may be anything.
  */
-static int64_t step_to(const struct run *run, int64_t time_ns)
+static int64_t step_to(const struct run *run, int64_t bus_ns)
 {
     uint64_t max_gap_ns = run->opts->max_gap_ns;
     int64_t step_ns;
-    if (__builtin_sub_overflow(time_ns, run->last_time_ns, &step_ns))
-        step_ns = time_ns > run->last_time_ns ? OFFSET_MAX_NS : 0;
-    if (step_ns < -BACK_NS)
-        return 0;
+    if (__builtin_sub_overflow(bus_ns, run->last_bus_ns, &step_ns))
+        step_ns = bus_ns > run->last_bus_ns ? OFFSET_MAX_NS : 0;
     return max_gap_ns && step_ns > 0 && (uint64_t)step_ns > max_gap_ns ? (int64_t)max_gap_ns : step_ns;
 }
 
-/* The deadline of a frame with this recorded time. */
-static int64_t deadline(struct run *run, int64_t time_ns)
+/* The deadline of a frame with this bus time. */
+static int64_t deadline(struct run *run, int64_t bus_ns)
 {
     if (!run->anchored) {
         run->anchored = true;
         run->offset_ns = 0;
-        run->last_time_ns = time_ns;
+        run->last_bus_ns = bus_ns;
         run->anchor_due_ns = run->started ? run->due_ns : canp_pace_now(&run->pace) + ahead_ns(run);
     }
-    if (__builtin_add_overflow(run->offset_ns, step_to(run, time_ns), &run->offset_ns) ||
+    if (__builtin_add_overflow(run->offset_ns, step_to(run, bus_ns), &run->offset_ns) ||
         run->offset_ns > OFFSET_MAX_NS)
         run->offset_ns = OFFSET_MAX_NS;
-    run->last_time_ns = time_ns;
+    run->last_bus_ns = bus_ns;
     int64_t offset_ns = run->offset_ns;
     if (run->opts->speed != 1) {
         double scaled_ns = (double)offset_ns / run->opts->speed;
@@ -130,11 +129,11 @@ static int consult(struct run *run, int64_t time_ns)
 
 /* Waits for the deadline, in slices: between them idle() is asked, and whether to stop. Ahead of deadlines,
  * what is due within that time goes together, and then nothing for the half of it. */
-static int await_due(struct run *run, int64_t time_ns, int64_t *due_ns)
+static int await_due(struct run *run, int64_t time_ns, int64_t bus_ns, int64_t *due_ns)
 {
     int64_t ahead = ahead_ns(run);
     int r = consult(run, time_ns);
-    *due_ns = deadline(run, time_ns);
+    *due_ns = deadline(run, bus_ns);
     if (r < 0 || run->pace.now_ns >= *due_ns - ahead || canp_pace_now(&run->pace) >= *due_ns - ahead)
         return r;
     r = flush(run);
@@ -150,16 +149,16 @@ static int await_due(struct run *run, int64_t time_ns, int64_t *due_ns)
             break;
         r = consult(run, time_ns);
         if (!run->anchored)
-            *due_ns = deadline(run, time_ns);
+            *due_ns = deadline(run, bus_ns);
     }
     return r;
 }
 
 /* Waits until the frame is due; what is pending goes out first. */
-static int await(struct run *run, int64_t time_ns)
+static int await(struct run *run, int64_t time_ns, int64_t bus_ns)
 {
     int64_t due_ns;
-    int r = await_due(run, time_ns, &due_ns);
+    int r = await_due(run, time_ns, bus_ns, &due_ns);
     if (r < 0)
         return r;
     if (!run->started) {
@@ -178,9 +177,9 @@ static int put(const struct run *run, const struct canp_record *record)
                                                 : sink->put(sink->self, record);
 }
 
-static int play_frame(struct run *run, const struct canp_record *record)
+static int play_frame(struct run *run, const struct canp_record *record, int64_t bus_ns)
 {
-    int r = run->opts->speed > 0 ? await(run, record->time_ns) : 0;
+    int r = run->opts->speed > 0 ? await(run, record->time_ns, bus_ns) : 0;
     if (r < 0)
         return r;
     run->pending = true;
@@ -194,9 +193,17 @@ static int play_frame(struct run *run, const struct canp_record *record)
 }
 
 /* Of a block that reaches beyond the window all rows are here. */
-static bool is_in_window(const struct run *run, const struct canp_record *record)
+static bool is_in_window(const struct run *run, const struct canp_record *record, int64_t bus_ns)
 {
-    return record->time_ns >= run->opts->from_ns && record->time_ns <= run->opts->to_ns;
+    int64_t ns = run->opts->bus_window ? bus_ns : record->time_ns;
+    return ns >= run->opts->from_ns && ns <= run->opts->to_ns;
+}
+
+/* At full speed nobody asks for it. */
+static int64_t bus_time(struct run *run, struct canp_cursor *cursor, const struct canp_record *record)
+{
+    bool needed = run->opts->speed > 0 || run->opts->bus_window;
+    return needed ? canp_busclock_time(&run->clock, cursor, record) : record->time_ns;
 }
 
 static bool is_wanted(const struct run *run, const struct canp_record *record)
@@ -206,7 +213,7 @@ static bool is_wanted(const struct run *run, const struct canp_record *record)
            (!run->sink->want || run->sink->want(run->sink->self, record));
 }
 
-static int play_batch(struct run *run, const struct canp_batch *batch)
+static int play_batch(struct run *run, struct canp_cursor *cursor, const struct canp_batch *batch)
 {
     struct canp_record record;
     if (run->opts->speed == 0 && run->sink->idle) {
@@ -217,7 +224,8 @@ static int play_batch(struct run *run, const struct canp_batch *batch)
     }
     for (size_t at = 0; at < batch->bytes; at += record.row_bytes) {
         canp_row_read(batch->rows + at, batch->base_ns, &record);
-        if (!is_in_window(run, &record))
+        int64_t bus_ns = bus_time(run, cursor, &record);
+        if (!is_in_window(run, &record, bus_ns))
             continue;
         if (record.kind == CANP_KIND_GAP)
             run->stats->lost += record.gap->lost;
@@ -225,7 +233,7 @@ static int play_batch(struct run *run, const struct canp_batch *batch)
             continue;
         if (must_stop(run))
             return -EINTR;
-        int r = play_frame(run, &record);
+        int r = play_frame(run, &record, bus_ns);
         if (r < 0)
             return r;
     }
@@ -237,15 +245,18 @@ static int play_once(struct run *run, struct canp_reader *reader)
     struct canp_cursor_opts where = CANP_CURSOR_OPTS_INIT;
     struct canp_cursor *cursor;
     struct canp_batch batch;
-    where.from_ns = run->opts->from_ns;
-    where.to_ns = run->opts->to_ns;
+    if (!run->opts->bus_window) {
+        where.from_ns = run->opts->from_ns;
+        where.to_ns = run->opts->to_ns;
+    }
     where.filter = run->opts->filters;
     int r = canp_cursor_open(reader, &where, &cursor);
     if (r < 0)
         return r;
     run->anchored = false;
+    run->clock = (struct canp_busclock)CANP_BUSCLOCK_INIT;
     while (!must_stop(run) && (r = canp_cursor_next_batch(cursor, &batch)) == 1) {
-        r = play_batch(run, &batch);
+        r = play_batch(run, cursor, &batch);
         if (r < 0)
             break;
     }

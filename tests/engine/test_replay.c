@@ -192,14 +192,38 @@ Test(replay, keeps_the_recorded_distances)
     cr_assert_eq(stats.loops, 1);
 }
 
-Test(replay, a_clock_set_back_does_not_pile_frames_up)
+Test(replay, a_clock_that_was_set_takes_no_time)
 {
-    static const int64_t offsets[] = {0, 3600000 * MS, 1, 10 * MS, 20 * MS};
-    record(offsets, 5);
-    opts.max_gap_ns = 10 * MS;
+    const int64_t year = INT64_C(31557600000) * MS;
+    const int64_t offsets[] = {0, 5 * MS, year, year + 5 * MS, -year, -year + 10 * MS, -year + 20 * MS};
+    record(offsets, 7);
     cr_assert_eq(run(), 0);
-    cr_assert_eq(seen.count, 5);
-    cr_assert_eq(stats.scheduled_ns, 10 * MS + 20 * MS - 1);
+    cr_assert_eq(seen.count, 7);
+    cr_assert_eq(stats.scheduled_ns, 30 * MS);
+}
+
+Test(replay, a_single_odd_stamp_takes_no_time)
+{
+    static const int64_t offsets[] = {0, 6200 * MS, 5 * MS, 10 * MS, -9000 * MS, 15 * MS, 20 * MS};
+    record(offsets, 7);
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(seen.count, 7);
+    for (unsigned i = 0; i < 7; i++)
+        cr_assert_eq(seen.number[i], i);
+    cr_assert_eq(stats.scheduled_ns, 20 * MS);
+}
+
+/* All of the recording is read: its stamps run back. */
+Test(replay, a_window_of_bus_time)
+{
+    static const int64_t offsets[] = {0, 5 * MS, -3600000 * MS, -3599990 * MS, -3599980 * MS};
+    record(offsets, 5);
+    opts.bus_window = true;
+    opts.from_ns = START_NS + 10 * MS;
+    opts.to_ns = START_NS + 15 * MS;
+    cr_assert_eq(run(), 0);
+    cr_assert_eq(stats.frames, 1);
+    cr_assert_eq(seen.number[0], 3);
 }
 
 Test(replay, any_recorded_time_at_all)

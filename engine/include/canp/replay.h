@@ -3,7 +3,8 @@
  *
  * Every frame has an absolute deadline that follows from the first frame sent, so lateness does not add up.
  * A frame recorded up to a second earlier than the one before it is due at once (interfaces are recorded in
- * turn); after a longer step back, which only a clock makes that was set, time runs on from there.
+ * turn). Frames are as far apart as they were in bus time (canp/busclock.h): nothing waits for a clock that
+ * was set or while the machine was suspended, nor for a single odd stamp.
  * Frames that are due at once are given to the sink together and then flushed; at full speed whole blocks
  * are. They are lent from the mapping of the recording: nothing is copied here.
  *
@@ -65,6 +66,7 @@ struct canp_replay_opts {
                                               or NULL */
     uint64_t ahead_ns; /* for a sink with put_at(): the first frame is due so long after the start, and the
                           end is when the last one is due */
+    bool bus_window;   /* from_ns and to_ns are bus times (canp/busclock.h), not stamps: all is read */
 };
 #define CANP_REPLAY_OPTS_INIT CANP_OPTS_INIT_(canp_replay_opts)
 
