@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <canp/private/cleanup.h>
+#include <canp/private/signals.h>
 #include <canp/private/opts.h>
 
 #include "flush.h"
@@ -291,16 +292,15 @@ static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
 /* Signals are the caller's: our threads, and the writer's, take none. */
 static int start_storing(struct canp_recorder *rec, struct canp_why *why)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    canp_signals_block(&before);
     int r = open_writer(rec, why);
     if (r == 0) {
         r = canp_flush_start(rec);
         if (r < 0)
             canp_fail(why, r, "cannot start a thread: %s", canp_strerror(r));
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    canp_signals_restore(&before);
     return r;
 }
 

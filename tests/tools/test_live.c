@@ -1,5 +1,8 @@
 /* What a running recorder tells of itself, and the line that `canp top` makes of it. */
 #include <criterion/criterion.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
 #include <unistd.h>
 
 #include "fake_recorder.h"
@@ -89,5 +92,41 @@ Test(live, top_has_a_line_of_it)
     top_name(&stats, 1, mine, 0, 0);
     top_recorders_look(&by_iface, NULL, &stats, 1, &view);
     cr_assert_not_null(strstr(view.recorders[0], "slabs 2 of 4"), "%s", view.recorders[0]);
+    end();
+}
+
+/* A page that cannot be had raises SIGBUS in the thread that touches it: blocked, it would kill the process
+ * past every handler. */
+Test(live, its_thread_takes_no_signals_but_its_own)
+{
+    struct live_state state;
+    begin("vcan1");
+    cr_assert_eq(live_ask(dir, &state), 0); /* it runs: glibc starts threads with all signals blocked */
+    unsigned threads = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *task;
+    while ((task = readdir(tasks)) != NULL) {
+        char path[300], line[256], comm[32] = "";
+        unsigned long long blocked = 0;
+        snprintf(path, sizeof(path), "/proc/self/task/%s/comm", task->d_name);
+        FILE *f = fopen(path, "re");
+        if (!f || !fgets(comm, sizeof(comm), f) || strcmp(comm, "canp-live\n") != 0) {
+            if (f)
+                fclose(f);
+            continue;
+        }
+        fclose(f);
+        snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+        f = fopen(path, "re");
+        while (f && fgets(line, sizeof(line), f))
+            sscanf(line, "SigBlk: %llx", &blocked);
+        fclose(f);
+        cr_assert(blocked & 1ULL << (SIGINT - 1));
+        cr_assert_not(blocked & 1ULL << (SIGBUS - 1));
+        cr_assert_not(blocked & 1ULL << (SIGSEGV - 1));
+        threads++;
+    }
+    closedir(tasks);
+    cr_assert_eq(threads, 1);
     end();
 }

@@ -1,5 +1,5 @@
 /*
- * The recorder's answers (record_live.h). The thread sleeps in accept(); it blocks all signals, allocates
+ * The recorder's answers (record_live.h). The thread sleeps in accept(); it takes no signals, allocates
  * nothing, and waits for nobody: who does not read gets nothing. `fd` is closed after the thread has ended.
  */
 #include "record_live.h"
@@ -13,6 +13,7 @@
 
 #include <canp/pools/slabring.h>
 #include <canp/private/cleanup.h>
+#include <canp/private/signals.h>
 
 #include "live.h"
 
@@ -74,11 +75,10 @@ static void *run(void *arg)
 
 static int start_thread(void)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    sigset_t before;
+    canp_signals_block(&before);
     int r = pthread_create(&self.thread, NULL, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    canp_signals_restore(&before);
     self.runs = r == 0;
     if (self.runs)
         pthread_setname_np(self.thread, "canp-live");

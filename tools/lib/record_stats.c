@@ -1,17 +1,18 @@
 /*
- * Statistics while recording (record_stats.h). The thread blocks all signals: they are for the capture
+ * Statistics while recording (record_stats.h). The thread takes no signals: they are for the capture
  * thread, whose sleep they end. `lock` guards `ended`; all else is the thread's own while it runs.
  */
 #include "record_stats.h"
 
 #include <canp/pools/clock.h>
 #include <canp/pools/monitor.h>
+#include <canp/private/signals.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "memory_report.h"
+#include "speaker.h"
 #include "text.h"
 
 static struct {
@@ -31,9 +32,9 @@ static void print_json(const struct canp_recorder_stats *stats, const struct can
     static char monitor[32768];
 
     canp_monitor_json(report, monitor, sizeof(monitor));
-    fprintf(stderr, "{\"duration_ns\":%llu,\"frames\":%llu,\"lost\":%llu,\"bytes\":%llu,\"monitor\":%s}\n",
-            (unsigned long long)stats->duration_ns, (unsigned long long)stats->frames,
-            (unsigned long long)stats->lost, (unsigned long long)stats->bytes, monitor);
+    speaker_say("{\"duration_ns\":%llu,\"frames\":%llu,\"lost\":%llu,\"bytes\":%llu,\"monitor\":%s}",
+                (unsigned long long)stats->duration_ns, (unsigned long long)stats->frames,
+                (unsigned long long)stats->lost, (unsigned long long)stats->bytes, monitor);
 }
 
 static void print_text(const struct canp_recorder_stats *stats, const struct canp_monitor_report *report)
@@ -42,15 +43,18 @@ static void print_text(const struct canp_recorder_stats *stats, const struct can
     char frames[TEXT_BYTES], lost[TEXT_BYTES], now[TEXT_BYTES], peak[TEXT_BYTES];
     uint64_t frames_now = stats->frames > self.frames_before ? stats->frames - self.frames_before : 0;
 
-    fprintf(stderr,
-            "canp record: %.1f s: %s frames (%.0f/s), %s lost; slabs full %u of %u (max %u), %llu stalls; "
-            "memory %s (peak %s)\n",
-            (double)stats->duration_ns / 1e9, text_count(frames, stats->frames),
-            (double)frames_now * 1e9 / (double)report->elapsed_ns, text_count(lost, stats->lost),
-            ring->full_slots, ring->slot_count, ring->full_slots_max, (unsigned long long)ring->stalls,
-            text_bytes(now, report->memory.total.current_bytes),
-            text_bytes(peak, report->memory.total.peak_bytes));
-    memory_report_print_warnings(stderr, "canp record: ", report);
+    speaker_say(
+        "canp record: %.1f s: %s frames (%.0f/s), %s lost; slabs full %u of %u (max %u), %llu stalls; "
+        "memory %s (peak %s)",
+        (double)stats->duration_ns / 1e9, text_count(frames, stats->frames),
+        (double)frames_now * 1e9 / (double)report->elapsed_ns, text_count(lost, stats->lost),
+        ring->full_slots, ring->slot_count, ring->full_slots_max, (unsigned long long)ring->stalls,
+        text_bytes(now, report->memory.total.current_bytes),
+        text_bytes(peak, report->memory.total.peak_bytes));
+    for (unsigned bit = 1; canp_monitor_warning_text(bit) != NULL; bit *= 2) {
+        if (report->warnings & bit)
+            speaker_say("canp record: %s", canp_monitor_warning_text(bit));
+    }
 }
 
 static void print(void *user, const struct canp_monitor_report *report)
@@ -87,16 +91,15 @@ static void *run(void *arg)
 static int start_thread(void)
 {
     pthread_condattr_t attributes;
-    sigset_t all, before;
+    sigset_t before;
 
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self.end, &attributes);
     pthread_condattr_destroy(&attributes);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
+    canp_signals_block(&before);
     int r = pthread_create(&self.thread, NULL, run, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    canp_signals_restore(&before);
     self.runs = r == 0;
     return -r;
 }
