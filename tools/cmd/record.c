@@ -15,6 +15,7 @@
 #include "lib/opts.h"
 #include "lib/record_live.h"
 #include "lib/record_stats.h"
+#include "lib/speaker.h"
 #include "lib/text.h"
 
 static struct canp_recorder *running; /* for the signal handler; set before the signals are caught */
@@ -82,7 +83,7 @@ struct face {
 static void say_notice(void *user, const char *text)
 {
     (void)user;
-    fprintf(stderr, "canp record: %s\n", text);
+    speaker_say("canp record: %s", text);
 }
 
 static void say_ready(void *user, const struct canp_recorder *rec)
@@ -90,10 +91,11 @@ static void say_ready(void *user, const struct canp_recorder *rec)
     const struct face *face = user;
     struct canp_recorder_stats stats;
     canp_recorder_stats(rec, &stats);
-    fputs("canp record: recording", stderr);
+    char names[CANP_RECORDER_IFACES_MAX * (CANP_IFACE_NAME_BYTES + 1) + 1] = "";
+    size_t used = 0;
     for (unsigned i = 0; i < stats.iface_count; i++)
-        fprintf(stderr, " %s", stats.ifaces[i].name);
-    fprintf(stderr, " -> %s\n", face->dir);
+        used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", stats.ifaces[i].name);
+    speaker_say("canp record: recording%s -> %s", names, face->dir);
 }
 
 static double rate(uint64_t frames, uint64_t duration_ns)
@@ -174,14 +176,18 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     opts->user = &face;
     sigset_t caught;
     hold_signals(&caught);
-    int r = canp_recorder_open(opts, &running, &why);
+    int r = speaker_start(); /* before the recorder's threads, which must not wait for stderr */
+    r = r < 0 ? canp_fail(&why, r, "cannot start a thread: %s", canp_strerror(r))
+              : canp_recorder_open(opts, &running, &why);
+    if (r < 0)
+        speaker_stop();
     if (r < 0)
         return opts_fail("record", status_of(r), "%s", why.text);
     catch_signals(&caught);
     if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
-        fprintf(stderr, "canp record: no statistics: %s\n", canp_strerror(r));
+        speaker_say("canp record: no statistics: %s", canp_strerror(r));
     if ((r = record_live_start(running, opts->dir)) < 0)
-        fprintf(stderr, "canp record: `canp top` will not show the slabs: %s\n", canp_strerror(r));
+        speaker_say("canp record: `canp top` will not show the slabs: %s", canp_strerror(r));
     r = canp_recorder_run(running, &why);
     record_live_stop();
     record_stats_stop();
@@ -192,8 +198,11 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     else
         print_summary(&stats, &face);
     int status = fflush(stdout) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
-    if (r < 0)
-        status = opts_fail("record", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    if (r < 0) {
+        speaker_say("canp record: %s", why.text);
+        status = CANP_EXIT_ENVIRONMENT;
+    }
+    speaker_stop();
     /* running stays: a signal may still come */
     return status;
 }

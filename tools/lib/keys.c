@@ -47,8 +47,9 @@ char keys_next(void)
 
 void keys_progress(const char *format, ...)
 {
-    if (!isatty(STDERR_FILENO) || (!format && !shown))
-        return;
+    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (!isatty(STDERR_FILENO) || (!format && !shown) || poll(&out, 1, 0) != 1)
+        return; /* a stopped terminal is not waited for */
     fputs("\r\033[K", stderr);
     shown = format != NULL;
     if (!format)

@@ -16,11 +16,11 @@
 int opts_fail(const char *command, int status, const char *format, ...)
 {
     va_list args;
+    char text[1024];
     va_start(args, format);
-    fprintf(stderr, "%s%s: ", program_prefix, command);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    vsnprintf(text, sizeof(text), format, args);
     va_end(args);
+    fprintf(stderr, "%s%s: %s\n", program_prefix, command, text); /* one write(2): never torn */
     return status;
 }
 

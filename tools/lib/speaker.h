@@ -1,0 +1,28 @@
+/*
+ * Lines on stderr that nobody waits for. A terminal that was stopped (Ctrl-S) or a pipe that nobody reads
+ * makes write(2) wait for ever; a thread that stores or receives frames must not wait with it. So lines go
+ * into a bounded queue, and a thread of its own writes them, each by one write(2), so that lines of several
+ * threads are never torn. What the queue does not hold is dropped and counted, and told when there is room
+ * again.
+ */
+#ifndef CANP_TOOLS_SPEAKER_H
+#define CANP_TOOLS_SPEAKER_H
+
+#include <stdint.h>
+
+#define SPEAKER_BYTES      65536U /* that the queue holds */
+#define SPEAKER_LINE_BYTES 40000U /* the longest line; what is longer is cut */
+
+/* Starts the thread. 0, or a negative errno: then lines are written at once. Main thread. */
+int speaker_start(void);
+
+/* One line, without its newline. Never waits, once the thread runs. Any thread. */
+void speaker_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Writes what is queued, but waits a second at most; lines said later are written at once. Main thread. */
+void speaker_stop(void);
+
+/* Lines dropped so far. Any thread. */
+uint64_t speaker_dropped(void);
+
+#endif
