@@ -57,8 +57,20 @@ static int parse_pair(struct canp_filter_set *set, const char *at, const char *e
     return 0;
 }
 
+/* `error`: 0~0, which no data frame matches, and every error frame. */
+static int parse_error_alone(struct canp_filter_set *set)
+{
+    if (set->count == CANP_FILTERS_MAX)
+        return -CANP_E_TOO_MANY;
+    set->filters[set->count++] = (struct canp_filter){.id = CANP_FILTER_INVERSE};
+    set->error_mask |= CANP_ID_EFF_MASK;
+    return 0;
+}
+
 static int parse_part(struct canp_filter_set *set, const char *at, const char *end)
 {
+    if (end - at == 5 && strncmp(at, "error", 5) == 0)
+        return parse_error_alone(set);
     if (end - at == 1 && (*at == 'j' || *at == 'J')) {
         set->join = true;
         return 0;
@@ -82,7 +94,7 @@ int canp_filter_parse(struct canp_filter_set *set, const char *text, struct canp
             set->error_mask = error_mask;
             if (r == -CANP_E_TOO_MANY)
                 return canp_fail(why, r, "more than %d filters", CANP_FILTERS_MAX);
-            return canp_fail(why, r, "'%.*s' is no filter: ID:MASK, ID~MASK, #ERRORMASK or j",
+            return canp_fail(why, r, "'%.*s' is no filter: ID:MASK, ID~MASK, #ERRORMASK, error or j",
                              (int)(end - at), at);
         }
         at = end;

@@ -25,6 +25,12 @@ Test(filter, which_ids_pass)
         uint32_t id;
         bool pass;
     } cases[] = {
+        {"error", 0x123, false},
+        {"error", 0x123 | EFF, false},
+        {"error", 0x4 | ERR, true},
+        {"error", 0x200 | ERR, true},
+        {"error,123:7FF", 0x123, true},
+        {"error,123:7FF", 0x124, false},
         {"123:7FF", 0x123, true},
         {"123:7FF", 0x124, false},
         {"123:7FF", 0x123 | RTR, true},

@@ -141,7 +141,8 @@ int canp_cmd_dump(int argc, char **argv)
         argv[0], "RECORDING [FILTER|IFACE]...",
         "Prints the frames of a recording, and what was lost between them.", options,
         "FILTER is candump's: 123:7FF, 123~7FF (inverse), 12345678:DFFFFFFF (8 digits = extended),\n"
-        "#FFFFFFFF (error frames), j (all filters must match). IFACE: only this interface.\n"
+        "#FFFFFFFF (error frames, too), error (error frames alone), j (all filters must match).\n"
+        "IFACE: only this interface.\n"
         "Exit status 1: nothing matched, or damaged places were skipped.\n"};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)

@@ -7,11 +7,11 @@
 #include "commands.h"
 #include "opts.h"
 
-/* candump's filters have a sign in them, or are a j; names of interfaces do not. */
+/* Filters have a sign in them, or are a j or `error`; names of interfaces do not. */
 static bool is_iface_name(const char *text)
 {
-    return !strpbrk(text, ":~#,") && strcmp(text, "j") != 0 && strcmp(text, "J") != 0 && text[0] != '\0' &&
-           strlen(text) < CANP_IFACE_NAME_BYTES;
+    return !strpbrk(text, ":~#,") && strcmp(text, "j") != 0 && strcmp(text, "J") != 0 &&
+           strcmp(text, "error") != 0 && text[0] != '\0' && strlen(text) < CANP_IFACE_NAME_BYTES;
 }
 
 int select_add(struct selection *s, const char *command, const char *argument)

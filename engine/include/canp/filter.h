@@ -4,6 +4,7 @@
  *   123~7FF               (id & mask) != (123 & mask)
  *   12345678:1FFFFFFF     8 digits before the sign: extended frames only, if the mask has bit 31
  *   #FFFFFFFF             error frames: (id & mask) != 0
+ *   error                 error frames and nothing else: 0~0,#FFFFFFFF
  *   j                     all filters must match, not any of them
  * Several may stand in one text, separated by commas. Without an id filter every data frame passes; error
  * frames pass only by an error mask, as on a socket. `0~0` matches no data frame.
