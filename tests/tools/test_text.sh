@@ -207,7 +207,7 @@ odd_names_and_times() {
     check "candump's log has them, what is no UTF-8 spelled out" \
         is "$(sed 's/(\(-*\)0*/(\1/' "$work/dumped")" "$(LC_ALL=C sed 's/\xff\xfe/\\xFF\\xFE/' "$work/odd.log")"
     rm -rf "$work/again"
-    check "and they come back as they were" "$canp" convert "$work/dumped" "$work/again"
+    check "and they come back as they were" "$canp" convert -f candump "$work/dumped" "$work/again"
     check "byte for byte" cmp <("$canp" dump -f json "$work/odd") <("$canp" dump -f json "$work/again")
     cp -r "$work/odd" "$work/$(printf 'od\xffd"')"
     local args
@@ -219,7 +219,7 @@ odd_names_and_times() {
     "$canp" dump "$work/odd" -f csv >"$work/csv"
     check "CSV quotes them" python3 -c 'import csv, sys
 rows = list(csv.reader(open(sys.argv[1], errors="surrogateescape")))
-assert all(len(r) == 14 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\"x", "a,b", "\u00e9", "z"], rows' "$work/csv"
+assert all(len(r) == 16 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\"x", "a,b", "\u00e9", "z"], rows' "$work/csv"
     check "candump's screen, before 1970" grep -q '^ (-0000000005.500000000)  a,b  123' <("$canp" dump "$work/odd" -f candump)
     check "info has every interface's frames" is \
         "$("$canp" info --json "$work/odd" | json '[sum(i["frames"] for i in o["interfaces"]), o["frames"], len(o["interfaces"])]')" "[4, 4, 4]"

@@ -11,6 +11,9 @@
 
 #include <canp/names.h>
 
+#include <canp/error_text.h>
+#include <canp/safe_text.h>
+
 #include "text.h"
 
 struct text {
@@ -98,6 +101,12 @@ static struct view view_of(const struct canp_record *r)
                          .data_bytes = remote ? 0 : f->len};
 }
 
+/* A DLC of 9 to 15, which means 8 bytes. */
+static bool has_raw_dlc(const struct canp_frame *f)
+{
+    return f->len == 8 && f->len8_dlc > 8 && f->len8_dlc <= 15;
+}
+
 /* ---- log --------------------------------------------------------------------------------------- */
 
 /* Definitions and clock anchors belong to the recording, not to the bus. */
@@ -113,18 +122,27 @@ static size_t write_log(const struct canp_record *r, const char *iface, unsigned
 
 /* ---- candump's screen -------------------------------------------------------------------------- */
 
+/* The length; in braces a raw DLC of more than 8, as `candump -8` prints it. */
+static void put_screen_length(struct text *t, const struct canp_frame *f)
+{
+    if (has_raw_dlc(f))
+        put(t, "   {%X} ", f->len8_dlc);
+    else
+        put(t, "   [%u] ", f->len);
+}
+
 static void put_screen_frame(struct text *t, const struct canp_record *r)
 {
     struct view v = view_of(r);
     if (r->kind == CANP_KIND_XL)
         put(t, "%03X.%02X  [%04u] (%02X|%02X:%08X) ", v.id, r->xl->prio >> 16 & 0xFF, v.len, r->xl->flags,
             r->xl->sdt, r->xl->af);
-    else if (v.error)
-        put(t, "%08X   [%u] ", v.id | CANP_ID_ERR, v.len);
-    else if (r->kind == CANP_KIND_FD)
-        put(t, v.extended ? "%08X  [%02u] " : "%03X  [%02u] ", v.id, v.len);
     else
-        put(t, v.extended ? "%08X   [%u] " : "%03X   [%u] ", v.id, v.len);
+        put(t, v.extended || v.error ? "%08X" : "%03X", v.error ? v.id | CANP_ID_ERR : v.id);
+    if (r->kind == CANP_KIND_FD)
+        put(t, "  [%02u] ", v.len);
+    if (r->kind == CANP_KIND_CAN)
+        put_screen_length(t, r->frame);
     put_bytes(t, v.data, v.data_bytes, " ");
     if (v.remote)
         put(t, " remote request");
@@ -132,7 +150,24 @@ static void put_screen_frame(struct text *t, const struct canp_record *r)
         put(t, "%*s", v.len < 8 ? (int)(3 * (8 - v.len) + 13) : 13, "ERRORFRAME");
 }
 
-/* As `candump -t a`. */
+/* What the error frame says, a line for each class. */
+static void put_screen_error(struct text *t, const struct canp_record *r)
+{
+    char said[CANP_ERROR_TEXT_BYTES];
+    canp_error_text(r->frame, "\n\t", said);
+    put(t, "\n\t%s", said);
+}
+
+/* BRS and ESI of an FD frame; of an XL frame SEC and RRS. */
+static const char *screen_flags(const struct canp_record *r)
+{
+    static const char *const fd[] = {"- -", "B -", "- E", "B E"}, *const xl[] = {"- -", "S -", "- R", "S R"};
+    if (r->kind == CANP_KIND_XL)
+        return xl[r->xl->flags & 3];
+    return fd[r->kind == CANP_KIND_FD ? r->frame->flags & 3 : 0];
+}
+
+/* As `candump -e -t a`. */
 static size_t write_screen(const struct canp_record *r, const char *iface, unsigned style, char *out)
 {
     struct text t = {out, out + DUMP_LINE_BYTES};
@@ -140,11 +175,13 @@ static size_t write_screen(const struct canp_record *r, const char *iface, unsig
         return write_log(r, iface, style, out);
     put(&t, " (");
     put_time(&t, r->time_ns, 10, style & CANP_CANDUMP_MICROS ? 6 : 9);
-    put(&t, ")  %s", iface);
+    put(&t, ")  %s", SAFE_WORD(iface));
     if (style & CANP_CANDUMP_DIRECTION)
-        put(&t, "  %s", r->dir == CANP_DIR_RX ? "RX -" : "TX -");
+        put(&t, "  %s %s", r->dir == CANP_DIR_RX ? "RX" : "TX", screen_flags(r));
     put(&t, "  ");
     put_screen_frame(&t, r);
+    if (canp_is_error_frame(r))
+        put_screen_error(&t, r);
     put(&t, "\n");
     return (size_t)(t.at - out);
 }
@@ -155,7 +192,7 @@ static void put_json_text(struct text *t, const char *key, const char *value, si
 {
     put(t, ",\"%s\":\"", key);
     char out[TEXT_JSON_CHAR_BYTES];
-    for (size_t i = 0; i < bytes && value[i];) {
+    for (size_t i = 0; i < bytes;) {
         i += text_json_char(value + i, bytes - i, out);
         put(t, "%s", out);
     }
@@ -167,12 +204,50 @@ static const char *boolean(bool value)
     return value ? "true" : "false";
 }
 
+static void put_json_bits(struct text *t, const char *key, uint32_t bits, const char *(*name)(unsigned bit))
+{
+    const char *comma = "";
+    put(t, ",\"%s\":[", key);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        if (!(bits >> bit & 1) || !name(bit))
+            continue;
+        put(t, "%s\"%s\"", comma, name(bit));
+        comma = ",";
+    }
+    put(t, "]");
+}
+
+/* Keys of what the error frame does not say are left out. */
+static void put_json_error(struct text *t, const struct canp_frame *f)
+{
+    struct canp_error_facts e;
+    char said[CANP_ERROR_TEXT_BYTES];
+    canp_error_read(f, &e);
+    canp_error_text(f, ", ", said);
+    put(t, ",\"error_text\":\"%s\"", said);
+    put_json_bits(t, "error_classes", e.classes, canp_error_class_name);
+    if (e.arbitration_bit)
+        put(t, ",\"arbitration_bit\":%u", e.arbitration_bit);
+    if (e.controller)
+        put_json_bits(t, "controller", e.controller, canp_error_controller_name);
+    if (e.protocol)
+        put_json_bits(t, "protocol", e.protocol, canp_error_protocol_name);
+    if (e.location)
+        put(t, ",\"location\":\"%s\"", e.location);
+    if (e.can_high)
+        put(t, ",\"can_high\":\"%s\"", e.can_high);
+    if (e.can_low)
+        put(t, ",\"can_low\":\"%s\"", e.can_low);
+    if (e.has_counters)
+        put(t, ",\"tx_errors\":%u,\"rx_errors\":%u", e.tx_errors, e.rx_errors);
+}
+
 static void put_json_frame(struct text *t, const struct canp_record *r)
 {
     struct view v = view_of(r);
     put(t, ",\"dir\":\"%s\",\"id\":%u,\"extended\":%s,\"remote\":%s,\"error\":%s,\"len\":%u",
         dir_name(r->dir), v.id, boolean(v.extended), boolean(v.remote), boolean(v.error), v.len);
-    if (r->kind == CANP_KIND_CAN && v.len == 8 && r->frame->len8_dlc)
+    if (r->kind == CANP_KIND_CAN && has_raw_dlc(r->frame))
         put(t, ",\"dlc\":%u", r->frame->len8_dlc);
     if (r->kind == CANP_KIND_FD)
         put(t, ",\"brs\":%s,\"esi\":%s", boolean(v.brs), boolean(v.esi));
@@ -182,6 +257,8 @@ static void put_json_frame(struct text *t, const struct canp_record *r)
     put(t, ",\"data\":\"");
     put_bytes(t, v.data, v.data_bytes, "");
     put(t, "\"");
+    if (v.error)
+        put_json_error(t, r->frame);
 }
 
 static void put_json_event(struct text *t, const struct canp_record *r)
@@ -196,7 +273,7 @@ static void put_json_event(struct text *t, const struct canp_record *r)
         put(t, ",\"code\":%u,\"state\":%lld,\"tx_errors\":%u,\"rx_errors\":%u", r->link->code,
             r->link->state == UINT32_MAX ? -1LL : (long long)r->link->state, r->link->tx_errors,
             r->link->rx_errors);
-        put_json_text(t, "name", r->link->name, CANP_IFACE_NAME_BYTES);
+        put_json_text(t, "name", r->link->name, strnlen(r->link->name, CANP_IFACE_NAME_BYTES));
     }
     if (r->kind == CANP_KIND_MARK)
         put(t, ",\"code\":%u", r->event->code);
@@ -215,7 +292,7 @@ static size_t write_json(const struct canp_record *r, const char *iface, unsigne
     struct text t = {out, out + DUMP_LINE_BYTES};
     (void)style;
     put(&t, "{\"time_ns\":%lld", (long long)r->time_ns);
-    put_json_text(&t, "iface", iface, CANP_IFACE_NAME_BYTES);
+    put_json_text(&t, "iface", iface, strnlen(iface, CANP_IFACE_NAME_BYTES));
     put(&t, ",\"kind\":\"%s\"", kind_name(r->kind));
     if (r->has_hw_time)
         put(&t, ",\"hw_time_ns\":%lld", (long long)r->hw_time_ns);
@@ -229,16 +306,28 @@ static size_t write_json(const struct canp_record *r, const char *iface, unsigne
 
 /* ---- CSV --------------------------------------------------------------------------------------- */
 
-static const char csv_header[] = "time,iface,kind,dir,id,extended,remote,error,brs,esi,len,data,lost,layer\n";
+static const char csv_header[] =
+    "time,iface,kind,dir,id,extended,remote,error,brs,esi,len,data,lost,layer,dlc,error_text\n";
 
-/* A name with what separates columns in it stands in quotes (RFC 4180). */
 static void put_csv_text(struct text *t, const char *text)
 {
-    const char *quote = strpbrk(text, ",\"\r\n") ? "\"" : "";
-    put(t, "%s", quote);
-    for (; *text; text++)
-        put(t, "%s%c", *text == '"' ? "\"" : "", *text);
-    put(t, "%s", quote);
+    char cell[CANP_SAFE_CSV_BYTES(CANP_ERROR_TEXT_BYTES)];
+    canp_safe_csv(cell, sizeof(cell), text, strnlen(text, CANP_ERROR_TEXT_BYTES));
+    put(t, "%s", cell);
+}
+
+/* The raw DLC where there is one, and what an error frame says. */
+static void put_csv_rest(struct text *t, const struct canp_record *r)
+{
+    char said[CANP_ERROR_TEXT_BYTES] = "";
+    put(t, ",,,");
+    if (r->kind == CANP_KIND_CAN && has_raw_dlc(r->frame))
+        put(t, "%u", r->frame->len8_dlc);
+    put(t, ",");
+    if (canp_is_error_frame(r))
+        canp_error_text(r->frame, ", ", said);
+    put_csv_text(t, said);
+    put(t, "\n");
 }
 
 static size_t write_csv(const struct canp_record *r, const char *iface, unsigned style, char *out)
@@ -252,14 +341,14 @@ static size_t write_csv(const struct canp_record *r, const char *iface, unsigned
     put_csv_text(&t, iface);
     put(&t, ",%s,", kind_name(r->kind));
     if (r->kind == CANP_KIND_GAP) {
-        put(&t, ",,,,,,,,,%llu,%s\n", (unsigned long long)r->gap->lost, layer_name(r->gap->layer));
+        put(&t, ",,,,,,,,,%llu,%s,,\n", (unsigned long long)r->gap->lost, layer_name(r->gap->layer));
         return (size_t)(t.at - out);
     }
     struct view v = view_of(r);
     put(&t, "%s,%X,%d,%d,%d,%d,%d,%u,", dir_name(r->dir), v.id, v.extended, v.remote, v.error, v.brs, v.esi,
         v.len);
     put_bytes(&t, v.data, v.data_bytes, "");
-    put(&t, ",,\n");
+    put_csv_rest(&t, r);
     return (size_t)(t.at - out);
 }
 

@@ -5,35 +5,33 @@
 #include <string.h>
 #include <time.h>
 
-/* The length of the character that begins here, 0 when it is no UTF-8: cut off, too long a form, a surrogate
- * or behind U+10FFFF. */
-static size_t utf8_bytes(const unsigned char *p, size_t bytes)
+const char *text_safe(char out[TEXT_SAFE_BYTES], const char *text)
 {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = p[0] < 0x80 ? 1 : p[0] >> 5 == 6 ? 2 : p[0] >> 4 == 14 ? 3 : p[0] >> 3 == 30 ? 4 : 0;
-    if (length < 2 || length > bytes)
-        return length == 1;
-    uint32_t code = p[0] & (0x7FU >> length);
-    for (size_t i = 1; i < length; i++) {
-        if (p[i] >> 6 != 2)
-            return 0;
-        code = code << 6 | (p[i] & 0x3F);
+    canp_safe_text(out, TEXT_SAFE_BYTES, text, strlen(text), 0);
+    return out;
+}
+
+const char *text_safe_word(char out[TEXT_SAFE_BYTES], const char *text)
+{
+    canp_safe_text(out, TEXT_SAFE_BYTES, text, strlen(text), CANP_SAFE_WORD);
+    return out;
+}
+
+void text_put_safe(FILE *to, const char *text)
+{
+    char out[TEXT_SAFE_BYTES];
+    for (size_t left = strlen(text), took; left > 0; left -= took, text += took) {
+        took = left < 64 ? left : 64;
+        while (took < left && took > 60 && ((unsigned char)text[took] & 0xC0) == 0x80)
+            took--; /* not within a character */
+        canp_safe_text(out, sizeof(out), text, took, 0);
+        fputs(out, to);
     }
-    bool is_valid = code >= least[length] && code <= 0x10FFFF && code >> 11 != 0x1B;
-    return is_valid ? length : 0;
 }
 
 size_t text_json_char(const char *text, size_t bytes, char out[TEXT_JSON_CHAR_BYTES])
 {
-    unsigned char c = (unsigned char)text[0];
-    size_t length = utf8_bytes((const unsigned char *)text, bytes);
-    if (length == 0)
-        memcpy(out, "\\ufffd", sizeof("\\ufffd"));
-    else if (c < 0x20)
-        snprintf(out, TEXT_JSON_CHAR_BYTES, "\\u%04x", c);
-    else
-        snprintf(out, TEXT_JSON_CHAR_BYTES, "%s%.*s", c == '"' || c == '\\' ? "\\" : "", (int)length, text);
-    return length ? length : 1;
+    return canp_safe_json_char(text, bytes, out);
 }
 
 void text_json_string(FILE *to, const char *text)

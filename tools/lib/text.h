@@ -5,10 +5,25 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define TEXT_JSON_CHAR_BYTES 8
+#include <canp/safe_text.h>
 
-/* The next character of a text, as it stands in a JSON string: into out, zero-terminated. What is no UTF-8 (a
- * name may be any bytes) becomes U+FFFD. Returns how many of the `bytes` (at least one) it took. */
+/*
+ * Text that others wrote (names of interfaces, notes, names of files) reaches a terminal or a log through
+ * these alone, or as an argument of opts_fail() and opts_say(), which do it themselves;
+ * tests/house/test_untrusted_text.sh looks. The spelling is that of canp/safe_text.h.
+ */
+#define TEXT_SAFE_BYTES 512
+/* As it may be shown, cut to what fits: into out. A word has no blank. */
+const char *text_safe(char out[TEXT_SAFE_BYTES], const char *text);
+const char *text_safe_word(char out[TEXT_SAFE_BYTES], const char *text);
+/* The same as an argument of a printf: valid to the end of the block around it. */
+#define SAFE(text)      text_safe((char[TEXT_SAFE_BYTES]){0}, text)
+#define SAFE_WORD(text) text_safe_word((char[TEXT_SAFE_BYTES]){0}, text)
+/* However long it is. */
+void text_put_safe(FILE *to, const char *text);
+
+#define TEXT_JSON_CHAR_BYTES CANP_SAFE_JSON_BYTES
+/* The next character as it stands in a JSON string: canp_safe_json_char(). */
 size_t text_json_char(const char *text, size_t bytes, char out[TEXT_JSON_CHAR_BYTES]);
 
 /* A JSON string, quotes included. */
