@@ -4,6 +4,7 @@
  *
  * Invariant: refs is the number of canp_buf and canp_mbuf that point to the store. It only rises while the
  * caller holds one of them, so the last release is seen by exactly one thread, after all others' uses.
+ * Threads: any, each with buffers of its own; those of CANP_BUF_PLAIN memory stay in one.
  */
 #include <assert.h>
 #include <canp/pools/buf.h>

@@ -1,4 +1,4 @@
-/* The clocks of all rooms (canp/pools/clock.h). */
+/* The clocks of all rooms (canp/pools/clock.h). No state; any thread. */
 #include <canp/pools/clock.h>
 
 static int64_t read_ns(clockid_t clock)

@@ -3,6 +3,8 @@
  *
  * Layout: | header page | ... object, right-aligned | slack | guard page |. The header says where the region
  * starts and ends; it lies at the start of the page before the object's first.
+ *
+ * Invariant: no byte of the guard page, nor of a freed region, can be read or written. Any thread.
  * Freed regions stay protected in a ring of QUARANTINE entries; the oldest is unmapped for the newest.
  */
 #include "guard.h"

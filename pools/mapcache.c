@@ -6,7 +6,7 @@
  * doomed, and no reference is left whose release has run to its end. Sums count all that is mapped.
  *
  * The last reference is dropped without the lock; end_use() then looks again under it: somebody may have
- * taken the entry anew, or even released it anew, in between.
+ * taken the entry again, or even released it again, in between. Any thread.
  */
 #include <assert.h>
 #include <canp/pools/mapcache.h>

@@ -3,7 +3,7 @@
  *
  * Invariant: the header before each block names its pool and, while the block is held, its class (in the
  * field that is the length of a batch while it is free). Direct blocks have the same header, and a ledger
- * node.
+ * node. Any thread.
  */
 #include <assert.h>
 #include <canp/pools/mempool.h>

@@ -1,16 +1,16 @@
 /*
  * Object pool (canp/pools/objpool.h): why an acquire costs a few loads and stores.
  *
- * Invariant: every object ever born is in exactly one place: held (it has a site), in one thread's
- * cache, in a batch on `free_batches`, or, if its create failed, on `raw`. Only its place's owner touches its
- * header's plain fields. A thread's cache is touched by that thread alone, so the fast path has no atomic
- * read-modify-write; batches change owner by one compare-and-swap.
+ * Invariant: every object ever created is in exactly one place: held (it has a site), in one thread's
+ * cache, in a batch on `free_batches`, or, if its create failed, on `raw`. Only the owner of that place
+ * touches the plain fields of its header. A thread's cache is touched by that thread alone, so the fast path
+ * has no atomic read-modify-write; batches change owner by one compare-and-swap.
  *
  * A cache holds a hot object and up to two batches: it is refilled with one when empty and spills one when
  * full, so that an acquire and a release at a boundary, in turn, do not move a batch each.
  *
  * False sharing: each cache, each header, each object, the stacks and the creation counters have their own
- * lines.
+ * lines. Any thread.
  */
 #include "objpool_fast.h"
 
@@ -117,20 +117,20 @@ static int make_object(struct canp_objpool *pool, void *object)
 /* A header whose object was never in use; NULL at the bound. */
 static struct canp_obj *next_index(struct canp_objpool *pool)
 {
-    uint32_t index = atomic_load_explicit(&pool->born, memory_order_relaxed);
+    uint32_t index = atomic_load_explicit(&pool->index_count, memory_order_relaxed);
 
     do { /* ends at the bound at the latest */
         if (index == pool->opts.object_count_max)
             return NULL;
-    } while (!atomic_compare_exchange_weak_explicit(&pool->born, &index, index + 1, memory_order_relaxed,
-                                                    memory_order_relaxed));
+    } while (!atomic_compare_exchange_weak_explicit(&pool->index_count, &index, index + 1,
+                                                    memory_order_relaxed, memory_order_relaxed));
     struct canp_obj *obj = canp_obj_at(pool, index);
     obj->index = index;
     return obj;
 }
 
 /* A new object; NULL at the bound, or when create failed (*failure then says how). */
-static struct canp_obj *bear(struct canp_objpool *pool, int *failure)
+static struct canp_obj *create_one(struct canp_objpool *pool, int *failure)
 {
     struct canp_obj *obj = pop(pool, &pool->raw);
 
@@ -194,7 +194,7 @@ static struct canp_obj *find_one(struct canp_objpool *pool, struct canp_obj_cach
 
     if (obj != NULL || !may_create)
         return obj;
-    obj = bear(pool, &failure);
+    obj = create_one(pool, &failure);
     if (obj != NULL) {
         move_level(pool, 1);
         count(cache, &cache->misses);
@@ -338,7 +338,7 @@ int canp_objpool_fill(struct canp_objpool *pool)
     int failure = 0;
 
     for (uint32_t i = 0; i < pool->opts.ready_count; i++) {
-        struct canp_obj *obj = bear(pool, &failure);
+        struct canp_obj *obj = create_one(pool, &failure);
         if (obj == NULL)
             return failure;
         canp_poison(object_of(obj), pool->opts.object_bytes);

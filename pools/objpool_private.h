@@ -22,7 +22,7 @@ struct canp_obj {
     /* The mark: written by who holds the object, read by the ledger. */
     _Alignas(64) const struct canp_site *site; /* non-NULL: held, since `generation` */
     uint32_t generation;
-    uint32_t index;              /* constant once born */
+    uint32_t index;              /* constant once given out */
     struct canp_obj *next;       /* in a batch: the chain's next, or NULL */
     _Atomic uint32_t next_batch; /* index of the next batch's head; read by losers of a race */
     uint32_t batch_count;        /* in a batch's head: the length of its chain */
@@ -69,8 +69,8 @@ struct canp_objpool {
     struct canp_objpool *next, *prev; /* the registry's */
 
     struct canp_obj_stack free_batches;
-    struct canp_obj_stack raw;          /* objects whose create failed, one each */
-    _Alignas(64) _Atomic uint32_t born; /* indexes given out so far */
+    struct canp_obj_stack raw;                 /* objects whose create failed, one each */
+    _Alignas(64) _Atomic uint32_t index_count; /* indexes given out so far */
     _Atomic uint32_t created;
 };
 

@@ -58,9 +58,9 @@ static void meet(const struct canp_objpool *pool, uint32_t index, struct canp_le
 
 static void walk_pool(const struct canp_objpool *pool, struct canp_ledger_walk *walk)
 {
-    uint32_t born = atomic_load_explicit(&pool->born, memory_order_relaxed);
+    uint32_t index_count = atomic_load_explicit(&pool->index_count, memory_order_relaxed);
 
-    for (uint32_t i = 0; i < born; i++)
+    for (uint32_t i = 0; i < index_count; i++)
         meet(pool, i, walk);
 }
 

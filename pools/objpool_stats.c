@@ -129,7 +129,7 @@ static bool store_is_valid(const struct canp_objpool *pool, uint64_t *free)
 bool canp_objpool_is_valid(const struct canp_objpool *pool)
 {
     struct canp_objpool_stats stats;
-    uint32_t born = atomic_load_explicit(&pool->born, memory_order_relaxed);
+    uint32_t index_count = atomic_load_explicit(&pool->index_count, memory_order_relaxed);
     uint64_t free = 0, held = 0;
 
     for (unsigned slot = 0; slot < canp_objpool_cache_count(pool); slot++) {
@@ -138,9 +138,9 @@ bool canp_objpool_is_valid(const struct canp_objpool *pool)
     }
     if (!store_is_valid(pool, &free))
         return false;
-    for (uint32_t i = 0; i < born; i++)
+    for (uint32_t i = 0; i < index_count; i++)
         held += canp_obj_site(canp_obj_at(pool, i)) != NULL;
     canp_objpool_stats(pool, &stats);
-    return held == stats.in_use && held + free == stats.created && stats.created <= born &&
-           born <= pool->opts.object_count_max;
+    return held == stats.in_use && held + free == stats.created && stats.created <= index_count &&
+           index_count <= pool->opts.object_count_max;
 }

@@ -1,6 +1,6 @@
 /*
- * Whole pages from the kernel: huge where asked for and there, locked where allowed, always prefaulted.
- * Called at start-up only; any thread.
+ * Whole pages from the kernel: huge pages and locked memory where they are asked for and granted; the part
+ * that must be ready is prefaulted, because a page fault later may fail. Called at start-up only; any thread.
  */
 #include "pages.h"
 

@@ -1,9 +1,10 @@
 /*
- * The slab ring (see canp/pools/slabring.h): why the capture thread neither allocates nor waits.
+ * The slab ring (canp/pools/slabring.h): why the capture thread neither allocates nor waits.
  *
  * Invariant: with A = acquired, T = taken and n slots, slots T .. A-1 (mod n) are filling or full, all others
- * are free or spilling, and A - T <= n. A slot's state is the only thing that hands it over: whoever reads
- * the state by which it becomes his (acquire) sees all that the one before him wrote (release).
+ * are free or spilling, and A - T <= n. A slot's state is the only thing that hands it over: a side that
+ * reads the state which makes the slot its own (acquire) sees all that the other side wrote (release).
+ * Threads: one producer, one consumer; statistics and wake from any.
  *
  * False sharing: the producer's counters, the consumer's counters and the sleep word have a cache line each,
  * and so has every slot's state. Once per slab (not per frame) a commit reads the consumer's line for the

@@ -1,4 +1,5 @@
-/* JSON into a fixed buffer (json.h). Invariant: text is terminated and length counts what was asked for. */
+/* JSON into a fixed buffer (json.h). Invariant: text is terminated and length counts what was asked for. One
+ * thread at a time for each text. */
 #include "json.h"
 
 #include <inttypes.h>

@@ -104,7 +104,9 @@ static inline struct canp_buf canp_buf_static(const void *data, size_t bytes)
     return buf;
 }
 
-/* One reference, which the caller holds: canp_buf_of_store() turns it into a buffer. */
+/* One reference, which the caller holds: a struct canp_buf that points to the store gives it up when
+ * released.
+ */
 static inline void canp_bufstore_init(struct canp_bufstore *store, unsigned flags,
                                       void (*last)(struct canp_bufstore *store))
 {
@@ -128,7 +130,8 @@ CANP_API int canp_buf_split(struct canp_buf *buf, size_t at, struct canp_buf *ta
 /* An empty buffer is fine; buf is one afterwards. */
 CANP_API void canp_buf_release(struct canp_buf *buf);
 
-/* The same of a mutable buffer: 1 unless somebody took references to its store; 0 for an empty one. */
+/* How many references keep a mutable buffer's memory: 1 unless somebody took more to its store; 0 for an
+ * empty buffer. */
 CANP_API unsigned canp_mbuf_refs(const struct canp_mbuf *mbuf);
 
 /* How many buffers share this memory, at this moment; 0 for static memory. */

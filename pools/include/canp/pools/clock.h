@@ -12,7 +12,7 @@ CANP_BEGIN_DECLS
 
 #define CANP_NS_PER_S INT64_C(1000000000)
 
-/* CLOCK_MONOTONIC: since the machine's start; nobody sets it. */
+/* CLOCK_MONOTONIC: since the machine's start, without the time it was suspended; nobody sets it. */
 CANP_API uint64_t canp_monotonic_ns(void);
 
 /* CLOCK_BOOTTIME: CLOCK_MONOTONIC, and the time that the machine was suspended. */

@@ -1,9 +1,9 @@
 /*
  * Mapping cache: the files mapped last stay mapped, under a budget.
  *
- * Known by what a file is (device, inode, size, time of change), not by its path. What is in use is never
- * unmapped; what is not goes, least recently released first, when room is needed: get, release and evict are
- * O(1). At the bounds, with everything in use, a get is refused.
+ * A file is recognized by its identity (device, inode, size, time of change), not by its path. A mapping in
+ * use is never unmapped; when room is needed, those not in use are, least recently released first: get,
+ * release and evict are O(1). At the bounds, with everything in use, a get is refused.
  *
  * Threads: everything from any thread (one lock, held for a hash look-up, or for mmap and munmap on a miss);
  * open and close while nobody else uses the cache.
@@ -30,7 +30,7 @@ struct canp_mapcache_opts {
         256, (uint64_t)256 << 20, 80                                                                         \
     }
 
-/* Of any cache. */
+/* Statistics of look-ups, for any cache. */
 struct canp_cachestats {
     uint64_t hits;
     uint64_t misses;    /* look-ups that did not find it, refused ones included */

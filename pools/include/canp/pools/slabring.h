@@ -108,11 +108,11 @@ CANP_API void canp_slabring_give_back(struct canp_slabring *ring, struct canp_sl
 
 /* Consumer: sleeps until a slab can be taken. timeout_ns < 0: no limit; 0: just looks.
  * 1: canp_slabring_take() will succeed; 0: canp_slabring_wake() was called since the last such return;
- * -ETIMEDOUT. A slab that can be taken goes before a wake. */
+ * -ETIMEDOUT. If both are the case, it is 1. */
 CANP_API int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns);
 
-/* Any thread, and signal handlers: makes the current or the next canp_slabring_wait() return. Wakes that
- * nobody waited for collapse into one. */
+/* Any thread, and signal handlers: makes the current or the next canp_slabring_wait() return. Several
+ * wakes while nobody waits count as one. */
 CANP_API void canp_slabring_wake(struct canp_slabring *ring);
 
 /* Any thread. */

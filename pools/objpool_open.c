@@ -1,8 +1,8 @@
 /*
- * An object pool's beginning and end (objpool.c has its life).
+ * Opening and closing an object pool; objpool.c has everything between.
  *
- * Invariant: a pool that canp_objpool_open() returned is registered and filled; one that it gave up on has
- * left nothing behind. Called while nobody else uses the pool.
+ * Invariant: a pool that canp_objpool_open() returned is registered and holds its ready objects; where it
+ * fails, nothing is left behind. Called while nobody else uses the pool.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -99,15 +99,15 @@ int canp_objpool_open(const struct canp_objpool_opts *opts, struct canp_objpool 
 
 static void destroy_objects(struct canp_objpool *pool)
 {
-    uint32_t born = atomic_load_explicit(&pool->born, memory_order_relaxed);
+    uint32_t index_count = atomic_load_explicit(&pool->index_count, memory_order_relaxed);
 
     if (pool->objects == NULL)
         return;
-    canp_unpoison(pool->objects, born * pool->stride_bytes);
+    canp_unpoison(pool->objects, index_count * pool->stride_bytes);
     if (pool->opts.destroy == NULL || pool->guarded != NULL)
         return;
     canp_objpool_mark_raw(pool);
-    for (uint32_t i = 0; i < born; i++) {
+    for (uint32_t i = 0; i < index_count; i++) {
         if (canp_obj_at(pool, i)->batch_count != CANP_OBJ_RAW)
             pool->opts.destroy(canp_obj_at(pool, i) + 1, pool->opts.user);
     }
