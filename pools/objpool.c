@@ -266,6 +266,14 @@ static void spill(struct canp_objpool *pool, struct canp_obj_cache *cache, uint3
     canp_objpool_count(&cache->batches);
 }
 
+/* The hot object goes to the others in the cache, which has room. */
+static inline void displace_hot(struct canp_obj_cache *cache)
+{
+    if (cache->hot != NULL)
+        cache->objects[cache->count++] = cache->hot;
+    cache->hot = NULL;
+}
+
 static void release_to_store(struct canp_objpool *pool, struct canp_obj_cache *cache, void *object)
 {
     struct canp_obj *obj = canp_obj_before(object);
@@ -280,7 +288,7 @@ static void release_to_store(struct canp_objpool *pool, struct canp_obj_cache *c
     count(cache, &cache->releases);
 }
 
-/* Without a cache, or with one whose hot place is taken. */
+/* Without a cache (yet), or with a full one. */
 static __attribute__((noinline)) void release_slowly(struct canp_objpool *pool, void *object)
 {
     struct canp_obj_cache *cache = own_cache(pool);
@@ -289,12 +297,9 @@ static __attribute__((noinline)) void release_slowly(struct canp_objpool *pool, 
         release_to_store(pool, cache, object);
         return;
     }
-    if (cache->hot != NULL) {
-        if (cache->count == cache->limit)
-            spill(pool, cache, pool->opts.batch_count);
-        cache->objects[cache->count++] = cache->hot;
-        cache->hot = NULL;
-    }
+    if (cache->count == cache->limit)
+        spill(pool, cache, pool->opts.batch_count);
+    displace_hot(cache);
     canp_objpool_keep_hot(pool, cache, object);
 }
 
@@ -302,11 +307,19 @@ void canp_objpool_release(struct canp_objpool *pool, void *object)
 {
     if (object == NULL)
         return;
+    struct canp_obj_cache *cache = canp_obj_cache_of(pool, canp_thread_slot());
+
     /* Fails where an object is released twice, was never acquired, or is another pool's. */
     assert(pool->guarded != NULL || canp_objpool_owns(pool, object));
     assert(__atomic_load_n(&canp_obj_before(object)->site, __ATOMIC_RELAXED) != NULL);
-    if (!canp_objpool_keep_hot(pool, canp_obj_cache_of(pool, canp_thread_slot()), object))
+    if (canp_objpool_keep_hot(pool, cache, object))
+        return;
+    if (cache->count == cache->limit) { /* also in a cache that keeps nothing */
         release_slowly(pool, object);
+        return;
+    }
+    displace_hot(cache);
+    canp_objpool_keep_hot(pool, cache, object);
 }
 
 void canp_objpool_flush_cache(struct canp_objpool *pool, struct canp_obj_cache *cache)
@@ -315,9 +328,7 @@ void canp_objpool_flush_cache(struct canp_objpool *pool, struct canp_obj_cache *
 
     if (cache->count == cache->limit)
         spill(pool, cache, batch_count);
-    if (cache->hot != NULL)
-        cache->objects[cache->count++] = cache->hot;
-    cache->hot = NULL;
+    displace_hot(cache);
     while (cache->count > 0) /* twice at most */
         spill(pool, cache, cache->count < batch_count ? cache->count : batch_count);
 }
