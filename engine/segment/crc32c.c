@@ -33,12 +33,6 @@ static uint32_t update_by_table(uint32_t crc, const uint8_t *p, size_t bytes)
     return crc;
 }
 
-static uint32_t shift_over_stream(uint32_t crc)
-{
-    return shift_table[0][crc & 0xFF] ^ shift_table[1][(crc >> 8) & 0xFF] ^
-           shift_table[2][(crc >> 16) & 0xFF] ^ shift_table[3][crc >> 24];
-}
-
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #define TARGET            __attribute__((target("sse4.2")))
@@ -55,6 +49,12 @@ static uint32_t shift_over_stream(uint32_t crc)
 #endif
 
 #ifdef TARGET
+static uint32_t shift_over_stream(uint32_t crc)
+{
+    return shift_table[0][crc & 0xFF] ^ shift_table[1][(crc >> 8) & 0xFF] ^
+           shift_table[2][(crc >> 16) & 0xFF] ^ shift_table[3][crc >> 24];
+}
+
 static inline uint64_t load(const uint8_t *p)
 {
     uint64_t word;

@@ -8,6 +8,7 @@
 #include <canp/repack.h>
 #include <canp/writer.h>
 #include <criterion/criterion.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -6,6 +6,7 @@
 #include <canp/pools/ledger.h>
 #include <canp/pools/memstats.h>
 #include <canp/pools/objpool.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -107,7 +108,7 @@ static bool run(unsigned objects, unsigned batch_count, uint64_t seed)
     atomic_store(&stop, false);
     pthread_create(&watcher, NULL, watch, NULL);
     for (uintptr_t i = 0; i < THREADS; i++)
-        pthread_create(&thread[i], NULL, work, (void *)(i + 1 + seed % 1000 * THREADS));
+        pthread_create(&thread[i], NULL, work, (void *)(uintptr_t)(i + 1 + seed % 1000 * THREADS));
     for (int i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
     atomic_store(&stop, true);
@@ -120,7 +121,8 @@ static bool run(unsigned objects, unsigned batch_count, uint64_t seed)
     canp_objpool_stats(pool, &stats);
     bool good = canp_objpool_is_valid(pool) && stats.in_use == 0 &&
                 stats.acquires == atomic_load(&acquires) && atomic_load(&errors) == 0;
-    printf("%s: %u objects, batches of %u: %lu acquires, %lu refusals, %lu batches moved, %u created\n",
+    printf("%s: %u objects, batches of %u: %" PRIu64 " acquires, %" PRIu64 " refusals, %" PRIu64
+           " batches moved, %u created\n",
            good ? "ok" : "FAILED", objects, batch_count, stats.acquires, stats.refusals, stats.batches,
            stats.created);
     canp_objpool_close(pool);

@@ -6,6 +6,7 @@
 
 #include <canp/pools/slabring.h>
 
+#include <inttypes.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -94,7 +95,8 @@ int main(void)
     bool good = run.wrong == 0 && run.taken == run.slab_count && stats.taken == run.taken &&
                 stats.committed == run.slab_count && stats.refusals == run.refusals &&
                 stats.free_slots == 5 && canp_slabring_is_valid(run.ring);
-    printf("%s: %lu slabs, %lu wrong, %lu stalls, %lu refusals, %lu ns stalled, at most %u full, %lu wakes\n",
+    printf("%s: %" PRIu64 " slabs, %" PRIu64 " wrong, %" PRIu64 " stalls, %" PRIu64 " refusals, %" PRIu64
+           " ns stalled, at most %u full, %" PRIu64 " wakes\n",
            good ? "ok" : "FAILED", run.taken, run.wrong, stats.stalls, stats.refusals, stats.stall_ns,
            stats.full_slots_max, stats.wakes);
     canp_slabring_close(run.ring);

@@ -195,10 +195,17 @@ static uint8_t fill_flood(struct canp_vehicle *v, struct canp_frame *f)
     return CANP_KIND_FD;
 }
 
+/* n * q / 2^32, rounded down, modulo 2^64: in parts, since not every processor has 128 bits. */
+static uint64_t times_q32(uint64_t n, uint64_t q)
+{
+    uint64_t whole = q >> 32, fraction = q & UINT32_MAX;
+    return n * whole + (n >> 32) * fraction + ((n & UINT32_MAX) * fraction >> 32);
+}
+
 static uint8_t next_flood(struct canp_vehicle *v, int64_t *time_ns, struct canp_frame *f)
 {
     uint8_t kind = fill_flood(v, f);
-    *time_ns = v->start_ns + (int64_t)((unsigned __int128)v->sequence * v->interval_q32 >> 32);
+    *time_ns = v->start_ns + (int64_t)times_q32(v->sequence, v->interval_q32);
     v->sequence++;
     return kind;
 }
