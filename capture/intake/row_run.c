@@ -21,7 +21,7 @@ static struct canp_rowbuf *rows_of(const struct intake *in)
 unsigned canp_row_run_begin(const struct intake *in, const struct chan *ch, unsigned count,
                             uint32_t frame_bytes, struct row_run *run)
 {
-    if (!in->slab || in->gaps_pending || ch->xl || in->hw_timestamps)
+    if (!ROW_RUN_POSSIBLE || !in->slab || in->gaps_pending || ch->xl || in->hw_timestamps)
         return 0;
     const struct canp_rowbuf *rows = rows_of(in);
     if (rows->records == 0)

@@ -18,7 +18,7 @@
 /* struct cmsghdr of the stamp, as two words. */
 #define ROW_RUN_STAMP_BYTES CMSG_LEN(sizeof(struct timespec))
 #define ROW_RUN_STAMP_TYPE  ((uint64_t)SO_TIMESTAMPNS << 32 | SOL_SOCKET)
-_Static_assert(sizeof(struct cmsghdr) == 16, "two words");
+#define ROW_RUN_POSSIBLE    (sizeof(struct cmsghdr) == 16) /* on 32 bits it is no two words: no runs there */
 
 /* In a row's tag, MSG_DONTROUTE makes the direction TX. */
 _Static_assert(MSG_DONTROUTE == 4 && CANP_DIR_TX == 1 && CANP_DIR_RX == 0, "a shift makes one of the other");

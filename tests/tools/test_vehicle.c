@@ -63,7 +63,7 @@ Test(vehicle, the_drive_is_the_same_everywhere)
                 hash = (hash ^ frame.bytes[k]) * 0x100000001B3U;
             hash = (hash ^ (uint64_t)time_ns) * 0x100000001B3U;
         }
-        cr_assert_eq(hash, expected[profile], "profile %d: %#lx", profile, hash);
+        cr_assert_eq(hash, expected[profile], "profile %d: %#llx", profile, (unsigned long long)hash);
         canp_vehicle_close(v);
     }
 }
