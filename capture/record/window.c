@@ -53,7 +53,7 @@ static struct held *oldest(struct window *w)
 
 static void drop_oldest(struct window *w)
 {
-    w->head += oldest(w)->bytes;
+    w->head += (size_t)oldest(w)->bytes;
     if (--w->held == 0)
         w->head = w->tail = 0;
 }

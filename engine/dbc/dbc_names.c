@@ -13,8 +13,9 @@
 
 static uint64_t mix(uint64_t a, uint64_t b)
 {
-    __uint128_t product = (__uint128_t)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
+    uint64_t x = (a ^ b) * UINT64_C(0xBF58476D1CE4E5B9); /* the finaliser of splitmix64: no 128 bits needed */
+    x = (x ^ (x >> 27)) * UINT64_C(0x94D049BB133111EB);
+    return x ^ (x >> 31);
 }
 
 static uint64_t hash_of(const struct dbc_names *names, enum dbc_names_kind kind, uint32_t id,

@@ -3,6 +3,7 @@
  * on: every byte is as it was written, and at the end all memory is back in the pool.
  */
 #include <canp/pools/buf.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -104,16 +105,17 @@ int main(void)
     for (int i = 0; i < BOXES; i++)
         pthread_mutex_init(&boxes[i].lock, NULL);
     for (uintptr_t i = 0; i < 4; i++)
-        pthread_create(&thread[i], NULL, i == 0 ? fill : use, (void *)(seed + i));
+        pthread_create(&thread[i], NULL, i == 0 ? fill : use, (void *)(uintptr_t)(seed + i));
     for (int i = 0; i < 4; i++)
         pthread_join(thread[i], NULL);
     for (int i = 0; i < BOXES; i++)
         canp_buf_release(&boxes[i].buf);
     canp_memstats_read(&stats);
     bool good = atomic_load(&wrong) == 0 && stats.tag[CANP_MEMTAG_BUFFERS].current_bytes == 0;
-    printf("%s: %lu buffers checked, %lu wrong, %lu bytes left, %lu allocated\n", good ? "ok" : "FAILED",
-           atomic_load(&checked), atomic_load(&wrong), stats.tag[CANP_MEMTAG_BUFFERS].current_bytes,
-           stats.tag[CANP_MEMTAG_BUFFERS].allocs);
+    printf("%s: %" PRIu64 " buffers checked, %" PRIu64 " wrong, %" PRIu64 " bytes left, %" PRIu64
+           " allocated\n",
+           good ? "ok" : "FAILED", atomic_load(&checked), atomic_load(&wrong),
+           stats.tag[CANP_MEMTAG_BUFFERS].current_bytes, stats.tag[CANP_MEMTAG_BUFFERS].allocs);
     canp_mempool_close(pool);
     return good ? 0 : 1;
 }

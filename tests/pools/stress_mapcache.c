@@ -5,6 +5,7 @@
  */
 #include <canp/pools/mapcache.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -85,7 +86,7 @@ int main(void)
     }
     pthread_create(&watcher, NULL, watch, NULL);
     for (uintptr_t i = 0; i < THREADS; i++)
-        pthread_create(&thread[i], NULL, read_files, (void *)(seed + i));
+        pthread_create(&thread[i], NULL, read_files, (void *)(uintptr_t)(seed + i));
     for (int i = 0; i < THREADS; i++)
         pthread_join(thread[i], NULL);
     atomic_store(&stop, true);
@@ -93,9 +94,10 @@ int main(void)
     canp_mapcache_stats(cache, &stats);
     bool good = atomic_load(&wrong) == 0 && stats.in_use == 0 && canp_mapcache_is_valid(cache) &&
                 stats.lookups.hits + stats.lookups.misses == THREADS * step_count;
-    printf("%s: %lu hits, %lu misses, %lu evictions, %lu refused, %lu wrong\n", good ? "ok" : "FAILED",
-           stats.lookups.hits, stats.lookups.misses, stats.lookups.evictions, atomic_load(&refused),
-           atomic_load(&wrong));
+    printf("%s: %" PRIu64 " hits, %" PRIu64 " misses, %" PRIu64 " evictions, %" PRIu64 " refused, %" PRIu64
+           " wrong\n",
+           good ? "ok" : "FAILED", stats.lookups.hits, stats.lookups.misses, stats.lookups.evictions,
+           atomic_load(&refused), atomic_load(&wrong));
     canp_mapcache_close(cache);
     return good ? 0 : 1;
 }

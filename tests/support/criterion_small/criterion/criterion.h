@@ -71,11 +71,16 @@ static bool small_failed;
         }                                                                                                    \
     } while (0)
 
-#define cr_assert(a, ...)          SMALL_CHECK(true, (a), #a, __VA_ARGS__)
-#define cr_expect(a, ...)          SMALL_CHECK(false, (a), #a, __VA_ARGS__)
-#define cr_assert_not(a, ...)      SMALL_CHECK(true, !(a), "!" #a, __VA_ARGS__)
-#define cr_expect_not(a, ...)      SMALL_CHECK(false, !(a), "!" #a, __VA_ARGS__)
-#define cr_assert_fail(...)        SMALL_CHECK(true, false, "fail", __VA_ARGS__)
+#define cr_assert(a, ...)     SMALL_CHECK(true, (a), #a, __VA_ARGS__)
+#define cr_expect(a, ...)     SMALL_CHECK(false, (a), #a, __VA_ARGS__)
+#define cr_assert_not(a, ...) SMALL_CHECK(true, !(a), "!" #a, __VA_ARGS__)
+#define cr_expect_not(a, ...) SMALL_CHECK(false, !(a), "!" #a, __VA_ARGS__)
+#define cr_assert_fail(...)   SMALL_CHECK(true, false, "fail", __VA_ARGS__)
+#define cr_skip_test(...)                                                                                    \
+    do {                                                                                                     \
+        fprintf(stderr, "%s:%d: skipped " __VA_ARGS__, __FILE__, __LINE__);                                  \
+        _exit(0);                                                                                            \
+    } while (0)
 #define cr_assert_null(a, ...)     SMALL_CHECK(true, (a) == NULL, #a " == NULL", __VA_ARGS__)
 #define cr_expect_null(a, ...)     SMALL_CHECK(false, (a) == NULL, #a " == NULL", __VA_ARGS__)
 #define cr_assert_not_null(a, ...) SMALL_CHECK(true, (a) != NULL, #a " != NULL", __VA_ARGS__)
@@ -115,7 +120,7 @@ static bool small_failed;
 #define cr_expect_float_eq(a, b, e, ...)                                                                     \
     SMALL_CHECK(false, fabs((double)(a) - (double)(b)) <= (double)(e), #a " is about " #b, __VA_ARGS__)
 
-    static struct small_options small_options_of(const struct small_test *test)
+static struct small_options small_options_of(const struct small_test *test)
 {
     struct small_options o = test->options;
     for (const struct small_suite *s = small_suites; s; s = s->next) {
