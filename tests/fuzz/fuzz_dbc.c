@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <canp/dbc.h>
+#include <canp/decode.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -48,6 +48,38 @@ static void look_at(const struct canp_dbc *dbc)
     require(canp_dbc_check(dbc, found, &count) >= count);
 }
 
+/* Every message is decoded from the file's own bytes, at several lengths, into just the room that was
+ * promised. */
+static void decode(struct canp_dbc *dbc, const uint8_t *data, size_t size)
+{
+    const struct canp_dbc_contents *c = canp_dbc_contents(dbc);
+    struct canp_decoder_opts opts = {CANP_J1939_ALWAYS};
+    struct canp_decode_counts counts = {0};
+    struct canp_decoder *decoder;
+    if (canp_decoder_new(dbc, &opts, &decoder, NULL) < 0)
+        return;
+    for (uint32_t i = 0; i < c->message_count && i < 50; i++) {
+        const struct canp_plan *plan = canp_decoder_plan(decoder, c->messages[i]->id & ~0x60000000U);
+        if (!plan)
+            continue;
+        uint32_t room = canp_plan_values(plan);
+        struct canp_value *values = malloc((room ? room : 1) * sizeof(*values));
+        for (size_t bytes = 0; values && bytes <= size && bytes < 80; bytes += bytes < 9 ? 1 : 7) {
+            uint8_t *payload = malloc(bytes ? bytes : 1);
+            if (!payload)
+                break;
+            memcpy(payload, data + (size - bytes), bytes);
+            uint32_t count = canp_plan_decode(plan, payload, bytes, values, &counts);
+            require(count <= room);
+            for (uint32_t k = 0; k < count; k++)
+                (void)canp_value_text(&values[k]);
+            free(payload);
+        }
+        free(values);
+    }
+    canp_decoder_free(decoder);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct canp_dbc_opts opts = CANP_DBC_OPTS_INIT;
@@ -58,6 +90,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     if (canp_dbc_parse(text, size, "fuzz", NULL, &dbc, NULL) == 0) {
         look_at(dbc);
+        decode(dbc, data, size);
         canp_dbc_release(dbc);
     }
     opts.strict = true;

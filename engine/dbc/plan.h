@@ -1,0 +1,97 @@
+/*
+ * What a plan consists of. Signals that lie within one aligned 64 bit word of the first 64 bytes, and are
+ * integers that a signed 64 bit number holds, take the short way: two shifts and a mask. All others are
+ * `odd`.
+ *
+ * A group is what is decoded together: the signals that are always there, or those below one value of one
+ * muxer. Its muxers lead to further groups. Immutable once compiled; any thread.
+ */
+#ifndef CANP_DBC_PLAN_H
+#define CANP_DBC_PLAN_H
+
+#include <canp/decode.h>
+
+#define PLAN_WORDS 8 /* of 64 bits that the short way knows */
+
+enum plan_kind {
+    PLAN_SIGNED,   /* or unsigned of fewer than 64 bits */
+    PLAN_UNSIGNED, /* of 64 bits */
+    PLAN_FLOAT32,
+    PLAN_FLOAT64,
+    PLAN_BYTES, /* more than 64 bits */
+};
+
+/* One cache line. */
+struct plan_op {
+    uint8_t word;        /* short way: 2 * index of the word, + 1 for its bytes reversed */
+    uint8_t left, right; /* shifts */
+    uint8_t kind;        /* enum plan_kind */
+    uint32_t end_bytes;  /* the payload must have as many */
+    uint64_t mask;       /* after the arithmetic shift: all ones for signed */
+    double factor, offset, minimum, maximum; /* without bounds: infinite */
+    uint64_t special; /* raw values from here on may be J1939 marks; UINT64_MAX: none are */
+    const struct canp_dbc_signal *signal;
+};
+_Static_assert(sizeof(struct plan_op) == 64, "one cache line");
+
+struct plan_case {
+    uint64_t first, last; /* of the muxer's raw bits */
+    uint64_t highest;     /* `last` of all cases up to this one */
+    struct plan_group *group;
+};
+
+struct plan_muxer {
+    const struct canp_dbc_signal *signal;
+    struct plan_case *cases; /* by rising first */
+    uint32_t case_count;
+};
+
+struct plan_group {
+    struct plan_op *ops; /* the short ones first */
+    uint32_t short_count, op_count;
+    uint32_t short_end_bytes; /* the most that a short one needs */
+    uint32_t muxer_count;
+    const struct plan_muxer **muxers; /* shared by all groups that a muxer is in */
+};
+
+struct canp_plan {
+    struct plan_group always;
+    const struct canp_dbc_message *message;
+    uint32_t values_max;
+    uint32_t words; /* that the short way needs, at most PLAN_WORDS */
+};
+
+struct plan_slot {
+    uint32_t key;
+    uint32_t plan; /* index + 1; 0: empty */
+};
+
+struct plan_table {
+    struct plan_slot *slots;
+    uint32_t mask;
+};
+
+struct canp_decoder {
+    struct canp_dbc *dbc;
+    struct canp_plan *plans;
+    uint32_t values_max;
+    uint64_t seed; /* of the tables' hash, odd */
+    struct plan_table by_id, by_pgn;
+};
+
+static inline uint32_t plan_hash(uint32_t key, uint64_t seed)
+{
+    return (uint32_t)((((uint64_t)key + 1) * seed) >> 32);
+}
+
+static inline const struct canp_plan *plan_find(const struct canp_decoder *d, const struct plan_table *table,
+                                                uint32_t key)
+{
+    for (uint32_t at = plan_hash(key, d->seed) & table->mask; table->slots[at].plan;
+         at = (at + 1) & table->mask)
+        if (table->slots[at].key == key)
+            return &d->plans[table->slots[at].plan - 1];
+    return NULL;
+}
+
+#endif
