@@ -109,8 +109,9 @@ struct canp_dbc_range {
 #define CANP_DBC_BEYOND 0x01U /* reaches beyond its message's size */
 #define CANP_DBC_NO_MUXER                                                                                    \
     0x02U /* multiplexed, by a signal that is missing, ambiguous, or depends on this one */
-#define CANP_DBC_DUPLICATE 0x04U /* its message has a signal of this name before; nothing else refers to it  \
-                                  */
+#define CANP_DBC_DUPLICATE                                                                                   \
+    0x04U /* its message has a signal of this name before; nothing else refers to it                         \
+           */
 #define CANP_DBC_BAD_FLOAT                                                                                   \
     0x08U /* a float that has not 32, or a double that has not 64 bits: read as integer */
 
@@ -322,6 +323,56 @@ CANP_API const char *canp_dbc_finding_name(enum canp_dbc_finding_kind kind);
 CANP_API int64_t canp_dbc_check(const struct canp_dbc *dbc,
                                 void (*found)(void *user, const struct canp_dbc_finding *finding),
                                 void *user);
+
+/* ---- a manager of many ------------------------------------------------------------------------------ */
+
+/*
+ * Databases by path, each parsed once: found again by what the file is (device, inode, size, times of
+ * change), read anew when it changed, kept under a budget, least recently used first out. What it gives away
+ * stays valid until its owner releases it, whatever the manager drops.
+ *
+ * Any thread, at the same time; a file is read by one thread while others that want the same one wait, and
+ * those that want another one do not. Open and close while nobody else uses it.
+ */
+struct canp_dbc_manager;
+
+struct canp_dbc_manager_opts {
+    uint64_t bytes_max; /* of the databases that it keeps; those only their other owners have do not count */
+    uint32_t count_max; /* databases that it keeps */
+    struct canp_dbc_opts reading;
+};
+#define CANP_DBC_MANAGER_OPTS_INIT                                                                           \
+    {                                                                                                        \
+        UINT64_C(256) << 20, 64, CANP_DBC_OPTS_INIT                                                          \
+    }
+
+/* Counters only grow. */
+struct canp_dbc_manager_stats {
+    uint64_t hits;
+    uint64_t misses;    /* files read, or tried to */
+    uint64_t rereads;   /* among them: files that had changed, or may have within the clock's tick */
+    uint64_t failures;  /* among them: files that could not be read */
+    uint64_t evictions; /* dropped for room; leaves out those of changed files */
+    uint64_t parse_ns;  /* all parsing */
+    uint64_t bytes;     /* kept now */
+    uint64_t bytes_peak;
+    uint64_t bytes_max;
+    uint32_t count; /* kept now */
+};
+
+/* 0 and *out: canp_dbc_manager_close(). -EINVAL: a bound is 0; -ENOMEM. opts NULL:
+ * CANP_DBC_MANAGER_OPTS_INIT. */
+CANP_API int canp_dbc_manager_open(const struct canp_dbc_manager_opts *opts, struct canp_dbc_manager **out);
+
+/* NULL is fine. */
+CANP_API void canp_dbc_manager_close(struct canp_dbc_manager *manager);
+
+/* 0 and *out, which is the caller's until canp_dbc_release(). Errors of canp_dbc_open(); -EAGAIN: the file
+ * changed again and again while it was read. */
+CANP_API int canp_dbc_manager_get(struct canp_dbc_manager *manager, const char *path, struct canp_dbc **out,
+                                  struct canp_why *why);
+
+CANP_API void canp_dbc_manager_stats(struct canp_dbc_manager *manager, struct canp_dbc_manager_stats *out);
 
 CANP_END_DECLS
 
