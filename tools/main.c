@@ -7,6 +7,7 @@
 
 #include "lib/commands.h"
 #include "lib/program.h"
+#include "lib/text.h"
 
 const char program_prefix[] = "canp ";
 
@@ -24,7 +25,7 @@ static void print_help(FILE *to)
 {
     fputs("usage: canp COMMAND [OPTION]... [ARGUMENT]...\n\nThe SocketCAN flight recorder.\n\n", to);
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-        fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].summary);
+        fprintf(to, "  %-8s %s\n", commands[i].name /* trusted: ours */, commands[i].summary);
     fputs("\n`canp help COMMAND` or `canp COMMAND --help` says more. `canp --version` prints the version.\n",
           to);
 }
@@ -35,7 +36,7 @@ static int run_command(int argc, char **argv)
         if (strcmp(commands[i].name, argv[0]) == 0)
             return commands[i].run(argc, argv);
     }
-    fprintf(stderr, "canp: no command '%s'; `canp help` lists them\n", argv[0]);
+    fprintf(stderr, "canp: no command '%s'; `canp help` lists them\n", SAFE(argv[0]));
     return CANP_EXIT_USAGE;
 }
 

@@ -96,7 +96,7 @@ Test(speaker, a_line_is_one_line)
     begin();
     speaker_say("one\ntwo");
     speaker_stop();
-    cr_assert_eq(read(pipe_fds[0], text, sizeof(text) - 1), 8);
-    cr_assert_str_eq(text, "one two\n");
+    cr_assert_eq(read(pipe_fds[0], text, sizeof(text) - 1), 11);
+    cr_assert_str_eq(text, "one\\x0Atwo\n");
     dup2(before, STDERR_FILENO);
 }

@@ -200,7 +200,7 @@ static void print_lane_text(const struct lane *lane)
     struct canp_sender_stats s;
     char frames[TEXT_BYTES];
     canp_sender_stats(lane->sender, &s);
-    printf("%-16s %14s frames in %.3f s, %.1f/s", canp_sender_iface(lane->sender)->name,
+    printf("%-16s %14s frames in %.3f s, %.1f/s", SAFE(canp_sender_iface(lane->sender)->name),
            text_count(frames, s.frames), (double)lane->elapsed_ns / 1e9,
            per_second(s.frames, lane->elapsed_ns));
     if (s.waits)

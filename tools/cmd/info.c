@@ -88,7 +88,7 @@ static void print_json(const struct summary *s)
 static void print_iface_text(const struct canp_iface_info *i, const char *name, double duration)
 {
     char count[TEXT_BYTES], lost[TEXT_BYTES];
-    printf("  %-12s %14s frames", name, text_count(count, i->frames));
+    printf("  %-12s %14s frames", SAFE(name), text_count(count, i->frames));
     if (duration > 0)
         printf("  %10.1f/s", (double)i->frames / duration);
     printf("  %s lost", text_count(lost, i->lost));
@@ -103,7 +103,9 @@ static void print_text(const struct summary *s)
 {
     const struct canp_info *i = &s->info;
     char a[TEXT_BYTES], b[TEXT_BYTES];
-    printf("recording    %s\n", s->path);
+    fputs("recording    ", stdout);
+    text_put_safe(stdout, s->path);
+    putchar('\n');
     printf("frames       %s", text_count(a, i->frames));
     s->quick ? putchar('\n') : printf(", %u IDs\n", i->ids);
     printf("lost         %s\n", text_count(a, i->lost));

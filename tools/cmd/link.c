@@ -45,7 +45,7 @@ static void print_text(const struct canp_link *link)
     char bitrate[16], dbitrate[16], errors[24], mode[LINK_MODE_BYTES];
     uint64_t dropped = link->rx_dropped + link->tx_dropped, frames = link->rx_frames + link->tx_frames;
     snprintf(errors, sizeof(errors), "%u/%u", link->tx_errors, link->rx_errors);
-    printf("%-15s %-5s %9s %9s  %-13s %9s %8u %8u %9llu %9llu %9llu\n", link->name,
+    printf("%-15s %-5s %9s %9s  %-13s %9s %8u %8u %9llu %9llu %9llu\n", SAFE(link->name),
            canp_link_is_up(link) ? "up" : "down", rate_text(bitrate, link, link->bitrate),
            link->dbitrate ? rate_text(dbitrate, link, link->dbitrate) : "-", link_state_text(link), errors,
            link->bus_offs, link->restarts, (unsigned long long)dropped,

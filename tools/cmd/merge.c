@@ -179,7 +179,7 @@ static int tell(const struct merge *m)
 {
     char count[TEXT_BYTES];
     printf("%s records of %u recording%s in %s\n", text_count(count, m->records), m->input_count,
-           m->input_count == 1 ? "" : "s", m->output);
+           m->input_count == 1 ? "" : "s", SAFE(m->output));
     if (m->damaged)
         return opts_fail(m->command, CANP_EXIT_FINDING,
                          "%u damaged place%s left out; `canp verify` names them", m->damaged,

@@ -117,7 +117,7 @@ static void print_summary(const struct canp_recorder_stats *s, const struct face
            "frames/s");
     for (unsigned i = 0; i < s->iface_count; i++) {
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        printf("%-16s %12llu %10llu %10llu %10llu %12.1f\n", f->name, (unsigned long long)f->frames,
+        printf("%-16s %12llu %10llu %10llu %10llu %12.1f\n", SAFE(f->name), (unsigned long long)f->frames,
                (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
                (unsigned long long)f->lost.recorder, rate(f->frames, s->duration_ns));
     }
@@ -126,7 +126,7 @@ static void print_summary(const struct canp_recorder_stats *s, const struct face
            (unsigned long long)s->segments, s->segments == 1 ? "" : "s");
     if (s->removed)
         printf(", %llu of them removed again,", (unsigned long long)s->removed);
-    printf(" of %s (%s)\n", face->dir, s->io);
+    printf(" of %s (%s)\n", SAFE(face->dir), s->io);
     if (face->windows)
         print_windows(s);
 }
@@ -221,7 +221,7 @@ static int bring_up(const struct canp_recorder_opts *o, uint64_t bitrate, uint64
         if (r == 0 && strcmp(link.kind, "can") == 0)
             r = canp_link_up(name, (uint32_t)bitrate, (uint32_t)dbitrate, &why);
         else if (r == 0)
-            fprintf(stderr, "canp record: %s: has no bit rate: --bitrate is not for it\n", name);
+            opts_fail("record", 0, "%s: has no bit rate: --bitrate is not for it", name);
         if (r < 0)
             return opts_fail("record", status_of(r), "%s", why.text);
     }

@@ -112,6 +112,6 @@ int canp_cmd_repair(int argc, char **argv)
     canp_reader_close(reader);
     if (status == CANP_EXIT_DONE)
         printf("%s records copied into %s; %u damaged places became gaps\n",
-               text_count(count, repair.records), repair.output, repair.places);
+               text_count(count, repair.records), SAFE(repair.output), repair.places);
     return status;
 }

@@ -286,7 +286,7 @@ static void print_text(const struct replay *p, const struct canp_replay_stats *s
     char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES], d[TEXT_BYTES];
     for (unsigned i = 0; i < p->target_count; i++) {
         canp_sender_stats(p->targets[i], &s);
-        printf("%-16s %14s frames\n", canp_sender_iface(p->targets[i])->name, text_count(a, s.frames));
+        printf("%-16s %14s frames\n", SAFE(canp_sender_iface(p->targets[i])->name), text_count(a, s.frames));
     }
     double seconds = (double)stats->elapsed_ns / 1e9;
     printf("sent %s frames in %.3f s, %.1f/s\n", text_count(a, sum.frames), seconds,

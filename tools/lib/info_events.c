@@ -158,6 +158,11 @@ void info_events_print_text(const struct info_events *events)
         puts("notes");
     for (unsigned i = 0; i < events->note_count; i++) {
         size_t key_bytes = strcspn(events->notes[i], "=");
-        printf("  %-12.*s %s\n", (int)key_bytes, events->notes[i], events->notes[i] + key_bytes + 1);
+        char key[INFO_NOTE_BYTES];
+        memcpy(key, events->notes[i], key_bytes);
+        key[key_bytes] = '\0';
+        printf("  %-12s ", SAFE(key));
+        text_put_safe(stdout, events->notes[i] + key_bytes + 1);
+        putchar('\n');
     }
 }

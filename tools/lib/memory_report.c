@@ -23,7 +23,7 @@ static void print_caches(FILE *out, const struct canp_monitor_report *report)
     for (unsigned i = 0; i < report->cache_count; i++) {
         const struct canp_mapcache_stats *stats = &report->caches[i].stats;
         fprintf(out, "  cache of %s: %llu hits, %llu misses (hit rate %.0f %%), %llu evictions, %s of %s\n",
-                report->caches[i].name, (unsigned long long)stats->lookups.hits,
+                report->caches[i].name /* trusted: ours */, (unsigned long long)stats->lookups.hits,
                 (unsigned long long)stats->lookups.misses, 100 * canp_cachestats_hit_rate(&stats->lookups),
                 (unsigned long long)stats->lookups.evictions, text_bytes(used, stats->bytes),
                 text_bytes(budget, stats->bytes_max));
@@ -37,10 +37,10 @@ static void print_pools(FILE *out, const struct canp_monitor_report *report)
     for (unsigned i = 0; i < report->pool_count; i++) {
         const struct canp_mempool_stats *stats = &report->pools[i].stats;
         for (unsigned k = 0; k < stats->class_count; k++)
-            fprintf(out, "  pool of %s, %s: %llu acquired, %llu misses\n", report->pools[i].name,
-                    text_bytes(bytes, stats->classes[k].block_bytes),
-                    (unsigned long long)stats->classes[k].acquires,
-                    (unsigned long long)stats->classes[k].misses);
+            fprintf(
+                out, "  pool of %s, %s: %llu acquired, %llu misses\n",
+                report->pools[i].name /* trusted: ours */, text_bytes(bytes, stats->classes[k].block_bytes),
+                (unsigned long long)stats->classes[k].acquires, (unsigned long long)stats->classes[k].misses);
     }
 }
 
@@ -69,7 +69,7 @@ void memory_report_print_profile(FILE *out, const struct canp_memprofile *profil
 {
     char time[TEXT_BYTES], bytes[TEXT_BYTES];
 
-    fprintf(out, "%s: took %s, with %llu allocations from pools and mappings (%s)\n", profile->name,
-            text_duration(time, (int64_t)profile->total_ns), (unsigned long long)profile->allocs,
-            text_bytes(bytes, profile->allocated_bytes));
+    fprintf(out, "%s: took %s, with %llu allocations from pools and mappings (%s)\n",
+            profile->name /* trusted: ours */, text_duration(time, (int64_t)profile->total_ns),
+            (unsigned long long)profile->allocs, text_bytes(bytes, profile->allocated_bytes));
 }

@@ -10,17 +10,20 @@
 #include <string.h>
 #include <time.h>
 
+#include <canp/safe_text.h>
+
 #include "commands.h"
 #include "program.h"
 
 int opts_fail(const char *command, int status, const char *format, ...)
 {
     va_list args;
-    char text[1024];
+    char text[1024], safe[CANP_SAFE_EXPANSION * sizeof(text)];
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    fprintf(stderr, "%s%s: %s\n", program_prefix, command, text); /* one write(2): never torn */
+    canp_safe_text(safe, sizeof(safe), text, strlen(text), 0);    /* names and paths in it are anybody's */
+    fprintf(stderr, "%s%s: %s\n", program_prefix, command, safe); /* one write(2): never torn */
     return status;
 }
 
@@ -300,10 +303,11 @@ struct parse {
 
 static int usage_error(const struct opt_spec *spec, const char *format, const char *what)
 {
-    fprintf(stderr, "%s%s: ", program_prefix, spec->command);
-    fprintf(stderr, format, what);
-    fprintf(stderr, "; `%s%s --help` lists the options\n", program_prefix, spec->command);
-    return -CANP_EXIT_USAGE - 1;
+    char said[512];
+    snprintf(said, sizeof(said), format, what);
+    return -opts_fail(spec->command, CANP_EXIT_USAGE, "%s; `%s%s --help` lists the options", said,
+                      program_prefix, spec->command) -
+           1;
 }
 
 /* Gives the option its argument: the rest of its own word, or the next word. */
@@ -324,9 +328,9 @@ static int take(struct parse *p, const struct opt *o, const char *attached)
         return usage_error(p->spec, "option --%s must be more than 0", o->name);
     if (r == -E2BIG)
         return usage_error(p->spec, "more of option --%s than it takes", o->name);
-    fprintf(stderr, "%s%s: option --%s: '%s' is no %s\n", program_prefix, p->spec->command, o->name, text,
-            o->argument);
-    return -CANP_EXIT_USAGE - 1;
+    return -opts_fail(p->spec->command, CANP_EXIT_USAGE, "option --%s: '%s' is no %s", o->name, text,
+                      o->argument) -
+           1;
 }
 
 static int parse_long(struct parse *p, const char *word)

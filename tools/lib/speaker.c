@@ -8,6 +8,7 @@
 
 #include <canp/pools/clock.h>
 #include <canp/private/signals.h>
+#include <canp/safe_text.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -37,7 +38,7 @@ static void write_out(const char *text, size_t bytes)
 {
     while (bytes > 0) {
         size_t line = (size_t)((const char *)memchr(text, '\n', bytes) - text) + 1; /* each line has one */
-        ssize_t n = write(STDERR_FILENO, text, line);
+        ssize_t n = write(STDERR_FILENO, text /* trusted: speaker_say() spelled it */, line);
         if (n < 0 && errno != EINTR && errno != EAGAIN)
             n = (ssize_t)line; /* nobody can be told that nobody is there */
         if (n > 0) {
@@ -105,16 +106,15 @@ int speaker_start(void)
 
 void speaker_say(const char *format, ...)
 {
-    static _Thread_local char line[SPEAKER_LINE_BYTES + 2];
+    static _Thread_local char raw[SPEAKER_LINE_BYTES + 1], line[SPEAKER_LINE_BYTES + 2];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(line, SPEAKER_LINE_BYTES + 1, format, args);
+    int n = vsnprintf(raw, sizeof(raw), format, args);
     va_end(args);
     if (n < 0)
         return;
-    size_t bytes = (size_t)n < SPEAKER_LINE_BYTES ? (size_t)n : SPEAKER_LINE_BYTES;
-    for (char *c = memchr(line, '\n', bytes); c; c = memchr(c, '\n', bytes - (size_t)(c - line)))
-        *c = ' ';
+    /* names and paths in it are anybody's; no newline is left */
+    size_t bytes = canp_safe_text(line, SPEAKER_LINE_BYTES + 1, raw, strlen(raw), 0);
     line[bytes++] = '\n';
     pthread_mutex_lock(&self.lock);
     bool queued = self.runs;

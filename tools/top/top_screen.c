@@ -16,6 +16,7 @@
 
 #include "lib/commands.h"
 #include "lib/opts.h"
+#include "lib/text.h"
 
 enum { RED = 1 };
 
@@ -84,7 +85,7 @@ static void line(attr_t attributes, const char *format, ...)
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
     attrset(attributes);
-    mvaddnstr(row, 0, text, COLS);
+    mvaddnstr(row, 0, text /* trusted: its parts were spelled */, COLS);
     if (attributes & A_REVERSE) {
         for (int x = getcurx(stdscr); x > 0 && x < COLS && getcury(stdscr) == row; x++)
             mvaddch(row, x, ' ');
@@ -135,9 +136,9 @@ static void draw_iface(const struct top_iface *f)
         snprintf(load, sizeof(load), "%.1f", f->load / 10);
     snprintf(errors, sizeof(errors), "%u/%u", f->tx_errors, f->rx_errors);
     line(alarm ? alarming() : A_NORMAL, "%-*.*s %-8s %8.1f %6s %7s %8s %7s %8s %7s", name_columns(),
-         name_columns(), f->name[0] ? f->name : "?", link_text(f), f->rate, load, number(frames, f->frames),
-         number(socket, f->lost_socket), number(device, f->lost_device), number(other, f->lost_other),
-         errors);
+         name_columns(), SAFE(f->name[0] ? f->name : "?"), link_text(f), f->rate, load,
+         number(frames, f->frames), number(socket, f->lost_socket), number(device, f->lost_device),
+         number(other, f->lost_other), errors);
 }
 
 static void draw_ifaces(const struct top_stats *s)
@@ -182,7 +183,7 @@ static void draw_id(const struct top_stats *s, const struct top_id *t)
     if (t->count > 2)
         snprintf(jitter, sizeof(jitter), "%.2f", t->jitter_ns / 1e6);
     line(t->id & CANP_ID_ERR && t->kind == CANP_KIND_CAN ? alarming() : A_NORMAL,
-         "%-*.*s %-8s %8s %9s %9s %3u  %s", name_columns(), name_columns(), f->name, id_text(id, t),
+         "%-*.*s %-8s %8s %9s %9s %3u  %s", name_columns(), name_columns(), SAFE(f->name), id_text(id, t),
          number(count, t->count), period, jitter, t->len, data_text(data, t, COLS - 44 - name_columns()));
 }
 
@@ -209,8 +210,8 @@ void top_screen_draw(struct top_stats *s, struct top_view *view)
     row = 0;
     erase();
     double seconds = s->frames ? (double)(s->last_ns - s->first_ns) / 1e9 : 0;
-    line(A_BOLD, "canp top  %s   %s frames, %u IDs, %.1f s, by %s%s", view->source, number(frames, s->frames),
-         s->id_count, seconds, sorts[view->sort], view->paused ? "   PAUSED" : "");
+    line(A_BOLD, "canp top  %s   %s frames, %u IDs, %.1f s, by %s%s", SAFE(view->source),
+         number(frames, s->frames), s->id_count, seconds, sorts[view->sort], view->paused ? "   PAUSED" : "");
     if (view->status[0])
         line(A_NORMAL, "%s", view->status);
     for (unsigned i = 0; i < TOP_RECORDERS_MAX && view->recorders[i][0]; i++)
