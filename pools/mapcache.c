@@ -79,7 +79,8 @@ static struct entry **bucket_of(const struct canp_mapcache *cache, const struct 
 static bool is_same(const struct canp_file_id *wanted, const struct canp_file_id *id)
 {
     return wanted->inode == id->inode && wanted->device == id->device && wanted->bytes == id->bytes &&
-           (wanted->mtime_ns == id->mtime_ns || wanted->mtime_ns == CANP_FILE_ANY_MTIME);
+           (wanted->mtime_ns == CANP_FILE_ANY_MTIME ||
+            (wanted->mtime_ns == id->mtime_ns && wanted->ctime_ns == id->ctime_ns));
 }
 
 static struct entry *find(const struct canp_mapcache *cache, const struct canp_file_id *id)

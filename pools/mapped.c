@@ -35,6 +35,7 @@ static void fill_id(const struct stat *st, struct canp_file_id *out)
         .inode = st->st_ino,
         .bytes = (uint64_t)st->st_size,
         .mtime_ns = (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec,
+        .ctime_ns = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec,
     };
 }
 

@@ -33,7 +33,8 @@ struct canp_file_id {
     uint64_t device;
     uint64_t inode;
     uint64_t bytes;
-    int64_t mtime_ns; /* CANP_FILE_ANY_MTIME: of whatever time */
+    int64_t mtime_ns; /* CANP_FILE_ANY_MTIME: of whatever time, and ctime_ns does not count either */
+    int64_t ctime_ns; /* of the last change of any kind: nobody can set it back */
 };
 #define CANP_FILE_ANY_MTIME INT64_MIN
 
