@@ -137,6 +137,10 @@ bool canp_rows_are_sound(const uint8_t *rows, uint32_t bytes, uint32_t records, 
 
 /* ---- building ---------------------------------------------------------------------------------- */
 
+/* What is copied may lie in a file that changes meanwhile. A length is fetched once, and it is what the copy
+ * says, too. */
+#define READ_ONCE(field) __atomic_load_n(&(field), __ATOMIC_RELAXED)
+
 static bool time_fits(struct canp_rowbuf *rb, int64_t time_ns)
 {
     if (rb->records == 0)
@@ -196,13 +200,16 @@ int canp_rowbuf_put_frame(struct canp_rowbuf *rb, int64_t time_ns, uint16_t tag,
                           const struct canp_frame *frame)
 {
     uint8_t kind = (tag >> CANP_TAG_KIND_SHIFT) & 0x0F;
-    if (kind > CANP_KIND_FD || frame->len > (kind == CANP_KIND_FD ? 64 : 8))
+    uint8_t len = READ_ONCE(frame->len);
+    if (kind > CANP_KIND_FD || len > (kind == CANP_KIND_FD ? 64 : 8))
         return -EINVAL;
-    uint8_t *body = canp_rowbuf_put(rb, time_ns, tag, 8U + frame->len);
+    uint8_t *body = canp_rowbuf_put(rb, time_ns, tag, 8U + len);
     if (!body)
         return -ENOSPC;
-    memcpy(body, frame, 8U + frame->len);
-    rb->id_filter |= UINT64_C(1) << canp_id_hash(frame->id);
+    memcpy(body, frame, 8U + len);
+    struct canp_frame *copy = (struct canp_frame *)body;
+    copy->len = len;
+    rb->id_filter |= UINT64_C(1) << canp_id_hash(copy->id);
     return 0;
 }
 
@@ -210,18 +217,19 @@ int canp_rowbuf_put_event(struct canp_rowbuf *rb, int64_t time_ns, uint8_t chann
                           const void *event)
 {
     const struct canp_event *e = (const struct canp_event *)event;
-    uint16_t least = event_bytes_min(kind);
-    if (least == 0 || e->bytes < least || 8U + canp_align8(e->bytes) > CANP_ROW_BYTES_MAX - 8)
+    uint16_t least = event_bytes_min(kind), bytes = READ_ONCE(e->bytes);
+    if (least == 0 || bytes < least || 8U + canp_align8(bytes) > CANP_ROW_BYTES_MAX - 8)
         return -EINVAL;
-    uint8_t *body = canp_rowbuf_put(rb, time_ns, canp_tag(channel, kind, CANP_DIR_RX), e->bytes);
+    uint8_t *body = canp_rowbuf_put(rb, time_ns, canp_tag(channel, kind, CANP_DIR_RX), bytes);
     if (!body)
         return -ENOSPC;
-    memcpy(body, e, e->bytes);
+    memcpy(body, e, bytes);
+    ((struct canp_event *)body)->bytes = bytes;
     if (kind == CANP_KIND_IFACE)
         rb->flags |= CANP_BLOCK_HAS_IFACES;
     if (kind == CANP_KIND_GAP) {
         rb->flags |= CANP_BLOCK_HAS_GAPS;
-        rb->lost += ((const struct canp_gap *)event)->lost;
+        rb->lost += ((const struct canp_gap *)body)->lost;
     }
     return 0;
 }
@@ -236,14 +244,17 @@ int canp_rowbuf_put_gap(struct canp_rowbuf *rb, uint8_t channel, enum canp_layer
 
 static int put_xl(struct canp_rowbuf *rb, const struct canp_record *record, uint16_t tag)
 {
-    if (record->xl->len < 1 || record->xl->len > 2048)
+    uint16_t len = READ_ONCE(record->xl->len);
+    if (len < 1 || len > 2048)
         return -EINVAL;
-    uint32_t bytes = 12U + record->xl->len;
+    uint32_t bytes = 12U + len;
     uint8_t *body = canp_rowbuf_put(rb, record->time_ns, tag, bytes);
     if (!body)
         return -ENOSPC;
     memcpy(body, record->xl, bytes);
-    rb->id_filter |= UINT64_C(1) << canp_id_hash(record->xl->prio & CANP_ID_SFF_MASK);
+    struct canp_xl_frame *copy = (struct canp_xl_frame *)body;
+    copy->len = len;
+    rb->id_filter |= UINT64_C(1) << canp_id_hash(copy->prio & CANP_ID_SFF_MASK);
     return 0;
 }
 

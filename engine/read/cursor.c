@@ -204,8 +204,11 @@ int canp_cursor_share(struct canp_cursor *c, struct canp_buf *out)
 {
     if (!c->rows_bytes)
         return -ENODATA;
-    if (c->rows != c->unpacked.data)
+    if (c->segment.by_copy && c->rows == c->block.payload)
+        *out = canp_buf_share(&(struct canp_buf){c->rows, c->rows_bytes, c->segment.copy.store});
+    else if (c->rows != c->unpacked.data)
         return canp_mapped_slice(c->segment.mapped, (size_t)(c->rows - c->segment.map), c->rows_bytes, out);
-    *out = canp_buf_share(&(struct canp_buf){c->rows, c->rows_bytes, c->unpacked.store});
+    else
+        *out = canp_buf_share(&(struct canp_buf){c->rows, c->rows_bytes, c->unpacked.store});
     return 0;
 }

@@ -101,7 +101,7 @@ void canp_cursor_check_index(struct canp_cursor *c)
 {
     struct segment_reader *s = &c->segment;
     struct index_view index;
-    if (s->sealed && s->map && s->seal.index_bytes && s->seal.blocks_end <= s->file_bytes &&
+    if (s->sealed && (s->map || s->by_copy) && s->seal.index_bytes && s->seal.blocks_end <= s->file_bytes &&
         !canp_segment_reader_index(s, &index))
         note_damaged_cache(c, s->seal.index_offset, s->seal.index_bytes);
 }

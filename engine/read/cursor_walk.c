@@ -101,7 +101,8 @@ static int next_block_here(struct canp_cursor *c, struct segment_block *b)
             *b = here;
         else
             canp_cursor_note_damaged_blocks(c, b->offset, b->header.seq);
-        return 1;
+        /* The look at `here` may have taken the memory that b's block was copied to. */
+        return c->segment.by_copy ? canp_segment_reader_block_at(&c->segment, b->offset, b) : 1;
     }
     /* Nothing whole behind it: the torn end of a segment whose writer was killed, or a block being written.
      */

@@ -57,6 +57,7 @@ int canp_reader_open_segment(struct canp_reader *reader, uint64_t number, struct
     int r = reader->file_path ? canp_segment_reader_open(out, AT_FDCWD, reader->file_path)
                               : canp_segment_reader_open(out, reader->dir_fd, name);
     out->maps = reader->maps;
+    out->buffers = reader->buffers;
     if (r == 0 && !reader->file_path && is_foreign(reader, &out->header)) {
         canp_segment_reader_close(out);
         return -CANP_E_FOREIGN;

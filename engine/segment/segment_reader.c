@@ -5,13 +5,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HOPS_MAX    16U
-#define RUN_MIN     2U            /* who wants but a block or two is left alone */
-#define AHEAD_BYTES (1024U << 10) /* mapped at a time */
+#define HOPS_MAX        16U
+#define RUN_MIN         2U            /* who wants but a block or two is left alone */
+#define AHEAD_BYTES     (1024U << 10) /* mapped at a time */
+#define COPY_BYTES_MIN  (512U << 10)
+#define INDEX_BYTES_MAX (64U << 20) /* of one that is copied; the blocks tell the same */
 
 /* Reads up to `bytes`; fewer at the end of the file. */
 static ssize_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
@@ -30,6 +33,14 @@ static ssize_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
     return (ssize_t)done;
 }
 
+/* Write permission for one's own group is the usual umask of systems where each user has a group alone. */
+static bool others_may_write(const struct stat *st)
+{
+    if ((st->st_mode & S_IWOTH) || ((st->st_mode & S_IWGRP) && st->st_gid != getegid()))
+        return true;
+    return st->st_uid != geteuid() && st->st_uid != 0;
+}
+
 static int read_file_size(struct segment_reader *s)
 {
     struct stat st;
@@ -38,6 +49,7 @@ static int read_file_size(struct segment_reader *s)
     if (!S_ISREG(st.st_mode))
         return -CANP_E_FORMAT;
     s->file_bytes = (uint64_t)st.st_size;
+    s->by_copy = s->by_copy || others_may_write(&st);
     return 0;
 }
 
@@ -88,6 +100,9 @@ void canp_segment_reader_close(struct segment_reader *s)
 {
     canp_mapped_release(s->mapped);
     s->mapped = NULL;
+    canp_mbuf_release(&s->copy);
+    free(s->index_copy);
+    s->index_copy = NULL;
     if (s->fd >= 0)
         close(s->fd);
     s->map = NULL;
@@ -114,16 +129,29 @@ static int map_segment(struct segment_reader *s)
     return r;
 }
 
+/* Not this file, or no more of them. */
+static bool cannot_be_mapped(int r)
+{
+    return r == -ENODEV || r == -EACCES || r == -EPERM || r == -EINVAL || r == -EOVERFLOW || r == -ENOMEM ||
+           r == -EMFILE;
+}
+
 static int ensure_mapped(struct segment_reader *s, uint64_t end)
 {
     if (s->map && end <= s->map_bytes)
         return 0;
     if (end > s->file_bytes)
         return -CANP_E_DAMAGED;
+    if (s->by_copy)
+        return 0;
     /* A segment never grows: its size is allocated before it is published. So one mapping lasts. */
     if (s->map)
         return -CANP_E_LOST;
     int r = map_segment(s);
+    if (cannot_be_mapped(r)) {
+        s->by_copy = true;
+        return 0;
+    }
     if (r < 0)
         return r;
     s->map_bytes = canp_mapped_bytes(s->mapped);
@@ -172,6 +200,37 @@ static void map_ahead(struct segment_reader *s, uint64_t offset, uint64_t end)
     s->at_hand = offset + bytes;
 }
 
+/* Room for so many bytes; a buffer that somebody shares is left to them. */
+static int ensure_copy(struct segment_reader *s, size_t bytes)
+{
+    if (bytes <= s->copy.capacity_bytes && canp_mbuf_refs(&s->copy) == 1)
+        return 0;
+    canp_mbuf_release(&s->copy);
+    return canp_decompress_buffer(s->buffers, bytes < COPY_BYTES_MIN ? COPY_BYTES_MIN : bytes, &s->copy);
+}
+
+/* Where so many bytes of the file can be read: in the mapping, or in a copy. */
+static int borrow(struct segment_reader *s, uint64_t offset, uint32_t bytes, const uint8_t **out)
+{
+    int r = ensure_mapped(s, offset + bytes);
+    if (r < 0)
+        return r;
+    if (!s->by_copy) {
+        *out = s->map + offset;
+        return 0;
+    }
+    r = ensure_copy(s, bytes);
+    if (r < 0)
+        return r;
+    ssize_t n = read_at(s->fd, s->copy.data, bytes, offset);
+    if (n < 0)
+        return (int)n;
+    if ((size_t)n < bytes)
+        return -CANP_E_LOST; /* it was that long a moment ago */
+    *out = s->copy.data;
+    return 0;
+}
+
 static bool is_blank(const struct block_header *h)
 {
     static const struct block_header blank;
@@ -198,15 +257,18 @@ int canp_segment_reader_block_at(struct segment_reader *s, uint64_t offset, stru
         return s->sealed ? damaged(s) : 0;
     if (!canp_block_header_is_sane(&h, limit - offset))
         return damaged(s);
-    r = ensure_mapped(s, offset + sizeof(h) + h.stored_bytes);
+    const uint8_t *payload = NULL;
+    r = borrow(s, offset + sizeof(h), h.stored_bytes, &payload);
     if (r < 0)
         return r;
-    const uint8_t *payload = s->map + offset + sizeof(h);
     uint64_t end = offset + sizeof(h) + h.stored_bytes;
-    map_ahead(s, offset, end);
-    catch_up(s, offset);
+    if (!s->by_copy) {
+        map_ahead(s, offset, end);
+        catch_up(s, offset);
+    }
     /* A place that was skipped to may be no block's: it may be data that looks like one. */
-    bool chained = offset == s->chain_end, checked = chained && end <= canp_mapped_mark(s->mapped);
+    bool chained = offset == s->chain_end;
+    bool checked = !s->by_copy && chained && end <= canp_mapped_mark(s->mapped);
     if (!checked && canp_block_crc(&h, payload, s->header.salt) != h.crc)
         return damaged(s);
     if (chained)
@@ -217,6 +279,8 @@ int canp_segment_reader_block_at(struct segment_reader *s, uint64_t offset, stru
 
 void canp_segment_reader_note_checked(struct segment_reader *s, const struct segment_block *b)
 {
+    if (s->by_copy)
+        return;
     uint64_t before = canp_mapped_mark(s->mapped);
     if (b->chained && b->offset == (before ? before : s->header.header_bytes))
         canp_mapped_raise_mark(s->mapped, b->end);
@@ -314,6 +378,17 @@ int canp_segment_reader_rows_bytes(const struct segment_reader *s, uint64_t *out
     return 0;
 }
 
+static const uint8_t *copy_index(struct segment_reader *s, uint64_t offset, uint64_t bytes)
+{
+    if (s->index_copy || bytes > INDEX_BYTES_MAX)
+        return s->index_copy;
+    uint8_t *copy = malloc((size_t)bytes);
+    if (copy && read_at(s->fd, copy, (size_t)bytes, offset) == (ssize_t)bytes)
+        return s->index_copy = copy;
+    free(copy);
+    return NULL;
+}
+
 bool canp_segment_reader_index(struct segment_reader *s, struct index_view *out)
 {
     uint64_t offset = s->seal.index_offset, bytes = s->seal.index_bytes, end;
@@ -322,6 +397,7 @@ bool canp_segment_reader_index(struct segment_reader *s, struct index_view *out)
         return false;
     if (ensure_mapped(s, end) < 0)
         return false;
-    return canp_index_is_valid(s->map + offset, bytes, s->header.salt, out) &&
+    const uint8_t *data = s->by_copy ? copy_index(s, offset, bytes) : s->map + offset;
+    return data && canp_index_is_valid(data, bytes, s->header.salt, out) &&
            out->header.blocks == s->seal.blocks;
 }

@@ -3,11 +3,17 @@
  *
  * Invariant: nothing of the mapping is touched but blocks whose header was seen inside the file. The writer
  * cuts a segment only behind its last block, so a reader never meets the cut. One thread at a time.
+ *
+ * What was checked must stay as it is. A mapping is only believed when nobody but this user and root may
+ * write to the file; else another user could change a length between the check and its use. Such files, and
+ * those that cannot be mapped (FUSE with direct_io, 9p, no address space left), are read block by block into
+ * a buffer.
  */
 #ifndef CANP_ENGINE_SEGMENT_READER_H
 #define CANP_ENGINE_SEGMENT_READER_H
 
 #include <canp/pools/mapcache.h>
+#include <canp/pools/mempool.h>
 
 #include "format.h"
 #include "index.h"
@@ -24,6 +30,11 @@ struct segment_reader {
     uint64_t run_end;   /* behind the block met last, */
     unsigned run;       /* and how many were met one behind the other before it */
     uint64_t at_hand;   /* up to here pages were mapped ahead */
+    bool by_copy; /* blocks are read into memory of our own: others may write to the file, or it cannot be
+                     mapped */
+    struct canp_mempool *buffers; /* for that; borrowed */
+    struct canp_mbuf copy;        /* the block read last */
+    uint8_t *index_copy;          /* owned */
     struct seg_header header;
     bool header_mended;   /* a bit of it is wrong in the file */
     struct seg_seal seal; /* when sealed */
@@ -48,7 +59,8 @@ struct segment_block {
     uint64_t offset;
     uint64_t end; /* where the next block begins */
     struct block_header header;
-    const uint8_t *payload; /* in the mapping, until canp_segment_reader_close() */
+    const uint8_t *payload; /* in the mapping, until canp_segment_reader_close(); when by_copy until the next
+                             * block is read, or as long as somebody shares segment_reader.copy */
     bool chained;           /* the blocks from the first on lead here: no leap to anywhere */
     bool checked;           /* canp_segment_reader_note_checked() was told of it since the file was mapped */
 };
