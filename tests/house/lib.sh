@@ -1,4 +1,5 @@
-# What house tests share. Sourced. shellcheck shell=bash
+# shellcheck shell=bash
+# What house tests share. Sourced.
 # `! command | grep` under set -e never fails a script; these do.
 
 # must_fail WHAT PATTERN COMMAND...: a planted violation; the command must fail and say the pattern.
@@ -20,3 +21,6 @@ must_not_match() {
         exit 1
     fi
 }
+
+# For functions that exit.
+noticed_in_subshell() { ("$@"); }
