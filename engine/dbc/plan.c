@@ -337,8 +337,8 @@ static int compile_all(struct whole *w, const struct canp_dbc_contents *contents
     return r;
 }
 
-int canp_decoder_new(struct canp_dbc *dbc, const struct canp_decoder_opts *opts, struct canp_decoder **out,
-                     struct canp_why *why)
+int canp_decoder_open(struct canp_dbc *dbc, const struct canp_decoder_opts *opts, struct canp_decoder **out,
+                      struct canp_why *why)
 {
     struct whole *w = calloc(1, sizeof(*w));
     int r = w ? compile_all(w, canp_dbc_contents(dbc), opts ? opts->j1939 : CANP_J1939_AUTO) : -ENOMEM;
@@ -354,7 +354,7 @@ int canp_decoder_new(struct canp_dbc *dbc, const struct canp_decoder_opts *opts,
     return 0;
 }
 
-void canp_decoder_free(struct canp_decoder *decoder)
+void canp_decoder_close(struct canp_decoder *decoder)
 {
     struct whole *w = (struct whole *)decoder;
     if (!w)

@@ -64,7 +64,7 @@ int main(int argc, char **argv)
                      : argv[2][0] == 'n' ? CANP_J1939_NEVER
                                          : CANP_J1939_AUTO;
     if (argc < 2 || canp_dbc_open(argv[1], NULL, &dbc, &why) < 0 ||
-        canp_decoder_new(dbc, &opts, &decoder, &why) < 0) {
+        canp_decoder_open(dbc, &opts, &decoder, &why) < 0) {
         fprintf(stderr, "dbc_text: %s\n", argc < 2 ? "expected a file" : why.text);
         return 3;
     }
@@ -72,7 +72,7 @@ int main(int argc, char **argv)
     while (values && fgets(line, sizeof(line), stdin))
         decode_line(decoder, line, values);
     free(values);
-    canp_decoder_free(decoder);
+    canp_decoder_close(decoder);
     canp_dbc_release(dbc);
     return 0;
 }

@@ -40,13 +40,13 @@ static void setup(void)
     memset(&counts, 0, sizeof(counts));
     cr_assert_eq(canp_dbc_parse(text, sizeof(text) - 1, "test.dbc", NULL, &dbc, &why), 0, "%s", why.text);
     cr_assert_eq(canp_dbc_errors(dbc, NULL, NULL), 0);
-    cr_assert_eq(canp_decoder_new(dbc, NULL, &decoder, &why), 0);
+    cr_assert_eq(canp_decoder_open(dbc, NULL, &decoder, &why), 0);
 }
 
 static void teardown(void)
 {
     canp_dbc_release(dbc); /* the decoder is an owner, too */
-    canp_decoder_free(decoder);
+    canp_decoder_close(decoder);
 }
 
 TestSuite(decode, .init = setup, .fini = teardown);
@@ -129,15 +129,15 @@ Test(decode, j1939_by_option)
 {
     struct canp_decoder_opts opts = {CANP_J1939_NEVER};
     struct canp_decoder *plain;
-    cr_assert_eq(canp_decoder_new(dbc, &opts, &plain, NULL), 0);
+    cr_assert_eq(canp_decoder_open(dbc, &opts, &plain, NULL), 0);
     cr_assert_null(canp_decoder_plan(plain, CANP_ID_EFF | 0x0CF00417));
     const struct canp_plan *plan = canp_decoder_plan(plain, CANP_ID_EFF | 0x0CF004FE);
     cr_assert_not_null(plan);
     uint32_t n =
         canp_plan_decode(plan, (const uint8_t *)"\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8, values, &counts);
     cr_assert_eq(value_of(n, "Mode")->flags, 0);
-    canp_decoder_free(plain);
-    canp_decoder_free(NULL);
+    canp_decoder_close(plain);
+    canp_decoder_close(NULL);
 }
 
 Test(decode, more_than_64_bits)

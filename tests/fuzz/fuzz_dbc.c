@@ -56,7 +56,7 @@ static void decode(struct canp_dbc *dbc, const uint8_t *data, size_t size)
     struct canp_decoder_opts opts = {CANP_J1939_ALWAYS};
     struct canp_decode_counts counts = {0};
     struct canp_decoder *decoder;
-    if (canp_decoder_new(dbc, &opts, &decoder, NULL) < 0)
+    if (canp_decoder_open(dbc, &opts, &decoder, NULL) < 0)
         return;
     for (uint32_t i = 0; i < c->message_count && i < 50; i++) {
         const struct canp_plan *plan = canp_decoder_plan(decoder, c->messages[i]->id & ~0x60000000U);
@@ -77,7 +77,7 @@ static void decode(struct canp_dbc *dbc, const uint8_t *data, size_t size)
         }
         free(values);
     }
-    canp_decoder_free(decoder);
+    canp_decoder_close(decoder);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -24,6 +24,7 @@
 #include <canp/frame.h>
 
 CANP_BEGIN_DECLS
+CANP_BEGIN_FLEXIBLE
 
 /* Room that canp_candump_format() may use, whatever the record: a mark of 2 KiB that has to be spelled out
  * is longest. */
@@ -102,6 +103,7 @@ CANP_API int canp_candump_next(struct canp_candump_reader *reader, struct canp_c
 /* Borrowed until canp_candump_close(). */
 CANP_API const struct canp_candump_stats *canp_candump_stats(const struct canp_candump_reader *reader);
 
+CANP_END_FLEXIBLE
 CANP_END_DECLS
 
 #endif

@@ -57,11 +57,11 @@ struct canp_decoder_opts {
 
 /* Compiles plans for all messages and becomes one of the database's owners. 0 and *out, which is the
  * caller's, or -ENOMEM. opts NULL: CANP_DECODER_OPTS_INIT. */
-CANP_API int canp_decoder_new(struct canp_dbc *dbc, const struct canp_decoder_opts *opts,
-                              struct canp_decoder **out, struct canp_why *why);
+CANP_API int canp_decoder_open(struct canp_dbc *dbc, const struct canp_decoder_opts *opts,
+                               struct canp_decoder **out, struct canp_why *why);
 
 /* NULL is fine. Values' texts and signals live as long as the database. */
-CANP_API void canp_decoder_free(struct canp_decoder *decoder);
+CANP_API void canp_decoder_close(struct canp_decoder *decoder);
 
 /* The plan for frames of this id (canp_frame.id, with its flags), or NULL. J1939 messages are found by their
  * group: priority, source and, for groups below 0xF000, the destination mean nothing. An equal id goes

@@ -14,6 +14,7 @@
 #include <canp/export.h>
 
 CANP_BEGIN_DECLS
+CANP_BEGIN_FLEXIBLE
 
 /* Flags in canp_frame.id (linux/can.h: CAN_EFF_FLAG, CAN_RTR_FLAG, CAN_ERR_FLAG). */
 #define CANP_ID_EFF      0x80000000U
@@ -220,6 +221,7 @@ static inline uint32_t canp_id_slot(uint64_t key, unsigned bits)
     return (uint32_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - bits));
 }
 
+CANP_END_FLEXIBLE
 CANP_END_DECLS
 
 #endif

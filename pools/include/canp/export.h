@@ -36,4 +36,9 @@ template <typename options> inline options canp_opts_init_()
 #define CANP_END_DECLS
 #endif
 
+/* Around structs that end in a flexible array, and those that hold one: C++ has that as an extension alone.
+ */
+#define CANP_BEGIN_FLEXIBLE _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpedantic\"")
+#define CANP_END_FLEXIBLE   _Pragma("GCC diagnostic pop")
+
 #endif
