@@ -41,6 +41,7 @@ cc -Wall -Werror "$work/main.c" -o "$work/by_pkg_config_static" -I"$prefix/inclu
 for program in build/consumer by_pkg_config by_pkg_config_static; do
     "$work/$program" /nonexistent 2>"$work/err" && exit 1
     grep -q 'cannot open /nonexistent: No such file' "$work/err"
+    [ "$("$work/$program" "$source_dir/tests/format/golden/sealed.canp" | wc -l)" -gt 5 ] || { echo "$program reads nothing"; exit 1; }
 done
 "$work/build/consumer_cpp"
 readelf -d "$libdir/libcanp.so" | grep -q 'SONAME.*libcanp.so.0'
