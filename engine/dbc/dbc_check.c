@@ -142,8 +142,7 @@ static int check_overlaps(struct check *c, const struct canp_dbc_message *m)
     return 0;
 }
 
-/* ---- one signal
- * -------------------------------------------------------------------------------------------- */
+/* ---- one signal --------------------------------------------------------------------------------------- */
 
 static void check_bounds(struct check *c, const struct canp_dbc_message *m, const struct canp_dbc_signal *s)
 {
@@ -207,8 +206,7 @@ static void check_signal(struct check *c, const struct canp_dbc_message *m, cons
     check_texts(c, m, s);
 }
 
-/* ---- messages
- * ---------------------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------------- */
 
 static bool id_is_sound(uint32_t id)
 {

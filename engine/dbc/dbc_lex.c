@@ -112,7 +112,7 @@ bool canp_dbc_lex_number(struct dbc_lex *lex, double *value, int64_t *integer, c
     return true;
 }
 
-/* ---- texts ------------------------------------------------------------------------------------------ */
+/* ---- texts -------------------------------------------------------------------------------------------- */
 
 /* Windows-1252: 0x80..0x9F (0 where nothing is defined: the replacement character), else as Latin-1. */
 static const uint16_t cp1252[32] = {0x20AC, 0xFFFD, 0x201A, 0x0192, 0x201E, 0x2026, 0x2020, 0x2021,
@@ -229,7 +229,7 @@ bool canp_dbc_lex_line_string(struct dbc_lex *lex, const char **text, const char
     return take_string(lex, text, what, true);
 }
 
-/* ---- keywords --------------------------------------------------------------------------------------- */
+/* ---- keywords ----------------------------------------------------------------------------------------- */
 
 enum dbc_keyword canp_dbc_keyword(struct dbc_word word)
 {

@@ -108,8 +108,7 @@ void canp_dbc_manager_stats(struct canp_dbc_manager *m, struct canp_dbc_manager_
     pthread_mutex_unlock(&m->lock);
 }
 
-/* ---- under the lock
- * ----------------------------------------------------------------------------------------- */
+/* ---- under the lock ----------------------------------------------------------------------------------- */
 
 static struct entry **place_of(struct canp_dbc_manager *m, const struct identity *file)
 {
@@ -196,8 +195,7 @@ static void end_reading(struct canp_dbc_manager *m, struct entry *entry, const s
     pthread_cond_broadcast(&m->read);
 }
 
-/* ---- reading, without the lock
- * -------------------------------------------------------------------------------- */
+/* ---- reading, without the lock ------------------------------------------------------------------------ */
 
 /* Reads the file as it is; *file is its identity before and after. 1: it changed meanwhile. */
 static int read_once(const struct canp_dbc_manager *m, const char *path, struct identity *file,

@@ -198,8 +198,7 @@ const char *canp_value_text(const struct canp_value *value)
                                            : canp_dbc_value_text(value->signal->values, (int64_t)value->raw);
 }
 
-/* ---- frames
- * ------------------------------------------------------------------------------------------------ */
+/* ---- frames ------------------------------------------------------------------------------------------- */
 
 static inline const struct canp_plan *plan_of(const struct canp_decoder *d, uint32_t can_id)
 {

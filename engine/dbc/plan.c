@@ -37,8 +37,7 @@ struct children {
     struct plan_muxer *muxer; /* compiled once, however many groups it is in */
 };
 
-/* ---- one signal
- * -------------------------------------------------------------------------------------------- */
+/* ---- one signal --------------------------------------------------------------------------------------- */
 
 /* J1939-71: unsigned parameters of up to 32 bits. From eight bits on the highest byte tells, below all bits
  * do. */
@@ -89,8 +88,7 @@ static bool is_short(const struct plan_op *op)
     return op->kind == PLAN_SIGNED && first / 64 == last / 64 && last < PLAN_WORDS * 64;
 }
 
-/* ---- groups
- * ------------------------------------------------------------------------------------------------ */
+/* ---- groups ------------------------------------------------------------------------------------------- */
 
 static void *take(struct compiler *c, size_t bytes)
 {
@@ -236,8 +234,7 @@ static bool compile_group(struct compiler *c, struct plan_group *group, const ui
     return !c->out_of_memory;
 }
 
-/* ---- messages
- * ---------------------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------------- */
 
 /* Fills c->children, and `members` with the signals that are always there; returns their number. */
 static uint32_t sort_out(struct compiler *c, uint32_t *members)

@@ -24,7 +24,7 @@ CANP_BEGIN_DECLS
 
 struct canp_dbc;
 
-/* ---- attributes ------------------------------------------------------------------------------------- */
+/* ---- attributes --------------------------------------------------------------------------------------- */
 
 enum canp_dbc_object {
     CANP_DBC_NETWORK, /* the database itself */
@@ -71,7 +71,7 @@ struct canp_dbc_attribute {
     const struct canp_dbc_attribute *next;
 };
 
-/* ---- value texts ------------------------------------------------------------------------------------ */
+/* ---- value texts -------------------------------------------------------------------------------------- */
 
 struct canp_dbc_value_text {
     int64_t value; /* the raw value; of unsigned 64 bit signals its bits */
@@ -84,7 +84,7 @@ struct canp_dbc_value_table {
     uint32_t count;
 };
 
-/* ---- messages --------------------------------------------------------------------------------------- */
+/* ---- messages ----------------------------------------------------------------------------------------- */
 
 enum canp_dbc_number {
     CANP_DBC_INTEGER,
@@ -220,7 +220,7 @@ struct canp_dbc_contents {
     uint64_t parse_ns;     /* what reading took */
 };
 
-/* ---- reading ---------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------------------ */
 
 struct canp_dbc_opts {
     bool strict;             /* the first statement that cannot be read ends it: -CANP_E_SYNTAX */
@@ -264,7 +264,7 @@ CANP_API const struct canp_dbc_contents *canp_dbc_contents(const struct canp_dbc
 CANP_API uint64_t canp_dbc_errors(const struct canp_dbc *dbc, const struct canp_dbc_error **kept,
                                   uint32_t *kept_count);
 
-/* ---- finding ---------------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------------------------------------ */
 
 /* By id, CANP_ID_EFF in bit 31 for 29 bit ones; exactly. NULL: none. */
 CANP_API const struct canp_dbc_message *canp_dbc_message_by_id(const struct canp_dbc *dbc, uint32_t id);
@@ -288,7 +288,7 @@ CANP_API const struct canp_dbc_attribute_value *canp_dbc_attribute(const struct 
 /* The text for a raw value, or NULL. A table that is NULL has none. */
 CANP_API const char *canp_dbc_value_text(const struct canp_dbc_value_table *table, int64_t raw);
 
-/* ---- checking --------------------------------------------------------------------------------------- */
+/* ---- checking ----------------------------------------------------------------------------------------- */
 
 enum canp_dbc_finding_kind {
     CANP_DBC_FINDS_SYNTAX,         /* a statement that could not be read; message and signals NULL */
@@ -324,7 +324,7 @@ CANP_API int64_t canp_dbc_check(const struct canp_dbc *dbc,
                                 void (*found)(void *user, const struct canp_dbc_finding *finding),
                                 void *user);
 
-/* ---- a manager of many ------------------------------------------------------------------------------ */
+/* ---- a manager of many -------------------------------------------------------------------------------- */
 
 /*
  * Databases by path, each parsed once: found again by what the file is (device, inode, size, times of
