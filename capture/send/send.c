@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <linux/can.h>
+#include <linux/can/netlink.h>
 #include <linux/can/raw.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -29,14 +30,16 @@
 #ifndef CAN_RAW_XL_FRAMES
 #define CAN_RAW_XL_FRAMES 7 /* linux/can/raw.h since 6.2 */
 #endif
-#define XL_VCID_OPTIONS 8      /* CAN_RAW_XL_VCID_OPTS since 6.9 */
-#define XL_VCID_PASS    0x02   /* CAN_RAW_XL_VCID_TX_PASS: the frame's own VCID is sent */
-#define XL_MTU_MIN      76U    /* CANXL_MIN_MTU */
-#define QUEUE_WAIT_NS   200000 /* a queue of ten frames lasts 2 ms at 500 kbit/s */
-#define BUFFER_WAIT_MS  10
-#define ANSWER_WAIT_NS  1000000
-#define AHEAD_NS        250000 /* frames handed over before the bus has time for them: one at 500 kbit/s */
-#define LEAST_BITS(ns)  ((ns) - (ns) / 10) /* average bits -> fewer than any frame has */
+#define XL_VCID_OPTIONS  8        /* CAN_RAW_XL_VCID_OPTS since 6.9 */
+#define XL_VCID_PASS     0x02     /* CAN_RAW_XL_VCID_TX_PASS: the frame's own VCID is sent */
+#define XL_MTU_MIN       76U      /* CANXL_MIN_MTU */
+#define IFF_LOWER_UP_BIT 0x10000U /* IFF_LOWER_UP of linux/if.h, which clashes with net/if.h */
+#define QUEUE_WAIT_NS    200000   /* a queue of ten frames lasts 2 ms at 500 kbit/s */
+#define BUFFER_WAIT_MS   10
+#define FULL_NS          50000000U /* a caller may look whether to go on so often */
+#define ANSWER_WAIT_NS   1000000
+#define AHEAD_NS         250000 /* frames handed over before the bus has time for them: one at 500 kbit/s */
+#define LEAST_BITS(ns)   ((ns) - (ns) / 10) /* average bits -> fewer than any frame has */
 
 _Static_assert(sizeof(struct can_frame) == 16 && sizeof(struct canfd_frame) == 72, "what rows are padded to");
 
@@ -85,6 +88,27 @@ static void set_up(struct canp_sender *s, const struct canp_link *link)
         s->messages[i].msg_hdr.msg_iov = s->pieces[i];
 }
 
+/* A controller that cannot send takes frames all the same, and drops them. */
+static int check_sends(const struct canp_link *link, struct canp_why *why)
+{
+    if (link->ctrlmode & CAN_CTRLMODE_LISTENONLY)
+        return canp_fail(
+            why, -EROFS,
+            "%s: its controller is in listen-only mode and sends nothing: ip link set %s down && ip "
+            "link set %s up type can listen-only off",
+            link->name, link->name, link->name);
+    if (link->state == CAN_STATE_BUS_OFF)
+        return canp_fail(
+            why, -ENETDOWN,
+            "%s: its controller is bus-off and sends nothing until it is restarted: ip link set %s "
+            "type can restart",
+            link->name, link->name);
+    if (!(link->flags & IFF_LOWER_UP_BIT))
+        return canp_fail(why, -ENETDOWN, "%s: interface has no carrier: what is sent on it goes nowhere",
+                         link->name);
+    return 0;
+}
+
 int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_why *why)
 {
     struct canp_link link;
@@ -94,6 +118,8 @@ int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_wh
     if (strcmp(iface, "any") == 0)
         return canp_fail(why, -ENODEV, "any: frames are sent on one interface, by its name");
     r = canp_ifaces_resolve(&iface, 1, &link, 1, why);
+    if (r == 0 || r == 1)
+        r = check_sends(&link, why);
     if (r < 0)
         return r;
     CANP_CLEANUP(canp_fd_close) int fd = socket(PF_CAN, SOCK_RAW | SOCK_CLOEXEC, CAN_RAW);
@@ -235,6 +261,7 @@ static void note_sent(struct canp_sender *s, unsigned n)
 
 int canp_sender_flush(struct canp_sender *s)
 {
+    uint64_t full_since_ns = 0; /* 0 = it takes frames */
     while (s->sent < s->count) {
         int r = await_bus(s);
         if (r < 0)
@@ -245,13 +272,16 @@ int canp_sender_flush(struct canp_sender *s)
         s->stats.calls++;
         if (n > 0) {
             note_sent(s, (unsigned)n);
+            full_since_ns = 0;
             continue;
         }
         if (errno != ENOBUFS && errno != EAGAIN && errno != EINTR)
             return -errno;
         r = errno == EINTR ? -EINTR : wait_for_room(s, errno);
-        if (r < 0)
-            return r;
+        uint64_t now_ns = canp_monotonic_ns();
+        full_since_ns = full_since_ns ? full_since_ns : now_ns;
+        if (r < 0 || now_ns - full_since_ns >= FULL_NS)
+            return -EINTR;
     }
     s->sent = s->count = 0;
     return 0;

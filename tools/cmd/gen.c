@@ -19,6 +19,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "lib/tx_watch.h"
 
 #define LANES_MAX    64
 #define STORES       (CANP_SENDER_BATCH + 1) /* frames lent to the sender until it flushes */
@@ -31,6 +32,8 @@ struct lane {
     struct canp_sender *sender;
     struct canp_vehicle *vehicle;
     const struct gen *gen;
+    struct tx_watch watch;
+    int64_t start_ns;
     uint64_t frames; /* put to the sender */
     int64_t elapsed_ns;
     int error; /* that ended it, or 0 */
@@ -45,18 +48,29 @@ struct gen {
     bool json;
     uint64_t frames_max;  /* per interface, 0 = no limit */
     uint64_t duration_ns; /* 0 = no limit */
+    uint64_t give_up_ns;  /* of a queue that takes nothing; 0 = never */
     unsigned lane_count;
     struct lane *lanes;
 };
 
 /* ---- one interface ----------------------------------------------------------------------------- */
 
+/* The sender says that the queue takes nothing: 0 = go on, -EINTR = it is the end, or an error. */
+static int look(struct lane *lane)
+{
+    uint64_t duration_ns = lane->gen->duration_ns;
+    if (stop_requested ||
+        (duration_ns && canp_pace_now(&lane->pace) - lane->start_ns >= (int64_t)duration_ns))
+        return -EINTR;
+    return tx_watch_wait(&lane->watch);
+}
+
 static int flush(struct lane *lane)
 {
-    int r;
-    while ((r = canp_sender_flush(lane->sender)) == -EINTR && !stop_requested)
+    int r, go = 0;
+    while ((r = canp_sender_flush(lane->sender)) == -EINTR && (go = look(lane)) == 0)
         ;
-    return r;
+    return go < 0 ? go : r;
 }
 
 /* Waits in slices, so that the flag is seen. 0, or -EINTR. */
@@ -84,11 +98,11 @@ static bool is_over(const struct lane *lane, int64_t elapsed_ns)
 static int put(struct lane *lane, uint8_t kind, int64_t time_ns, const union canp_frame_store *store)
 {
     struct canp_record record = {.time_ns = time_ns, .kind = kind, .frame = &store->frame};
-    int r;
-    while ((r = canp_sender_put(lane->sender, &record)) == -EINTR && !stop_requested)
+    int r, go = 0;
+    while ((r = canp_sender_put(lane->sender, &record)) == -EINTR && (go = look(lane)) == 0)
         ;
-    if (r < 0)
-        return r;
+    if (go < 0 || r < 0)
+        return go < 0 ? go : r;
     lane->frames++;
     return 0;
 }
@@ -135,7 +149,8 @@ static void *run_lane(void *argument)
 {
     struct lane *lane = argument;
     canp_pace_init(&lane->pace, 0);
-    int64_t start_ns = lane->pace.now_ns;
+    int64_t start_ns = lane->start_ns = lane->pace.now_ns;
+    tx_watch_begin(&lane->watch, lane->gen->command, lane->sender, lane->gen->give_up_ns);
     int r = lane->gen->full_speed ? run_full_speed(lane, start_ns) : run_paced(lane, start_ns);
     lane->elapsed_ns = canp_pace_now(&lane->pace) - start_ns;
     lane->error = r == -EINTR ? 0 : r;
@@ -231,6 +246,19 @@ static void print_summary(const struct gen *gen)
         puts("]}");
 }
 
+/* What went wrong on this interface; the worse of its status and that of those before. */
+static int judge(const struct lane *lane, int status)
+{
+    const char *name = canp_sender_iface(lane->sender)->name, *command = lane->gen->command;
+    if (lane->error == -ETIMEDOUT)
+        return opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s: given up: its queue took nothing for %.3g s",
+                         name, (double)lane->gen->give_up_ns / 1e9);
+    if (lane->error)
+        return opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s: %s", name, canp_strerror(lane->error));
+    int found = tx_watch_end(&lane->watch);
+    return status > found ? status : found;
+}
+
 static int run(struct gen *gen)
 {
     int status = CANP_EXIT_DONE;
@@ -243,11 +271,10 @@ static int run(struct gen *gen)
         struct lane *lane = &gen->lanes[i];
         if (lane->started)
             pthread_join(lane->thread, NULL);
-        if (lane->error)
-            status = opts_fail(gen->command, CANP_EXIT_ENVIRONMENT, "%s: %s",
-                               canp_sender_iface(lane->sender)->name, canp_strerror(lane->error));
     }
     print_summary(gen);
+    for (unsigned i = 0; i < gen->lane_count; i++)
+        status = judge(&gen->lanes[i], status);
     return status;
 }
 
@@ -299,6 +326,7 @@ int canp_cmd_gen(int argc, char **argv)
          "of the bus (500 kbit/s where the interface has no rate), or max"},
         {'n', "frames", OPT_COUNT, &gen.frames_max, "FRAMES", "end after so many frames on each interface"},
         {'d', "duration", OPT_DURATION, &gen.duration_ns, "TIME", "end after this time"},
+        {0, "give-up", OPT_DURATION, &gen.give_up_ns, "TIME", "end when the queue took nothing for so long"},
         {'p', "profile", OPT_TEXT, &profile, "NAME", "vehicle (default), fd, flood or flood-fd"},
         {'s', "seed", OPT_NUMBER, &gen.traffic.seed, "N",
          "another drive (default 1); flood: id 0x100 + N % 256"},

@@ -19,13 +19,15 @@
 #include "lib/select.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "lib/tx_watch.h"
 
-#define SPIN_NS      100000 /* about twice how late a sleep ends */
-#define TARGETS_MAX  64     /* interfaces replayed onto: bits of a route */
-#define MAPPINGS_MAX 64
-#define CHANNELS_MAX 256
-#define AHEAD_NS     10000000   /* --txtime: handed over so much earlier; at a full bus 80 frames */
-#define ANSWER_NS    2000000000 /* and so long the kernel may take to tell when it sent the last ones */
+#define SPIN_NS        100000 /* about twice how late a sleep ends */
+#define TARGETS_MAX    64     /* interfaces replayed onto: bits of a route */
+#define MAPPINGS_MAX   64
+#define CHANNELS_MAX   256
+#define AHEAD_NS       10000000 /* --txtime: handed over so much earlier; at a full bus 80 frames */
+#define STOP_ANSWER_NS 20000000U
+#define ANSWER_NS      2000000000 /* and so long the kernel may take to tell when it sent the last ones */
 
 struct mapping {
     char from[CANP_IFACE_NAME_BYTES]; /* "*" = any */
@@ -43,6 +45,8 @@ struct replay {
     struct mapping mappings[MAPPINGS_MAX];
     unsigned target_count;
     struct canp_sender *targets[TARGETS_MAX];
+    struct tx_watch watches[TARGETS_MAX]; /* of the targets */
+    uint64_t give_up_ns;
     bool known[CHANNELS_MAX];      /* routes[channel] is worked out */
     uint64_t routes[CHANNELS_MAX]; /* bit t: to targets[t] */
     uint64_t unmapped;             /* frames of interfaces that go nowhere */
@@ -86,6 +90,7 @@ static int target_of(struct replay *p, const char *name)
         return r;
     r = p->txtime ? canp_sender_use_txtime(p->targets[p->target_count], &p->why) : 0;
     int index = (int)p->target_count++;
+    tx_watch_begin(&p->watches[index], p->command, p->targets[index], p->give_up_ns);
     return r < 0 ? r : index;
 }
 
@@ -140,6 +145,22 @@ static bool want(void *self, const struct canp_record *record)
     return p->routes[record->channel] != 0 || p->failed;
 }
 
+/* The sender's queue takes nothing: what goes on meanwhile. -EINTR, so that it is tried again, or an error.
+ */
+static int look(struct replay *p, unsigned target)
+{
+    if (keys_next() == 'q')
+        stop_requested = 1;
+    if (stop_requested)
+        return -EINTR;
+    int r = tx_watch_wait(&p->watches[target]);
+    if (r < 0)
+        canp_fail(&p->why, r, "%s: given up: its queue took nothing for %.3g s",
+                  canp_sender_iface(p->targets[target])->name, (double)p->give_up_ns / 1e9);
+    p->failed = r;
+    return r < 0 ? r : -EINTR;
+}
+
 static int put_at(void *self, const struct canp_record *record, int64_t due_ns)
 {
     struct replay *p = self;
@@ -153,7 +174,7 @@ static int put_at(void *self, const struct canp_record *record, int64_t due_ns)
         int r = p->txtime ? canp_sender_put_at(p->targets[i], record, due_ns)
                           : canp_sender_put(p->targets[i], record);
         if (r < 0)
-            return r;
+            return r == -EINTR ? look(p, i) : r;
         p->put_done |= bit;
     }
     p->put_done = 0;
@@ -171,7 +192,7 @@ static int flush(void *self)
     for (unsigned i = 0; i < p->target_count; i++) {
         int r = canp_sender_flush(p->targets[i]);
         if (r < 0)
-            return r;
+            return r == -EINTR ? look(p, i) : r;
     }
     return 0;
 }
@@ -221,7 +242,7 @@ static struct canp_sender_stats sum_targets(const struct replay *p)
 static void take_txtime(struct replay *p, struct canp_replay_stats *stats)
 {
     for (unsigned i = 0; i < p->target_count; i++)
-        canp_sender_await_txtime(p->targets[i], ANSWER_NS);
+        canp_sender_await_txtime(p->targets[i], stop_requested ? STOP_ANSWER_NS : ANSWER_NS);
     p->handed_late = stats->late_ns.count - stats->late_ns.buckets[0];
     memset(&stats->late_ns, 0, sizeof(stats->late_ns));
     stats->drift_ns = 0;
@@ -330,7 +351,12 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame to send");
     if (sum_targets(p).frames == 0 && !stats->stopped)
         return opts_fail(p->command, CANP_EXIT_FINDING, "no frame that an interface can take");
-    return CANP_EXIT_DONE;
+    int status = CANP_EXIT_DONE;
+    for (unsigned i = 0; i < p->target_count; i++) {
+        int found = tx_watch_end(&p->watches[i]);
+        status = found > status ? found : status;
+    }
+    return status;
 }
 
 static int open_and_run(struct replay *p, const char *path)
@@ -412,6 +438,7 @@ int canp_cmd_replay(int argc, char **argv)
          "wake so much earlier and spin: precise, costs CPU (default 100us, on one CPU 0)"},
         {0, "txtime", OPT_FLAG, &p.txtime, NULL,
          "have the kernel send each frame at its time (SO_TXTIME), where its queue is fq"},
+        {0, "give-up", OPT_DURATION, &p.give_up_ns, "TIME", "end when a queue took nothing for so long"},
         {0, "json", OPT_FLAG, &p.json, NULL, "print the summary as JSON"},
         {0},
     };

@@ -33,7 +33,8 @@ struct canp_sender_stats {
 #define CANP_SENDER_BATCH 64 /* frames that canp_sender_put() gathers at most */
 
 /*
- * Owned: *out, freed by canp_sender_close(). Errors: -ENODEV, -ENETDOWN, -EPROTOTYPE (no CAN interface),
+ * Owned: *out, freed by canp_sender_close(). Errors: -ENODEV, -ENETDOWN (down, bus-off or without carrier),
+ * -EROFS (a controller in listen-only mode), -EPROTOTYPE (no CAN interface),
  * -EAFNOSUPPORT (a kernel without CAN); `why` says what to do.
  */
 CANP_API int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_why *why);
@@ -50,8 +51,8 @@ CANP_API int canp_sender_put(struct canp_sender *sender, const struct canp_recor
 
 /*
  * Hands all that is gathered to the interface, in order. 0; -EINTR when a signal was handled while waiting
- * for room, or another negative errno of send(2) (-ENETDOWN): the rest stays gathered, a further call goes on
- * where this one ended.
+ * for room, or there was none for 50 ms (so that the caller can look whether to go on), or another negative
+ * errno of send(2) (-ENETDOWN): the rest stays gathered, a further call goes on where this one ended.
  */
 CANP_API int canp_sender_flush(struct canp_sender *sender);
 
