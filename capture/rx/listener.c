@@ -134,6 +134,17 @@ void canp_listener_close(struct canp_listener *l)
 
 /* ---- taking frames ------------------------------------------------------------------------------ */
 
+/* The socket's count of drops, which wraps. Frames that waited since before the last look at the socket bring
+ * an older count: it tells nothing new. */
+static void note_drops(struct ear *ear, uint32_t drops)
+{
+    uint32_t more = drops - ear->drops;
+    if (more == 0 || more > INT32_MAX)
+        return;
+    ear->iface.lost += more;
+    ear->drops = drops;
+}
+
 static bool frame_is_whole(const struct canp_record *r, uint32_t bytes)
 {
     if (r->kind == CANP_KIND_XL)
@@ -149,8 +160,7 @@ static void hand_out(struct canp_listener *l, unsigned index, unsigned at,
     uint32_t bytes = l->messages[at].msg_len;
     struct rx_meta m = {.drops = ear->drops};
     rx_parse_control(l->control[at], (uint32_t)h->msg_controllen, &m);
-    ear->iface.lost += m.drops - ear->drops; /* the counter wraps */
-    ear->drops = m.drops;
+    note_drops(ear, m.drops);
     if (bytes < RX_FRAME_BYTES_MIN)
         return;
     struct canp_record r = {.time_ns = m.time_ns ? m.time_ns : canp_realtime_ns(),
@@ -208,10 +218,8 @@ static void refresh(struct canp_listener *l, struct ear *ear)
 {
     uint32_t drops;
     const struct canp_link *link = link_of(l, ear);
-    if (canp_can_socket_drops(ear->fd, &drops) == 0) {
-        ear->iface.lost += drops - ear->drops;
-        ear->drops = drops;
-    }
+    if (canp_can_socket_drops(ear->fd, &drops) == 0)
+        note_drops(ear, drops);
     bool was_gone = ear->iface.gone || !link || link->ifindex != ear->iface.link.ifindex;
     ear->iface.gone = !link || (was_gone && canp_can_socket_bind(ear->fd, link->ifindex, ear->filters) < 0);
     if (!link)
