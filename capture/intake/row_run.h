@@ -1,7 +1,8 @@
 /*
  * Runs of usual frames, for both ways of receiving: many frames of one socket in one go, all classic or all
- * FD, whose only control message is the kernel's stamp. What changes per frame stays in registers. Does what
- * intake_frame() would do (intake.h), frame by frame; a test compares the two. Capture thread only.
+ * FD, whose only control message is the kernel's stamp; or, from a socket's first drop on, the stamp and the
+ * same count of drops as before. What changes per frame stays in registers. Does what intake_frame() would do
+ * (intake.h), frame by frame; a test compares the two. Capture thread only.
  *
  * Invariant: a message that is not taken is left as it was found.
  */
@@ -19,6 +20,14 @@
 #define ROW_RUN_STAMP_BYTES CMSG_LEN(sizeof(struct timespec))
 #define ROW_RUN_STAMP_TYPE  ((uint64_t)SO_TIMESTAMPNS << 32 | SOL_SOCKET)
 #define ROW_RUN_POSSIBLE    (sizeof(struct cmsghdr) == 16) /* on 32 bits it is no two words: no runs there */
+
+/* The count of drops behind it. */
+#define ROW_RUN_DROPS_BYTES CMSG_LEN(sizeof(uint32_t))
+#define ROW_RUN_DROPS_TYPE  ((uint64_t)SO_RXQ_OVFL << 32 | SOL_SOCKET)
+_Static_assert(RX_CONTROL_BYTES_STAMP_NS == 32 && RX_CONTROL_BYTES_DROPS == 24, "words 4 to 6");
+
+/* Size of all control messages of a usual frame: of a socket that dropped frames before, or not. */
+#define ROW_RUN_CONTROL_BYTES(dropped) ((dropped) ? ROW_RUN_FRAME_AT : RX_CONTROL_BYTES_STAMP_NS)
 
 /* In a row's tag, MSG_DONTROUTE makes the direction TX. */
 _Static_assert(MSG_DONTROUTE == 4 && CANP_DIR_TX == 1 && CANP_DIR_RX == 0, "a shift makes one of the other");
@@ -85,6 +94,13 @@ static ALWAYS_INLINE bool row_run_is_usual(const uint8_t *control, uint32_t fram
 {
     return row_run_word(control, 0) == ROW_RUN_STAMP_BYTES &&
            row_run_word(control, 1) == ROW_RUN_STAMP_TYPE && control[ROW_RUN_FRAME_AT + 4] <= frame_bytes - 8;
+}
+
+/* Behind the stamp, the socket's count of drops, and no more than before? */
+static ALWAYS_INLINE bool row_run_drops_are(const uint8_t *control, uint32_t drops)
+{
+    return row_run_word(control, 4) == ROW_RUN_DROPS_BYTES &&
+           row_run_word(control, 5) == ROW_RUN_DROPS_TYPE && (uint32_t)row_run_word(control, 6) == drops;
 }
 
 /* The next row. `control`: the frame's control messages, the frame behind them; `dir`: CANP_DIR_RX or TX,

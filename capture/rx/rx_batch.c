@@ -33,7 +33,7 @@ void canp_rx_batch_close(struct rx_batch *b)
 /* ---- runs ----------------------------------------------------------------------------------------- */
 
 static ALWAYS_INLINE unsigned take(struct rx_batch *b, struct row_run *caller, unsigned at, unsigned limit,
-                                   uint32_t frame_bytes)
+                                   uint32_t frame_bytes, bool dropped, uint32_t drops)
 {
     struct row_run run = *caller; /* in registers */
     const uint8_t *control = b->bodies + (size_t)at * b->body_bytes;
@@ -42,8 +42,9 @@ static ALWAYS_INLINE unsigned take(struct rx_batch *b, struct row_run *caller, u
     unsigned n = 0;
     for (; n < limit; n++, m++, control += body_bytes) {
         unsigned flags = (unsigned)m->msg_hdr.msg_flags;
-        if (m->msg_len != frame_bytes || m->msg_hdr.msg_controllen != RX_CONTROL_BYTES_STAMP_NS ||
+        if (m->msg_len != frame_bytes || m->msg_hdr.msg_controllen != ROW_RUN_CONTROL_BYTES(dropped) ||
             (flags & ~(unsigned)MSG_DONTROUTE) || !row_run_is_usual(control, frame_bytes) ||
+            (dropped && !row_run_drops_are(control, drops)) ||
             !row_run_put(&run, control, (uint64_t)flags << ROW_RUN_DIR_SHIFT, frame_bytes))
             break;
         m->msg_hdr.msg_controllen = control_bytes;
@@ -52,17 +53,36 @@ static ALWAYS_INLINE unsigned take(struct rx_batch *b, struct row_run *caller, u
     return n;
 }
 
-/* Two functions, so that each has the registers to itself. */
+/* A function each, so that it has the registers to itself. */
 static __attribute__((noinline)) unsigned take_classic(struct rx_batch *b, struct row_run *run, unsigned at,
                                                        unsigned limit)
 {
-    return take(b, run, at, limit, ROW_RUN_CLASSIC_BYTES);
+    return take(b, run, at, limit, ROW_RUN_CLASSIC_BYTES, false, 0);
 }
 
 static __attribute__((noinline)) unsigned take_fd(struct rx_batch *b, struct row_run *run, unsigned at,
                                                   unsigned limit)
 {
-    return take(b, run, at, limit, RX_FRAME_BYTES);
+    return take(b, run, at, limit, RX_FRAME_BYTES, false, 0);
+}
+
+static __attribute__((noinline)) unsigned take_classic_dropped(struct rx_batch *b, struct row_run *run,
+                                                               unsigned at, unsigned limit, uint32_t drops)
+{
+    return take(b, run, at, limit, ROW_RUN_CLASSIC_BYTES, true, drops);
+}
+
+static __attribute__((noinline)) unsigned take_fd_dropped(struct rx_batch *b, struct row_run *run,
+                                                          unsigned at, unsigned limit, uint32_t drops)
+{
+    return take(b, run, at, limit, RX_FRAME_BYTES, true, drops);
+}
+
+static unsigned take_dropped(struct rx_batch *b, struct row_run *run, unsigned at, unsigned limit,
+                             uint32_t frame_bytes, uint32_t drops)
+{
+    return frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic_dropped(b, run, at, limit, drops)
+                                                : take_fd_dropped(b, run, at, limit, drops);
 }
 
 /* Messages `at` up to `end`, as long as they are usual and of the size of the first. The number taken. */
@@ -75,8 +95,12 @@ static unsigned take_run(struct intake *in, struct rx_batch *b, struct chan *ch,
     unsigned limit = canp_row_run_begin(in, ch, end - at, frame_bytes, &run);
     if (limit == 0)
         return 0;
-    unsigned n =
-        frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic(b, &run, at, limit) : take_fd(b, &run, at, limit);
+    unsigned n;
+    if (__builtin_expect(ch->drops_seen != 0, 0))
+        n = take_dropped(b, &run, at, limit, frame_bytes, ch->drops_seen);
+    else
+        n = frame_bytes == ROW_RUN_CLASSIC_BYTES ? take_classic(b, &run, at, limit)
+                                                 : take_fd(b, &run, at, limit);
     if (n)
         canp_row_run_end(in, ch, &run, n, frame_bytes);
     return n;

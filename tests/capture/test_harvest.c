@@ -8,6 +8,7 @@
 
 #include "fake_recorder.h"
 #include "rx/rx_ring.h"
+#include "rx/rx_run.h"
 #include "seed.h"
 
 #define T0    INT64_C(1700000000000000000)
@@ -59,6 +60,8 @@ static void set_up_queue(struct canp_recorder *rec)
     g->ring->tail = FRAME_BUFFERS;
     cr_assert_eq(canp_rx_batch_open(&rx->batch, rx_control_bytes(&rec->in), RX_FRAME_BYTES), 0);
 }
+
+static bool always_drops; /* the sockets dropped frames before: each message tells how many */
 
 static void begin(unsigned slabs, size_t slab_bytes, bool hw_timestamps)
 {
@@ -136,8 +139,8 @@ static void make_message(struct message *m, unsigned odd, bool hw_timestamps)
     if (is_odd && below(3) == 0)
         m->flags |= (uint32_t)(below(2) ? MSG_CONFIRM : MSG_TRUNC);
     put_stamp(m, hw_timestamps); /* always: without one, each side would read the clock */
-    if (is_odd && below(3) == 0) {
-        drops += (uint32_t)below(3);
+    if (always_drops || (is_odd && below(3) == 0)) {
+        drops += is_odd ? (uint32_t)below(3) : 0;
         put_control(m, SO_RXQ_OVFL, &drops, sizeof(drops));
     }
     make_frame(m, is_odd);
@@ -292,6 +295,45 @@ Test(harvest, usual_frames)
     begin(64, 65536, false);
     compare(200, 0, false);
     cr_assert_eq(counter_get(&singly->in.chans[0].lost_unslabbed), 0);
+    end();
+}
+
+/* From a socket's first drop on, every message has a second control message: that is the usual case then. */
+Test(harvest, runs_go_on_after_a_drop)
+{
+    rnd = test_random_start("harvest.runs_go_on_after_a_drop");
+    always_drops = true;
+    for (unsigned odd = 0; odd <= 30; odd += 10) {
+        begin(64, 65536, false);
+        drops = UINT32_MAX - 2; /* wraps soon */
+        compare(120, odd, false);
+        end();
+    }
+    always_drops = false;
+}
+
+Test(harvest, a_run_after_a_drop_is_one)
+{
+    static struct message m;
+    rnd = test_random_start("harvest.a_run_after_a_drop_is_one");
+    begin(8, 65536, false);
+    always_drops = true;
+    fd_share = 0;
+    drops = 1; /* the first drop is told by the plain path, as is each further one */
+    for (unsigned i = 0; i < 11; i++) {
+        make_message(&m, 0, false);
+        m.channel = 0;
+        if (i == 0)
+            intake_frame(&by_run->in, &by_run->in.chans[0], m.frame, m.frame_bytes, m.flags, m.control,
+                         m.control_bytes);
+        else
+            complete(&m);
+        drops += i == 7;
+    }
+    cr_assert_not(by_run->in.gaps_pending);
+    cr_assert_eq(by_run->in.chans[0].drops_seen, 1);
+    cr_assert_eq(canp_rx_run_take(&by_run->in, queue.cq_tail - 10, queue.cq_tail, 16), 7);
+    always_drops = false;
     end();
 }
 
