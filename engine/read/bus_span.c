@@ -150,6 +150,7 @@ static int read_all(struct canp_reader *reader, struct canp_bus_span *out)
     canp_cursor_close(cursor);
     out->sets = clock.sets;
     out->odd = clock.odd;
+    out->ahead_ns = clock.shift_ns;
     return r;
 }
 

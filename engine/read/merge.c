@@ -3,9 +3,10 @@
  *
  * Each recording is read ahead by CANP_MERGE_WINDOW_NS into a queue per channel; the earliest head of all
  * queues is next. Queues keep recorded order, so only heads are compared. A record in a queue holds its
- * block.
+ * block. What is compared is bus time, set ahead in each recording by how far its clock was set in all: that
+ * is the stamp once the clock is right.
  * Invariant: a recording's heads are final when `newest_ns` is a window ahead of the earliest one, at its
- * end, or when its next record belongs behind a clock that was set (`held`); or when AHEAD blocks are held
+ * end, or when its next record runs back too far (`held`); or when AHEAD blocks are held
  * already, which is more than a second of eight busy buses. One thread.
  *
  * Following recordings that grow, what is there now is not the end: a head is lent once no recording can have
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include <canp/busclock.h>
 #include <canp/merge.h>
 #include <canp/pools/clock.h>
 #include <canp/rows.h>
@@ -34,6 +36,7 @@ struct block {
 
 struct entry {
     struct canp_record record;
+    int64_t bus_ns; /* as it is compared */
     struct block *block;
     uint64_t order; /* as recorded */
     uint32_t next;  /* in its queue, or of the free ones */
@@ -42,6 +45,8 @@ struct entry {
 struct source {
     struct canp_reader *reader;
     struct canp_cursor *cursor;
+    struct canp_busclock clock;
+    int64_t ahead_ns; /* its clock was set so far in all */
     bool live; /* followed, and not closed when it was looked at last: there may be more behind its end */
     struct canp_batch batch; /* the block being read: */
     size_t at;
@@ -114,17 +119,17 @@ static void find_earliest(const struct canp_merge *m, struct source *s)
     const struct entry *best = NULL;
     for (unsigned c = 0; c < s->channels; c++) {
         const struct entry *e = s->head[c] == NONE ? NULL : &m->entries[s->head[c]];
-        if (!e || (best && (e->record.time_ns > best->record.time_ns ||
-                            (e->record.time_ns == best->record.time_ns && e->order > best->order))))
+        if (!e ||
+            (best && (e->bus_ns > best->bus_ns || (e->bus_ns == best->bus_ns && e->order > best->order))))
             continue;
         best = e;
         s->earliest = c;
-        s->earliest_ns = e->record.time_ns;
+        s->earliest_ns = e->bus_ns;
         s->earliest_block = e->block->number;
     }
 }
 
-static int push(struct canp_merge *m, struct source *s, const struct canp_record *record)
+static int push(struct canp_merge *m, struct source *s, const struct canp_record *record, int64_t bus_ns)
 {
     int r = m->free_entry == NONE ? grow_entries(m) : 0;
     if (r < 0)
@@ -132,7 +137,8 @@ static int push(struct canp_merge *m, struct source *s, const struct canp_record
     uint32_t i = m->free_entry;
     struct entry *e = &m->entries[i];
     m->free_entry = e->next;
-    *e = (struct entry){.record = *record, .block = s->block, .order = m->order++, .next = NONE};
+    *e = (struct entry){
+        .record = *record, .bus_ns = bus_ns, .block = s->block, .order = m->order++, .next = NONE};
     s->block->uses++;
     unsigned c = record->channel;
     for (; s->channels <= c; s->channels++)
@@ -141,9 +147,9 @@ static int push(struct canp_merge *m, struct source *s, const struct canp_record
         m->entries[s->tail[c]].next = i;
     } else {
         s->head[c] = i;
-        if (s->queued == 0 || record->time_ns < s->earliest_ns) { /* an equal one was there before */
+        if (s->queued == 0 || bus_ns < s->earliest_ns) { /* an equal one was there before */
             s->earliest = c;
-            s->earliest_ns = record->time_ns;
+            s->earliest_ns = bus_ns;
             s->earliest_block = s->block->number;
         }
     }
@@ -210,7 +216,8 @@ static bool is_final(const struct source *s)
     return s->queued ? is_past(s, s->earliest_ns) : s->ended;
 }
 
-static bool clock_was_set(const struct source *s, int64_t time_ns)
+/* By more than bus time does, but for clock records that contradict themselves. */
+static bool runs_back(const struct source *s, int64_t time_ns)
 {
     int64_t back_ns;
     return s->any && time_ns < s->newest_ns &&
@@ -223,17 +230,19 @@ static int read_rows(struct canp_merge *m, struct source *s)
     struct canp_record record;
     for (; s->at < s->batch.bytes && !is_final(s); s->at += record.row_bytes) {
         canp_row_read(s->batch.rows + s->at, s->batch.base_ns, &record);
+        int64_t bus_ns = canp_busclock_time(&s->clock, s->cursor, &record);
+        bus_ns = (int64_t)((uint64_t)bus_ns + (uint64_t)s->ahead_ns);
         if (record.kind == CANP_KIND_IFACE || !canp_cursor_wants(s->cursor, &record))
             continue;
-        if (s->queued && clock_was_set(s, record.time_ns)) {
+        if (s->queued && runs_back(s, bus_ns)) {
             s->held = true;
             return 0;
         }
-        int r = push(m, s, &record);
+        int r = push(m, s, &record, bus_ns);
         if (r < 0)
             return r;
-        if (!s->any || record.time_ns > s->newest_ns || clock_was_set(s, record.time_ns))
-            s->newest_ns = record.time_ns;
+        if (!s->any || bus_ns > s->newest_ns || runs_back(s, bus_ns))
+            s->newest_ns = bus_ns;
         s->any = true;
     }
     return 0;
@@ -265,7 +274,7 @@ static bool may_lend(const struct canp_merge *m, const struct source *best)
 {
     const struct entry *head = &m->entries[best->head[best->earliest]];
     for (unsigned i = 0; i < m->count; i++) {
-        if (!is_past(&m->sources[i], head->record.time_ns))
+        if (!is_past(&m->sources[i], head->bus_ns))
             return (uint64_t)((int64_t)canp_monotonic_ns() - head->block->read_ns) >= m->wait_ns;
     }
     return true;
@@ -292,6 +301,23 @@ int canp_merge_next(struct canp_merge *m, struct canp_record *out, unsigned *fro
     return 1;
 }
 
+/* One recording needs no more than its own bus time. */
+static int align(struct canp_merge *m)
+{
+    for (unsigned i = 0; m->count > 1 && i < m->count; i++) {
+        struct source *s = &m->sources[i];
+        struct canp_bus_span span;
+        struct canp_info info;
+        int r = canp_reader_info_quick(s->reader, &info);
+        if (r == 0)
+            r = canp_busclock_span(s->reader, &info, &span);
+        if (r < 0)
+            return r;
+        s->ahead_ns = span.ahead_ns;
+    }
+    return 0;
+}
+
 int canp_merge_open(struct canp_reader *const *readers, unsigned count, const struct canp_cursor_opts *opts,
                     struct canp_merge **out)
 {
@@ -308,6 +334,11 @@ int canp_merge_open(struct canp_reader *const *readers, unsigned count, const st
             return r;
         }
         m->sources[m->count].reader = readers[m->count];
+    }
+    int r = align(m);
+    if (r < 0) {
+        canp_merge_close(m);
+        return r;
     }
     *out = m;
     return 0;

@@ -165,6 +165,40 @@ Test(merge, a_clock_set_back)
         cr_assert_eq(merged[i].number, expected[i], "%u: %u", i, merged[i].number);
 }
 
+/* A record whose stamp is off stays where it was recorded. */
+Test(merge, odd_stamps_displace_nothing)
+{
+    enum { COUNT = 3000 };
+    static struct item items[COUNT], merged[COUNT];
+    for (unsigned i = 0; i < COUNT; i++) {
+        int64_t off_ns = i % 3 == 1 ? 6200 * MS : i % 100 == 50 ? -4000 * MS : 0;
+        items[i] = (struct item){START_NS + i * MS + off_ns, 0, i % 4, i};
+    }
+    record(items, COUNT, false);
+    cr_assert_eq(read_merged(merged, COUNT, NULL), COUNT);
+    for (unsigned i = 0; i < COUNT; i++)
+        cr_assert_eq(merged[i].number, i, "%u: %u", i, merged[i].number);
+}
+
+/* The first recording's clock is set forward by years after a second; the second one's was right. */
+Test(merge, a_clock_set_forward_meets_a_right_one)
+{
+    enum { COUNT = 6000 };
+    static struct item set[COUNT], right[COUNT], merged[2 * COUNT];
+    const int64_t years_ns = 10 * 365 * INT64_C(86400000) * MS;
+    for (unsigned i = 0; i < COUNT; i++) {
+        int64_t time_ns = START_NS + i * MS;
+        set[i] = (struct item){i < COUNT / 2 ? time_ns - years_ns : time_ns - MS, 0, 0, 2 * i};
+        right[i] = (struct item){time_ns + MS / 2, 1, 0, 2 * i + 1};
+    }
+    record(set, COUNT, false);
+    record(right, COUNT, false);
+    cr_assert_eq(read_merged(merged, 2 * COUNT, NULL), 2 * COUNT);
+    for (unsigned i = 1; i < 2 * COUNT;
+         i++) /* the step itself took no bus time, and the frames are 1 ms apart */
+        cr_assert_leq(abs((int)merged[i].number - (int)i), 4, "%u: %u", i, merged[i].number);
+}
+
 /* Whatever the times are: each record once, and those of an interface in their order. */
 Test(merge, any_times_at_all)
 {

@@ -9,6 +9,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <canp/busclock.h>
+
 #include "lib/commands.h"
 #include "lib/dump_formats.h"
 #include "lib/opts.h"
@@ -26,6 +28,7 @@ struct dump {
     bool all; /* every record passes */
     struct selection selection;
     struct canp_reader *reader;
+    struct canp_busclock clock; /* when the selection is of bus time */
     struct outbuf out;
     uint64_t printed;
 };
@@ -41,13 +44,23 @@ static void print_record(struct dump *d, const struct canp_record *record)
     d->printed += bytes && canp_kind_is_frame(record->kind);
 }
 
+/* The cursor knows of stamps alone. */
+static bool is_in_window(struct dump *d, struct canp_cursor *cursor, const struct canp_record *record)
+{
+    if (!d->selection.bus_window)
+        return true;
+    int64_t bus_ns = canp_busclock_time(&d->clock, cursor, record);
+    return bus_ns >= d->selection.from_ns && bus_ns <= d->selection.to_ns;
+}
+
 /* All there is now. 0 or a negative error, of the recording or of the output. */
 static int print_all(struct dump *d, struct canp_cursor *cursor)
 {
     struct canp_record record;
     int r;
     while (!stop_requested && (r = canp_cursor_next(cursor, &record)) == 1) {
-        print_record(d, &record);
+        if (is_in_window(d, cursor, &record))
+            print_record(d, &record);
         if (d->out.error)
             return d->out.error;
     }
@@ -78,8 +91,10 @@ static int print_recording(struct dump *d)
 {
     struct canp_cursor_opts where = CANP_CURSOR_OPTS_INIT;
     struct canp_cursor *cursor;
-    where.from_ns = d->selection.from_ns;
-    where.to_ns = d->selection.to_ns;
+    if (!d->selection.bus_window) {
+        where.from_ns = d->selection.from_ns;
+        where.to_ns = d->selection.to_ns;
+    }
     where.filter = d->selection.has_filters ? &d->selection.filters : NULL;
     int r = canp_cursor_open(d->reader, &where, &cursor);
     if (r < 0)

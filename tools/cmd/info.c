@@ -1,4 +1,5 @@
 /* canp info: what a recording holds, for people or as one JSON object. */
+#include <canp/busclock.h>
 #include <canp/pools/ledger.h>
 #include <canp/pools/monitor.h>
 #include <canp/pools/profile.h>
@@ -20,16 +21,17 @@ struct summary {
     const char *path;
     bool quick;
     struct canp_info info;
+    struct canp_bus_span span;
     struct canp_iface_info ifaces[CHANNELS_MAX];
     unsigned iface_count;
     struct info_events events;
 };
 
-/* INT64_MAX when it is more: the clock of a log may be anything. */
-static int64_t duration_ns(const struct canp_info *info)
+/* Of bus time. INT64_MAX when it is more: the clock of a log may be anything. */
+static int64_t duration_ns(const struct canp_bus_span *span)
 {
     int64_t ns;
-    return __builtin_sub_overflow(info->last_ns, info->first_ns, &ns) ? INT64_MAX : ns;
+    return __builtin_sub_overflow(span->last_ns, span->first_ns, &ns) ? INT64_MAX : ns;
 }
 
 /* By its channel's number, as canp dump has it, where the recording has no name for it. */
@@ -64,7 +66,9 @@ static void print_json(const struct summary *s)
     text_json_string(stdout, s->path);
     printf(",\"frames\":%llu,\"lost\":%llu,\"first_ns\":%lld,\"last_ns\":%lld,\"duration_ns\":%lld",
            (unsigned long long)i->frames, (unsigned long long)i->lost, (long long)i->first_ns,
-           (long long)i->last_ns, (long long)duration_ns(i));
+           (long long)i->last_ns, (long long)duration_ns(&s->span));
+    printf(",\"clock_sets\":%llu,\"odd_stamps\":%llu", (unsigned long long)s->span.sets,
+           (unsigned long long)s->span.odd);
     printf(",\"segments\":%llu,\"blocks\":%llu,\"bytes\":%llu,\"packed_bytes\":%llu",
            (unsigned long long)i->segments, (unsigned long long)i->blocks, (unsigned long long)i->bytes,
            (unsigned long long)i->packed_bytes);
@@ -99,6 +103,15 @@ static void print_iface_text(const struct canp_iface_info *i, const char *name, 
     putchar('\n');
 }
 
+/* First and last are stamps; the span between them is not that of stamps where the clock was set. */
+static void print_bus_time(const struct canp_bus_span *span)
+{
+    char sets[TEXT_BYTES], odd[TEXT_BYTES];
+    if (span->sets || span->odd)
+        printf("bus time     not counted in the span: steps of the clock (%s), odd stamps (%s)\n",
+               text_count(sets, span->sets), text_count(odd, span->odd));
+}
+
 static void print_text(const struct summary *s)
 {
     const struct canp_info *i = &s->info;
@@ -111,7 +124,8 @@ static void print_text(const struct summary *s)
     printf("lost         %s\n", text_count(a, i->lost));
     if (i->frames) {
         printf("first        %s\n", text_time(a, i->first_ns));
-        printf("last         %s (%s)\n", text_time(a, i->last_ns), text_duration(b, duration_ns(i)));
+        printf("last         %s (%s)\n", text_time(a, i->last_ns), text_duration(b, duration_ns(&s->span)));
+        print_bus_time(&s->span);
     }
     printf("segments     %s, %s", text_count(a, i->segments), text_bytes(b, i->bytes));
     if (i->frames)
@@ -125,7 +139,7 @@ static void print_text(const struct summary *s)
     puts("interfaces");
     for (unsigned n = 0; n < s->iface_count; n++) {
         if (is_shown(&s->ifaces[n]))
-            print_iface_text(&s->ifaces[n], name_of(s, n), (double)duration_ns(i) / 1e9);
+            print_iface_text(&s->ifaces[n], name_of(s, n), (double)duration_ns(&s->span) / 1e9);
     }
     info_events_print_text(&s->events);
 }
@@ -170,6 +184,8 @@ static int read_summary(struct canp_reader *reader, struct summary *s)
 {
     CANP_MEMPROFILE_SCOPE(&reading);
     int r = s->quick ? canp_reader_info_quick(reader, &s->info) : canp_reader_info(reader, &s->info);
+    if (r == 0)
+        r = canp_busclock_span(reader, &s->info, &s->span);
     if (r == 0)
         s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
     return r == 0 && !s->quick ? info_events_read(reader, &s->events) : r;

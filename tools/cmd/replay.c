@@ -378,6 +378,7 @@ static int open_and_run(struct replay *p, const char *path)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
     p->opts.from_ns = p->selection.from_ns;
     p->opts.to_ns = p->selection.to_ns;
+    p->opts.bus_window = p->selection.bus_window;
     p->opts.stop = &stop_requested;
     stop_catch_signals();
     keys_begin();

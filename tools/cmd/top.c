@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include <canp/busclock.h>
 #include <canp/listener.h>
 #include <canp/pools/clock.h>
 #include <canp/reader.h>
@@ -35,13 +36,16 @@ struct source {
 };
 
 static struct top_stats stats;
+static struct canp_busclock bus_clock; /* rates and periods are of bus time */
 
 /* ---- interfaces --------------------------------------------------------------------------------- */
 
 static void feed(void *user, const struct canp_record *r)
 {
+    struct canp_record record = *r;
     (void)user;
-    top_feed(&stats, r);
+    record.time_ns = canp_busclock_time(&bus_clock, NULL, r);
+    top_feed(&stats, &record);
 }
 
 static void show_links(struct source *src)
@@ -90,8 +94,10 @@ static void step_recording(struct source *src)
 {
     struct canp_record r;
     int left = FEED_MAX, result = 1;
-    while (left-- > 0 && (result = canp_cursor_next(src->cursor, &r)) == 1)
+    while (left-- > 0 && (result = canp_cursor_next(src->cursor, &r)) == 1) {
+        r.time_ns = canp_busclock_time(&bus_clock, src->cursor, &r);
         top_feed(&stats, &r);
+    }
     if (result == 1)
         return; /* there is more */
     if (canp_reader_is_live(src->reader))

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <canp/busclock.h>
+
 #include "commands.h"
 #include "opts.h"
 
@@ -50,12 +52,42 @@ static int point(const char *command, const char *option, const char *text, int6
                      "option --%s: '%s' is no point in time: @SECONDS, RFC 3339 or +DURATION", option, text);
 }
 
+static bool is_relative(const char *text)
+{
+    return text && text[0] == '+';
+}
+
+/* Where the clock was never set stamps will do, and what is not wanted is not read. */
+static int choose_clock(struct selection *s, const char *command, struct canp_reader *reader,
+                        int64_t *start_ns)
+{
+    struct canp_bus_span span;
+    struct canp_info info;
+    if (!is_relative(s->from) && !is_relative(s->to))
+        return 0;
+    int r = canp_reader_info_quick(reader, &info);
+    if (r == 0)
+        r = canp_busclock_span(reader, &info, &span);
+    if (r < 0)
+        return opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
+    s->bus_window = !span.plain;
+    if (s->bus_window)
+        *start_ns = span.first_ns; /* the first record names an interface, at any time */
+    bool absolute = (s->from && !is_relative(s->from)) || (s->to && !is_relative(s->to));
+    if (s->bus_window && absolute)
+        return opts_fail(command, CANP_EXIT_USAGE,
+                         "this recording's clock was set: give --from and --to both as +TIME, or neither");
+    return 0;
+}
+
 int select_window(struct selection *s, const char *command, struct canp_reader *reader)
 {
     int64_t start_ns = s->from || s->to ? start_of(reader) : 0;
     s->from_ns = INT64_MIN;
     s->to_ns = INT64_MAX;
-    int r = point(command, "from", s->from, start_ns, &s->from_ns);
+    int r = choose_clock(s, command, reader, &start_ns);
+    if (r == 0)
+        r = point(command, "from", s->from, start_ns, &s->from_ns);
     if (r == 0)
         r = point(command, "to", s->to, start_ns, &s->to_ns);
     /* 0 means no bound to the library: the epoch itself is a nanosecond beside. */

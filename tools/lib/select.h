@@ -13,6 +13,7 @@
 struct selection {
     const char *from, *to; /* as typed, NULL = open */
     int64_t from_ns, to_ns;
+    bool bus_window; /* they are bus times (canp/busclock.h), not stamps */
     struct canp_filter_set filters;
     const char *ifaces[SELECT_IFACES_MAX];
     unsigned iface_count; /* 0 = all */
@@ -24,7 +25,8 @@ struct selection {
  */
 int select_add(struct selection *s, const char *command, const char *argument);
 
-/* Resolves --from and --to against the recording's first record. 0 or an exit status. */
+/* Resolves --from and --to against the recording's first record: +TIME is so much bus time behind it. 0 or an
+ * exit status. */
 int select_window(struct selection *s, const char *command, struct canp_reader *reader);
 
 /* Anything asked for that a record might not match? */

@@ -81,7 +81,8 @@ struct canp_bus_span {
     int64_t last_ns;
     uint64_t sets; /* of the clock, as canp_busclock has them */
     uint64_t odd;
-    bool plain; /* bus times are stamps, as they stand */
+    int64_t ahead_ns; /* how far the last stamps are ahead of bus time: all sets of the clock together */
+    bool plain;       /* bus times are stamps, as they stand */
 };
 
 /*

@@ -3,8 +3,10 @@
  *
  * The records of one interface of one recording keep their recorded order. Among interfaces and recordings
  * the earlier time comes first; equal times come in the order of the recordings, within one in recorded
- * order. Where a recording's time runs back by more than CANP_MERGE_WINDOW_NS a clock was set: what was
- * recorded before it comes before it.
+ * order. Where a clock was set, or a stamp is odd, that is bus time (canp/busclock.h): what was recorded
+ * before comes before, and a record with an odd stamp stays between its neighbours. Several recordings are
+ * compared as if their clocks had been right from the start: as they were at the end, when it was opened.
+ * Records keep their stamps.
  *
  * Interface records are left out: canp_reader_iface() names channels. Records are lent, not copied: from the
  * mapping, or from the unpacked block. One thread at a time.
@@ -24,7 +26,8 @@ struct canp_merge;
 
 /*
  * Owned: *out, freed by canp_merge_close(). The readers must outlive it; opts (NULL = all) go for each, its
- * channels being those of each recording. -EINVAL for no recording or more than CANP_MERGE_MAX, -ENOMEM.
+ * channels being those of each recording. Several recordings are looked through as by
+ * canp_reader_info_quick(). -EINVAL for no recording or more than CANP_MERGE_MAX, -ENOMEM.
  */
 CANP_API int canp_merge_open(struct canp_reader *const *readers, unsigned count,
                              const struct canp_cursor_opts *opts, struct canp_merge **out);
