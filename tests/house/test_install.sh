@@ -21,12 +21,12 @@ test -s "$prefix/share/man/man1/canp.1" && test -s "$prefix/share/man/man3/canp.
 libdir=$(dirname "$(find "$prefix" -name libcanp.so)")
 
 test -f "$prefix/include/canp/pools/objpool.h" && test ! -e "$prefix/include/canp/private"
-for header in $(find "$prefix/include" -name '*.h'); do
+while read -r header; do
     name=${header#"$prefix/include/"}
     echo "#include <$name>" | cc -std=c11 -Wall -Wextra -Werror -I"$prefix/include" -x c -fsyntax-only -
     echo "#include <$name>" | c++ -std=c++17 -Wall -Wextra -Werror -I"$prefix/include" -x c++ -fsyntax-only -
     echo "#include <$name>" >>"$work/headers.cpp"
-done
+done < <(find "$prefix/include" -name '*.h')
 echo 'int main() { return canp_strerror(0) == nullptr; }' >>"$work/headers.cpp"
 cp "$source_dir"/tests/consumer/{CMakeLists.txt,main.c} "$work/"
 
