@@ -1,8 +1,11 @@
 /* What a running recorder tells of itself, and the line that `canp top` makes of it. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "fake_recorder.h"
@@ -128,5 +131,43 @@ Test(live, its_thread_takes_no_signals_but_its_own)
     }
     closedir(tasks);
     cr_assert_eq(threads, 1);
+    end();
+}
+
+/* Sockets that anybody binds and that never answer cost the one who asks one wait, not one each; and an
+ * answer cannot claim another's process. */
+Test(live, silent_sockets_cost_one_wait)
+{
+    int fds[40];
+    struct live_state all[64];
+    begin("vcan1");
+    for (unsigned i = 0; i < 40; i++) {
+        struct sockaddr_un a = {.sun_family = AF_UNIX};
+        int n = snprintf(a.sun_path + 1, sizeof(a.sun_path) - 1, "canp-record-%x-%x", 0xdead, i);
+        fds[i] = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        cr_assert_eq(bind(fds[i], (struct sockaddr *)&a,
+                          (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n)),
+                     0);
+        cr_assert_eq(listen(fds[i], 4), 0);
+    }
+    uint64_t start_ns = canp_monotonic_ns();
+    unsigned found = live_ask_all(all, 64), mine = 0;
+    uint64_t took_ms = (canp_monotonic_ns() - start_ns) / 1000000;
+    for (unsigned i = 0; i < found; i++)
+        mine += all[i].pid == (uint32_t)getpid() && all[i].slab_count == 4;
+    cr_assert_eq(mine, 1);
+    cr_assert_lt(took_ms, 40 * LIVE_WAIT_MS, "%llu ms", (unsigned long long)took_ms);
+    for (unsigned i = 0; i < 40; i++)
+        close(fds[i]);
+    end();
+}
+
+Test(live, a_name_that_is_taken_is_told)
+{
+    uint32_t pid, uid;
+    begin("vcan1");
+    cr_assert_eq(record_live_start(rec, dir), -EADDRINUSE);
+    cr_assert_eq(live_holder(dir, &pid, &uid), 0);
+    cr_assert(pid == (uint32_t)getpid() && uid == geteuid());
     end();
 }

@@ -12,6 +12,7 @@
 #include <canp/recorder.h>
 
 #include "lib/commands.h"
+#include "lib/live.h"
 #include "lib/opts.h"
 #include "lib/record_live.h"
 #include "lib/record_stats.h"
@@ -186,7 +187,14 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     catch_signals(&caught);
     if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
         speaker_say("canp record: no statistics: %s", canp_strerror(r));
-    if ((r = record_live_start(running, opts->dir)) < 0)
+    uint32_t pid, uid;
+    r = record_live_start(running, opts->dir);
+    if (r == -EADDRINUSE && live_holder(opts->dir, &pid, &uid) == 0)
+        speaker_say(
+            "canp record: process %u of user %u holds this recording's name: what `canp top` shows of it is "
+            "theirs",
+            pid, uid);
+    else if (r < 0)
         speaker_say("canp record: `canp top` will not show the slabs: %s", canp_strerror(r));
     r = canp_recorder_run(running, &why);
     record_live_stop();

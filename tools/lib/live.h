@@ -2,7 +2,8 @@
  * What a running `canp record` tells others on this machine (of its network namespace) of itself: how full
  * its slabs are, what it has stored and lost. Asked by an abstract Unix socket named after the recording's
  * directory (device and inode), so nothing is left behind, whatever becomes of the recorder, and the answer
- * comes also while its disk stalls. Anybody may ask: the answer is a few counters.
+ * comes also while its disk stalls. Anybody may ask: the answer is a few counters. Anybody may
+ * hold such a name, too: the kernel tells who it is, and the recorder says when its name is taken.
  */
 #ifndef CANP_TOOLS_LIVE_H
 #define CANP_TOOLS_LIVE_H
@@ -13,7 +14,7 @@
 
 #define LIVE_MAGIC        0x56494C43U /* "CLIV" */
 #define LIVE_IFACES_BYTES 192U
-#define LIVE_WAIT_MS      100 /* for an answer: a recorder that stands still gives none */
+#define LIVE_WAIT_MS      100 /* for all answers together: a recorder that stands still gives none */
 
 /* One message. Later versions may be longer: `bytes` says what there is. */
 struct live_state {
@@ -22,7 +23,8 @@ struct live_state {
     uint32_t pid;
     uint32_t slabs_full; /* wait for the disk */
     uint32_t slab_count;
-    uint32_t zero;
+    uint32_t
+        foreign_uid; /* 0 as sent; set by who asks: the answer is of this other user, who may tell anything */
     uint64_t slabs_full_max;
     uint64_t slab_stalls; /* times that no slab was free */
     uint64_t duration_ns;
@@ -39,7 +41,11 @@ int live_address(const char *dir, struct sockaddr_un *out);
  * errno. */
 int live_ask(const char *dir, struct live_state *out);
 
-/* Asks all recorders of this machine: fills at most `count`, returns how many. */
+/* Who holds the socket of this directory, as the kernel says. 0 or a negative errno. */
+int live_holder(const char *dir, uint32_t *pid, uint32_t *uid);
+
+/* Asks all recorders of this machine: fills at most `count`, returns how many. Those of root and of the
+ * caller's user come first; pid is as the kernel says. */
 unsigned live_ask_all(struct live_state *out, unsigned count);
 
 /* Does the recorder record this interface? */

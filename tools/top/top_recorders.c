@@ -47,8 +47,11 @@ static void describe(const struct live_state *s, double bytes_per_s, char *out, 
     char lost[TEXT_BYTES], per_s[TEXT_BYTES], stalls[64] = "";
     if (s->slab_stalls)
         snprintf(stalls, sizeof(stalls), ", %llu times none free", (unsigned long long)s->slab_stalls);
-    snprintf(out, size, "recorder %u: slabs %u of %u full (most %llu%s), spills %s/s, %s lost", s->pid,
-             s->slabs_full, s->slab_count, (unsigned long long)s->slabs_full_max, stalls,
+    char user[40] = "";
+    if (s->foreign_uid)
+        snprintf(user, sizeof(user), " (says user %u)", s->foreign_uid);
+    snprintf(out, size, "recorder %u%s: slabs %u of %u full (most %llu%s), spills %s/s, %s lost", s->pid,
+             user, s->slabs_full, s->slab_count, (unsigned long long)s->slabs_full_max, stalls,
              text_bytes(per_s, (uint64_t)bytes_per_s), text_count(lost, s->lost));
 }
 
