@@ -4,6 +4,8 @@
 #include "cursor_priv.h"
 #include "segment/block_counts.h"
 
+#include <canp/error_text.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,6 +85,7 @@ static int count_record(struct tally *t, const struct canp_record *r)
     note_times(&t->info, r->time_ns, r->time_ns);
     t->info.frames++;
     t->reader->ifaces[r->channel].frames++;
+    t->reader->ifaces[r->channel].error_frames += canp_is_error_frame(r);
     return t->quick ? 0 : id_set_add(&t->ids, canp_id_key(r->channel, r->kind, canp_record_id(r)));
 }
 
@@ -165,6 +168,8 @@ static int count_by_index(struct tally *t, const struct segment_reader *s, const
             continue;
         }
         t->reader->ifaces[id->channel].frames += id->count;
+        if (id->kind == CANP_KIND_CAN && (id->id & CANP_ID_ERR))
+            t->reader->ifaces[id->channel].error_frames += id->count;
         if (!t->quick && id_set_add(&t->ids, canp_id_key(id->channel, id->kind, id->id)) < 0)
             return -ENOMEM;
     }
@@ -241,7 +246,7 @@ static int sum_up(struct canp_reader *reader, bool quick, struct canp_info *out)
     t.info.segments = reader->list.count;
     pthread_mutex_unlock(&reader->lock);
     for (unsigned i = 0; i < CHANNELS_MAX; i++)
-        reader->ifaces[i].frames = reader->ifaces[i].lost = 0;
+        reader->ifaces[i].frames = reader->ifaces[i].lost = reader->ifaces[i].error_frames = 0;
     int r = count_all(&t);
     pthread_mutex_unlock(&reader->looking);
     t.info.ids = (uint32_t)t.ids.count;

@@ -64,4 +64,13 @@ for filter in error '0~0,#FFFFFFFF'; do
     "$canp" dump "$work/r" "$filter" | same "$filter: error frames alone" "$(tail -n 2 "$work/in.log")"
 done
 "$canp" dump "$work/r" error,12345678:9FFFFFFF | same "error beside an ID" "$(sed -n '3p;6,7p' "$work/in.log")"
+"$canp" info --json "$work/r" | python3 -c '
+import json, sys
+o = json.load(sys.stdin)
+print(o["frames"], o["error_frames"], [(i["name"], i["frames"], i["error_frames"]) for i in o["interfaces"]])' | same "info --json" \
+    "7 2 [('vcan0', 4, 1), ('can1', 3, 1)]"
+"$canp" info --quick --json "$work/r" | grep -o '"error_frames":[a-z0-9]*' | sort | uniq -c | same "info --quick" '      3 "error_frames":null'
+"$canp" info "$work/r" | grep -o '[0-9]* error frames\|^error frames.*' | same info "error frames 2; \`canp dump RECORDING error\` prints them
+1 error frames
+1 error frames"
 exit "$bad"

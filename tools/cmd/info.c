@@ -50,13 +50,32 @@ static bool is_shown(const struct canp_iface_info *i)
     return i->iface.name[0] || i->frames || i->lost;
 }
 
-static void print_iface_json(const struct canp_iface_info *i, const char *name)
+/* "null" when only what blocks say of themselves was read: they do not tell. */
+static void print_error_frames_json(const struct summary *s, uint64_t count)
+{
+    if (s->quick)
+        fputs(",\"error_frames\":null", stdout);
+    else
+        printf(",\"error_frames\":%llu", (unsigned long long)count);
+}
+
+static uint64_t error_frames(const struct summary *s)
+{
+    uint64_t sum = 0;
+    for (unsigned n = 0; n < s->iface_count; n++)
+        sum += s->ifaces[n].error_frames;
+    return sum;
+}
+
+static void print_iface_json(const struct summary *s, const struct canp_iface_info *i, const char *name)
 {
     fputs("{\"name\":", stdout);
     text_json_string(stdout, name);
-    printf(",\"frames\":%llu,\"lost\":%llu,\"bitrate\":%u,\"dbitrate\":%u,\"mtu\":%u}",
+    printf(",\"frames\":%llu,\"lost\":%llu,\"bitrate\":%u,\"dbitrate\":%u,\"mtu\":%u",
            (unsigned long long)i->frames, (unsigned long long)i->lost, i->iface.bitrate, i->iface.dbitrate,
            i->iface.mtu);
+    print_error_frames_json(s, i->error_frames);
+    putchar('}');
 }
 
 static void print_json(const struct summary *s)
@@ -73,6 +92,7 @@ static void print_json(const struct summary *s)
            (unsigned long long)i->segments, (unsigned long long)i->blocks, (unsigned long long)i->bytes,
            (unsigned long long)i->packed_bytes);
     s->quick ? printf(",\"ids\":null") : printf(",\"ids\":%u", i->ids);
+    print_error_frames_json(s, error_frames(s));
     printf(",\"records\":%llu,\"damaged\":%u,\"torn_bytes\":%llu,\"sealed\":%s,\"interfaces\":[",
            (unsigned long long)i->records, i->damaged, (unsigned long long)i->torn_bytes,
            i->live ? "false" : "true");
@@ -81,7 +101,7 @@ static void print_json(const struct summary *s)
         if (!is_shown(&s->ifaces[n]))
             continue;
         fputs(comma, stdout);
-        print_iface_json(&s->ifaces[n], name_of(s, n));
+        print_iface_json(s, &s->ifaces[n], name_of(s, n));
         comma = ",";
     }
     putchar(']');
@@ -96,6 +116,8 @@ static void print_iface_text(const struct canp_iface_info *i, const char *name, 
     if (duration > 0)
         printf("  %10.1f/s", (double)i->frames / duration);
     printf("  %s lost", text_count(lost, i->lost));
+    if (i->error_frames)
+        printf("  %s error frames", text_count(count, i->error_frames));
     if (i->iface.bitrate)
         printf("  %u bit/s", i->iface.bitrate);
     if (i->iface.dbitrate)
@@ -122,6 +144,8 @@ static void print_text(const struct summary *s)
     printf("frames       %s", text_count(a, i->frames));
     s->quick ? putchar('\n') : printf(", %u IDs\n", i->ids);
     printf("lost         %s\n", text_count(a, i->lost));
+    if (error_frames(s))
+        printf("error frames %s; `canp dump RECORDING error` prints them\n", text_count(a, error_frames(s)));
     if (i->frames) {
         printf("first        %s\n", text_time(a, i->first_ns));
         printf("last         %s (%s)\n", text_time(a, i->last_ns), text_duration(b, duration_ns(&s->span)));

@@ -239,7 +239,8 @@ int canp_cmd_top(int argc, char **argv)
     const struct opt_spec spec = {
         "top", "IFACE[,FILTER]...|RECORDING",
         "Live view of CAN interfaces, or of a recording, also while it grows.", options,
-        "Above: each interface's rate, bus load in % of its bit rate, frames, losses by layer, error "
+        "Above: each interface's rate, bus load in % of its bit rate, frames, error frames, losses by layer, "
+        "error "
         "counters.\n"
         "A line for each recorder on this machine that records what is shown: slabs that wait for the disk,\n"
         "bytes stored each second.\n"

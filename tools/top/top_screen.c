@@ -14,6 +14,8 @@
 
 #include <canp/names.h>
 
+#include <canp/error_text.h>
+
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/text.h"
@@ -129,23 +131,23 @@ static const char *link_text(const struct top_iface *f)
 
 static void draw_iface(const struct top_iface *f)
 {
-    char load[16] = "-", frames[24], socket[24], device[24], other[24], errors[24];
+    char load[16] = "-", frames[24], error_frames[24], socket[24], device[24], other[24], errors[24];
     bool alarm =
         f->link <= 0 || f->state == 3 || f->load > 900 || f->lost_socket || f->lost_device || f->lost_other;
     if (f->bitrate)
         snprintf(load, sizeof(load), "%.1f", f->load / 10);
     snprintf(errors, sizeof(errors), "%u/%u", f->tx_errors, f->rx_errors);
-    line(alarm ? alarming() : A_NORMAL, "%-*.*s %-8s %8.1f %6s %7s %8s %7s %8s %7s", name_columns(),
+    line(alarm ? alarming() : A_NORMAL, "%-*.*s %-8s %8.1f %6s %6s %6s %8s %6s %6s %7s", name_columns(),
          name_columns(), SAFE(f->name[0] ? f->name : "?"), link_text(f), f->rate, load,
-         number(frames, f->frames), number(socket, f->lost_socket), number(device, f->lost_device),
-         number(other, f->lost_other), errors);
+         number(frames, f->frames), number(error_frames, f->error_frames), number(socket, f->lost_socket),
+         number(device, f->lost_device), number(other, f->lost_other), errors);
 }
 
 static void draw_ifaces(const struct top_stats *s)
 {
     int room = LINES / 2; /* the IDs have the other half */
-    line(A_REVERSE, "%-*s %-8s %8s %6s %7s %8s %7s %8s %7s", name_columns(), "interface", "link", "frames/s",
-         "load %", "frames", "lost:soc", "device", "recorder", "err t/r");
+    line(A_REVERSE, "%-*s %-8s %8s %6s %6s %6s %8s %6s %6s %7s", name_columns(), "interface", "link",
+         "frames/s", "load %", "frames", "errors", "lost:soc", "device", "record", "err t/r");
     for (unsigned i = 0; i < s->iface_count && row < room; i++) {
         if (s->ifaces[i].known)
             draw_iface(&s->ifaces[i]);
@@ -174,17 +176,29 @@ static const char *data_text(char out[256], const struct top_id *t, int columns)
     return out;
 }
 
+/* What it is made of, or what an error frame says. */
+static const char *content_text(char out[CANP_ERROR_TEXT_BYTES], const struct top_id *t, int columns)
+{
+    if (t->kind != CANP_KIND_CAN || !(t->id & CANP_ID_ERR))
+        return data_text(out, t, columns);
+    union canp_frame_store f = {.frame = {.id = t->id, .len = t->len < 8 ? t->len : 8}};
+    memcpy(f.frame.data, t->data, f.frame.len);
+    canp_error_text(&f.frame, " ", out);
+    return out;
+}
+
 static void draw_id(const struct top_stats *s, const struct top_id *t)
 {
     const struct top_iface *f = &s->ifaces[t->channel % TOP_IFACES_MAX];
-    char id[16], count[24], period[24] = "-", jitter[24] = "-", data[256];
+    char id[16], count[24], period[24] = "-", jitter[24] = "-", content[CANP_ERROR_TEXT_BYTES];
     if (t->count > 1)
         snprintf(period, sizeof(period), "%.2f", t->period_ns / 1e6);
     if (t->count > 2)
         snprintf(jitter, sizeof(jitter), "%.2f", t->jitter_ns / 1e6);
     line(t->id & CANP_ID_ERR && t->kind == CANP_KIND_CAN ? alarming() : A_NORMAL,
          "%-*.*s %-8s %8s %9s %9s %3u  %s", name_columns(), name_columns(), SAFE(f->name), id_text(id, t),
-         number(count, t->count), period, jitter, t->len, data_text(data, t, COLS - 44 - name_columns()));
+         number(count, t->count), period, jitter, t->len,
+         content_text(content, t, COLS - 44 - name_columns()));
 }
 
 static void draw_ids(struct top_stats *s, struct top_view *view)

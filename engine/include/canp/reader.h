@@ -42,8 +42,9 @@ struct canp_info {
 
 struct canp_iface_info {
     struct canp_iface iface;
-    uint64_t frames;
+    uint64_t frames; /* error frames among them */
     uint64_t lost;
+    uint64_t error_frames; /* not known, and 0, after canp_reader_info_quick() */
 };
 
 /*
