@@ -33,8 +33,8 @@ static void print_finding(void *user, const struct canp_dbc_finding *finding)
         fputs(f->count ? "," : "", stdout);
         print_finding_json(finding);
     } else {
-        printf("%s:%u: %s: %s\n", f->path, finding->line, canp_dbc_finding_name(finding->kind),
-               finding->text);
+        printf("%s:%u: %s: %s\n", SAFE(f->path), finding->line, canp_dbc_finding_name(finding->kind),
+               SAFE(finding->text));
     }
     f->count++;
 }
@@ -53,7 +53,7 @@ static int list_and_check(const char *path, const struct canp_dbc *dbc, bool jso
     if (json)
         printf("],\"finding_count\":%lld}\n", (long long)(count < 0 ? 0 : count));
     else if (count > (int64_t)f.count)
-        printf("%s: %llu further statements that could not be read\n", path,
+        printf("%s: %llu further statements that could not be read\n", SAFE(path),
                (unsigned long long)count - f.count);
     if (count < 0)
         return opts_fail("dbc", CANP_EXIT_ENVIRONMENT, "cannot check %s: %s", path,

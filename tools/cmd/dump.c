@@ -149,7 +149,7 @@ int canp_cmd_dump(int argc, char **argv)
         {'f', "format", OPT_TEXT, &format, "FORMAT", "log (default), candump, json or csv"},
         {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the recording grows, until it is closed"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "log, candump: show the direction, as candump -x"},
-        {0, "micros", OPT_FLAG, &micros, NULL, "log, candump: 6 digits, for canplayer before 2022"},
+        {0, "micros", OPT_FLAG, &micros, NULL, "log, candump: 6 digits, for Wireshark and can-utils before 2022"},
         {0},
     };
     const struct opt_spec spec = {

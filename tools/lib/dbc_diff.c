@@ -20,8 +20,8 @@ static void say(struct diff *d, char sign, const struct canp_dbc_message *m, con
     static const char *const words[] = {"gone", "new", "changed"};
     const char *word = words[sign == '-' ? 0 : sign == '+' ? 1 : 2];
     if (!d->json) {
-        printf("%c %s%s%s", sign, m->name, s ? "." : "", s ? s->name : "");
-        what ? (void)printf(": %s %s -> %s\n", what, old, new) : (void)putchar('\n');
+        printf("%c %s%s%s", sign, SAFE(m->name), s ? "." : "", SAFE(s ? s->name : ""));
+        what ? (void)printf(": %s %s -> %s\n", what, SAFE(old), SAFE(new)) : (void)putchar('\n');
     } else {
         printf("%s{\"change\":\"%s\",\"id\":%u,\"message\":", d->count ? "," : "", word,
                m->id & ~CANP_ID_EFF);

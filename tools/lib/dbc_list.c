@@ -71,7 +71,7 @@ void dbc_print_list(FILE *to, const char *path, const struct canp_dbc *dbc)
     const struct canp_dbc_contents *c = canp_dbc_contents(dbc);
     for (uint32_t i = 0; i < c->message_count; i++)
         print_message(to, c->messages[i]);
-    fprintf(to, "%s: %u messages, %u signals, %u nodes, %u value tables; %s\n", path, c->message_count,
+    fprintf(to, "%s: %u messages, %u signals, %u nodes, %u value tables; %s\n", SAFE(path), c->message_count,
             c->signal_count, c->node_count, c->table_count, c->was_utf8 ? "UTF-8" : "Windows-1252");
 }
 
