@@ -14,7 +14,7 @@
 
 #include "mapped_private.h"
 #include "pages.h"
-#include "sigbus.h"
+#include <canp/private/sigbus.h>
 
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
@@ -89,7 +89,7 @@ int canp_mapped_map(struct canp_mapped *mapped, int fd, uint64_t file_bytes)
     void *data = mmap(NULL, bytes, PROT_READ, MAP_SHARED, fd, 0);
     if (data == MAP_FAILED)
         return -errno;
-    int watch = canp_sigbus_watch(data, bytes);
+    int watch = canp_sigbus_watch(data, bytes, false);
     if (watch < 0) {
         munmap(data, bytes);
         return watch;

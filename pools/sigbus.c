@@ -7,7 +7,7 @@
  *
  * Threads: watch and unwatch from any thread (a lock); the handler in whatever thread faulted.
  */
-#include "sigbus.h"
+#include <canp/private/sigbus.h>
 
 #include <canp/pools/mapped.h>
 #include <errno.h>
@@ -23,6 +23,7 @@
 struct watch {
     _Atomic uintptr_t base; /* 0: free */
     _Atomic size_t bytes;
+    _Atomic bool writable;
     _Atomic bool failed;
 };
 
@@ -35,7 +36,7 @@ static struct sigaction previous;
 static bool installed;
 static size_t page_bytes; /* constant once the handler is installed */
 
-int canp_sigbus_watch(const void *base, size_t bytes)
+int canp_sigbus_watch(const void *base, size_t bytes, bool writable)
 {
     pthread_mutex_lock(&lock);
     int watch = first_free;
@@ -51,6 +52,7 @@ int canp_sigbus_watch(const void *base, size_t bytes)
         return watch;
     atomic_store_explicit(&watches[watch].failed, false, memory_order_relaxed);
     atomic_store_explicit(&watches[watch].bytes, bytes, memory_order_relaxed);
+    atomic_store_explicit(&watches[watch].writable, writable, memory_order_relaxed);
     /* release: pairs with the acquire in find_watch() */
     atomic_store_explicit(&watches[watch].base, (uintptr_t)base, memory_order_release);
     return watch;
@@ -97,10 +99,13 @@ static bool cover_with_zeros(int watch, uintptr_t address)
 {
     uintptr_t base = atomic_load_explicit(&watches[watch].base, memory_order_relaxed);
     size_t bytes = atomic_load_explicit(&watches[watch].bytes, memory_order_relaxed);
+    int protection = PROT_READ;
+    if (atomic_load_explicit(&watches[watch].writable, memory_order_relaxed))
+        protection |= PROT_WRITE;
     uintptr_t page = address / page_bytes * page_bytes;
     /* NOLINTNEXTLINE(performance-no-int-to-ptr): the signal names an address */
     void *zeros =
-        mmap((void *)page, base + bytes - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+        mmap((void *)page, base + bytes - page, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
     return zeros != MAP_FAILED;
 }

@@ -174,7 +174,7 @@ int canp_segment_file_replace(int dir_fd, const char *name)
 {
     char temporary[TEMPORARY_BYTES];
     temporary_name(name, temporary);
-    CANP_CLEANUP(canp_fd_close) int old = openat(dir_fd, name, O_RDONLY | O_CLOEXEC);
+    CANP_CLEANUP(canp_fd_close) int old = openat(dir_fd, name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     if (old < 0)
         return -errno;
     /* For a moment it has the temporary name, under which others would cut it: see canp_segment_file_open().

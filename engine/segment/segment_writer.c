@@ -3,6 +3,7 @@
 
 #include <canp/error.h>
 #include <canp/pools/clock.h>
+#include <canp/private/sigbus.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,7 +57,75 @@ static int fill_header(struct segment_writer *s, uint64_t number,
 static void map_file(struct segment_writer *s)
 {
     void *map = mmap(NULL, s->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
-    s->map = map == MAP_FAILED ? NULL : map;
+    if (map == MAP_FAILED)
+        return;
+    s->watch = canp_sigbus_watch(map, s->size_bytes, true);
+    if (s->watch < 0) { /* so many mappings cannot be watched: blocks go by pwrite */
+        munmap(map, s->size_bytes);
+        return;
+    }
+    s->map = map;
+}
+
+static void unmap_file(struct segment_writer *s)
+{
+    if (!s->map)
+        return;
+    canp_sigbus_unwatch(s->watch);
+    munmap(s->map, s->size_bytes);
+    s->map = NULL;
+}
+
+/* The segment is given up by its first error. Returns the one that it was. */
+static int give_up(struct segment_writer *s, int error)
+{
+    int none = 0;
+    atomic_compare_exchange_strong(&s->failed, &none, error);
+    return atomic_load(&s->failed);
+}
+
+/* Is what was written to the mapping in the file? */
+static int check_mapping(struct segment_writer *s)
+{
+    return s->map && canp_sigbus_error(s->watch) < 0 ? give_up(s, -CANP_E_LOST) : 0;
+}
+
+/* Nobody but us may cut the file, and while it is written it has a name. */
+static int check_file(struct segment_writer *s)
+{
+    struct stat st;
+    if (fstat(s->fd, &st) < 0)
+        return give_up(s, -errno);
+    bool is_gone = st.st_nlink == 0 || (uint64_t)st.st_size < s->size_bytes;
+    return is_gone ? give_up(s, -CANP_E_LOST) : check_mapping(s);
+}
+
+/* How many frames of the segment a reader still finds: those of the blocks in front of where the file ends,
+ * or is blank. None where it has no name or no header any more. */
+static uint64_t frames_left(const struct segment_writer *s)
+{
+    struct seg_header header;
+    struct block_header h;
+    struct stat st;
+    uint64_t frames = 0, at = s->header.header_bytes;
+    if (fstat(s->fd, &st) < 0 || st.st_nlink == 0 ||
+        pread(s->fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
+        memcmp(&header, &s->header, sizeof(header)) != 0)
+        return 0;
+    for (uint32_t seq = 0; seq < s->next_seq && at < (uint64_t)st.st_size; seq++) {
+        if (pread(s->fd, &h, sizeof(h), (off_t)at) != (ssize_t)sizeof(h) || h.seq != seq ||
+            !canp_block_header_is_sane(&h, (uint64_t)st.st_size - at))
+            break;
+        frames += h.frames;
+        at += sizeof(h) + h.stored_bytes;
+    }
+    return frames;
+}
+
+uint64_t canp_segment_writer_frames_lost(const struct segment_writer *s)
+{
+    uint64_t left = frames_left(s);
+    return s->seal.frames > left ? s->seal.frames - left : 0;
 }
 
 static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
@@ -93,6 +163,7 @@ int canp_segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes,
     memset(s, 0, sizeof(*s));
     s->pool = identity->pool;
     s->fd = -1;
+    s->watch = -1;
     s->dir_fd = dir_fd;
     s->seal.first_ns = INT64_MAX;
     s->seal.last_ns = INT64_MIN;
@@ -219,10 +290,11 @@ static int commit_block(struct segment_writer *s, const struct canp_rowbuf *rows
     uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
     h->crc = canp_block_crc_parts(h, p->data, p->bytes, p->tail, s->header.salt);
     int r = store_block(s, at, h, p);
-    if (r < 0) {
-        atomic_store(&s->failed, r);
+    if (r < 0)
+        return give_up(s, r);
+    r = check_mapping(s);
+    if (r < 0)
         return r;
-    }
     s->next_seq++;
     sum_up(&s->seal, rows);
     if (s->index)
@@ -258,9 +330,13 @@ int canp_segment_writer_commit_packed(struct segment_writer *s, const struct can
 static void populate_window(struct segment_writer *s, uint64_t bytes)
 {
     uint8_t *from = s->map + s->populated;
-    if (madvise(from, bytes, MADV_POPULATE_WRITE) < 0 && errno == EINVAL) {
+    int r = madvise(from, bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
+    if (r == -EINVAL) { /* an older kernel */
         for (uint64_t i = 0; i < bytes; i += 4096)
             __atomic_fetch_or(from + i, 0, __ATOMIC_RELAXED);
+    } else if (r < 0 && r != -ENOMEM && r != -EAGAIN && r != -EINTR) {
+        give_up(s,
+                -CANP_E_LOST); /* the file was cut, or the disk has no room for pages that must be copied */
     }
     s->populated += bytes;
 }
@@ -297,13 +373,13 @@ int canp_segment_writer_sync(struct segment_writer *s)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     int poison = atomic_load(&s->failed);
+    if (poison == 0)
+        poison = check_file(s);
     if (poison < 0 || used == s->synced)
         return poison;
     /* An error is final: the kernel forgets which pages were dirty, so a second call would lie. */
     if (fdatasync(s->fd) < 0 && errno != EINVAL && errno != EROFS) {
-        int r = -errno;
-        atomic_store(&s->failed, r);
-        return r;
+        return give_up(s, -errno);
     }
     s->synced = used;
     return 0;
@@ -346,9 +422,11 @@ static void write_index(struct segment_writer *s, struct index_builder *scratch)
 
 int canp_segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch)
 {
-    int poison = atomic_load(&s->failed);
-    if (poison < 0)
-        return poison;
+    int r = atomic_load(&s->failed);
+    if (r == 0)
+        r = check_file(s);
+    if (r < 0)
+        return r;
     struct seg_seal *seal = &s->seal;
     seal->blocks_end = atomic_load_explicit(&s->used, memory_order_acquire);
     if (seal->blocks == 0)
@@ -356,12 +434,11 @@ int canp_segment_writer_seal(struct segment_writer *s, bool no_sync, struct inde
     write_index(s, scratch);
     seal->magic = SEAL_MAGIC;
     seal->crc = canp_seg_seal_crc(seal, s->header.salt);
-    int r = no_sync ? 0 : canp_segment_writer_sync(s); /* the blocks are on disk before the seal says so */
+    /* The blocks are on disk before the seal says so. */
+    r = no_sync ? check_mapping(s) : canp_segment_writer_sync(s);
     if (r < 0)
         return r;
-    if (s->map)
-        munmap(s->map, s->size_bytes);
-    s->map = NULL;
+    unmap_file(s);
     r = canp_segment_file_write_all(s->fd, seal, sizeof(*seal), SEG_SEAL_OFFSET);
     if (r < 0)
         return r;
@@ -375,8 +452,7 @@ void canp_segment_writer_free(struct segment_writer *s)
 {
     if (!s)
         return;
-    if (s->map)
-        munmap(s->map, s->size_bytes);
+    unmap_file(s);
     if (s->fd >= 0) {
         if (!s->published)
             canp_segment_file_discard(s->dir_fd, s->name);

@@ -21,6 +21,7 @@ struct segment_writer {
     int fd;
     int dir_fd;   /* borrowed */
     uint8_t *map; /* NULL where the file system cannot map: blocks go by pwrite */
+    int watch;    /* of the SIGBUS guard, when mapped: the file may be cut by anybody, or the disk break */
     uint64_t size_bytes;
     _Atomic uint64_t used; /* release in commit, acquire in populate and sync */
     _Atomic int failed;    /* first negative errno of a sync or write: the segment is poisoned */
@@ -87,6 +88,9 @@ int canp_segment_writer_sync(struct segment_writer *s);
 
 /* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
 int canp_segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch);
+
+/* Of a segment that was given up: how many of its frames no reader finds any more. */
+uint64_t canp_segment_writer_frames_lost(const struct segment_writer *s);
 
 /* Closes; removes the file if it was never published. NULL is allowed. */
 void canp_segment_writer_free(struct segment_writer *s);

@@ -19,9 +19,10 @@ static void note_error(struct housekeeper *k, int r)
 }
 
 /* The writer puts a gap there. Several in a row become one. */
-static void note_poisoned(struct housekeeper *k, int64_t first_ns, int64_t last_ns)
+static void note_poisoned(struct housekeeper *k, int64_t first_ns, int64_t last_ns, uint64_t frames)
 {
     bool one_more = atomic_load_explicit(&k->poisoned, memory_order_relaxed);
+    k->poisoned_frames = frames + (one_more ? k->poisoned_frames : 0);
     if (!one_more || first_ns < k->poisoned_from_ns)
         k->poisoned_from_ns = first_ns;
     if (!one_more || last_ns > k->poisoned_to_ns)
@@ -30,13 +31,14 @@ static void note_poisoned(struct housekeeper *k, int64_t first_ns, int64_t last_
                           memory_order_relaxed); /* what it guards is read under the lock */
 }
 
-bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns)
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns, uint64_t *frames)
 {
     if (!atomic_load_explicit(&k->poisoned, memory_order_relaxed))
         return false;
     pthread_mutex_lock(&k->lock);
     *from_ns = k->poisoned_from_ns;
     *to_ns = k->poisoned_to_ns;
+    *frames = k->poisoned_frames;
     atomic_store_explicit(&k->poisoned, false, memory_order_relaxed);
     pthread_mutex_unlock(&k->lock);
     return true;
@@ -62,11 +64,12 @@ static bool seal_one(struct housekeeper *k)
         canp_packer_push(k->packer, s->header.number);
     bool poisoned = r < 0 && s->seal.blocks > 0;
     int64_t first_ns = s->seal.first_ns, last_ns = s->seal.last_ns;
+    uint64_t frames = poisoned ? canp_segment_writer_frames_lost(s) : 0;
     canp_segment_writer_free(s);
     pthread_mutex_lock(&k->lock);
     k->sealing_now = false;
     if (poisoned)
-        note_poisoned(k, first_ns, last_ns);
+        note_poisoned(k, first_ns, last_ns, frames);
     note_error(k, r);
     pthread_cond_broadcast(&k->done);
     return true;
@@ -97,11 +100,18 @@ static void remove_oldest(struct housekeeper *k)
     pthread_mutex_unlock(&k->lock);
 }
 
+/* The number of the segment that is written. Numbers that were passed over may lie between it and the next.
+ */
+static uint64_t current_number(const struct housekeeper *k)
+{
+    return k->current ? k->current->header.number : k->next_number - 1;
+}
+
 static bool retain(struct housekeeper *k)
 {
     uint64_t open_bytes = (k->current ? k->current->size_bytes : 0) + (k->ready ? k->ready->size_bytes : 0);
     if (!retention_is_on(&k->retention) ||
-        !canp_retention_exceeded(&k->retention, k->next_number - 1, open_bytes))
+        !canp_retention_exceeded(&k->retention, current_number(k), open_bytes))
         return false;
     pthread_mutex_unlock(&k->lock);
     remove_oldest(k);
@@ -111,15 +121,15 @@ static bool retain(struct housekeeper *k)
 
 /* Retention deletes the oldest segments, on a full disk more of them than was asked for. Only when none is
  * left to delete a smaller segment will do. */
-static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t open_bytes, uint64_t least_bytes,
-                          struct segment_writer **out)
+static int create_keeping(struct housekeeper *k, uint64_t number, uint64_t current, uint64_t open_bytes,
+                          uint64_t least_bytes, struct segment_writer **out)
 {
     struct retention *kept = &k->retention;
-    while (canp_retention_exceeded(kept, number - 1, open_bytes + k->segment_bytes))
+    while (canp_retention_exceeded(kept, current, open_bytes + k->segment_bytes))
         remove_oldest(k);
     int r =
         canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity, out);
-    while (canp_is_disk_full(r) && retention_oldest(kept) + 1 < number) {
+    while (canp_is_disk_full(r) && retention_oldest(kept) < current) {
         remove_oldest(k);
         r = canp_segment_writer_create(k->dir_fd, number, k->segment_bytes, k->segment_bytes, &k->identity,
                                        out);
@@ -133,11 +143,11 @@ static bool make_ready(struct housekeeper *k)
 {
     if (!k->want_ready)
         return false;
-    uint64_t number = k->next_number, least_bytes = k->least_bytes;
+    uint64_t number = k->next_number, current = current_number(k), least_bytes = k->least_bytes;
     uint64_t open_bytes = k->current ? k->current->size_bytes : 0;
     pthread_mutex_unlock(&k->lock);
     struct segment_writer *s = NULL;
-    int r = retention_is_on(&k->retention) ? create_keeping(k, number, open_bytes, least_bytes, &s)
+    int r = retention_is_on(&k->retention) ? create_keeping(k, number, current, open_bytes, least_bytes, &s)
                                            : canp_segment_writer_create(k->dir_fd, number, k->segment_bytes,
                                                                         least_bytes, &k->identity, &s);
     /* The header is on disk before the file has its name: no power cut leaves a segment without one. */

@@ -44,6 +44,7 @@ struct housekeeper {
     _Atomic bool
         poisoned; /* a segment could not be synced or sealed, and the writer has not taken note yet */
     int64_t poisoned_from_ns, poisoned_to_ns; /* its times */
+    uint64_t poisoned_frames;                 /* that no reader finds any more */
     bool syncing;
     int64_t sync_due_ns; /* CLOCK_MONOTONIC; INT64_MAX = nothing to sync */
     bool stop;
@@ -71,9 +72,10 @@ void canp_housekeeper_note_commit(struct housekeeper *k);
 /* Syncs the current segment now, and waits for it and for those that are being sealed. */
 int canp_housekeeper_sync(struct housekeeper *k);
 
-/* The times of segments that could not be synced or sealed since the last call. False when there were none.
- */
-bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns);
+/* The times of segments that could not be synced or sealed since the last call, and how many of their frames
+ * are gone. False when there were none. */
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns,
+                                    uint64_t *frames);
 
 /* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */
 int canp_housekeeper_drain(struct housekeeper *k);

@@ -292,15 +292,26 @@ static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
     return !s || atomic_load(&s->failed) < 0 || !canp_segment_writer_fits(s, payload_bytes + extra);
 }
 
+static void widen(struct canp_gap *gap, const struct canp_gap *other)
+{
+    gap->lost += other->lost;
+    gap->from_ns = gap->from_ns < other->from_ns ? gap->from_ns : other->from_ns;
+    gap->to_ns = gap->to_ns > other->to_ns ? gap->to_ns : other->to_ns;
+}
+
 /*
- * A segment that could not be synced or sealed: what it holds is readable now, but may not outlive a power
- * cut. Its frames stay counted as frames, so the gap that says so counts none.
+ * A segment that could not be synced or sealed. What it holds is readable now, but may not outlive a power
+ * failure: these frames stay counted as frames, and the gap that says so does not count them. What somebody
+ * cut off or removed is lost: the gap counts it.
  */
 static void note_poisoned(struct canp_writer *w)
 {
     struct canp_gap gap = {.layer = CANP_LAYER_STORE, .bytes = sizeof(gap)};
-    if (!canp_housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns))
+    if (!canp_housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns, &gap.lost))
         return;
+    w->stats.frames -= gap.lost;
+    if (w->gap_pending)
+        widen(&gap, &w->gap); /* one that could not be told yet */
     w->gap = gap;
     w->gap_pending = true;
     w->stats.poisoned++;

@@ -1,0 +1,104 @@
+/*
+ * Somebody cuts or removes the segment that is being written: it is given up, a gap tells how many frames
+ * that cost, and the recording goes on in the next.
+ */
+#include <criterion/criterion.h>
+
+#include <stdio.h>
+#include <unistd.h>
+
+#include <canp/pools/mapped.h>
+#include <canp/reader.h>
+#include <canp/writer.h>
+
+#include "temp_dir.h"
+
+static void init(void)
+{
+    temp_dir_make();
+    cr_assert_eq(canp_sigbus_guard_install(), 0);
+}
+
+TestSuite(cut_segment, .init = init, .fini = temp_dir_remove);
+
+#define FRAMES 1000U /* of a block */
+
+static uint8_t room[FRAMES * 24] __attribute__((aligned(8)));
+static uint64_t sent;
+
+/* As the recorder does it: what a segment did not take goes to the next one. */
+static void commit(struct canp_writer *w)
+{
+    struct canp_rowbuf rows;
+    canp_rowbuf_init(&rows, room, sizeof(room));
+    for (unsigned i = 0; i < FRAMES; i++) {
+        union canp_frame_store f = {.frame = {.id = i & 0x7FF, .len = 8}};
+        cr_assert_eq(canp_rowbuf_put_frame(&rows, (int64_t)(1000 + sent++), 0, &f.frame), 0);
+    }
+    if (canp_writer_commit(w, &rows) < 0)
+        cr_assert_eq(canp_writer_commit(w, &rows), 0);
+}
+
+static struct canp_writer *begin(void)
+{
+    struct canp_writer *w;
+    struct canp_writer_opts opts = {.size = sizeof(opts), .segment_bytes = 1U << 20};
+    cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
+    commit(w);
+    commit(w);
+    return w;
+}
+
+/* All that was sent is stored or told as lost, by the writer and to a reader; `lost` of it is lost. */
+static void end(struct canp_writer *w, uint64_t lost)
+{
+    struct canp_reader *reader;
+    struct canp_info info;
+    struct canp_writer_stats stats;
+    canp_writer_sync(w); /* the segment that was given up is looked at by then */
+    commit(w);
+    canp_writer_finish(w); /* says again that one segment could not be sealed */
+    canp_writer_stats(w, &stats);
+    canp_writer_close(w);
+    cr_assert_eq(stats.lost, lost);
+    cr_assert_eq(stats.frames, sent - lost);
+    cr_assert_eq(stats.poisoned, 1);
+    cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
+    cr_assert_eq(canp_reader_info(reader, &info), 0);
+    cr_assert_eq(info.lost, lost);
+    cr_assert_eq(info.frames, sent - lost);
+    canp_reader_close(reader);
+}
+
+static const char *segment(void)
+{
+    static char path[64];
+    snprintf(path, sizeof(path), "%s/00000001.canp", dir);
+    return path;
+}
+
+Test(cut_segment, emptied)
+{
+    struct canp_writer *w = begin();
+    cr_assert_eq(truncate(segment(), 0), 0);
+    commit(w);
+    end(w, 2 * FRAMES);
+}
+
+Test(cut_segment, cut_behind_a_block)
+{
+    struct canp_writer *w = begin();
+    cr_assert_eq(truncate(segment(), 32768), 0); /* the first block has 24,080 bytes from 4096 on */
+    commit(w);
+    end(w, FRAMES);
+}
+
+Test(cut_segment, removed)
+{
+    struct canp_writer *w = begin();
+    cr_assert_eq(unlink(segment()), 0);
+    commit(w);
+    canp_writer_sync(w); /* notices */
+    commit(w);
+    end(w, 3 * FRAMES);
+}
