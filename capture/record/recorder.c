@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include <canp/private/cleanup.h>
-#include <canp/private/signals.h>
 #include <canp/private/opts.h>
+#include <canp/private/signals.h>
 
 #include "flush.h"
 #include "intake/intake.h"
@@ -204,14 +204,19 @@ static int define_ifaces(struct canp_recorder *rec)
     return r;
 }
 
+static size_t trigger_memory(const struct canp_recorder_opts *opts)
+{
+    uint64_t bytes = opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY;
+    return (size_t)(bytes < SIZE_MAX ? bytes : SIZE_MAX); /* on 32 bits the memory there is ends before */
+}
+
 static int open_window(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
 {
     struct window_opts w = {.triggers = opts->triggers,
                             .trigger_count = opts->trigger_count,
                             .pre_ns = opts->pre_trigger_ns,
                             .post_ns = opts->post_trigger_ns ? opts->post_trigger_ns : POST_TRIGGER_NS,
-                            .memory_bytes =
-                                opts->trigger_memory_bytes ? opts->trigger_memory_bytes : TRIGGER_MEMORY,
+                            .memory_bytes = trigger_memory(opts),
                             .block_bytes = rec->in.block_bytes,
                             .store = canp_flush_store,
                             .let_go = canp_flush_let_go,
