@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
+#include "emulated.h"
 #include "temp_file.h"
 
 TestSuite(mapped, .timeout = 60);
@@ -136,6 +137,7 @@ Test(mapped, no_more_than_the_bound)
 
 Test(mapped, prefault_finds_what_cannot_be_read)
 {
+    SKIP_WHEN_EMULATED("MADV_POPULATE_READ");
     int fd = temp_file(1, 4 * PAGE);
     struct canp_mapped *mapped = map_file(fd);
     const uint8_t *data;
@@ -163,6 +165,7 @@ Test(mapped, without_the_guard_a_cut_file_kills, .signal = SIGBUS)
 
 Test(mapped, with_the_guard_a_cut_file_is_an_error_of_that_mapping)
 {
+    SKIP_WHEN_EMULATED("address in a SIGBUS");
     int fd[2] = {temp_file(1, 4 * PAGE + 100), temp_file(2, 4 * PAGE)};
     struct canp_mapped *cut = map_file(fd[0]), *whole = map_file(fd[1]);
     const uint8_t *data;
