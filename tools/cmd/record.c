@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -18,6 +19,8 @@
 #include "lib/record_stats.h"
 #include "lib/speaker.h"
 #include "lib/text.h"
+
+#define NAMES_MAX 1000U /* directories of one second */
 
 static struct canp_recorder *running; /* for the signal handler; set before the signals are caught */
 
@@ -245,13 +248,17 @@ static int check_bitrates(uint64_t bitrate, uint64_t dbitrate)
     return 0;
 }
 
-/* canp-YYYYMMDD-HHMMSS in local time. */
+/* canp-YYYYMMDD-HHMMSS in local time; where that is taken (a clock that was set back, another recorder of
+ * this very second) with -2 and so on behind it. The directory is made here, so that nobody else takes the
+ * name. */
 static void name_after_now(char *name, size_t size)
 {
     time_t now = time(NULL);
     struct tm tm;
     localtime_r(&now, &tm);
-    strftime(name, size, "canp-%Y%m%d-%H%M%S", &tm);
+    size_t used = strftime(name, size, "canp-%Y%m%d-%H%M%S", &tm);
+    for (unsigned n = 2; mkdir(name, 0777) < 0 && errno == EEXIST && n <= NAMES_MAX; n++)
+        snprintf(name + used, size - used, "-%u", n);
 }
 
 /* For tests and for comparison: CANP_IO=mmsg or uring in the environment. */
@@ -362,8 +369,6 @@ int canp_cmd_record(int argc, char **argv)
     if (count == 0)
         return opts_fail("record", CANP_EXIT_USAGE,
                          "name an interface, or `any`; `canp record --help` says more");
-    name_after_now(name, sizeof(name));
-    o.dir = o.dir ? o.dir : name;
     o.ifaces = (const char *const *)argv + 1;
     o.iface_count = (unsigned)count;
     o.notes = notes.texts;
@@ -376,5 +381,14 @@ int canp_cmd_record(int argc, char **argv)
         status = check_bitrates(bitrate, dbitrate);
     if (status == 0 && bitrate)
         status = bring_up(&o, bitrate, dbitrate);
-    return status ? status : record(&o, json, stats_ns);
+    if (status)
+        return status;
+    if (!o.dir)
+        name_after_now(name, sizeof(name));
+    bool ours = !o.dir;
+    o.dir = ours ? name : o.dir;
+    status = record(&o, json, stats_ns);
+    if (ours && status)
+        rmdir(name); /* fails where it holds a recording */
+    return status;
 }
