@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Text that others wrote (names of interfaces, notes, comments, names of files) reaches a terminal or a log spelled as
 # canp/safe_text.h says, and in no other way. The convention, by which this looks at tools/: an argument of an output
-# function that is called name, iface, note(s), payload, text, comment, dir, path or output, or is a why, stands
+# function that is called name, long_name, sender, unit, iface, note(s), payload, text, comment, dir, path or output, or is a why, stands
 # within SAFE(), SAFE_WORD(), text_put_safe() or text_json_string(). opts_fail() and speaker_say() spell all they say.
 # What is of our own making has `trusted` in a comment within the call.
 # usage: test_untrusted_text.sh SOURCE_DIR BUILD_DIR
@@ -13,7 +13,7 @@ import os, re, sys
 
 SINKS = r'(?<![\w.>])(?:v?f?printf|fputs|puts|fwrite|putchar|write|line|keys_progress|mvadd\w*|add\w*str)\s*\('
 SAFE = r'\b(?:SAFE|SAFE_WORD|text_safe|text_safe_word|text_put_safe|text_json_string|text_time|text_count|text_bytes|text_duration|canp_safe_\w+|strlen|strcmp)\s*\('
-UNTRUSTED = re.compile(r'(?<![\w"])(?:\w+(?:\[\w+\])?(?:->|\.))*(?:name|iface|notes?|payload|text|comment|dir|path|output|source|why)\b(?!\s*(?:\(|\.(?!text)|->))')
+UNTRUSTED = re.compile(r'(?<![\w"])(?:\w+(?:\[\w+\])?(?:->|\.))*(?:name|long_name|sender|unit|iface|notes?|payload|text|comment|dir|path|output|source|why)\b(?!\s*(?:\(|\.(?!text)|->))')
 
 def closing(code, at):  # of the parenthesis at `at`; strings are passed over
     depth, quote = 0, None

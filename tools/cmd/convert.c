@@ -276,7 +276,8 @@ int canp_cmd_convert(int argc, char **argv)
         {'f', "format", OPT_TEXT, &name, "FORMAT",
          "the foreign format: candump (default: by the file's name)"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "candump: write the direction of each frame"},
-        {0, "micros", OPT_FLAG, &micros, NULL, "candump: write 6 digits, for Wireshark and can-utils before 2022"},
+        {0, "micros", OPT_FLAG, &micros, NULL,
+         "candump: write 6 digits, for Wireshark and can-utils before 2022"},
         {0},
     };
     const struct opt_spec spec = {

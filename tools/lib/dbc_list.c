@@ -35,10 +35,10 @@ const char *dbc_mux_text(char *out, size_t bytes, const struct canp_dbc_signal *
 static void print_signal(FILE *to, const struct canp_dbc_signal *s)
 {
     char bits[DBC_BITS_BYTES], mux[160];
-    fprintf(to, "    %-32s %-14s (%.10g,%.10g) [%.10g|%.10g] \"%s\"", s->long_name, dbc_bits_text(bits, s),
-            s->factor, s->offset, s->minimum, s->maximum, s->unit);
+    fprintf(to, "    %-32s %-14s (%.10g,%.10g) [%.10g|%.10g] \"%s\"", SAFE(s->long_name),
+            dbc_bits_text(bits, s), s->factor, s->offset, s->minimum, s->maximum, SAFE(s->unit));
     if (s->is_muxed || s->is_muxer)
-        fprintf(to, " %s", dbc_mux_text(mux, sizeof(mux), s));
+        fprintf(to, " %s", SAFE(dbc_mux_text(mux, sizeof(mux), s)));
     if (s->spn)
         fprintf(to, " SPN %u", s->spn);
     if (s->values)
@@ -55,10 +55,10 @@ static const char *format_name(enum canp_dbc_format format)
 static void print_message(FILE *to, const struct canp_dbc_message *m)
 {
     uint32_t id = m->id & ~CANP_ID_EFF;
-    fprintf(to, m->id & CANP_ID_EFF ? "%08X %s: %u bytes, %s" : "%03X %s: %u bytes, %s", id, m->long_name,
-            m->bytes, format_name(m->format));
+    fprintf(to, m->id & CANP_ID_EFF ? "%08X %s: %u bytes, %s" : "%03X %s: %u bytes, %s", id,
+            SAFE(m->long_name), m->bytes, format_name(m->format));
     if (strcmp(m->sender, "Vector__XXX") != 0 && *m->sender)
-        fprintf(to, ", from %s", m->sender);
+        fprintf(to, ", from %s", SAFE(m->sender));
     if (m->cycle_ms)
         fprintf(to, ", every %u ms", m->cycle_ms);
     putc('\n', to);
