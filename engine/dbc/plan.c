@@ -263,8 +263,11 @@ static int compile_message(struct compiler *c)
     uint32_t count = c->message->signal_count;
     c->plan->message = c->message;
     c->plan->values_max = count;
-    if (count == 0 || c->message->independent)
+    if (count == 0 || c->message->independent) {
+        static struct plan_op none; /* so that the decoder needs not ask whether there is an array */
+        c->plan->always.ops = &none;
         return 0;
+    }
     uint32_t *members = malloc(count * sizeof(*members));
     c->children = calloc(count, sizeof(*c->children));
     if (members && c->children)
