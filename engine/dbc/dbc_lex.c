@@ -3,6 +3,7 @@
  * `end`. Every character is looked at a bounded number of times per statement. Owned by one thread at a time.
  */
 #include "dbc_lex.h"
+#include "dbc_number.h"
 
 #include <string.h>
 

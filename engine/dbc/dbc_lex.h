@@ -113,8 +113,4 @@ enum dbc_keyword { DBC_KEYWORDS(DBC_KEYWORD_ENUM) DBC_KEY_NONE };
 
 enum dbc_keyword canp_dbc_keyword(struct dbc_word word);
 
-/* The number at the start of [text, end), *end_of it behind; independent of the locale, rounded correctly.
- * Returns false when none is there. */
-bool canp_dbc_number(const char *text, const char *end, double *value, int64_t *integer, const char **end_of);
-
 #endif

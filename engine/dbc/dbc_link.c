@@ -17,7 +17,8 @@ static const struct canp_dbc_attribute *reversed(const struct canp_dbc_attribute
     const struct canp_dbc_attribute *done = NULL;
     while (list) {
         const struct canp_dbc_attribute *next = list->next;
-        ((struct canp_dbc_attribute *)list)->next = done;
+        struct canp_dbc_attribute *item = dbc_writable(list);
+        item->next = done;
         done = list;
         list = next;
     }
@@ -29,7 +30,8 @@ static const struct canp_dbc_group *reversed_groups(const struct canp_dbc_group 
     const struct canp_dbc_group *done = NULL;
     while (list) {
         const struct canp_dbc_group *next = list->next;
-        ((struct canp_dbc_group *)list)->next = done;
+        struct canp_dbc_group *item = dbc_writable(list);
+        item->next = done;
         done = list;
         list = next;
     }
@@ -165,7 +167,7 @@ static bool muxer_is_sound(const struct canp_dbc_signal *s)
 
 static void link_muxers(const struct canp_dbc_message *m)
 {
-    struct canp_dbc_signal *signals = (struct canp_dbc_signal *)m->signals;
+    struct canp_dbc_signal *signals = dbc_writable(m->signals);
     const struct canp_dbc_signal *usual = only_muxer(m);
     for (uint32_t i = 0; i < m->signal_count; i++)
         if (signals[i].is_muxed && !signals[i].muxer)
@@ -186,7 +188,7 @@ static void finish_message(struct canp_dbc_message *m, const struct known *known
     m->cycle_ms = as_u32(value_of(m->attributes, known->cycle));
     m->format = format_of(m, known);
     for (uint32_t i = 0; i < m->signal_count; i++)
-        finish_signal((struct canp_dbc_signal *)&m->signals[i], m, known);
+        finish_signal(dbc_writable(&m->signals[i]), m, known);
     link_muxers(m);
 }
 
@@ -195,13 +197,13 @@ int canp_dbc_link(struct dbc_parser *p)
     p->dbc->contents.attributes = reversed(p->dbc->contents.attributes);
     struct known known = known_attributes(p);
     for (uint32_t i = 0; i < p->messages.count; i++)
-        finish_message((struct canp_dbc_message *)p->messages.items[i], &known);
+        finish_message(dbc_writable(p->messages.items[i]), &known);
     for (uint32_t i = 0; i < p->nodes.count; i++) {
-        struct canp_dbc_node *node = (struct canp_dbc_node *)p->nodes.items[i];
+        struct canp_dbc_node *node = dbc_writable(p->nodes.items[i]);
         node->attributes = reversed(node->attributes);
     }
     for (uint32_t i = 0; i < p->environments.count; i++) {
-        struct canp_dbc_environment *e = (struct canp_dbc_environment *)p->environments.items[i];
+        struct canp_dbc_environment *e = dbc_writable(p->environments.items[i]);
         e->attributes = reversed(e->attributes);
     }
     return 0;

@@ -4,7 +4,7 @@
  * multiplication or division (both operands are exact doubles, so the result is rounded once); the others go
  * to strtod. Any thread.
  */
-#include "dbc_lex.h"
+#include "dbc_number.h"
 
 #include <locale.h>
 #include <math.h>

@@ -136,7 +136,7 @@ int canp_dbc_end_message(struct dbc_parser *p)
 static bool add_range(struct dbc_parser *p, struct canp_dbc_signal *s, uint64_t first, uint64_t last)
 {
     uint32_t count = s->range_count;
-    struct canp_dbc_range *ranges = (struct canp_dbc_range *)s->ranges;
+    struct canp_dbc_range *ranges = dbc_writable(s->ranges);
     if ((count & (count - 1)) == 0) { /* full, at powers of two */
         ranges = dbc_take(p, (count ? count * 2 : 1) * sizeof(*ranges));
         if (!ranges)
@@ -346,7 +346,8 @@ bool canp_dbc_read_mux_values(struct dbc_parser *p)
     s->muxer = muxer;
     s->ranges = ranges.ranges;
     s->range_count = ranges.range_count;
-    ((struct canp_dbc_signal *)muxer)->is_muxer = true;
+    struct canp_dbc_signal *selecting = dbc_writable(muxer);
+    selecting->is_muxer = true;
     return true;
 }
 

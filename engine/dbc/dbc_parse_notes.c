@@ -2,6 +2,7 @@
  * The statements that say something about what is there: comments, value texts, attributes. Lists of
  * attributes are built in reverse, for that is cheap; canp_dbc_link() turns them round. One thread.
  */
+#include "dbc_number.h"
 #include "dbc_priv.h"
 
 #include <stdlib.h>
@@ -304,8 +305,8 @@ static bool read_value(struct dbc_parser *p, const struct canp_dbc_attribute_def
 static struct canp_dbc_attribute_definition *definition_of(struct dbc_parser *p, enum canp_dbc_object object,
                                                            const char *name)
 {
-    return (struct canp_dbc_attribute_definition *)canp_dbc_names_find(&p->dbc->names, DBC_NAMES_DEFINITION,
-                                                                       (uint32_t)object, dbc_word_of(name));
+    return dbc_writable(
+        canp_dbc_names_find(&p->dbc->names, DBC_NAMES_DEFINITION, (uint32_t)object, dbc_word_of(name)));
 }
 
 /* A default is for all definitions of that name between two kinds of object. */

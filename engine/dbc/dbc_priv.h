@@ -66,6 +66,13 @@ static inline struct dbc_word dbc_word_of(const char *text)
     return (struct dbc_word){text, __builtin_strlen(text)};
 }
 
+/* The parser's own object for what the public structs hold as const: they are all its own until it is done.
+ */
+static inline void *dbc_writable(const void *object)
+{
+    return (void *)(uintptr_t)object;
+}
+
 /* Arena memory for one, or NULL with lex.out_of_memory set. */
 static inline void *dbc_take(struct dbc_parser *p, size_t bytes)
 {

@@ -47,7 +47,6 @@ struct canp_log_reader {
     void *state; /* the format's own: format->reader_bytes, zeroed at open */
     struct canp_source source;
     struct canp_channels channels;
-    union canp_log_store store;
     struct canp_log_stats stats;
     struct canp_why why; /* of the first error */
     char *path;          /* NULL: a descriptor */
@@ -63,6 +62,7 @@ struct canp_log_reader {
     bool has_held;
     bool wanted[CANP_CHANNELS_MAX]; /* with selection.iface_count: is the channel among them? */
     int owned_fd;
+    union canp_log_store store; /* last: what it holds ends in flexible arrays */
 };
 
 struct canp_log_writer {

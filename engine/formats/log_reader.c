@@ -6,7 +6,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,58 +14,6 @@
 
 #include "formats/foreign.h"
 #include "formats/log_format.h"
-
-/* ---- what formats call --------------------------------------------------------------------------- */
-
-static struct canp_log_bad *note_bad(struct canp_log_reader *reader, const char *reason)
-{
-    struct canp_log_stats *s = &reader->stats;
-    if (s->bad++ >= CANP_LOG_BAD_MAX)
-        return NULL;
-    s->first_bad[s->bad - 1].reason = reason;
-    return &s->first_bad[s->bad - 1];
-}
-
-void canp_log_bad_line(struct canp_log_reader *reader, const char *reason, const char *text, size_t bytes)
-{
-    struct canp_log_bad *bad = note_bad(reader, reason);
-    if (!bad)
-        return;
-    bad->line = reader->source.line;
-    bad->offset = reader->source.line_offset;
-    if (bytes > sizeof(bad->text) - 1)
-        bytes = sizeof(bad->text) - 1;
-    for (size_t i = 0; i < bytes; i++)
-        bad->text[i] = text[i] >= ' ' && text[i] <= '~' ? text[i] : '.';
-}
-
-void canp_log_bad_object(struct canp_log_reader *reader, const char *reason, uint64_t offset)
-{
-    struct canp_log_bad *bad = note_bad(reader, reason);
-    if (bad)
-        bad->offset = offset;
-}
-
-void canp_log_pass(struct canp_log_reader *reader, const char *what)
-{
-    struct canp_log_passed *p = reader->stats.passed_over;
-    unsigned i = 0;
-    while (i < CANP_LOG_PASSED_MAX - 1 && p[i].what && p[i].what != what && strcmp(p[i].what, what) != 0)
-        i++;
-    if (!p[i].what)
-        p[i].what = what;
-    p[i].count++;
-    reader->stats.passed++;
-}
-
-int canp_log_error(struct canp_log_reader *reader, int error, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    vsnprintf(reader->why.text, sizeof(reader->why.text), format, args);
-    va_end(args);
-    return error;
-}
 
 /* ---- recognition --------------------------------------------------------------------------------- */
 

@@ -5,6 +5,7 @@
  */
 #include <canp/error_text.h>
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,11 +131,14 @@ static void put(struct text *t, const char *text)
     t->at += bytes;
 }
 
-static void put_number(struct text *t, const char *format, unsigned number)
+__attribute__((format(printf, 2, 3))) static void put_format(struct text *t, const char *format, ...)
 {
-    char digits[40];
-    snprintf(digits, sizeof(digits), format, number);
-    put(t, digits);
+    char text[40];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    put(t, text);
 }
 
 static void put_bits(struct text *t, uint32_t bits, const char *(*name)(unsigned bit))
@@ -151,14 +155,14 @@ static void put_bits(struct text *t, uint32_t bits, const char *(*name)(unsigned
 
 static void put_counters(struct text *t, const struct canp_error_facts *e)
 {
-    put_number(t, "{{%u}", e->tx_errors);
-    put_number(t, "{%u}}", e->rx_errors);
+    put_format(t, "{{%u}", e->tx_errors);
+    put_format(t, "{%u}}", e->rx_errors);
 }
 
 static void put_details(struct text *t, uint32_t class, const struct canp_error_facts *e)
 {
     if (class == CLASS_ARBITRATION)
-        put_number(t, "{at bit %u}", e->arbitration_bit);
+        put_format(t, "{at bit %u}", e->arbitration_bit);
     if (class == CLASS_CONTROLLER) {
         put(t, "{");
         put_bits(t, e->controller, canp_error_controller_name);
@@ -187,9 +191,9 @@ size_t canp_error_text(const struct canp_frame *frame, const char *between, char
         put(&t, classes[bit]);
         put_details(&t, 1U << bit, &e);
     }
-    if (e.classes & ~CLASS_KNOWN || e.classes == 0) {
+    if (e.classes & ~(uint32_t)CLASS_KNOWN || e.classes == 0) {
         put(&t, t.at > out ? between : "");
-        put_number(&t, "unknown-class-0x%x", e.classes & ~CLASS_KNOWN);
+        put_format(&t, "unknown-class-0x%x", e.classes & ~(uint32_t)CLASS_KNOWN);
     }
     if (e.has_counters && !(e.classes & CLASS_COUNTERS)) {
         put(&t, between);

@@ -6,8 +6,7 @@
               public headers stand for themselves
 
 usage: rooms.py SOURCE_DIR BUILD_DIR [UNIT=OBJECT]...    prints each violation; status 1 when there is one
-A copy of the tree is judged with the objects of the original when BUILT_FROM in the environment names that. Circles
-that are known, and are to go, stand in tests/house/known_circles, one a line.
+A copy of the tree is judged with the objects of the original when BUILT_FROM in the environment names that.
 """
 import json
 import os
@@ -122,23 +121,11 @@ def circles(edges):
     return found
 
 
-def judge_circles(edges, known):
-    """Those that are not in the list of known ones, and what that list has too much."""
-    found = circles(edges)
-    for part in found:
-        if not any(set(part) <= set(line) for line in known):
-            yield "circle: " + " ".join(part)
-            for a in part:
-                yield from (f"    {a} -> {b}: {why}" for b, why in edges[a].items() if b in part)
-    for line in known:
-        if not any(set(part) <= set(line) for part in found):
-            yield f"circle: gone, so its line in known_circles must go: {' '.join(line)}"
-
-
-def known_circles(source):
-    path = os.path.join(source, "tests/house/known_circles")
-    lines = open(path, encoding="utf-8").read().splitlines() if os.path.exists(path) else []
-    return [line.split() for line in lines if line and not line.startswith("#")]
+def judge_circles(edges):
+    for part in circles(edges):
+        yield "circle: " + " ".join(part)
+        for a in part:
+            yield from (f"    {a} -> {b}: {why}" for b, why in edges[a].items() if b in part)
 
 
 def judge_includes(source, edges):
@@ -176,7 +163,7 @@ def main():
     edges = {}
     objects = objects_of(build, BUILT_FROM or source, added)
     wrong = [*judge_includes(source, edges), *judge_symbols(objects, edges)]
-    wrong += judge_circles(edges, known_circles(source))
+    wrong += judge_circles(edges)
     print("\n".join(wrong) if wrong else f"{len(objects)} object files of {len(ROOMS)} rooms: all rules kept")
     return 1 if wrong or len(objects) < 50 else 0
 

@@ -301,10 +301,14 @@ struct parse {
     int at; /* the argument being read */
 };
 
-static int usage_error(const struct opt_spec *spec, const char *format, const char *what)
+__attribute__((format(printf, 2, 3))) static int usage_error(const struct opt_spec *spec, const char *format,
+                                                             ...)
 {
     char said[512];
-    snprintf(said, sizeof(said), format, what);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(said, sizeof(said), format, args);
+    va_end(args);
     return -opts_fail(spec->command, CANP_EXIT_USAGE, "%s; `%s%s --help` lists the options", said,
                       program_prefix, spec->command) -
            1;

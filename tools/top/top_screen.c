@@ -86,7 +86,7 @@ static void line(attr_t attributes, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    attrset(attributes);
+    attrset((int)attributes);
     mvaddnstr(row, 0, text /* trusted: its parts were spelled */, COLS);
     if (attributes & A_REVERSE) {
         for (int x = getcurx(stdscr); x > 0 && x < COLS && getcury(stdscr) == row; x++)
