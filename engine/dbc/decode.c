@@ -77,20 +77,46 @@ static inline void decode_short(struct state *s, const struct plan_op *op)
     put(s->out++, op, raw, (double)(int64_t)raw * op->factor + op->offset);
 }
 
+/* Bits that come byte by byte, the highest first: up to nine bytes of them. */
+#ifdef __SIZEOF_INT128__
+typedef __uint128_t bit_sum;
+static inline bit_sum add_byte(bit_sum sum, uint8_t byte)
+{
+    return sum << 8 | byte;
+}
+static inline uint64_t shifted(bit_sum sum, uint32_t shift) /* 0 .. 7 */
+{
+    return (uint64_t)(sum >> shift);
+}
+#else /* 32-bit processors */
+typedef struct {
+    uint64_t low;
+    uint8_t above; /* the ninth byte */
+} bit_sum;
+static inline bit_sum add_byte(bit_sum sum, uint8_t byte)
+{
+    return (bit_sum){sum.low << 8 | byte, (uint8_t)(sum.low >> 56)};
+}
+static inline uint64_t shifted(bit_sum sum, uint32_t shift)
+{
+    return sum.low >> shift | (uint64_t)sum.above << 8 << (56 - shift);
+}
+#endif
+
 /* The bits of any signal of up to 64 bits, wherever it lies within the payload; not sign-extended. */
 static uint64_t raw_bits(const struct state *s, const struct canp_dbc_signal *signal)
 {
     uint32_t first = canp_dbc_first_bit(signal), last = canp_dbc_last_bit(signal);
     uint64_t mask = UINT64_MAX >> (64 - signal->bits);
-    __uint128_t bits = 0;
+    bit_sum bits = {0};
     if (signal->big_endian) {
         for (uint32_t byte = first / 8; byte <= last / 8; byte++)
-            bits = bits << 8 | s->data[byte];
-        return (uint64_t)(bits >> (7 - last % 8)) & mask;
+            bits = add_byte(bits, s->data[byte]);
+        return shifted(bits, 7 - last % 8) & mask;
     }
     for (uint32_t byte = last / 8 + 1; byte-- > first / 8;)
-        bits = bits << 8 | s->data[byte];
-    return (uint64_t)(bits >> first % 8) & mask;
+        bits = add_byte(bits, s->data[byte]);
+    return shifted(bits, first % 8) & mask;
 }
 
 static void decode_odd(struct state *s, const struct plan_op *op)

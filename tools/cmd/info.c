@@ -5,7 +5,6 @@
 #include <canp/pools/profile.h>
 #include <canp/reader.h>
 
-#include <execinfo.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -14,6 +13,13 @@
 #include "lib/memory_report.h"
 #include "lib/opts.h"
 #include "lib/text.h"
+
+#if defined(__has_include)
+#if __has_include(<execinfo.h>)
+#include <execinfo.h>
+#define HAS_BACKTRACE 1
+#endif
+#endif
 
 #define CHANNELS_MAX 256
 
@@ -178,8 +184,10 @@ static void print_held(void *user, const struct canp_ledger_item *item)
     fprintf(stderr, "  held       %zu bytes (%s), since %s, %s:%d\n", item->bytes,
             canp_memtag_name(item->tag), item->site->function, item->site->file, item->site->line);
     fflush(stderr);
+#ifdef HAS_BACKTRACE /* musl has none */
     if (item->frame_count) /* with CANP_LEDGER=stacks */
         backtrace_symbols_fd(item->frames, (int)item->frame_count, STDERR_FILENO);
+#endif
 }
 
 static void print_report(void *user, const struct canp_monitor_report *report)
