@@ -3,14 +3,6 @@
 
 #include <stdio.h>
 
-#include <canp/safe_text.h>
-
-static void spell(struct canp_channel *c)
-{
-    memset(c->word, 0, sizeof(c->word));
-    canp_safe_text(c->word, sizeof(c->word), c->iface.name, strlen(c->iface.name), CANP_SAFE_WORD);
-}
-
 static int add(struct canp_channels *channels, const char *name, uint32_t number)
 {
     if (channels->count == CANP_CHANNELS_MAX)
@@ -19,7 +11,6 @@ static int add(struct canp_channels *channels, const char *name, uint32_t number
     *c = (struct canp_channel){
         .iface = {.bytes = sizeof(c->iface)}, .number = number, .is_there = true, .is_changed = true};
     memcpy(c->iface.name, name, CANP_IFACE_NAME_BYTES);
-    spell(c);
     channels->last = channels->count;
     return (int)channels->count++;
 }
@@ -65,7 +56,6 @@ void canp_channels_define(struct canp_channels *channels, uint8_t channel, const
     memset(c->iface.name + used, 0, sizeof(c->iface.name) - used);
     if (used == 0)
         snprintf(c->iface.name, sizeof(c->iface.name), "if%u", channel);
-    spell(c);
     if (channel >= channels->count)
         channels->count = channel + 1U;
 }

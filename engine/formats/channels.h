@@ -16,9 +16,8 @@
 #define CANP_NO_NUMBER    UINT32_MAX
 
 struct canp_channel {
-    struct canp_iface iface;          /* name is never empty where is_there */
-    char word[CANP_IFACE_NAME_BYTES]; /* the name as a word of a line, spelled safely, cut to 15 bytes */
-    uint32_t number;                  /* the log's own; CANP_NO_NUMBER = none */
+    struct canp_iface iface; /* name is never empty where is_there */
+    uint32_t number;         /* the log's own; CANP_NO_NUMBER = none */
     bool is_there;
     bool is_changed; /* its definition was not lent since it changed */
 };

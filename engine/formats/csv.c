@@ -6,6 +6,7 @@
  *   iface     the interface                      data      hex
  *   kind      can, fd, xl, gap, link, mark, …    lost, layer  of a gap
  *   dir       rx, tx or own                      dlc       the raw DLC, 9 to 15, behind 8 bytes
+ *                                                error_text  what an error frame says
  *   id        hex; of an error frame its class;  flags     of FD and XL frames
  *             of an XL frame the priority        vcid, sdt, af  of an XL frame
  *   extended, remote, error, brs, esi  0 or 1    hw_time   the adapter's own stamp
@@ -14,6 +15,7 @@
  * Definitions of interfaces and clock anchors get a row with CANP_LOG_EVENTS only. Cells of other people's
  * text are spelled by canp_safe_csv(), so that no spreadsheet takes one for a formula. No state.
  */
+#include <canp/error_text.h>
 #include <canp/names.h>
 #include <canp/safe_text.h>
 
@@ -24,7 +26,7 @@
 #define LINE_BYTES 32768
 
 static const char header[] = "time,iface,kind,dir,id,extended,remote,error,brs,esi,len,data,lost,layer,"
-                             "dlc,flags,vcid,sdt,af,hw_time,from,to,info\n";
+                             "dlc,error_text,flags,vcid,sdt,af,hw_time,from,to,info\n";
 
 static char *put_flag(char *out, bool value)
 {
@@ -50,6 +52,13 @@ static char *put_id(char *out, uint32_t id)
     return out + 8 - skip;
 }
 
+static char *put_error(char *out, const struct canp_frame *f)
+{
+    char said[CANP_ERROR_TEXT_BYTES];
+    canp_error_text(f, ", ", said);
+    return out + canp_safe_csv(out, CANP_SAFE_CSV_BYTES(CANP_ERROR_TEXT_BYTES), said, strlen(said));
+}
+
 /* The cells from dir to af. */
 static char *put_frame(char *out, const struct canp_record *r)
 {
@@ -69,6 +78,9 @@ static char *put_frame(char *out, const struct canp_record *r)
     out = canp_put_text(out, ",,,");
     if (v.raw_dlc)
         out = canp_put_decimal(out, v.raw_dlc);
+    *out++ = ',';
+    if (v.is_error)
+        out = put_error(out, r->frame);
     if (r->kind == CANP_KIND_FD)
         return canp_put_text(put_cell(out, r->frame->flags), ",,,");
     if (r->kind != CANP_KIND_XL)
@@ -90,7 +102,7 @@ static char *put_gap(char *out, const struct canp_gap *gap)
     const char *layer = canp_layer_name(gap->layer);
     out = canp_put_decimal(canp_put_text(out, ",,,,,,,,,"), gap->lost);
     *out++ = ',';
-    out = canp_put_text(canp_put_text(out, layer ? layer : "unknown"), ",,,,,,,");
+    out = canp_put_text(canp_put_text(out, layer ? layer : "unknown"), ",,,,,,,,");
     out = canp_put_seconds(out, gap->from_ns, 1, 9);
     *out++ = ',';
     out = canp_put_seconds(out, gap->to_ns, 1, 9);
@@ -191,7 +203,7 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     else if (r->kind == CANP_KIND_GAP)
         at = put_gap(at, r->gap);
     else
-        at = put_info(canp_put_text(at, ",,,,,,,,,,,,,,,,,,,"), r);
+        at = put_info(canp_put_text(at, ",,,,,,,,,,,,,,,,,,,,"), r);
     *at++ = '\n';
     writer->sink.at = (uint8_t *)at;
     return 0;

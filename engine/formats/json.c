@@ -2,6 +2,7 @@
  * JSON lines, written: one object for each record, with all that the record holds. Keys are stable: scripts
  * depend on them. No state.
  */
+#include <canp/error_text.h>
 #include <canp/names.h>
 #include <canp/safe_text.h>
 
@@ -22,7 +23,7 @@ static char *put_string(char *out, const char *key, const char *value, size_t by
     char piece[CANP_SAFE_JSON_BYTES];
     out = put_name(out, key);
     *out++ = '"';
-    for (size_t i = 0; i < bytes && value[i];) {
+    for (size_t i = 0; i < bytes;) {
         i += canp_safe_json_char(value + i, bytes - i, piece);
         out = canp_put_text(out, piece);
     }
@@ -54,6 +55,55 @@ static char *put_hex(char *out, const char *key, const uint8_t *data, size_t byt
     return out;
 }
 
+static char *put_bits(char *out, const char *key, uint32_t bits, const char *(*name)(unsigned bit))
+{
+    const char *before = "\"";
+    out = canp_put_text(out, key);
+    for (unsigned bit = 0; bit < 32; bit++) {
+        if (!(bits >> bit & 1) || !name(bit))
+            continue;
+        out = canp_put_text(canp_put_text(out, before), name(bit));
+        *out++ = '"';
+        before = ",\"";
+    }
+    *out++ = ']';
+    return out;
+}
+
+static char *put_word(char *out, const char *key, const char *word)
+{
+    if (!word)
+        return out;
+    out = canp_put_text(canp_put_text(out, key), word);
+    *out++ = '"';
+    return out;
+}
+
+/* Keys of what the error frame does not say are left out. */
+static char *put_error(char *out, const struct canp_frame *f)
+{
+    struct canp_error_facts e;
+    char said[CANP_ERROR_TEXT_BYTES];
+    canp_error_read(f, &e);
+    canp_error_text(f, ", ", said);
+    out = put_word(out, ",\"error_text\":\"", said);
+    out = put_bits(out, ",\"error_classes\":[", e.classes, canp_error_class_name);
+    if (e.arbitration_bit)
+        out = put_number(out, ",\"arbitration_bit\":", e.arbitration_bit);
+    if (e.controller)
+        out = put_bits(out, ",\"controller\":[", e.controller, canp_error_controller_name);
+    if (e.protocol)
+        out = put_bits(out, ",\"protocol\":[", e.protocol, canp_error_protocol_name);
+    out = put_word(out, ",\"location\":\"", e.location);
+    out = put_word(out, ",\"can_high\":\"", e.can_high);
+    out = put_word(out, ",\"can_low\":\"", e.can_low);
+    if (e.has_counters) {
+        out = put_number(out, ",\"tx_errors\":", e.tx_errors);
+        out = put_number(out, ",\"rx_errors\":", e.rx_errors);
+    }
+    return out;
+}
+
 static char *put_frame(char *out, const struct canp_record *r)
 {
     struct canp_frame_view v = canp_frame_view_of(r);
@@ -77,7 +127,8 @@ static char *put_frame(char *out, const struct canp_record *r)
         out = put_number(out, ",\"sdt\":", r->xl->sdt);
         out = put_number(out, ",\"af\":", r->xl->af);
     }
-    return put_hex(out, ",\"data\":", v.data, v.data_bytes);
+    out = put_hex(out, ",\"data\":", v.data, v.data_bytes);
+    return v.is_error ? put_error(out, r->frame) : out;
 }
 
 static char *put_gap(char *out, const struct canp_gap *gap)
@@ -104,7 +155,7 @@ static char *put_link(char *out, const struct canp_link_event *link)
     out = put_signed(out, ",\"state\":", link->state == UINT32_MAX ? -1 : (int64_t)link->state);
     out = put_number(out, ",\"tx_errors\":", link->tx_errors);
     out = put_number(out, ",\"rx_errors\":", link->rx_errors);
-    return put_string(out, ",\"name\":", link->name, CANP_IFACE_NAME_BYTES);
+    return put_string(out, ",\"name\":", link->name, strnlen(link->name, CANP_IFACE_NAME_BYTES));
 }
 
 static char *put_mark(char *out, const struct canp_event *mark)
@@ -151,7 +202,8 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     char *at = canp_sink_room(&writer->sink, LINE_BYTES);
     const char *kind = canp_kind_name(r->kind);
     at = put_signed(at, "{\"time_ns\":", r->time_ns);
-    at = put_string(at, ",\"iface\":", canp_log_name(writer, r->channel), CANP_IFACE_NAME_BYTES);
+    const char *name = canp_log_name(writer, r->channel);
+    at = put_string(at, ",\"iface\":", name, strnlen(name, CANP_IFACE_NAME_BYTES));
     at = canp_put_text(canp_put_text(at, ",\"kind\":\""), kind ? kind : "?");
     *at++ = '"';
     if (r->has_hw_time)

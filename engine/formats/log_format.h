@@ -91,9 +91,10 @@ struct canp_log_format {
      * or the source. channel and the rest are set by the format; row_bytes may be 0. */
     int (*next)(struct canp_log_reader *reader, struct canp_record *out);
     void (*close)(struct canp_log_reader *reader); /* what the state owns; NULL: nothing */
-    /* Optional. Applies selection->from_ns, to_ns, filter and so on beforehand where that saves reading; all
-     * of it is applied to what next() yields in any case. Called once, before next(). Times are absolute. */
-    int (*select)(struct canp_log_reader *reader, const struct canp_log_selection *selection);
+    /* Optional. Applies the selection beforehand where that saves reading; what stands in it behind is
+     * applied to what next() yields in any case, relative times by the first record. Called once, before
+     * next(). */
+    int (*select)(struct canp_log_reader *reader, struct canp_log_selection *selection);
     int (*refresh)(struct canp_log_reader *reader);
     bool (*is_live)(const struct canp_log_reader *reader);
 
@@ -157,17 +158,11 @@ static inline void canp_log_lose(struct canp_log_writer *writer, enum canp_log_l
     writer->stats.losses[loss]++;
 }
 
-/* The interface's name of a record's channel: readable for CANP_IFACE_NAME_BYTES. */
+/* The interface's name of a record's channel, as it is: text formats write it by canp_put_iface() or
+ * canp/safe_text.h. Readable for CANP_IFACE_NAME_BYTES. */
 static inline const char *canp_log_name(const struct canp_log_writer *writer, uint8_t channel)
 {
     return writer->channels.of[channel].iface.name;
-}
-
-/* The name as one word for a line of text: what a terminal or another reader would take for something else is
- * spelled out (canp/safe_text.h). Readable for CANP_IFACE_NAME_BYTES. */
-static inline const char *canp_log_word(const struct canp_log_writer *writer, uint8_t channel)
-{
-    return writer->channels.of[channel].word;
 }
 
 /* The number it is written under (CANP_LOG_NUMBERED). */

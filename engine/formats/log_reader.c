@@ -207,8 +207,9 @@ int canp_log_select(struct canp_log_reader *reader, const struct canp_log_select
     if (!s->has_to)
         s->to_ns = INT64_MAX;
     reader->has_selection = true;
-    bool is_relative = (s->has_from && s->from_is_relative) || (s->has_to && s->to_is_relative);
-    return reader->format->select && !is_relative ? reader->format->select(reader, s) : 0;
+    s->from_is_relative = s->from_is_relative && s->has_from;
+    s->to_is_relative = s->to_is_relative && s->has_to;
+    return reader->format->select ? reader->format->select(reader, s) : 0;
 }
 
 /* The first record tells what relative times are relative to. */

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include <canp/busclock.h>
 #include <canp/reader.h>
 #include <canp/writer.h>
 
@@ -16,7 +17,10 @@
 struct reading {
     struct canp_reader *reader;
     struct canp_cursor *cursor;
-    uint32_t damaged; /* places told */
+    uint32_t damaged;    /* places told */
+    bool has_bus_window; /* from_ns and to_ns are bus time */
+    int64_t from_ns, to_ns;
+    struct canp_busclock clock;
 };
 
 static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
@@ -60,27 +64,96 @@ static void close_recording(struct canp_log_reader *reader)
     canp_reader_close(state->reader);
 }
 
+/* Is the record within a window of bus time? Definitions always are. */
+static bool is_in_window(struct reading *state, const struct canp_record *record)
+{
+    int64_t bus_ns = canp_busclock_time(&state->clock, state->cursor, record);
+    return record->kind == CANP_KIND_IFACE || (bus_ns >= state->from_ns && bus_ns <= state->to_ns);
+}
+
 static int next(struct canp_log_reader *reader, struct canp_record *out)
 {
     struct reading *state = reader->state;
-    int r = canp_cursor_next(state->cursor, out);
+    int r;
+    do
+        r = canp_cursor_next(state->cursor, out);
+    while (r == 1 && __builtin_expect(state->has_bus_window, 0) && !is_in_window(state, out));
     uint32_t damaged = canp_cursor_damaged(state->cursor);
     for (; __builtin_expect(state->damaged < damaged, 0); state->damaged++)
         canp_log_bad_object(reader, "damaged place", 0);
     return r;
 }
 
-static int apply_selection(struct canp_log_reader *reader, const struct canp_log_selection *selection)
+/* The first record's time, 0 where there is none. */
+static int64_t start_of(struct canp_reader *reader)
+{
+    struct canp_cursor *cursor;
+    struct canp_record first = {.time_ns = 0};
+    if (canp_cursor_open(reader, NULL, &cursor) == 0) {
+        if (canp_cursor_next(cursor, &first) != 1)
+            first.time_ns = 0;
+        canp_cursor_close(cursor);
+    }
+    return first.time_ns;
+}
+
+static int64_t behind(int64_t start_ns, int64_t distance_ns)
+{
+    int64_t sum;
+    if (__builtin_add_overflow(start_ns, distance_ns, &sum))
+        return distance_ns < 0 ? INT64_MIN : INT64_MAX;
+    return sum;
+}
+
+/* Relative times are bus time. Where the clock was never set stamps will do, and what is not wanted is not
+ * read. */
+static int resolve_window(struct canp_log_reader *reader, struct canp_log_selection *s)
+{
+    struct reading *state = reader->state;
+    struct canp_bus_span span;
+    struct canp_info info;
+    int r = canp_reader_info_quick(state->reader, &info);
+    if (r == 0)
+        r = canp_busclock_span(state->reader, &info, &span);
+    if (r < 0)
+        return r;
+    if (!span.plain && ((s->has_from && !s->from_is_relative) || (s->has_to && !s->to_is_relative)))
+        return canp_log_error(
+            reader, -EINVAL,
+            "the clock of %s was set: both ends of the window are told from its beginning, or neither",
+            reader->path);
+    /* The first record of all names an interface, at any time. */
+    int64_t start_ns = span.plain ? start_of(state->reader) : span.first_ns;
+    if (s->from_is_relative)
+        s->from_ns = behind(start_ns, s->from_ns);
+    if (s->to_is_relative)
+        s->to_ns = behind(start_ns, s->to_ns);
+    s->from_is_relative = s->to_is_relative = false;
+    if (span.plain)
+        return 0;
+    state->has_bus_window = true;
+    state->from_ns = s->from_ns;
+    state->to_ns = s->to_ns;
+    s->from_ns = INT64_MIN; /* stamps say nothing then */
+    s->to_ns = INT64_MAX;
+    return 0;
+}
+
+static int apply_selection(struct canp_log_reader *reader, struct canp_log_selection *selection)
 {
     struct reading *state = reader->state;
     struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
     struct canp_cursor *cursor;
+    int r = selection->from_is_relative || selection->to_is_relative ? resolve_window(reader, selection) : 0;
+    if (r < 0)
+        return r;
     opts.from_ns = selection->from_ns;
     opts.to_ns = selection->to_ns;
     opts.filter = selection->filter;
-    opts.kinds = selection->kinds ? selection->kinds | 1U << CANP_KIND_IFACE : 0;
+    if (selection->kinds) /* definitions name channels, clock records make bus time */
+        opts.kinds = selection->kinds | 1U << CANP_KIND_IFACE | 1U << CANP_KIND_CLOCK;
     opts.dirs = selection->dirs;
-    int r = canp_cursor_open(state->reader, &opts, &cursor);
+    r = canp_cursor_open(state->reader, &opts, &cursor);
     if (r < 0)
         return r;
     canp_cursor_close(state->cursor);

@@ -31,7 +31,7 @@ PY
 # import LOG: a new recording $work/r of it.
 import() {
     rm -rf "$work/r"
-    "$canp" convert -f candump "$1" "$work/r" 2>"$work/err" || not_ok "convert $1" "$(cat "$work/err")"
+    "$canp" convert --in-format candump "$1" "$work/r" 2>"$work/err" || not_ok "convert $1" "$(cat "$work/err")"
 }
 
 # replay_onto_vcan1 LOG OPTION...: replays $work/r while candump writes LOG; the summary: $work/json.
@@ -87,7 +87,7 @@ real_recordings() {
         case $log in *.gz) zcat "$log" ;; *) cat "$log" ;; esac | head -n "${CANP_LAB_DATA_FRAMES:-20000}" >"$work/in.log"
         grep -m1 -qE '^\([0-9]+\.[0-9]{6}\) +[a-z0-9]+ +[0-9A-Fa-f]+#' "$work/in.log" || continue
         rm -rf "$work/r"
-        "$canp" convert -f candump "$work/in.log" "$work/r" 2>"$work/err"
+        "$canp" convert --in-format candump "$work/in.log" "$work/r" 2>"$work/err"
         # what convert cannot read it counts; the frames behind a torn one are kept
         tr -d '\r' <"$work/in.log" | sed 's/^(.*(/(/' | frames_only >"$work/expected"
         replay_onto_vcan1 "$work/log" '*=vcan1' --speed max

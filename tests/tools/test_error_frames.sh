@@ -42,7 +42,10 @@ END_OF_LOG
  (1700000000.800000000)  can1  RX - -  20000042   [8]  0B 00 00 00 00 00 00 00   ERRORFRAME
 	lost-arbitration{at bit 11}
 	bus-off"
-"$canp" dump -f csv "$work/r" | cut -d, -f5-13,15- | same CSV \
+"$canp" dump -f csv "$work/r" | python3 -c 'import csv, sys
+w = csv.writer(sys.stdout, lineterminator="\n")
+for row in csv.reader(sys.stdin):
+    w.writerow(row[4:13] + row[14:16])' | same CSV \
     'id,extended,remote,error,brs,esi,len,data,lost,dlc,error_text
 123,0,0,0,0,0,8,1122334455667788,,12,
 123,0,1,0,0,0,4,,,,

@@ -38,15 +38,16 @@ round_trips() {
     check "convert reads every kind of line" is "$(status_of "$canp" convert "$work/all.log" "$work/all")" 0
     "$canp" dump "$work/all" >"$work/dumped"
     check "dump prints them as they were" cmp "$work/all.log" "$work/dumped"
-    "$canp" convert "$work/all" - >"$work/dumped"
+    "$canp" convert --events "$work/all" - >"$work/dumped"
     check "and so does convert, to stdout" cmp "$work/all.log" "$work/dumped"
     "$canp" convert - "$work/piped" <"$work/all.log" && "$canp" dump "$work/piped" >"$work/dumped"
     check "and from stdin" cmp "$work/all.log" "$work/dumped"
-    "$canp" convert "$work/all" "$work/out.log"
+    "$canp" convert --events "$work/all" "$work/out.log"
     check "and to a file" cmp "$work/all.log" "$work/out.log"
     check "which is not overwritten" is "$(status_of "$canp" convert "$work/all" "$work/out.log")" 3
     check "nor is a recording" is "$(status_of "$canp" convert "$work/all.log" "$work/all")" 3
-    "$canp" convert -x "$work/all" - | grep -v '^#' >"$work/x.log"
+    "$canp" convert -x "$work/all" - 2>"$work/err" >"$work/x.log"
+    check "without --events there are frames alone, and what is left out is said" is "$(grep -c '^#' "$work/x.log") $(grep -c '1 gaps' "$work/err")" "0 1"
     check "-x writes directions" is "$(grep -c ' R$' "$work/x.log")" 9
     check "the gap stands in info" is "$(json '[o["frames"], o["lost"]]' < <("$canp" info --json "$work/all"))" "[9, 17]"
     check "and in info --quick" is "$(json '[o["frames"], o["lost"], o["ids"]]' < <("$canp" info --quick --json "$work/all"))" "[9, 17, None]"
@@ -63,8 +64,10 @@ nothing_is_not_the_default() {
 }
 
 newcomers() {
-    check "an ID without its mask is told" is "$(status_of "$canp" dump "$work/all" 18FEF100)" 1
-    check "as one" grep -q "no interface '18FEF100'.*18FEF100:1FFFFFFF" "$work/err"
+    check "an ID alone is that ID" is "$(status_of "$canp" dump "$work/all" 18FEF100) $(grep -c '^(' "$work/out")" "0 1"
+    check "remote frames of it, too" is "$("$canp" dump "$work/all" 123 | grep -c '^(')" 5
+    check "tx matches none of them" is "$(status_of "$canp" dump "$work/all" tx)" 1
+    check "rx all" is "$("$canp" dump "$work/all" rx | grep -c '^(')" 9
     check "an interface that is there needs no word" is "$(status_of "$canp" dump "$work/all" can1 7FF:7FF)$(cat "$work/err")" 1
 }
 
@@ -107,7 +110,7 @@ selections() {
     check "nothing matched: status 1" is "$(status_of "$canp" dump "$work/all" 555:7FF)" 1
     check "no such interface: status 1" is "$(status_of "$canp" dump "$work/all" can9)" 1
     check "beside one that there is, it is told" is "$(status_of "$canp" dump "$work/all" can1 can9) $(cat "$work/err")" \
-        "0 canp dump: no interface 'can9' in this recording (an ID goes with its mask: 123:7FF, 18FEF100:1FFFFFFF)"
+        "0 canp dump: no interface 'can9' in it (a filter is an ID, 7DF or 18FEF100, or an ID and a mask, 123:7FF)"
     check "a filter that is none: status 2" is "$(status_of "$canp" dump "$work/all" 12:zz)" 2
     check "a time that is none: status 2" is "$(status_of "$canp" dump "$work/all" --from soon)" 2
     check "a format that is none: status 2" is "$(status_of "$canp" dump "$work/all" -f xml)" 2
@@ -125,13 +128,16 @@ odd_files() {
     check "what was read is kept" is "$("$canp" dump "$work/many" | wc -l)" 255
     check "a missing file: status 3" is "$(status_of "$canp" convert "$work/none.log" "$work/none")" 3
     check "input that cannot be read: status 3" is "$(status_of "$canp" convert - "$work/unread" <"$work")" 3
-    check "it is named" grep -qx "canp convert: cannot convert - into $work/unread: Is a directory" "$work/err"
+    check "it is named" grep -qx "canp convert: cannot read standard input: Is a directory" "$work/err"
     check "a missing recording: status 3" is "$(status_of "$canp" dump "$work/none")" 3
     : >"$work/empty.canp"
     check "an empty file: status 3" is "$(status_of "$canp" dump "$work/empty.canp")" 3
-    check "a foreign file: status 3" is "$(status_of "$canp" dump "$work/all.log")" 3
-    check "in one line" is "$(wc -l <"$work/err")" 1
-    check "a file without a known end: status 2" is "$(status_of "$canp" convert "$work/x.y" "$work/z")" 2
+    check "a log is dumped like a recording" is "$(status_of "$canp" dump "$work/all.log") $(cmp "$work/all.log" "$work/out")" "0 "
+    echo "nothing known" >"$work/x.y"
+    check "a foreign file: status 3" is "$(status_of "$canp" dump "$work/x.y")" 3
+    check "in one line, which says what it looks like" is "$(wc -l <"$work/err") $(grep -c "begins with: nothing known" "$work/err")" "1 1"
+    check "nothing is made of it" is "$(status_of "$canp" convert "$work/x.y" "$work/z.log") $(ls "$work/z.log" 2>&1 | grep -c 'No such')" "3 1"
+    check "a format that is none: status 2" is "$(status_of "$canp" convert -f xml "$work/all.log" "$work/z")" 2
     check "a full disk is told: status 3" is "$(sh -c '"$1" dump "$2" >/dev/full 2>"$3"; echo $?' - "$canp" "$work/all" "$work/err")" 3
 }
 
@@ -207,7 +213,7 @@ odd_names_and_times() {
     check "candump's log has them, what is no UTF-8 spelled out" \
         is "$(sed 's/(\(-*\)0*/(\1/' "$work/dumped")" "$(LC_ALL=C sed 's/\xff\xfe/\\xFF\\xFE/' "$work/odd.log")"
     rm -rf "$work/again"
-    check "and they come back as they were" "$canp" convert -f candump "$work/dumped" "$work/again"
+    check "and they come back as they were" "$canp" convert "$work/dumped" "$work/again"
     check "byte for byte" cmp <("$canp" dump -f json "$work/odd") <("$canp" dump -f json "$work/again")
     cp -r "$work/odd" "$work/$(printf 'od\xffd"')"
     local args
@@ -219,7 +225,7 @@ odd_names_and_times() {
     "$canp" dump "$work/odd" -f csv >"$work/csv"
     check "CSV quotes them" python3 -c 'import csv, sys
 rows = list(csv.reader(open(sys.argv[1], errors="surrogateescape")))
-assert all(len(r) == 16 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\"x", "a,b", "\u00e9", "z"], rows' "$work/csv"
+assert all(len(r) == 24 for r in rows) and [r[1][-3:] for r in rows[1:]] == [",\"x", "a,b", "\u00e9", "z"], rows' "$work/csv"
     check "candump's screen, before 1970" grep -q '^ (-0000000005.500000000)  a,b  123' <("$canp" dump "$work/odd" -f candump)
     check "info has every interface's frames" is \
         "$("$canp" info --json "$work/odd" | json '[sum(i["frames"] for i in o["interfaces"]), o["frames"], len(o["interfaces"])]')" "[4, 4, 4]"
@@ -264,8 +270,8 @@ usage() {
     done
     check "a leap second" is "$(status_of "$canp" dump "$work/all" --from 2016-12-31T23:59:60Z)" 0
     check "a window that ends before it begins" is "$(status_of "$canp" dump "$work/all" --from +2 --to +1)" 2
-    check "an interface that is not there is named" is "$(status_of "$canp" dump "$work/all" 123) $(cat "$work/err")" \
-        "1 canp dump: no interface '123' in this recording (an ID goes with its mask: 123:7FF, 18FEF100:1FFFFFFF)"
+    check "an interface that is not there is named" is "$(status_of "$canp" dump "$work/all" can123) $(cat "$work/err")" \
+        "1 canp dump: no interface 'can123' in it (a filter is an ID, 7DF or 18FEF100, or an ID and a mask, 123:7FF)"
     check "help on help" is "$(status_of "$canp" help help) $(status_of "$canp" help --help)" "0 0"
 }
 

@@ -1,305 +1,225 @@
 /*
- * canp convert: recordings from and to the formats of others.
+ * canp convert: logs of any format into one of any format.
  *
- * A table says which formats there are; each side of a conversion is a recording or one of them. Lines that
- * cannot be read are named and counted, never swallowed. Main thread.
+ * Inputs go one behind the other through the library's one copy. What cannot be read is named and counted,
+ * what the target cannot hold is counted and said at the end. Main thread.
  */
 #include <errno.h>
-#include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <canp/candump.h>
-#include <canp/private/cleanup.h>
-#include <canp/reader.h>
-#include <canp/writer.h>
+#include <canp/log.h>
 
 #include "lib/commands.h"
+#include "lib/log_report.h"
 #include "lib/opts.h"
-#include "lib/outbuf.h"
 #include "lib/select.h"
 #include "lib/stop.h"
-
-#define CHANNELS_MAX 255
 
 struct convert {
     const char *command;
     const char *in, *out;
-    unsigned style;
-    uint64_t records;
-    bool from_file; /* else from a pipe or terminal */
+    const char *in_format;
+    struct selection selection;
+    struct canp_log_writer *writer;
+    uint64_t frames;   /* written */
+    bool is_from_file; /* else from a pipe or terminal */
+    bool is_write_error;
 };
-
-static int fail(const struct convert *c, int r)
-{
-    return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
-}
-
-static bool is_stream(const char *path)
-{
-    return strcmp(path, "-") == 0;
-}
-
-/* ---- candump log -> recording ------------------------------------------------------------------ */
-
-struct import {
-    struct canp_writer *writer;
-    unsigned channel_count;
-    char names[CHANNELS_MAX][CANP_IFACE_NAME_BYTES];
-};
-
-/* The channel of that name, a new one if need be; or a negative error. */
-static int channel_of(struct import *im, const struct canp_candump_line *line)
-{
-    for (unsigned i = 0; i < im->channel_count; i++) {
-        if (memcmp(im->names[i], line->iface, CANP_IFACE_NAME_BYTES) == 0)
-            return (int)i;
-    }
-    if (im->channel_count == CHANNELS_MAX)
-        return -CANP_E_TOO_MANY;
-    struct canp_iface iface = {.bytes = sizeof(iface)};
-    memcpy(iface.name, line->iface, sizeof(iface.name));
-    memcpy(im->names[im->channel_count], line->iface, CANP_IFACE_NAME_BYTES);
-    int r = canp_writer_add_iface(im->writer, (uint8_t)im->channel_count, &iface, line->time_ns);
-    return r < 0 ? r : (int)im->channel_count++;
-}
 
 /* What a signal ends: a file is left where it is; from a pipe all is read that its writer, who has mostly got
  * the same signal, still says. A second signal kills. */
-static bool is_stopped(const struct convert *c)
+static bool is_stopped(void *user)
 {
-    return stop_requested && c->from_file;
+    return stop_requested && ((const struct convert *)user)->is_from_file;
 }
 
-static int import_lines(struct convert *c, struct import *im, struct canp_candump_reader *reader)
+static const char *name_of(const struct convert *c)
 {
-    static struct canp_candump_line line;
-    struct canp_record record;
-    int r;
-    while ((r = is_stopped(c) ? -EINTR : canp_candump_next(reader, &line)) == 1) {
-        int channel = channel_of(im, &line);
-        if (channel < 0)
-            return channel;
-        canp_candump_record(&line, (uint8_t)channel, &record);
-        r = canp_writer_put(im->writer, &record);
-        if (r < 0)
-            return r;
-        c->records++;
-    }
-    return r;
+    return strcmp(c->in, "-") == 0 ? "stdin" : c->in;
 }
 
-static int tell_bad_lines(const struct convert *c, const struct canp_candump_stats *s)
+/* Why a copy ended early, and from where on things are missing. */
+static int tell_end(struct convert *c, struct canp_log_reader *reader, int error, const struct canp_why *why)
 {
-    const char *name = is_stream(c->in) ? "stdin" : c->in;
-    for (uint64_t i = 0; i < s->bad && i < CANP_CANDUMP_BAD_MAX; i++)
-        opts_fail(c->command, 0, "%s:%llu: cannot be read: %s", name, (unsigned long long)s->first[i].line,
-                  s->first[i].text);
-    if (s->bad)
-        return opts_fail(c->command, CANP_EXIT_FINDING, "%s: %llu of %llu lines cannot be read", name,
-                         (unsigned long long)s->bad, (unsigned long long)s->lines);
-    if (s->records == 0)
-        return opts_fail(c->command, CANP_EXIT_FINDING, "%s: no frame in it", name);
-    return CANP_EXIT_DONE;
-}
-
-/* What has been read before an error is kept. */
-static int import_all(struct convert *c, struct import *im, struct canp_candump_reader *reader)
-{
-    int r = import_lines(c, im, reader);
-    int finished = canp_writer_finish(im->writer);
-    if (r == -CANP_E_TOO_MANY)
+    unsigned long long lines = canp_log_reader_stats(reader)->lines;
+    if (error == -CANP_E_TOO_MANY)
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
-                         "%s: more than %d interfaces; what stands behind line %llu is left out", c->in,
-                         CHANNELS_MAX, (unsigned long long)canp_candump_stats(reader)->lines - 1);
-    if (r == -EINTR && finished == 0)
+                         "%s: more than 255 interfaces; what stands behind line %llu is left out", c->in,
+                         lines - 1);
+    if (error == -EINTR)
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
-                         "%s: interrupted; what stands behind line %llu is left out", c->in,
-                         (unsigned long long)canp_candump_stats(reader)->lines);
-    if (r < 0 || finished < 0)
-        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot convert %s into %s: %s", c->in, c->out,
-                         canp_strerror(r < 0 ? r : finished));
-    return tell_bad_lines(c, canp_candump_stats(reader));
+                         "%s: interrupted; what stands behind line %llu is left out", c->in, lines);
+    return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot convert %s into %s: %s", c->in, c->out,
+                     why->text);
 }
 
-static int import_candump(struct convert *c)
+static int copy_one(struct convert *c, struct canp_log_reader *reader)
 {
-    static struct import im;
-    struct canp_candump_reader *reader;
+    struct canp_log_copy_opts opts = {.size = sizeof(opts), .is_stopped = is_stopped, .user = c};
+    struct canp_log_copy_result result;
     struct canp_why why;
-    CANP_CLEANUP(canp_fd_close)
-    int fd = is_stream(c->in) ? dup(STDIN_FILENO) : open(c->in, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot open %s: %s", c->in,
-                         canp_strerror(errno));
-    struct stat st;
-    c->from_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
-    stop_catch_signals();
-    int r = canp_candump_open(fd, &reader);
+    int r = canp_log_copy(reader, c->writer, &opts, &result, &why);
+    c->frames += result.frames;
+    c->is_write_error = r < 0 && result.is_write_error && r != -CANP_E_TOO_MANY;
+    if (c->is_write_error && r == -EPIPE) /* its reader has gone: no error worth a word */
+        return CANP_EXIT_ENVIRONMENT;
     if (r < 0)
-        return fail(c, r);
-    r = canp_writer_open(c->out, NULL, &im.writer, &why);
-    if (r < 0) {
-        canp_candump_close(reader);
+        return tell_end(c, reader, r, &why);
+    if (canp_log_reader_stats(reader)->records == 0 && canp_log_reader_stats(reader)->bad == 0)
+        return opts_fail(c->command, CANP_EXIT_FINDING, "%s: no frame in it", name_of(c));
+    return log_report_bad(c->command, name_of(c), reader);
+}
+
+static int convert_one(struct convert *c, struct canp_log_reader *reader)
+{
+    struct stat st;
+    c->is_from_file = strcmp(c->in, "-") != 0 ? stat(c->in, &st) == 0 && !S_ISFIFO(st.st_mode)
+                                              : fstat(STDIN_FILENO, &st) == 0 && S_ISREG(st.st_mode);
+    int status = select_log(&c->selection, c->command, reader);
+    return status ? status : copy_one(c, reader);
+}
+
+/* What has been read before an error is kept, unless it could not be written. */
+static int finish(struct convert *c, const char *format, int status)
+{
+    struct canp_log_write_stats stats;
+    struct canp_why why;
+    bool is_silent = c->is_write_error;
+    canp_log_writer_stats(c->writer, &stats);
+    if (!is_silent)
+        log_report_numbers(c->command, c->writer);
+    int r = canp_log_finish(c->writer, &why);
+    if (is_silent)
+        return status;
+    if (r == -EPIPE)
+        return CANP_EXIT_DONE;
+    if (r < 0)
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    }
-    int status = import_all(c, &im, reader);
-    canp_writer_close(im.writer);
-    canp_candump_close(reader);
+    log_report_losses(c->command, c->out, format, &stats);
     return status;
 }
 
-/* ---- recording -> candump log ------------------------------------------------------------------ */
-
-static int export_records(struct convert *c, struct canp_reader *reader, struct canp_cursor *cursor,
-                          struct outbuf *out)
+static int open_input(struct convert *c, struct canp_log_reader **reader)
 {
-    struct canp_record record;
-    int r;
-    while ((r = canp_cursor_next(cursor, &record)) == 1 && !out->error) {
-        if (record.kind == CANP_KIND_IFACE || record.kind == CANP_KIND_CLOCK)
-            continue;
-        out->used += canp_candump_format(&record, select_iface_name(reader, record.channel), c->style,
-                                         outbuf_room(out, CANP_CANDUMP_LINE_BYTES));
-        c->records++;
-    }
-    return r < 0 ? r : outbuf_flush(out);
-}
-
-static int export_to(struct convert *c, struct canp_reader *reader, int fd)
-{
-    struct canp_cursor *cursor;
-    struct outbuf out;
-    int r = canp_cursor_open(reader, NULL, &cursor);
-    if (r < 0)
-        return fail(c, r);
-    r = outbuf_init(&out, fd);
-    if (r == 0)
-        r = export_records(c, reader, cursor, &out);
-    uint32_t damaged = canp_cursor_damaged(cursor);
-    canp_cursor_close(cursor);
-    outbuf_free(&out);
-    if (outbuf_is_closed(&out))
-        return CANP_EXIT_DONE;
-    if (r < 0)
-        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s: %s", c->out, canp_strerror(r));
-    if (damaged)
-        return opts_fail(c->command, CANP_EXIT_FINDING, "%s: %u damaged places left out", c->in, damaged);
-    return CANP_EXIT_DONE;
-}
-
-/* A file must be new; a pipe or a device is written to. */
-static int open_output(const char *path)
-{
-    struct stat st;
-    if (is_stream(path))
-        return dup(STDOUT_FILENO);
-    bool is_special = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode);
-    return open(path, O_WRONLY | O_CLOEXEC | (is_special ? 0 : O_CREAT | O_EXCL), 0666);
-}
-
-static int export_candump(struct convert *c)
-{
-    struct canp_reader *reader;
+    struct canp_log_read_opts opts = {.size = sizeof(opts), .format = c->in_format};
     struct canp_why why;
-    int r = canp_reader_open(c->in, &reader, &why);
-    if (r < 0)
+    int r = canp_log_open(c->in, &opts, reader, &why);
+    return r < 0 ? opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text) : 0;
+}
+
+/* The first input is opened before the output is made: a name that is wrong leaves nothing. */
+static int convert_all(struct convert *c, char **inputs, int count, const char *format,
+                       const struct canp_log_write_opts *opts)
+{
+    struct canp_log_reader *reader;
+    struct canp_why why;
+    c->in = inputs[0];
+    int status = open_input(c, &reader);
+    if (status)
+        return status;
+    if (canp_log_writer_open(c->out, format, opts, &c->writer, &why) < 0) {
+        canp_log_close(reader);
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    CANP_CLEANUP(canp_fd_close)
-    int fd = open_output(c->out);
-    if (fd < 0)
-        r = opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s%s", c->out,
-                      canp_strerror(errno), errno == EEXIST ? "; choose another name or move it away" : "");
-    else
-        r = export_to(c, reader, fd);
-    canp_reader_close(reader);
-    return r;
+    }
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
+    stop_catch_signals();
+    status = convert_one(c, reader);
+    canp_log_close(reader);
+    for (int i = 1; i < count && !c->is_write_error && !stop_requested; i++) {
+        c->in = inputs[i];
+        int one = open_input(c, &reader);
+        if (one == 0) {
+            one = convert_one(c, reader);
+            canp_log_close(reader);
+        }
+        status = one > status ? one : status;
+    }
+    return finish(c, format, status);
 }
 
-/* ---- which ------------------------------------------------------------------------------------- */
-
-static const struct convert_format {
-    const char *name;
-    const char *suffixes; /* of file names, with blanks around */
-    int (*read)(struct convert *c);
-    int (*write)(struct convert *c);
-} formats[] = {
-    {"candump", " log txt candump ", import_candump, export_candump},
-};
-#define FORMAT_COUNT (sizeof(formats) / sizeof(formats[0]))
-
-static const struct convert_format *format_named(const char *name)
+/* By -f, the name's end, or for a stream a candump log. NULL: a usage error, which was told. */
+static const struct canp_log_format_info *output_format(const struct convert *c, const char *asked)
 {
-    for (unsigned i = 0; i < FORMAT_COUNT; i++) {
-        if (strcmp(formats[i].name, name) == 0)
-            return &formats[i];
-    }
+    const struct canp_log_format_info *by_suffix = canp_log_format_by_suffix(c->out);
+    const char *name = asked                      ? asked
+                       : strcmp(c->out, "-") == 0 ? "candump"
+                       : by_suffix                ? by_suffix->name
+                                                  : "canp";
+    const struct canp_log_format_info *format = canp_log_format_named(name);
+    if (format && format->writes)
+        return format;
+    opts_fail(c->command, CANP_EXIT_USAGE, format ? "%s can only be read" : "no format '%s'", name);
     return NULL;
 }
 
-/* By the name's end; streams are candump logs unless -f says otherwise. */
-static const struct convert_format *format_of(const char *path)
+/* The formats, as the help names them. */
+static const char *format_names(void)
 {
-    char suffix[24];
-    const char *dot = strrchr(path, '.');
-    if (is_stream(path))
-        return &formats[0];
-    if (!dot || strchr(dot, '/') || strlen(dot + 1) > sizeof(suffix) - 3)
-        return NULL;
-    snprintf(suffix, sizeof(suffix), " %s ", dot + 1);
-    for (unsigned i = 0; i < FORMAT_COUNT; i++) {
-        if (strcasestr(formats[i].suffixes, suffix))
-            return &formats[i];
-    }
-    return NULL;
-}
-
-/* A directory, or a segment file. */
-static bool is_recording(const char *path)
-{
-    struct stat st;
-    const char *dot = strrchr(path, '.');
-    if (is_stream(path))
-        return false;
-    return (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) || (dot && strcmp(dot, ".canp") == 0);
+    static char text[1024];
+    size_t used = 0;
+    const struct canp_log_format_info *f;
+    used += (size_t)snprintf(text, sizeof(text), "Formats:");
+    for (unsigned i = 0; (f = canp_log_format_at(i)) != NULL && used < sizeof(text) - 1; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used, " %s%s", f->name,
+                                 !f->writes  ? " (reading)"
+                                 : !f->reads ? " (writing)"
+                                             : "");
+    snprintf(text + used, sizeof(text) - used,
+             "\n`-` is stdin or stdout. Inputs are recognised by content, gzip included; OUT by its suffix.\n"
+             "FILTER as in canp dump. Several inputs go one behind the other.\n"
+             "Exit status 1: something could not be read; it was named and left out.\n");
+    return text;
 }
 
 int canp_cmd_convert(int argc, char **argv)
 {
-    struct convert c = {.command = argv[0]};
-    const char *name = NULL;
-    bool micros = false, direction = false;
+    static struct convert c; /* large: the filters */
+    const char *asked = NULL, *map = NULL;
+    bool micros = false, direction = false, events = false, pack = false;
+    c.command = argv[0];
     const struct opt options[] = {
-        {'f', "format", OPT_TEXT, &name, "FORMAT",
-         "the foreign format: candump (default: by the file's name)"},
+        {'f', "format", OPT_TEXT, &asked, "FORMAT", "of OUT (default: by its suffix; none: a recording)"},
+        {0, "in-format", OPT_TEXT, &c.in_format, "FORMAT", "of the inputs (default: by their content)"},
+        {0, "map", OPT_TEXT, &map, "IFACE=N,...",
+         "numbers for interfaces, where the format numbers channels"},
+        {0, "from", OPT_TEXT, &c.selection.from, "T",
+         "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
+        {0, "to", OPT_TEXT, &c.selection.to, "T", "up to this point in time"},
+        {0, "events", OPT_FLAG, &events, NULL,
+         "candump: gaps, notes and so on as comments; other programs may not take them. csv: all records"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "candump: write the direction of each frame"},
         {0, "micros", OPT_FLAG, &micros, NULL,
-         "candump: write 6 digits, for Wireshark and can-utils before 2022"},
+         "6 digits of a second: candump logs for Wireshark and can-utils before 2022"},
+        {0, "pack", OPT_FLAG, &pack, NULL, "canp: pack the recording"},
         {0},
     };
-    const struct opt_spec spec = {
-        argv[0], "IN OUT", "Converts a foreign log into a recording, or a recording into one.", options,
-        "`-` is stdin or stdout. IN is a recording if it is a directory or ends in .canp.\n"
-        "Exit status 1: something could not be read; it was named and left out.\n"};
+    const struct opt_spec spec = {argv[0], "IN... OUT [FILTER]...",
+                                  "Converts logs of any format into another.", options, format_names()};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)
         return OPTS_EXIT(arguments);
-    if (arguments != 2)
+    int paths = arguments < 2 ? arguments : 2;
+    while (paths >= 2 && paths < arguments && !select_is_filter(argv[paths + 1]))
+        paths++;
+    if (paths < 2)
         return opts_fail(c.command, CANP_EXIT_USAGE, "needs IN and OUT; `canp convert --help` says more");
-    c.in = argv[1];
-    c.out = argv[2];
-    c.style = (micros ? CANP_CANDUMP_MICROS : 0) | (direction ? CANP_CANDUMP_DIRECTION : 0);
-    bool exports = is_recording(c.in);
-    const char *foreign = exports ? c.out : c.in;
-    const struct convert_format *format = name ? format_named(name) : format_of(foreign);
+    for (int i = paths + 1; i <= arguments; i++) {
+        int r = select_add(&c.selection, c.command, argv[i]);
+        if (r)
+            return r;
+    }
+    c.out = argv[paths];
+    const struct canp_log_format_info *format = output_format(&c, asked);
     if (!format)
-        return opts_fail(c.command, CANP_EXIT_USAGE,
-                         name ? "no format '%s': candump" : "%s: which format? -f candump",
-                         name ? name : foreign);
-    if (!exports && is_stream(c.out))
+        return CANP_EXIT_USAGE;
+    if (strcmp(c.out, "-") == 0 && strcmp(format->name, "canp") == 0)
         return opts_fail(c.command, CANP_EXIT_USAGE, "a recording cannot be written to stdout");
-    return exports ? format->write(&c) : format->read(&c);
+    struct canp_log_write_opts opts = {.size = sizeof(opts), .map = map};
+    opts.style = (micros ? CANP_LOG_MICROS : 0) | (direction ? CANP_LOG_DIRECTION : 0) |
+                 (events ? CANP_LOG_EVENTS : 0) | (pack ? CANP_LOG_PACK : 0);
+    return convert_all(&c, argv + 1, paths - 1, format->name, &opts);
 }

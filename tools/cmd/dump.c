@@ -1,20 +1,19 @@
 /*
- * canp dump: prints a recording, once or as it grows.
+ * canp dump: prints a log, once or as it grows.
  *
  * Main thread. A closed pipe ends it quietly; a recording that grows is polled, which costs its writer
  * nothing.
  */
-#include <stdlib.h>
+#include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
-#include <canp/busclock.h>
+#include <canp/log.h>
 
 #include "lib/commands.h"
-#include "lib/dump_formats.h"
+#include "lib/log_report.h"
 #include "lib/opts.h"
-#include "lib/outbuf.h"
 #include "lib/select.h"
 #include "lib/stop.h"
 
@@ -22,118 +21,89 @@
 
 struct dump {
     const char *command;
-    const struct dump_format *format;
-    unsigned style;
+    const char *path;
     bool follow;
-    bool all; /* every record passes */
     struct selection selection;
-    struct canp_reader *reader;
-    struct canp_busclock clock; /* when the selection is of bus time */
-    struct outbuf out;
-    uint64_t printed;
+    struct canp_log_reader *reader;
+    struct canp_log_writer *writer;
+    uint64_t printed; /* frames */
+    bool is_closed;   /* the reader of our pipe has gone */
 };
 
-/* What an event says about an interface is shown with it; filters by id are about frames. */
-static void print_record(struct dump *d, const struct canp_record *record)
+static bool is_stopped(void *user)
 {
-    const char *iface = select_iface_name(d->reader, record->channel);
-    if (!d->all && !select_match(&d->selection, record, iface))
-        return;
-    size_t bytes = d->format->write(record, iface, d->style, outbuf_room(&d->out, DUMP_LINE_BYTES));
-    d->out.used += bytes;
-    d->printed += bytes && canp_kind_is_frame(record->kind);
+    (void)user;
+    return stop_requested;
 }
 
-/* The cursor knows of stamps alone. */
-static bool is_in_window(struct dump *d, struct canp_cursor *cursor, const struct canp_record *record)
+/* All there is now. 0 or an exit status. */
+static int print_all(struct dump *d)
 {
-    if (!d->selection.bus_window)
-        return true;
-    int64_t bus_ns = canp_busclock_time(&d->clock, cursor, record);
-    return bus_ns >= d->selection.from_ns && bus_ns <= d->selection.to_ns;
+    struct canp_log_copy_opts opts = {.size = sizeof(opts), .is_stopped = is_stopped};
+    struct canp_log_copy_result result;
+    struct canp_why why;
+    int r = canp_log_copy(d->reader, d->writer, &opts, &result, &why);
+    d->printed += result.frames;
+    int flushed = canp_log_flush(d->writer);
+    if (r == 0 && flushed < 0)
+        r = canp_fail(&why, flushed, "%s", canp_strerror(flushed));
+    d->is_closed = r == -EPIPE;
+    if (r == 0 || r == -EINTR || d->is_closed)
+        return 0;
+    return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
 }
 
-/* All there is now. 0 or a negative error, of the recording or of the output. */
-static int print_all(struct dump *d, struct canp_cursor *cursor)
-{
-    struct canp_record record;
-    int r;
-    while (!stop_requested && (r = canp_cursor_next(cursor, &record)) == 1) {
-        if (is_in_window(d, cursor, &record))
-            print_record(d, &record);
-        if (d->out.error)
-            return d->out.error;
-    }
-    return stop_requested ? 0 : r;
-}
-
-static int follow(struct dump *d, struct canp_cursor *cursor)
+static int follow(struct dump *d)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
-    while (!stop_requested) {
-        bool live = canp_reader_is_live(d->reader); /* before the last look, so that nothing is missed */
-        int r = print_all(d, cursor);
-        if (r == 0)
-            r = outbuf_flush(&d->out);
-        if (r < 0)
-            return r;
-        if (!live)
-            return 0;
+    while (!stop_requested && !d->is_closed) {
+        bool live = canp_log_is_live(d->reader); /* before the last look, so that nothing is missed */
+        int status = print_all(d);
+        if (status || !live)
+            return status;
         nanosleep(&pause, NULL);
-        r = canp_reader_refresh(d->reader);
+        int r = canp_log_refresh(d->reader);
         if (r < 0)
-            return r;
+            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
     }
     return 0;
 }
 
-static int print_recording(struct dump *d)
+static int print_log(struct dump *d)
 {
-    struct canp_cursor_opts where = CANP_CURSOR_OPTS_INIT;
-    struct canp_cursor *cursor;
-    if (!d->selection.bus_window) {
-        where.from_ns = d->selection.from_ns;
-        where.to_ns = d->selection.to_ns;
-    }
-    where.filter = d->selection.has_filters ? &d->selection.filters : NULL;
-    int r = canp_cursor_open(d->reader, &where, &cursor);
-    if (r < 0)
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
-    r = d->follow ? follow(d, cursor) : print_all(d, cursor);
-    uint32_t damaged = canp_cursor_damaged(cursor);
-    canp_cursor_close(cursor);
-    if (r == 0)
-        r = outbuf_flush(&d->out);
-    if (outbuf_is_closed(&d->out))
-        return CANP_EXIT_DONE;
-    if (r < 0)
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
-    if (damaged)
-        return opts_fail(d->command, CANP_EXIT_FINDING,
-                         "%u damaged place%s skipped; `canp verify` names them", damaged,
-                         damaged == 1 ? "" : "s");
-    if (stop_requested)
-        return CANP_EXIT_DONE;
-    select_tell_unknown(&d->selection, d->command, d->reader);
+    int status = d->follow ? follow(d) : print_all(d);
+    if (status || d->is_closed)
+        return status;
+    status = log_report_bad(d->command, strcmp(d->path, "-") == 0 ? "stdin" : d->path, d->reader);
+    if (status || stop_requested)
+        return status;
+    select_tell_unknown_in_log(&d->selection, d->command, d->reader);
     return d->printed || !select_is_narrow(&d->selection) ? CANP_EXIT_DONE : CANP_EXIT_FINDING;
 }
 
-static int open_and_print(struct dump *d, const char *path)
+static int open_and_print(struct dump *d, const char *format, const struct canp_log_write_opts *opts)
 {
     struct canp_why why;
-    int r = canp_reader_open(path, &d->reader, &why);
-    if (r < 0)
+    if (canp_log_open(d->path, NULL, &d->reader, &why) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    r = select_window(&d->selection, d->command, d->reader);
-    if (r == 0 && d->format->header) {
-        size_t bytes = strlen(d->format->header);
-        memcpy(outbuf_room(&d->out, bytes), d->format->header, bytes);
-        d->out.used += bytes;
-    }
+    int r = select_log(&d->selection, d->command, d->reader);
+    if (r == 0 && canp_log_writer_open("-", format, opts, &d->writer, &why) < 0)
+        r = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     if (r == 0)
-        r = print_recording(d);
-    canp_reader_close(d->reader);
+        r = print_log(d);
+    canp_log_abandon(d->writer); /* all was flushed */
+    canp_log_close(d->reader);
     return r;
+}
+
+/* Their names here are older than those of the formats: `candump` is the screen. */
+static const char *format_named(const char *name)
+{
+    if (strcmp(name, "log") == 0)
+        return "candump";
+    if (strcmp(name, "candump") == 0)
+        return "screen";
+    return strcmp(name, "json") == 0 || strcmp(name, "csv") == 0 ? name : NULL;
 }
 
 int canp_cmd_dump(int argc, char **argv)
@@ -154,30 +124,31 @@ int canp_cmd_dump(int argc, char **argv)
     };
     const struct opt_spec spec = {
         argv[0], "RECORDING [FILTER|IFACE]...",
-        "Prints the frames of a recording, and what was lost between them.", options,
-        "FILTER is candump's: 123:7FF, 123~7FF (inverse), 12345678:DFFFFFFF (8 digits = extended),\n"
-        "#FFFFFFFF (error frames, too), error (error frames alone), j (all filters must match).\n"
-        "IFACE: only this interface.\n"
+        "Prints the frames of a recording or log file, and what was lost between them.", options,
+        "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin.\n"
+        "FILTER: 7DF, 18FEF100 (exactly that ID), 123:7FF, 123~7FF (inverse), 12345678:DFFFFFFF (8 digits =\n"
+        "extended), #FFFFFFFF (error frames, too), error (those alone), j (all filters must match), rx, tx. "
+        "IFACE: only this "
+        "interface.\n"
         "Exit status 1: nothing matched, or damaged places were skipped.\n"};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)
         return OPTS_EXIT(arguments);
     if (arguments < 1)
         return opts_fail(d.command, CANP_EXIT_USAGE, "which RECORDING? `canp dump --help` says more");
-    d.format = dump_format_find(format);
-    if (!d.format)
+    const char *chosen = format_named(format);
+    if (!chosen)
         return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': log, candump, json or csv", format);
     for (int i = 2; i <= arguments; i++) {
         int r = select_add(&d.selection, d.command, argv[i]);
         if (r)
             return r;
     }
-    d.style = (micros ? CANP_CANDUMP_MICROS : 0) | (direction ? CANP_CANDUMP_DIRECTION : 0);
-    d.all = !d.selection.has_filters && !d.selection.iface_count;
-    if (outbuf_init(&d.out, STDOUT_FILENO) < 0)
-        return opts_fail(d.command, CANP_EXIT_ENVIRONMENT, "out of memory");
+    struct canp_log_write_opts opts = {.size = sizeof(opts)};
+    opts.style = (micros ? CANP_LOG_MICROS : 0) | (direction ? CANP_LOG_DIRECTION : 0) |
+                 (strcmp(chosen, "candump") == 0 ? CANP_LOG_EVENTS : 0);
+    d.path = argv[1];
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
     stop_catch_signals();
-    int r = open_and_print(&d, argv[1]);
-    outbuf_free(&d.out);
-    return r;
+    return open_and_print(&d, chosen, &opts);
 }

@@ -12,7 +12,7 @@ enum canp_exit {
 
 /* X(name, summary): commands that every build has. */
 #define CANP_COMMANDS_CORE(X)                                                                                \
-    X(convert, "candump logs into recordings and back")                                                      \
+    X(convert, "logs of any format into any other")                                                          \
     X(dbc, "list and check a signal database, or compare two")                                               \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \

@@ -1,6 +1,7 @@
 /* Parts of a recording (select.h). Main thread. */
 #include "select.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,9 +17,46 @@ static bool is_iface_name(const char *text)
            strcmp(text, "error") != 0 && text[0] != '\0' && strlen(text) < CANP_IFACE_NAME_BYTES;
 }
 
+/* 7DF, 18FEF100: as many digits as candump prints. */
+static bool is_bare_id(const char *text)
+{
+    size_t digits = strspn(text, "0123456789abcdefABCDEF");
+    if (text[digits])
+        return false;
+    return (digits == 3 && text[0] <= '7') || (digits == 8 && text[0] <= '1');
+}
+
+static bool take_direction(struct selection *s, const char *text)
+{
+    if (strcmp(text, "rx") == 0)
+        s->dirs |= 1U << CANP_DIR_RX;
+    else if (strcmp(text, "tx") == 0)
+        s->dirs |= 1U << CANP_DIR_TX | 1U << CANP_DIR_OWN;
+    else
+        return false;
+    return true;
+}
+
+bool select_is_filter(const char *argument)
+{
+    struct selection none = {0};
+    if (strchr(argument, '/') || strcmp(argument, "-") == 0)
+        return false;
+    return is_bare_id(argument) || take_direction(&none, argument) || !is_iface_name(argument)
+               ? !strchr(argument, '.')
+               : false;
+}
+
 int select_add(struct selection *s, const char *command, const char *argument)
 {
     struct canp_why why;
+    char exact[24];
+    if (take_direction(s, argument))
+        return 0;
+    if (is_bare_id(argument)) { /* remote frames as well: bit 30 is not in the mask */
+        snprintf(exact, sizeof(exact), "%s:%s", argument, strlen(argument) == 3 ? "800007FF" : "9FFFFFFF");
+        argument = exact;
+    }
     if (is_iface_name(argument)) {
         if (s->iface_count == SELECT_IFACES_MAX)
             return opts_fail(command, CANP_EXIT_USAGE, "more than %d interfaces", SELECT_IFACES_MAX);
@@ -98,9 +136,36 @@ int select_window(struct selection *s, const char *command, struct canp_reader *
     return r;
 }
 
+static int log_point(const char *command, const char *option, const char *text, bool *is_there,
+                     bool *is_relative, int64_t *ns)
+{
+    *is_there = text != NULL;
+    *is_relative = text && text[0] == '+';
+    return point(command, option, text, 0, ns);
+}
+
+int select_log(struct selection *s, const char *command, struct canp_log_reader *reader)
+{
+    struct canp_log_selection wanted = {.size = sizeof(wanted), .dirs = s->dirs};
+    int r = log_point(command, "from", s->from, &wanted.has_from, &wanted.from_is_relative, &wanted.from_ns);
+    if (r == 0)
+        r = log_point(command, "to", s->to, &wanted.has_to, &wanted.to_is_relative, &wanted.to_ns);
+    if (r)
+        return r;
+    if (s->from && s->to && wanted.from_is_relative == wanted.to_is_relative && wanted.from_ns > wanted.to_ns)
+        return opts_fail(command, CANP_EXIT_USAGE, "--from %s is behind --to %s", s->from, s->to);
+    wanted.filter = s->has_filters ? &s->filters : NULL;
+    wanted.ifaces = s->ifaces;
+    wanted.iface_count = s->iface_count;
+    r = select_is_narrow(s) ? canp_log_select(reader, &wanted) : 0;
+    if (r == -EINVAL)
+        return opts_fail(command, CANP_EXIT_USAGE, "%s", canp_log_why(reader));
+    return r < 0 ? opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r)) : 0;
+}
+
 bool select_is_narrow(const struct selection *s)
 {
-    return s->has_filters || s->iface_count || s->from || s->to;
+    return s->has_filters || s->iface_count || s->dirs || s->from || s->to;
 }
 
 static bool is_known(const struct canp_reader *reader, const char *name)
@@ -112,14 +177,39 @@ static bool is_known(const struct canp_reader *reader, const char *name)
     return false;
 }
 
+static void tell_unknown(const char *command, const char *name)
+{
+    opts_fail(command, CANP_EXIT_FINDING,
+              "no interface '%s' in it (a filter is an ID, 7DF or 18FEF100, or an ID and a mask, 123:7FF)",
+              name);
+}
+
 void select_tell_unknown(const struct selection *s, const char *command, const struct canp_reader *reader)
 {
     for (unsigned i = 0; i < s->iface_count; i++) {
         if (!is_known(reader, s->ifaces[i]))
-            opts_fail(command, CANP_EXIT_FINDING,
-                      "no interface '%s' in this recording (an ID goes with its mask: 123:7FF, "
-                      "18FEF100:1FFFFFFF)",
-                      s->ifaces[i]);
+            tell_unknown(command, s->ifaces[i]);
+    }
+}
+
+static bool is_known_in_log(const struct canp_log_reader *reader, const char *name)
+{
+    char number[16];
+    for (unsigned c = 0; c < canp_log_iface_count(reader); c++) {
+        const struct canp_iface *iface = canp_log_iface(reader, (uint8_t)c);
+        snprintf(number, sizeof(number), "%u", canp_log_iface_number(reader, (uint8_t)c));
+        if (iface && (strcmp(iface->name, name) == 0 || strcmp(number, name) == 0))
+            return true;
+    }
+    return false;
+}
+
+void select_tell_unknown_in_log(const struct selection *s, const char *command,
+                                const struct canp_log_reader *reader)
+{
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        if (!is_known_in_log(reader, s->ifaces[i]))
+            tell_unknown(command, s->ifaces[i]);
     }
 }
 
@@ -135,6 +225,8 @@ static bool has_iface(const struct selection *s, const char *iface)
 bool select_match(const struct selection *s, const struct canp_record *record, const char *iface)
 {
     if (s->has_filters && !canp_filter_match(&s->filters, record))
+        return false;
+    if (s->dirs && canp_kind_is_frame(record->kind) && !(s->dirs >> record->dir & 1))
         return false;
     return s->iface_count == 0 || has_iface(s, iface);
 }

@@ -6,6 +6,7 @@
 #define CANP_TOOLS_SELECT_H
 
 #include <canp/filter.h>
+#include <canp/log.h>
 #include <canp/reader.h>
 
 #define SELECT_IFACES_MAX 32
@@ -18,12 +19,22 @@ struct selection {
     const char *ifaces[SELECT_IFACES_MAX];
     unsigned iface_count; /* 0 = all */
     bool has_filters;
+    uint8_t dirs; /* of frames: bit 1 << enum canp_dir; 0 = all */
 };
 
 /*
- * Takes one argument: a filter, or an interface's name. 0, or an exit status after saying what is wrong.
+ * Takes one argument: a filter of candump's, a bare ID (7DF, 18FEF100: exactly that one), `rx` or `tx`, or an
+ * interface's name. 0, or an exit status after saying what is wrong.
  */
 int select_add(struct selection *s, const char *command, const char *argument);
+
+/* Is it a filter, and no name? */
+bool select_is_filter(const char *argument);
+
+/* Applies it all to a log that was opened. The selection outlives the reader. 0 or an exit status. */
+int select_log(struct selection *s, const char *command, struct canp_log_reader *reader);
+void select_tell_unknown_in_log(const struct selection *s, const char *command,
+                                const struct canp_log_reader *reader);
 
 /* Resolves --from and --to against the recording's first record: +TIME is so much bus time behind it. 0 or an
  * exit status. */

@@ -71,7 +71,7 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     unsigned style = (writer->style & CANP_LOG_MICROS ? CANP_CANDUMP_MICROS : 0) |
                      (writer->style & CANP_LOG_DIRECTION ? CANP_CANDUMP_DIRECTION : 0);
     char *room = canp_sink_room(&writer->sink, CANP_CANDUMP_LINE_BYTES);
-    writer->sink.at += canp_candump_format(record, canp_log_word(writer, record->channel), style, room);
+    writer->sink.at += canp_candump_format(record, canp_log_name(writer, record->channel), style, room);
     return 0;
 }
 

@@ -1,14 +1,15 @@
 /*
- * What candump prints on a terminal, written as by `candump -t a`, with -x for CANP_LOG_DIRECTION. What is no
- * frame becomes a comment line as in candump's log. No state.
+ * What candump prints on a terminal, written as by `candump -e -8 -t a`, with -x for CANP_LOG_DIRECTION. What
+ * is no frame becomes a comment line as in candump's log. No state.
  */
 #include <canp/candump.h>
+#include <canp/error_text.h>
 
 #include "candump_text.h"
 #include "formats/frame_view.h"
 #include "formats/log_format.h"
 
-#define LINE_BYTES 8192 /* three bytes for each of an XL frame's */
+#define LINE_BYTES CANP_CANDUMP_LINE_BYTES /* three bytes for each of an XL frame's, or an event */
 
 static char *put_digits(char *out, unsigned value, unsigned width)
 {
@@ -41,6 +42,38 @@ static char *put_xl_head(char *out, const struct canp_record *r, const struct ca
     return canp_put_text(canp_put_hex_u32(out, r->xl->af), ") ");
 }
 
+static char *put_length(char *out, unsigned len, bool is_fd)
+{
+    out = canp_put_text(out, is_fd ? "  [" : "   [");
+    return canp_put_text(put_digits(out, len, is_fd ? 2 : 1), "] ");
+}
+
+/* In braces, as `candump -8` prints it. */
+static char *put_raw_dlc(char *out, uint8_t dlc)
+{
+    out = canp_put_text(out, "   {");
+    *out++ = canp_hex_digit(dlc);
+    return canp_put_text(out, "} ");
+}
+
+/* What the error frame says, a line for each class, as `candump -e`. */
+static char *put_error(char *out, const struct canp_record *r)
+{
+    char said[CANP_ERROR_TEXT_BYTES];
+    canp_error_text(r->frame, "\n\t", said);
+    return canp_put_text(canp_put_text(out, "\n\t"), said);
+}
+
+/* BRS and ESI of an FD frame; of an XL frame SEC and RRS. */
+static const char *flags_of(const struct canp_record *r)
+{
+    static const char *const fd[] = {" - -", " B -", " - E", " B E"}, *const xl[] = {" - -", " S -", " - R",
+                                                                                     " S R"};
+    if (r->kind == CANP_KIND_XL)
+        return xl[r->xl->flags & 3];
+    return fd[r->kind == CANP_KIND_FD ? r->frame->flags & 3 : 0];
+}
+
 static char *put_frame(char *out, const struct canp_record *r)
 {
     struct canp_frame_view v = canp_frame_view_of(r);
@@ -48,8 +81,8 @@ static char *put_frame(char *out, const struct canp_record *r)
     if (r->kind == CANP_KIND_XL) {
         out = put_xl_head(out, r, &v);
     } else {
-        out = canp_put_text(put_id(out, &v), is_fd ? "  [" : "   [");
-        out = canp_put_text(put_digits(out, v.len, is_fd ? 2 : 1), "] ");
+        out = put_id(out, &v);
+        out = v.raw_dlc ? put_raw_dlc(out, v.raw_dlc) : put_length(out, v.len, is_fd);
     }
     for (unsigned i = 0; i < v.data_bytes; i++) {
         *out++ = ' ';
@@ -68,7 +101,7 @@ static char *put_frame(char *out, const struct canp_record *r)
 static int write_record(struct canp_log_writer *writer, const struct canp_record *r)
 {
     char *at = canp_sink_room(&writer->sink, LINE_BYTES);
-    const char *iface = canp_log_word(writer, r->channel);
+    const char *iface = canp_log_name(writer, r->channel);
     if (!canp_kind_is_frame(r->kind)) {
         writer->sink.at += canp_candump_format(r, iface, 0, at);
         return 0;
@@ -76,8 +109,10 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     at = canp_put_seconds(canp_put_text(at, " ("), r->time_ns, 10, writer->style & CANP_LOG_MICROS ? 6 : 9);
     at = canp_put_iface(canp_put_text(at, ")  "), iface);
     if (writer->style & CANP_LOG_DIRECTION)
-        at = canp_put_text(at, r->dir == CANP_DIR_RX ? "  RX -" : "  TX -");
+        at = canp_put_text(canp_put_text(at, r->dir == CANP_DIR_RX ? "  RX" : "  TX"), flags_of(r));
     at = put_frame(canp_put_text(at, "  "), r);
+    if (canp_is_error_frame(r))
+        at = put_error(at, r);
     *at++ = '\n';
     writer->sink.at = (uint8_t *)at;
     return 0;
@@ -88,7 +123,7 @@ const struct canp_log_format canp_format_screen = {
              .title = "candump's output on a terminal (can-utils)",
              .suffixes = "",
              .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS |
-                       CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_NAMES | CANP_LOG_GAPS |
-                       CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_TEXT},
+                       CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH |
+                       CANP_LOG_NAMES | CANP_LOG_GAPS | CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_TEXT},
     .write = write_record,
 };
