@@ -12,6 +12,7 @@
     X(screen)                                                                                                \
     X(csv)                                                                                                   \
     X(json)                                                                                                  \
-    X(crtd)
+    X(crtd)                                                                                                  \
+    X(asc)
 
 #endif

@@ -3,6 +3,7 @@
 # input-2 -> expected-2. With GOLDEN_UPDATE=1 what is missing among the expected files is written, never what is there.
 # usage: test_golden.sh SOURCE_DIR BUILD_DIR
 set -uo pipefail
+export TZ=UTC # formats that have local time
 source_dir=$1 build_dir=$2
 read_log=$build_dir/tests/read_log
 work=$(mktemp -d) || exit 3

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Public recordings in ASC and BLF are read with the counts of their manifest: frames, nothing bad. Of the 128 CAN FD
+# frames that multiple_CAN.asc holds as classic lines 56 have more than 8 bytes; the others cannot be told.
+# usage: test_formats_samples.sh SOURCE_DIR BUILD_DIR; CANP_DATA: real recordings.
+set -uo pipefail
+read_log=$2/tests/read_log
+data=${CANP_DATA:-$1/../shared/data}
+bad=0
+while IFS='|' read -r frames fd file; do
+    if [ ! -e "$data/$file" ]; then
+        echo "skip $file: not in $data (CANP_DATA)"
+        continue
+    fi
+    said=$("$read_log" - "$data/$file")
+    got="$(grep '^frames' <<<"$said"), FD $(grep -c '^(.*##' <<<"$said")"
+    if [ "$got" = "frames $frames, bad 0, FD $fd" ]; then
+        echo "ok $file"
+    else
+        echo "not ok $file: $got, not $frames frames, FD $fd"
+        bad=1
+    fi
+done <<'END'
+5934|0|projectgus+hyundai-kona-ev-can-logs/bms_diagnostics/Idle log (no diagnostic function selected)-30sec.asc
+164|56|CSS-Electronics+mdf4-converters/Tools/SystemTests/ASC/TestData/multiple_CAN.asc
+14|14|ry021yd+can-log-partitioner/can_log_splitter/examples/canlog_fd.asc
+25|0|ry021yd+can-log-partitioner/can_bus_identifier/examples/asc/canlog_4buses.asc
+END
+exit "$bad"
