@@ -10,6 +10,7 @@
  */
 #include <assert.h>
 #include <canp/pools/mapcache.h>
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -381,18 +382,36 @@ static int allocate(struct canp_mapcache *cache)
     return 0;
 }
 
+/* Says what zeros mean. */
+static int take_opts(const struct canp_mapcache_opts *opts, struct canp_mapcache_opts *taken)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+
+    if (r < 0)
+        return r;
+    if (taken->count_max == 0)
+        taken->count_max = 256;
+    if (taken->bytes_max == 0)
+        taken->bytes_max = (uint64_t)256 << 20;
+    if (taken->high_water_percent == 0)
+        taken->high_water_percent = 80;
+    return taken->count_max > CANP_MAPPED_MAX || taken->high_water_percent > 100 ? -EINVAL : 0;
+}
+
 int canp_mapcache_open(const struct canp_mapcache_opts *opts, struct canp_mapcache **out)
 {
-    if (opts->count_max < 1 || opts->count_max > CANP_MAPPED_MAX || opts->bytes_max < 1 ||
-        opts->high_water_percent < 1 || opts->high_water_percent > 100)
-        return -EINVAL;
+    struct canp_mapcache_opts taken;
+    int r = take_opts(opts, &taken);
+
+    if (r < 0)
+        return r;
     struct canp_mapcache *cache = calloc(1, sizeof(*cache));
     if (cache == NULL)
         return -ENOMEM;
     pthread_mutex_init(&cache->lock, NULL);
-    cache->opts = *opts;
-    cache->stats.count_max = opts->count_max;
-    cache->stats.bytes_max = opts->bytes_max;
+    cache->opts = taken;
+    cache->stats.count_max = taken.count_max;
+    cache->stats.bytes_max = taken.bytes_max;
     cache->idle.newer = cache->idle.older = &cache->idle;
     if (allocate(cache) < 0) {
         canp_mapcache_close(cache);

@@ -7,6 +7,7 @@
  */
 #include <assert.h>
 #include <canp/pools/mempool.h>
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,7 @@ static int add_class(struct canp_mempool *pool, const struct canp_mempool_opts *
                      const struct canp_mempool_class_opts *class)
 {
     struct canp_objpool_opts objpool_opts = {
+        .size = sizeof(objpool_opts),
         .name = "blocks",
         .object_bytes = class->block_bytes,
         .align_bytes = opts->align_bytes,
@@ -74,17 +76,44 @@ static int add_class(struct canp_mempool *pool, const struct canp_mempool_opts *
     return 0;
 }
 
+/* Says what zeros mean. */
+static int take_opts(const struct canp_mempool_opts *opts, struct canp_mempool_opts *taken)
+{
+    static const struct canp_mempool_class_opts usual[CANP_MEMPOOL_CLASSES_MAX] = CANP_MEMPOOL_USUAL_CLASSES;
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+
+    if (r < 0)
+        return r;
+    if (taken->no_classes)
+        taken->classes[0].block_bytes = 0;
+    else if (taken->classes[0].block_bytes == 0)
+        memcpy(taken->classes, usual, sizeof(usual));
+    if (taken->no_direct)
+        taken->direct_bytes_max = 0;
+    else if (taken->direct_bytes_max == 0)
+        taken->direct_bytes_max = (size_t)256 << 20;
+    if (taken->align_bytes == 0)
+        taken->align_bytes = 64;
+    if (taken->tag == 0)
+        taken->tag = CANP_MEMTAG_BUFFERS;
+    return 0;
+}
+
 int canp_mempool_open(const struct canp_mempool_opts *opts, struct canp_mempool **out)
 {
-    struct canp_mempool *pool = aligned_alloc(64, sizeof(*pool));
+    struct canp_mempool_opts taken;
+    int r = take_opts(opts, &taken);
 
+    if (r < 0)
+        return r;
+    struct canp_mempool *pool = aligned_alloc(64, sizeof(*pool));
     if (pool == NULL)
         return -ENOMEM;
     memset(pool, 0, sizeof(*pool));
-    pool->direct_bytes_max = opts->direct_bytes_max;
-    pool->tag = opts->tag;
-    for (unsigned i = 0; i < CANP_MEMPOOL_CLASSES_MAX && opts->classes[i].block_bytes > 0; i++) {
-        int r = add_class(pool, opts, &opts->classes[i]);
+    pool->direct_bytes_max = taken.direct_bytes_max;
+    pool->tag = taken.tag;
+    for (unsigned i = 0; i < CANP_MEMPOOL_CLASSES_MAX && taken.classes[i].block_bytes > 0; i++) {
+        r = add_class(pool, &taken, &taken.classes[i]);
         if (r < 0) {
             canp_mempool_close(pool);
             return r;

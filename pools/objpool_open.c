@@ -4,6 +4,7 @@
  * Invariant: a pool that canp_objpool_open() returned is registered and holds its ready objects; where it
  * fails, nothing is left behind. Called while nobody else uses the pool.
  */
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,16 +73,37 @@ static void init_pool(struct canp_objpool *pool, const struct canp_objpool_opts 
     atomic_init(&pool->raw.top, CANP_OBJ_NO_INDEX);
 }
 
+/* Says what zeros mean. */
+static int take_opts(const struct canp_objpool_opts *opts, struct canp_objpool_opts *taken)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+
+    if (r < 0)
+        return r;
+    if (taken->name == NULL)
+        taken->name = "objects";
+    if (taken->batch_count == 0)
+        taken->batch_count = 16;
+    else if (taken->batch_count == CANP_OBJPOOL_NO_CACHES)
+        taken->batch_count = 0;
+    if (taken->tag == 0)
+        taken->tag = CANP_MEMTAG_OBJECTS;
+    return opts_are_good(taken) ? 0 : -EINVAL;
+}
+
 int canp_objpool_open(const struct canp_objpool_opts *opts, struct canp_objpool **out)
 {
-    if (!opts_are_good(opts))
-        return -EINVAL;
+    struct canp_objpool_opts taken;
+    int r = take_opts(opts, &taken);
+
+    if (r < 0)
+        return r;
     struct canp_objpool *pool = aligned_alloc(64, sizeof(*pool));
     if (pool == NULL)
         return -ENOMEM;
     memset(pool, 0, sizeof(*pool));
-    init_pool(pool, opts);
-    int r = map_caches(pool);
+    init_pool(pool, &taken);
+    r = map_caches(pool);
     if (r == 0)
         r = map_objects(pool);
     if (r == 0)

@@ -13,6 +13,7 @@
 #include <canp/pools/clock.h>
 #include <canp/pools/memstats.h>
 #include <canp/pools/slabring.h>
+#include <canp/private/opts.h>
 
 #include "pages.h"
 
@@ -131,18 +132,23 @@ static int map_slots(struct canp_slabring *ring, const struct canp_slabring_opts
 
 int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out)
 {
-    if (opts->slot_count < 1 || opts->slot_count > CANP_SLABRING_SLOTS_MAX)
+    struct canp_slabring_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+
+    if (r < 0)
+        return r;
+    if (taken.slot_count < 1 || taken.slot_count > CANP_SLABRING_SLOTS_MAX)
         return -EINVAL;
-    if (opts->slot_bytes < 1 || opts->slot_bytes > CANP_SLABRING_SLOT_BYTES_MAX)
+    if (taken.slot_bytes < 1 || taken.slot_bytes > CANP_SLABRING_SLOT_BYTES_MAX)
         return -EINVAL;
 
     struct canp_slabring *ring = alloc_lines(sizeof(*ring));
     if (ring == NULL)
         return -ENOMEM;
-    ring->slot_count = opts->slot_count;
-    ring->slot_bytes = canp_pages_round_up(opts->slot_bytes);
+    ring->slot_count = taken.slot_count;
+    ring->slot_bytes = canp_pages_round_up(taken.slot_bytes);
     ring->slots = alloc_lines(ring->slot_count * sizeof(*ring->slots));
-    if (ring->slots == NULL || map_slots(ring, opts) < 0) {
+    if (ring->slots == NULL || map_slots(ring, &taken) < 0) {
         canp_slabring_close(ring);
         return -ENOMEM;
     }

@@ -34,7 +34,8 @@ PIN(catalogue_entry, id_filter, 56);
 /* An empty buffer for a whole file. Owned: both. */
 static int make_buffer(size_t bytes, struct canp_mempool **pool, struct canp_mbuf *out)
 {
-    const struct canp_mempool_opts opts = {.direct_bytes_max = bytes, .tag = CANP_MEMTAG_INDEX};
+    const struct canp_mempool_opts opts = {
+        .size = sizeof(opts), .no_classes = true, .direct_bytes_max = bytes, .tag = CANP_MEMTAG_INDEX};
     int r = canp_mempool_open(&opts, pool);
     if (r == 0 && (r = canp_mbuf_init(*pool, bytes, CANP_BUF_PLAIN, out)) < 0) {
         canp_mempool_close(*pool);

@@ -213,6 +213,7 @@ static int make_pools(struct canp_reader *reader, uint64_t map_bytes)
 {
     struct canp_mapcache_opts maps = CANP_MAPCACHE_OPTS_INIT;
     const struct canp_mempool_opts buffers = {
+        .size = sizeof(buffers),
         .classes = {{UNPACKED_BYTES_MIN, 0, 256, 1}},
         .direct_bytes_max = (size_t)1 << 30,
         .tag = CANP_MEMTAG_DECOMPRESS,

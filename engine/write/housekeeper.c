@@ -245,7 +245,7 @@ static int make_segment_pool(struct housekeeper *k)
     opts.align_bytes = 64;
     opts.ready_count = 4;
     opts.object_count_max = SEGMENTS_AT_ONCE_MAX;
-    opts.batch_count = 0;
+    opts.batch_count = CANP_OBJPOOL_NO_CACHES;
     return canp_objpool_open(&opts, &k->identity.pool);
 }
 

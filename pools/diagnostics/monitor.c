@@ -6,6 +6,7 @@
  */
 #include <canp/pools/clock.h>
 #include <canp/pools/monitor.h>
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -45,12 +46,23 @@ const char *canp_monitor_warning_text(unsigned bit)
 
 int canp_monitor_open(const struct canp_monitor_opts *opts, struct canp_monitor **out)
 {
-    if (opts->report == NULL)
+    struct canp_monitor_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+
+    if (r < 0)
+        return r;
+    if (taken.interval_ns == 0)
+        taken.interval_ns = 1000000000u;
+    if (!(taken.low_hit_rate < 0 || taken.low_hit_rate > 0))
+        taken.low_hit_rate = 0.8;
+    if (taken.lookups_min == 0)
+        taken.lookups_min = 100;
+    if (taken.report == NULL)
         return -EINVAL;
     struct canp_monitor *monitor = calloc(1, sizeof(*monitor));
     if (monitor == NULL)
         return -ENOMEM;
-    monitor->opts = *opts;
+    monitor->opts = taken;
     monitor->last_ns = canp_monotonic_ns();
     *out = monitor;
     return 0;

@@ -54,6 +54,7 @@ static void *load(void)
     *(void **)&free_pool = find(handle, "canp_objpool_close");
     *(void **)&is_valid = find(handle, "canp_objpool_is_valid");
     opts.object_bytes = 100;
+    opts.batch_count = 16;
     opts.object_count_max = THREADS * (HELD + 2 * opts.batch_count + 1);
     if (failures == 0 && create(&opts, &pool) < 0)
         fail("no pool");

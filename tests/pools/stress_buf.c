@@ -92,7 +92,7 @@ static void *use(void *arg)
 
 int main(void)
 {
-    struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
+    struct canp_mempool_opts opts = {.size = sizeof(opts), .classes = CANP_MEMPOOL_USUAL_CLASSES};
     uint64_t seed = test_random_start("stress_buf").state;
     struct canp_memstats stats;
     pthread_t thread[4];

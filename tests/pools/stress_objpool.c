@@ -101,7 +101,7 @@ static bool run(unsigned objects, unsigned batch_count, uint64_t seed)
     object_count = objects;
     opts.object_count_max = objects;
     opts.ready_count = objects / 2;
-    opts.batch_count = batch_count;
+    opts.batch_count = batch_count ? batch_count : CANP_OBJPOOL_NO_CACHES;
     if (canp_objpool_open(&opts, &pool) < 0)
         return false;
     atomic_store(&acquires, 0);

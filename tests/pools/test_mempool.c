@@ -17,7 +17,7 @@ TestSuite(mempool, .init = plain_modes, .timeout = 60);
 
 Test(mempool, classes_must_ascend)
 {
-    struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
+    struct canp_mempool_opts opts = {.size = sizeof(opts), .classes = CANP_MEMPOOL_USUAL_CLASSES};
     struct canp_mempool *pool = NULL;
 
     opts.classes[1].block_bytes = 1024;
@@ -84,7 +84,7 @@ static bool can_lock(void)
 
 Test(mempool, aligned_locked_and_huge)
 {
-    struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
+    struct canp_mempool_opts opts = {.size = sizeof(opts), .classes = CANP_MEMPOOL_USUAL_CLASSES};
     struct canp_mempool *pool;
     bool locks = can_lock();
     long before_kb = locked_kb();

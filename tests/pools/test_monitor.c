@@ -66,7 +66,7 @@ Test(monitor, says_a_low_hit_rate)
 {
     struct canp_mapcache_opts opts = {.count_max = 1, .bytes_max = 1 << 20, .high_water_percent = 80};
     struct canp_mapcache *cache = NULL;
-    struct canp_monitor *monitor = make_monitor(0, 0);
+    struct canp_monitor *monitor = make_monitor(1, 0);
     struct canp_file_id id[2];
     int fd[2];
 
@@ -98,10 +98,11 @@ Test(monitor, says_a_low_hit_rate)
 Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
 {
     struct canp_slabring_opts ring_opts = {.slot_bytes = 1, .slot_count = 1};
-    struct canp_mempool_opts pool_opts = {.classes = {{100, 0, 1, 0}}, .direct_bytes_max = 1000};
+    struct canp_mempool_opts pool_opts = {.classes = {{100, 0, 1, CANP_OBJPOOL_NO_CACHES}},
+                                          .direct_bytes_max = 1000};
     struct canp_slabring *ring = NULL;
     struct canp_mempool *pool = NULL;
-    struct canp_monitor *monitor = make_monitor(0, 1000000);
+    struct canp_monitor *monitor = make_monitor(1, 1000000);
 
     cr_assert_eq(canp_slabring_open(&ring_opts, &ring), 0);
     cr_assert_eq(canp_mempool_open(&pool_opts, &pool), 0);
@@ -146,7 +147,7 @@ Test(monitor, says_stalls_exhaustion_and_what_is_held_long)
 Test(monitor, warns_for_good_of_an_overrun)
 {
     struct canp_objpool_opts opts = CANP_OBJPOOL_OPTS_INIT;
-    struct canp_monitor *monitor = make_monitor(0, 0);
+    struct canp_monitor *monitor = make_monitor(1, 0);
     struct canp_objpool *pool = NULL;
 
     opts.object_bytes = 100;
@@ -171,7 +172,7 @@ Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
     struct canp_mempool_opts opts = CANP_MEMPOOL_OPTS_INIT;
     struct canp_slabring_opts ring_opts = {.slot_bytes = 1, .slot_count = 1};
     struct canp_mapcache_opts cache_opts = CANP_MAPCACHE_OPTS_INIT;
-    struct canp_monitor *monitor = make_monitor(0, 0);
+    struct canp_monitor *monitor = make_monitor(1, 0);
     struct canp_mempool *pool;
     struct canp_slabring *ring;
     struct canp_mapcache *cache;

@@ -26,7 +26,7 @@ static struct canp_objpool_opts opts_of(size_t object_bytes, unsigned ready, uns
     opts.object_bytes = object_bytes;
     opts.ready_count = ready;
     opts.object_count_max = max;
-    opts.batch_count = batch;
+    opts.batch_count = batch ? batch : CANP_OBJPOOL_NO_CACHES;
     return opts;
 }
 
@@ -460,4 +460,32 @@ Test(objpool, a_million_random_steps_with_caches)
 Test(objpool, a_million_random_steps_without_caches)
 {
     random_steps(0);
+}
+
+Test(objpool, an_option_of_a_newer_library_is_refused)
+{
+    struct {
+        struct canp_objpool_opts opts;
+        uint64_t newer;
+    } later = {opts_of(8, 0, 1, 1), 0};
+    struct canp_objpool *pool = NULL;
+
+    later.opts.size = sizeof(later);
+    cr_assert_eq(canp_objpool_open(&later.opts, &pool), 0);
+    canp_objpool_close(pool);
+    later.newer = 1;
+    cr_expect_eq(canp_objpool_open(&later.opts, &pool), -E2BIG);
+}
+
+Test(objpool, zero_means_the_usual_caches)
+{
+    struct canp_objpool_opts opts = {.object_bytes = 8, .object_count_max = 1000};
+    struct canp_objpool *pool = NULL;
+
+    cr_assert_eq(canp_objpool_open(&opts, &pool), 0);
+    for (unsigned i = 0; i < 2; i++)
+        canp_objpool_release(pool, canp_objpool_acquire(pool));
+    cr_expect_str_eq(stats_of(pool).name, "objects");
+    cr_expect_eq(stats_of(pool).misses, 1, "the thread's cache has it");
+    canp_objpool_close(pool);
 }

@@ -14,8 +14,10 @@ static inline void plain_modes(void)
 /* Two classes, small enough to be exhausted: 3 of 1 KiB, 2 of 4 KiB, and 10,000 direct bytes. */
 static inline struct canp_mempool *small_pool(void)
 {
-    struct canp_mempool_opts opts = {
-        .classes = {{1024, 1, 3, 1}, {4096, 0, 2, 0}}, .direct_bytes_max = 10000, .tag = CANP_MEMTAG_BUFFERS};
+    struct canp_mempool_opts opts = {.size = sizeof(opts),
+                                     .classes = {{1024, 1, 3, 1}, {4096, 0, 2, CANP_OBJPOOL_NO_CACHES}},
+                                     .direct_bytes_max = 10000,
+                                     .tag = CANP_MEMTAG_BUFFERS};
     struct canp_mempool *pool = NULL;
 
     cr_assert_eq(canp_mempool_open(&opts, &pool), 0);

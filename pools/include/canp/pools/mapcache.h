@@ -21,14 +21,12 @@ CANP_BEGIN_DECLS
 struct canp_mapcache;
 
 struct canp_mapcache_opts {
-    unsigned count_max;          /* 1 .. CANP_MAPPED_MAX mappings, in use or not */
-    uint64_t bytes_max;          /* of all of them; at least 1 */
-    unsigned high_water_percent; /* canp_mapcache_trim() goes down to this part of both; 1 .. 100 */
+    size_t size;                 /* canp/export.h */
+    unsigned count_max;          /* mappings, in use or not, up to CANP_MAPPED_MAX; 0: 256 */
+    uint64_t bytes_max;          /* of all of them; 0: 256 MiB */
+    unsigned high_water_percent; /* canp_mapcache_trim() goes down to this part of both, up to 100; 0: 80 */
 };
-#define CANP_MAPCACHE_OPTS_INIT                                                                              \
-    {                                                                                                        \
-        256, (uint64_t)256 << 20, 80                                                                         \
-    }
+#define CANP_MAPCACHE_OPTS_INIT CANP_OPTS_INIT_(canp_mapcache_opts)
 
 /* Statistics of look-ups, for any cache. */
 struct canp_cachestats {
@@ -57,7 +55,7 @@ struct canp_mapcache_stats {
     uint64_t bytes_max;
 };
 
-/* *out is owned: canp_mapcache_close(). 0; -EINVAL; -ENOMEM. */
+/* *out is owned: canp_mapcache_close(). 0; -EINVAL; -E2BIG; -ENOMEM. */
 CANP_API int canp_mapcache_open(const struct canp_mapcache_opts *opts, struct canp_mapcache **out);
 
 /* All mappings must have been released. NULL is fine. */

@@ -15,6 +15,7 @@
 #include <canp/export.h>
 #include <canp/pools/ledger.h>
 #include <canp/pools/memstats.h>
+#include <canp/pools/objpool.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -29,24 +30,30 @@ struct canp_mempool_class_opts {
     size_t block_bytes;   /* ascending from class to class; 0 ends the list */
     unsigned ready_count; /* prefaulted at the start */
     unsigned count_max;   /* never more than these exist */
-    unsigned batch_count; /* a thread's cache holds up to 2 * this + 1; 0: none */
+    unsigned batch_count; /* as in canp/pools/objpool.h: 0 means 16, CANP_OBJPOOL_NO_CACHES none */
 };
 
-struct canp_mempool_opts {
-    struct canp_mempool_class_opts classes[CANP_MEMPOOL_CLASSES_MAX];
-    size_t direct_bytes_max; /* of all direct blocks at once; 0: there are none */
-    size_t align_bytes; /* of blocks of classes: see canp/pools/objpool.h; direct ones are aligned to 64 */
-    enum canp_memtag tag;
-    bool lock_memory; /* of the ready blocks */
-    bool huge_pages;
-};
-/* The four classes that suit most: 1, 4, 16 and 64 KiB; 256 MiB of direct blocks. */
-#define CANP_MEMPOOL_OPTS_INIT                                                                               \
+/* The four classes that suit most, 1, 4, 16 and 64 KiB: as an initializer, for who changes a part of them. */
+#define CANP_MEMPOOL_USUAL_CLASSES                                                                           \
     {                                                                                                        \
-        {{1024, 16, 4096, 16}, {4096, 8, 2048, 8}, {16384, 4, 1024, 4},                                      \
-         {65536, 4, 512, 1},   {0, 0, 0, 0},       {0, 0, 0, 0}},                                            \
-            (size_t)256 << 20, 64, CANP_MEMTAG_BUFFERS, false, false                                         \
+        {1024, 16, 4096, 16}, {4096, 8, 2048, 8}, {16384, 4, 1024, 4},                                       \
+        {                                                                                                    \
+            65536, 4, 512, 1                                                                                 \
+        }                                                                                                    \
     }
+
+struct canp_mempool_opts {
+    size_t size;                                                      /* canp/export.h */
+    struct canp_mempool_class_opts classes[CANP_MEMPOOL_CLASSES_MAX]; /* none: the usual ones */
+    size_t direct_bytes_max; /* of all direct blocks at once; 0: 256 MiB */
+    size_t align_bytes;      /* of blocks of classes, 0: 64, see canp/pools/objpool.h; direct ones have 64 */
+    enum canp_memtag tag;    /* 0: CANP_MEMTAG_BUFFERS */
+    bool lock_memory;        /* of the ready blocks */
+    bool huge_pages;
+    bool no_classes; /* all blocks are direct */
+    bool no_direct;  /* no block is */
+};
+#define CANP_MEMPOOL_OPTS_INIT CANP_OPTS_INIT_(canp_mempool_opts)
 
 struct canp_mempool_class_stats {
     size_t block_bytes;

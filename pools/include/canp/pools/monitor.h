@@ -67,21 +67,19 @@ struct canp_monitor_report {
 typedef void canp_monitor_callback(void *user, const struct canp_monitor_report *report);
 
 struct canp_monitor_opts {
-    uint64_t interval_ns; /* 0: each check reports */
-    double low_hit_rate;  /* below it, now, a cache is flagged */
-    uint64_t lookups_min; /* fewer look-ups now say nothing about a hit rate */
+    size_t size;          /* canp/export.h */
+    uint64_t interval_ns; /* 0: a second; 1: each check reports */
+    double low_hit_rate;  /* below it, now, a cache is flagged; 0: 0.8; negative: never */
+    uint64_t lookups_min; /* fewer look-ups now say nothing about a hit rate; 0: 100 */
     uint64_t held_age_ns; /* 0: does not ask the ledger, which costs a walk through all objects */
     canp_monitor_callback *report;
     void *user;
 };
-#define CANP_MONITOR_OPTS_INIT                                                                               \
-    {                                                                                                        \
-        1000000000u, 0.8, 100, 0, NULL, NULL                                                                 \
-    }
+#define CANP_MONITOR_OPTS_INIT CANP_OPTS_INIT_(canp_monitor_opts)
 
 struct canp_monitor;
 
-/* *out is owned: canp_monitor_close(). 0; -EINVAL (no callback); -ENOMEM. */
+/* *out is owned: canp_monitor_close(). 0; -EINVAL (no callback); -E2BIG; -ENOMEM. */
 CANP_API int canp_monitor_open(const struct canp_monitor_opts *opts, struct canp_monitor **out);
 CANP_API void canp_monitor_close(struct canp_monitor *monitor); /* NULL is allowed */
 

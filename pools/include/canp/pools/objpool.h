@@ -27,21 +27,26 @@ CANP_BEGIN_DECLS
 #define CANP_OBJPOOL_ALIGN_MAX        4096u
 #define CANP_OBJPOOL_BATCH_MAX        256u
 
+#define CANP_OBJPOOL_NO_CACHES UINT32_MAX /* as batch_count: all objects lie where all threads get at them   \
+                                           */
+
 struct canp_objpool;
 
 struct canp_objpool_opts {
-    const char *name;     /* borrowed for the pool's life; for reports */
+    size_t size;          /* canp/export.h */
+    const char *name;     /* borrowed for the pool's life; for reports. NULL: "objects" */
     size_t object_bytes;  /* 1 .. CANP_OBJPOOL_OBJECT_BYTES_MAX */
     size_t align_bytes;   /* 0: 16; else a power of two up to CANP_OBJPOOL_ALIGN_MAX */
     unsigned ready_count; /* created, and their memory prefaulted, at the start; at most object_count_max */
     unsigned object_count_max; /* 1 .. CANP_OBJPOOL_OBJECTS_MAX: never more than these exist */
     /* A thread's cache holds up to 2 * batch_count + 1 objects, which no other thread gets at until they are
-     * flushed (at the thread's end, or by canp_objpool_flush()). 0: no caches. Up to CANP_OBJPOOL_BATCH_MAX.
+     * flushed (at the thread's end, or by canp_objpool_flush()). 0: 16. Up to
+     * CANP_OBJPOOL_BATCH_MAX, or CANP_OBJPOOL_NO_CACHES.
      */
     unsigned batch_count;
-    enum canp_memtag tag;
-    bool lock_memory; /* mlock() of the ready objects; refusal is no error, see stats.lock_error */
-    bool huge_pages;  /* asks for transparent huge pages */
+    enum canp_memtag tag; /* 0: CANP_MEMTAG_OBJECTS */
+    bool lock_memory;     /* mlock() of the ready objects; refusal is no error, see stats.lock_error */
+    bool huge_pages;      /* asks for transparent huge pages */
     /* Once per object, before its first use: 0, or a negative errno, at which the object is kept for a later
      * try. NULL: objects begin zeroed. In the ledger's guards mode: once per acquire, as destroy per release.
      */
@@ -50,10 +55,7 @@ struct canp_objpool_opts {
                     void *user); /* by canp_objpool_close(), for each created object; may be NULL */
     void *user;
 };
-#define CANP_OBJPOOL_OPTS_INIT                                                                               \
-    {                                                                                                        \
-        "objects", 0, 0, 0, 0, 16, CANP_MEMTAG_OBJECTS, false, false, NULL, NULL, NULL                       \
-    }
+#define CANP_OBJPOOL_OPTS_INIT CANP_OPTS_INIT_(canp_objpool_opts)
 
 struct canp_objpool_stats {
     const char *name;
@@ -72,7 +74,8 @@ struct canp_objpool_stats {
     int lock_error; /* asked for and refused: a negative errno, else 0 */
 };
 
-/* *out is owned: canp_objpool_close(). 0; -EINVAL; -ENOMEM; what `create` returned for a ready object. */
+/* *out is owned: canp_objpool_close(). 0; -EINVAL; -ENOMEM; -E2BIG; what `create` returned for a ready
+ * object. */
 CANP_API int canp_objpool_open(const struct canp_objpool_opts *opts, struct canp_objpool **out);
 
 /* Destroys and unmaps all objects; those still held become invalid. NULL is fine. */

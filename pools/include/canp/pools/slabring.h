@@ -32,15 +32,13 @@ struct canp_slabring;
 
 /* What the ring's memory should be. Start from CANP_SLABRING_OPTS_INIT and set the two sizes. */
 struct canp_slabring_opts {
+    size_t size;         /* canp/export.h */
     size_t slot_bytes;   /* 1 .. CANP_SLABRING_SLOT_BYTES_MAX, rounded up to whole pages */
     unsigned slot_count; /* 1 .. CANP_SLABRING_SLOTS_MAX */
     bool lock_memory;    /* mlock(); refusal is no error, see stats.lock_error */
     bool huge_pages;     /* hugetlb pages, else transparent ones, else plain: see stats.backing */
 };
-#define CANP_SLABRING_OPTS_INIT                                                                              \
-    {                                                                                                        \
-        0, 0, false, false                                                                                   \
-    }
+#define CANP_SLABRING_OPTS_INIT CANP_OPTS_INIT_(canp_slabring_opts)
 
 /* One slab, lent by the ring. Its fields belong to the side that holds it: the producer between acquire
  * and commit, the consumer between take and give_back. */
@@ -84,7 +82,7 @@ struct canp_slabring_stats {
 };
 
 /* Maps and prefaults the slots. *out is owned: canp_slabring_close().
- * 0; -EINVAL (a size out of its bounds); -ENOMEM. */
+ * 0; -EINVAL (a size out of its bounds); -E2BIG; -ENOMEM. */
 CANP_API int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out);
 
 /* Unmaps everything; slabs held by anyone become invalid. NULL is fine. */
