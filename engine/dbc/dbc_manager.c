@@ -8,6 +8,7 @@
  */
 #include <canp/pools/clock.h>
 #include <canp/private/cleanup.h>
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -38,6 +39,7 @@ struct canp_dbc_manager {
     pthread_mutex_t lock;
     pthread_cond_t read; /* some entry is ready, or gone */
     struct canp_dbc_manager_opts opts;
+    struct canp_dbc_opts reading;
     struct canp_dbc_manager_stats stats;
     struct entry *entries;
 };
@@ -61,17 +63,26 @@ static bool same_file(const struct identity *a, const struct identity *b)
 
 int canp_dbc_manager_open(const struct canp_dbc_manager_opts *opts, struct canp_dbc_manager **out)
 {
-    static const struct canp_dbc_manager_opts usual = CANP_DBC_MANAGER_OPTS_INIT;
-    opts = opts ? opts : &usual;
-    if (opts->bytes_max == 0 || opts->count_max == 0)
-        return -EINVAL;
+    struct canp_dbc_manager_opts taken;
+    struct canp_dbc_opts reading;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (r == 0)
+        r = canp_opts_take(&reading, sizeof(reading), sizeof(reading), taken.reading);
+    if (r < 0)
+        return r;
+    if (taken.bytes_max == 0)
+        taken.bytes_max = UINT64_C(256) << 20;
+    if (taken.count_max == 0)
+        taken.count_max = 64;
     struct canp_dbc_manager *m = calloc(1, sizeof(*m));
     if (!m)
         return -ENOMEM;
     pthread_mutex_init(&m->lock, NULL);
     pthread_cond_init(&m->read, NULL);
-    m->opts = *opts;
-    m->stats.bytes_max = opts->bytes_max;
+    m->opts = taken;
+    m->reading = reading;
+    m->opts.reading = &m->reading;
+    m->stats.bytes_max = taken.bytes_max;
     *out = m;
     return 0;
 }
@@ -208,7 +219,7 @@ static int read_once(const struct canp_dbc_manager *m, const char *path, struct 
         int r = -errno;
         return canp_fail(why, r, "cannot open %s: %s", path, canp_strerror(r));
     }
-    int r = canp_dbc_open_fd(fd, &before, path, &m->opts.reading, &dbc, why);
+    int r = canp_dbc_open_fd(fd, &before, path, &m->reading, &dbc, why);
     if (r < 0)
         return r;
     *file = identity_of(&before);

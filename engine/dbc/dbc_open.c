@@ -49,18 +49,20 @@ static int read_all(int fd, size_t expected, size_t max, char **text, size_t *by
 int canp_dbc_open_fd(int fd, const struct stat *st, const char *path, const struct canp_dbc_opts *opts,
                      struct canp_dbc **out, struct canp_why *why)
 {
-    static const struct canp_dbc_opts usual = CANP_DBC_OPTS_INIT;
+    struct canp_dbc_opts taken;
     char *text = NULL;
     size_t bytes = 0;
-    opts = opts ? opts : &usual;
+    int r = canp_dbc_take_opts(opts, &taken, why);
+    if (r < 0)
+        return r;
     if (S_ISDIR(st->st_mode))
         return canp_fail(why, -EISDIR, "%s is a directory: name a DBC file", path);
     uint64_t size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 65536;
-    int r = size > opts->file_bytes_max ? -EFBIG : read_all(fd, size, opts->file_bytes_max, &text, &bytes);
+    r = size > taken.file_bytes_max ? -EFBIG : read_all(fd, size, taken.file_bytes_max, &text, &bytes);
     if (r == -EFBIG)
         return canp_fail(why, r,
                          "%s has more than %llu bytes, the most that may be read: is it a signal database?",
-                         path, (unsigned long long)opts->file_bytes_max);
+                         path, (unsigned long long)taken.file_bytes_max);
     if (r < 0)
         return canp_fail(why, r, "cannot read %s: %s", path, canp_strerror(r));
     r = canp_dbc_parse(text, bytes, path, opts, out, why);

@@ -9,6 +9,7 @@
 
 #include <canp/frame.h>
 #include <canp/pools/clock.h>
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -260,12 +261,29 @@ static int parse_into(struct canp_dbc *dbc, const char *text, size_t bytes, cons
     return r;
 }
 
+int canp_dbc_take_opts(const struct canp_dbc_opts *opts, struct canp_dbc_opts *taken, struct canp_why *why)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+    if (r < 0)
+        return canp_fail(why, r, "signal database: options that this release of libcanp does not know");
+    if (taken->errors_kept == 0)
+        taken->errors_kept = 100;
+    else if (taken->errors_kept == CANP_DBC_KEEP_NO_ERRORS)
+        taken->errors_kept = 0;
+    if (taken->file_bytes_max == 0)
+        taken->file_bytes_max = UINT64_C(64) << 20;
+    return 0;
+}
+
 int canp_dbc_parse(const char *text, size_t bytes, const char *name, const struct canp_dbc_opts *opts,
                    struct canp_dbc **out, struct canp_why *why)
 {
-    static const struct canp_dbc_opts usual = CANP_DBC_OPTS_INIT;
+    struct canp_dbc_opts taken;
     uint64_t start_ns = canp_monotonic_ns();
-    opts = opts ? opts : &usual;
+    int r = canp_dbc_take_opts(opts, &taken, why);
+    if (r < 0)
+        return r;
+    opts = &taken;
     if (bytes > opts->file_bytes_max)
         return canp_fail(why, -EFBIG,
                          "%s has %zu bytes, and at most %llu may be read: is it a signal database?", name,
@@ -282,7 +300,7 @@ int canp_dbc_parse(const char *text, size_t bytes, const char *name, const struc
     dbc->contents.version = "";
     dbc->contents.file_bytes = bytes;
     canp_dbc_names_seed(&dbc->names);
-    int r = parse_into(dbc, text, bytes, opts, why);
+    r = parse_into(dbc, text, bytes, opts, why);
     if (r < 0) {
         canp_dbc_release(dbc);
         return r;

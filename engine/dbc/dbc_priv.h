@@ -35,6 +35,9 @@ struct dbc_parser {
     int failed;          /* -ENOMEM or -CANP_E_SYNTAX: the end */
 };
 
+/* Says what zeros mean. 0, -E2BIG or -EINVAL with its sentence. */
+int canp_dbc_take_opts(const struct canp_dbc_opts *opts, struct canp_dbc_opts *taken, struct canp_why *why);
+
 /* Reads one statement behind its keyword. False: lex says what was expected. */
 typedef bool dbc_statement(struct dbc_parser *p);
 

@@ -4,6 +4,7 @@
  * nothing changes.
  */
 #include "plan.h"
+#include <canp/private/opts.h>
 
 #include <canp/frame.h>
 #include <errno.h>
@@ -340,8 +341,12 @@ static int compile_all(struct whole *w, const struct canp_dbc_contents *contents
 int canp_decoder_open(struct canp_dbc *dbc, const struct canp_decoder_opts *opts, struct canp_decoder **out,
                       struct canp_why *why)
 {
+    struct canp_decoder_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (r < 0)
+        return canp_fail(why, r, "decoder: options that this release of libcanp does not know");
     struct whole *w = calloc(1, sizeof(*w));
-    int r = w ? compile_all(w, canp_dbc_contents(dbc), opts ? opts->j1939 : CANP_J1939_AUTO) : -ENOMEM;
+    r = w ? compile_all(w, canp_dbc_contents(dbc), taken.j1939) : -ENOMEM;
     if (r < 0) {
         if (w)
             canp_dbc_arena_free(&w->arena);

@@ -2,6 +2,7 @@
  * The one copy: from any reader into any writer, channels matched by name. It serves convert, dump, merge and
  * repair. One thread.
  */
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <string.h>
 
@@ -70,12 +71,17 @@ int canp_log_copy(struct canp_log_reader *reader, struct canp_log_writer *writer
     struct canp_log_copy_result done = {0};
     struct canp_log_write_stats before, after;
     struct canp_record record;
-    int r = 0;
+    struct canp_log_copy_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (r < 0) {
+        if (result)
+            *result = done;
+        return canp_fail(why, r, "log: options that this release of libcanp does not know");
+    }
     memset(c.channels, 0xFF, sizeof(c.channels));
     canp_log_writer_stats(writer, &before);
     for (uint32_t n = 0;; n++) {
-        if (__builtin_expect(!(n & LOOK_MASK), 0) && opts && opts->is_stopped &&
-            opts->is_stopped(opts->user)) {
+        if (__builtin_expect(!(n & LOOK_MASK), 0) && taken.is_stopped && taken.is_stopped(taken.user)) {
             r = canp_fail(why, -EINTR, "stopped");
             break;
         }

@@ -4,6 +4,7 @@
  * Invariant: a channel's IFACE record is lent before its first other record, and again when it changes;
  * behind an error or the selection's end nothing is lent. One thread at a time.
  */
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -102,7 +103,7 @@ static int open_stream(struct canp_log_reader *reader, int fd, const char *name,
 {
     int r = canp_source_open(&reader->source, fd, name, why);
     if (r == 0)
-        r = choose_format(reader, name, opts ? opts->format : NULL, why);
+        r = choose_format(reader, name, opts->format, why);
     if (r == 0 && reader->format->by_path && !reader->path)
         r = canp_fail(why, -ESPIPE, "%s: %s is read from a file by its name, not from a pipe", name,
                       reader->format->info.title);
@@ -123,7 +124,7 @@ static int open_path(struct canp_log_reader *reader, const struct canp_log_read_
     }
     reader->owned_fd = fd;
     if (S_ISDIR(st.st_mode))
-        return open_directory(reader, opts ? opts->format : NULL, why);
+        return open_directory(reader, opts->format, why);
     return open_stream(reader, fd, reader->path, opts, why);
 }
 
@@ -136,13 +137,24 @@ static int hand_out(int r, struct canp_log_reader *reader, struct canp_log_reade
     return r;
 }
 
+static int take_opts(const struct canp_log_read_opts *opts, struct canp_log_read_opts *taken,
+                     struct canp_why *why)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+    return r < 0 ? canp_fail(why, r, "log: options that this release of libcanp does not know") : 0;
+}
+
 int canp_log_open_fd(int fd, const char *name, const struct canp_log_read_opts *opts,
                      struct canp_log_reader **out, struct canp_why *why)
 {
+    struct canp_log_read_opts taken;
+    int r = take_opts(opts, &taken, why);
+    if (r < 0)
+        return r;
     struct canp_log_reader *reader = new_reader(NULL);
     if (!reader)
         return canp_fail(why, -ENOMEM, "no memory to read %s", name);
-    return hand_out(open_stream(reader, fd, name, opts, why), reader, out);
+    return hand_out(open_stream(reader, fd, name, &taken, why), reader, out);
 }
 
 int canp_log_open(const char *path, const struct canp_log_read_opts *opts, struct canp_log_reader **out,
@@ -150,10 +162,14 @@ int canp_log_open(const char *path, const struct canp_log_read_opts *opts, struc
 {
     if (strcmp(path, "-") == 0)
         return canp_log_open_fd(STDIN_FILENO, "standard input", opts, out, why);
+    struct canp_log_read_opts taken;
+    int r = take_opts(opts, &taken, why);
+    if (r < 0)
+        return r;
     struct canp_log_reader *reader = new_reader(path);
     if (!reader)
         return canp_fail(why, -ENOMEM, "no memory to read %s", path);
-    return hand_out(open_path(reader, opts, why), reader, out);
+    return hand_out(open_path(reader, &taken, why), reader, out);
 }
 
 void canp_log_close(struct canp_log_reader *reader)
@@ -200,8 +216,9 @@ int canp_log_select(struct canp_log_reader *reader, const struct canp_log_select
     struct canp_log_selection *s = &reader->selection;
     if (reader->has_begun)
         return -EBUSY;
-    memcpy(s, selection, selection->size < sizeof(*s) ? selection->size : sizeof(*s));
-    s->size = sizeof(*s);
+    int r = canp_opts_take(s, sizeof(*s), sizeof(*s), selection);
+    if (r < 0)
+        return r;
     if (!s->has_from)
         s->from_ns = INT64_MIN;
     if (!s->has_to)

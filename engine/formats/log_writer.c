@@ -4,6 +4,7 @@
  * Invariant: a format's write() sees only records of kinds that its info.writes names, of channels that are
  * defined; behind an error it sees none. One thread at a time.
  */
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,9 +44,9 @@ static struct canp_log_writer *new_writer(const char *path, const struct canp_lo
         return NULL;
     writer->sink.fd = -1;
     writer->path = path ? strdup(path) : NULL;
-    writer->map = opts && opts->map ? strdup(opts->map) : NULL;
-    writer->style = opts ? opts->style : 0;
-    if ((path && !writer->path) || (opts && opts->map && !writer->map)) {
+    writer->map = opts->map ? strdup(opts->map) : NULL;
+    writer->style = opts->style;
+    if ((path && !writer->path) || (opts->map && !writer->map)) {
         canp_log_abandon(writer);
         return NULL;
     }
@@ -61,14 +62,25 @@ static int hand_out(int r, struct canp_log_writer *writer, struct canp_log_write
     return r;
 }
 
+static int take_opts(const struct canp_log_write_opts *opts, struct canp_log_write_opts *taken,
+                     struct canp_why *why)
+{
+    int r = canp_opts_take(taken, sizeof(*taken), sizeof(*taken), opts);
+    return r < 0 ? canp_fail(why, r, "log: options that this release of libcanp does not know") : 0;
+}
+
 int canp_log_writer_open_fd(int fd, const char *name, const char *format,
                             const struct canp_log_write_opts *opts, struct canp_log_writer **out,
                             struct canp_why *why)
 {
-    struct canp_log_writer *writer = new_writer(NULL, opts);
+    struct canp_log_write_opts taken;
+    int r = take_opts(opts, &taken, why);
+    if (r < 0)
+        return r;
+    struct canp_log_writer *writer = new_writer(NULL, &taken);
     if (!writer)
         return canp_fail(why, -ENOMEM, "no memory to write %s", name);
-    int r = choose_format(writer, NULL, format, why);
+    r = choose_format(writer, NULL, format, why);
     if (r == 0 && writer->format->creates_path)
         r = canp_fail(why, -ESPIPE, "%s cannot be written to %s: it needs a name of its own",
                       writer->format->info.title, name);
@@ -84,10 +96,14 @@ int canp_log_writer_open(const char *path, const char *format, const struct canp
 {
     if (strcmp(path, "-") == 0)
         return canp_log_writer_open_fd(STDOUT_FILENO, "standard output", format, opts, out, why);
-    struct canp_log_writer *writer = new_writer(path, opts);
+    struct canp_log_write_opts taken;
+    int r = take_opts(opts, &taken, why);
+    if (r < 0)
+        return r;
+    struct canp_log_writer *writer = new_writer(path, &taken);
     if (!writer)
         return canp_fail(why, -ENOMEM, "no memory to write %s", path);
-    int r = choose_format(writer, path, format, why);
+    r = choose_format(writer, path, format, why);
     if (r == 0 && !writer->format->creates_path)
         r = canp_sink_open(&writer->sink, path, why);
     if (r == 0)

@@ -116,7 +116,7 @@ static void under_a_budget(void)
     canp_dbc_manager_stats(m, &s);
     CHECK(s.hits == 0 && s.evictions == 2 && s.bytes == 0);
     canp_dbc_manager_close(m);
-    opts.bytes_max = 0;
+    opts.size = 1;
     CHECK(canp_dbc_manager_open(&opts, &m) == -EINVAL);
 }
 

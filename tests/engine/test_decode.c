@@ -127,7 +127,7 @@ Test(decode, j1939)
 
 Test(decode, j1939_by_option)
 {
-    struct canp_decoder_opts opts = {CANP_J1939_NEVER};
+    struct canp_decoder_opts opts = {.j1939 = CANP_J1939_NEVER};
     struct canp_decoder *plain;
     cr_assert_eq(canp_decoder_open(dbc, &opts, &plain, NULL), 0);
     cr_assert_null(canp_decoder_plan(plain, CANP_ID_EFF | 0x0CF00417));

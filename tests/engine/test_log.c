@@ -164,3 +164,16 @@ Test(log, lines_that_end_in_a_carriage_return_alone)
     canp_log_close(reader);
     cr_assert_str_eq(get("out.log"), "(0000000001.000000) can0 123#11\n(0000000002.000000) can0 123#22\n");
 }
+
+Test(log, an_option_of_a_newer_library_is_refused)
+{
+    struct {
+        struct canp_log_read_opts opts;
+        uint64_t newer;
+    } later = {.opts.size = sizeof(later), .newer = 1};
+    struct canp_log_reader *reader = NULL;
+    struct canp_why why;
+
+    cr_expect_eq(canp_log_open("/dev/null", &later.opts, &reader, &why), -E2BIG);
+    cr_expect_null(reader);
+}

@@ -53,7 +53,7 @@ static void look_at(const struct canp_dbc *dbc)
 static void decode(struct canp_dbc *dbc, const uint8_t *data, size_t size)
 {
     const struct canp_dbc_contents *c = canp_dbc_contents(dbc);
-    struct canp_decoder_opts opts = {CANP_J1939_ALWAYS};
+    struct canp_decoder_opts opts = {.j1939 = CANP_J1939_ALWAYS};
     struct canp_decode_counts counts = {0};
     struct canp_decoder *decoder;
     if (canp_decoder_open(dbc, &opts, &decoder, NULL) < 0)

@@ -222,15 +222,16 @@ struct canp_dbc_contents {
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
+#define CANP_DBC_KEEP_NO_ERRORS UINT32_MAX /* as errors_kept */
+
 struct canp_dbc_opts {
+    size_t size;             /* canp/export.h */
     bool strict;             /* the first statement that cannot be read ends it: -CANP_E_SYNTAX */
-    uint32_t errors_kept;    /* further ones are only counted */
-    uint64_t file_bytes_max; /* larger files are refused: -EFBIG. Memory is at most about 30 times this. */
+    uint32_t errors_kept;    /* further ones are only counted; 0: 100 */
+    uint64_t file_bytes_max; /* larger files are refused: -EFBIG; 0: 64 MiB. Memory is at most about 30 times
+                                this. */
 };
-#define CANP_DBC_OPTS_INIT                                                                                   \
-    {                                                                                                        \
-        false, 100, UINT64_C(64) << 20                                                                       \
-    }
+#define CANP_DBC_OPTS_INIT CANP_OPTS_INIT_(canp_dbc_opts)
 
 /* One statement that could not be read. */
 struct canp_dbc_error {
@@ -241,7 +242,7 @@ struct canp_dbc_error {
 /*
  * Reads a file. 0 and *out, which is the caller's until canp_dbc_release(); a negative errno (-ENOENT,
  * -EFBIG, -ENOMEM...), or -CANP_E_SYNTAX: nothing in it is a DBC statement, or opts.strict met its first
- * error. opts NULL: CANP_DBC_OPTS_INIT.
+ * error. -E2BIG: canp/export.h. opts NULL: CANP_DBC_OPTS_INIT.
  */
 CANP_API int canp_dbc_open(const char *path, const struct canp_dbc_opts *opts, struct canp_dbc **out,
                            struct canp_why *why);
@@ -337,14 +338,13 @@ CANP_API int64_t canp_dbc_check(const struct canp_dbc *dbc,
 struct canp_dbc_manager;
 
 struct canp_dbc_manager_opts {
-    uint64_t bytes_max; /* of the databases that it keeps; those only their other owners have do not count */
-    uint32_t count_max; /* databases that it keeps */
-    struct canp_dbc_opts reading;
+    size_t size;        /* canp/export.h */
+    uint64_t bytes_max; /* of the databases that it keeps; those only their other owners have do not count. 0:
+                           256 MiB */
+    uint32_t count_max; /* databases that it keeps; 0: 64 */
+    const struct canp_dbc_opts *reading; /* copied; may be NULL */
 };
-#define CANP_DBC_MANAGER_OPTS_INIT                                                                           \
-    {                                                                                                        \
-        UINT64_C(256) << 20, 64, CANP_DBC_OPTS_INIT                                                          \
-    }
+#define CANP_DBC_MANAGER_OPTS_INIT CANP_OPTS_INIT_(canp_dbc_manager_opts)
 
 /* Counters only grow. */
 struct canp_dbc_manager_stats {
@@ -360,7 +360,7 @@ struct canp_dbc_manager_stats {
     uint32_t count; /* kept now */
 };
 
-/* 0 and *out: canp_dbc_manager_close(). -EINVAL: a bound is 0; -ENOMEM. opts NULL:
+/* 0 and *out: canp_dbc_manager_close(). -E2BIG, -EINVAL; -ENOMEM. opts NULL:
  * CANP_DBC_MANAGER_OPTS_INIT. */
 CANP_API int canp_dbc_manager_open(const struct canp_dbc_manager_opts *opts, struct canp_dbc_manager **out);
 

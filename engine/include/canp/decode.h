@@ -48,15 +48,13 @@ enum canp_decode_j1939 {
 };
 
 struct canp_decoder_opts {
+    size_t size; /* canp/export.h */
     enum canp_decode_j1939 j1939;
 };
-#define CANP_DECODER_OPTS_INIT                                                                               \
-    {                                                                                                        \
-        CANP_J1939_AUTO                                                                                      \
-    }
+#define CANP_DECODER_OPTS_INIT CANP_OPTS_INIT_(canp_decoder_opts)
 
 /* Compiles plans for all messages and becomes one of the database's owners. 0 and *out, which is the
- * caller's, or -ENOMEM. opts NULL: CANP_DECODER_OPTS_INIT. */
+ * caller's; -E2BIG, -EINVAL or -ENOMEM. opts NULL: CANP_DECODER_OPTS_INIT. */
 CANP_API int canp_decoder_open(struct canp_dbc *dbc, const struct canp_decoder_opts *opts,
                                struct canp_decoder **out, struct canp_why *why);
 

@@ -14,8 +14,7 @@
  * record.channel) and comes before the first record of that channel, in every format: formats that number
  * their channels get names made of the numbers.
  *
- * The options structs begin with their size, so that a program built today works with a later library; a
- * zeroed struct, or NULL, means the defaults.
+ * Options structs: canp/export.h. NULL means the defaults, too.
  *
  * Threads: a reader or a writer belongs to one thread at a time. The list of formats is constant.
  */
@@ -79,9 +78,10 @@ CANP_API const struct canp_log_format_info *canp_log_format_by_suffix(const char
 struct canp_log_reader;
 
 struct canp_log_read_opts {
-    size_t size;        /* sizeof(struct canp_log_read_opts) */
+    size_t size;        /* canp/export.h */
     const char *format; /* a format's name; NULL = recognised by content */
 };
+#define CANP_LOG_READ_OPTS_INIT CANP_OPTS_INIT_(canp_log_read_opts)
 
 /*
  * Opens a log, or a recording (a directory or a segment file). gzip and zstd are undone where the library was
@@ -102,7 +102,7 @@ CANP_API const struct canp_log_format_info *canp_log_reader_format(const struct 
 
 /* Which part is wanted. All that is zero or NULL leaves nothing out. */
 struct canp_log_selection {
-    size_t size;                          /* sizeof(struct canp_log_selection) */
+    size_t size;                          /* canp/export.h */
     const struct canp_filter_set *filter; /* of frames; borrowed until canp_log_close() */
     const char *const *ifaces; /* names, or numbers where the format numbers channels; of all records */
     unsigned iface_count;      /* 0 = all; the texts are borrowed until canp_log_close() */
@@ -185,12 +185,13 @@ struct canp_log_writer;
 #define CANP_LOG_PACK      8U /* canp: packed */
 
 struct canp_log_write_opts {
-    size_t size;    /* sizeof(struct canp_log_write_opts) */
+    size_t size;    /* canp/export.h */
     unsigned style; /* CANP_LOG_MICROS and so on */
     /* Numbers for interfaces in formats that number channels: "can0=1,vcan0=2". NULL: can0 is 1, can1 is 2
      * and so on where these are free, others get the lowest free number. Copied. */
     const char *map;
 };
+#define CANP_LOG_WRITE_OPTS_INIT CANP_OPTS_INIT_(canp_log_write_opts)
 
 /*
  * Makes a new log. A plain file gets its name when canp_log_finish() succeeds: until then there is nothing
@@ -272,10 +273,11 @@ CANP_API void canp_log_abandon(struct canp_log_writer *writer);
 /* ---- copying ----------------------------------------------------------------------------------------- */
 
 struct canp_log_copy_opts {
-    size_t size;                    /* sizeof(struct canp_log_copy_opts) */
+    size_t size;                    /* canp/export.h */
     bool (*is_stopped)(void *user); /* asked now and then; true ends the copy with -EINTR. NULL: never */
     void *user;
 };
+#define CANP_LOG_COPY_OPTS_INIT CANP_OPTS_INIT_(canp_log_copy_opts)
 
 struct canp_log_copy_result {
     uint64_t records; /* taken by the writer */
