@@ -3,6 +3,7 @@
  */
 #include "transport_session.h"
 
+#include <canp/private/opts.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -27,10 +28,21 @@ static int take_memory(struct canp_transport *t, const struct canp_transport_opt
     return 0;
 }
 
+static void set_defaults(struct canp_transport_opts *opts)
+{
+    opts->sessions_max = opts->sessions_max ? opts->sessions_max : 256;
+    opts->bytes_max = opts->bytes_max ? opts->bytes_max : 4095;
+    opts->timeout_ns = opts->timeout_ns ? opts->timeout_ns : UINT64_C(1250000000);
+}
+
 int canp_transport_open(const struct canp_transport_opts *opts, struct canp_transport **out)
 {
-    static const struct canp_transport_opts usual = CANP_TRANSPORT_OPTS_INIT;
-    opts = opts ? opts : &usual;
+    struct canp_transport_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (r < 0)
+        return r;
+    set_defaults(&taken);
+    opts = &taken;
     if (opts->sessions_max == 0 || opts->sessions_max > SESSIONS_MOST || opts->bytes_max < BYTES_MIN ||
         opts->bytes_max > BYTES_MOST || (opts->isotp_count && !opts->isotp))
         return -EINVAL;
@@ -39,7 +51,7 @@ int canp_transport_open(const struct canp_transport_opts *opts, struct canp_tran
         return -ENOMEM;
     t->opts = *opts;
     t->sets = (opts->sessions_max + TRANSPORT_WAYS - 1) / TRANSPORT_WAYS;
-    int r = take_memory(t, opts);
+    r = take_memory(t, opts);
     if (r < 0) {
         canp_transport_close(t);
         return r;
@@ -83,7 +95,7 @@ static const struct canp_isotp_ids *isotp_of(const struct canp_isotp_ids *ids, u
 static const struct canp_isotp_ids *find_isotp(const struct canp_transport *t, uint32_t id)
 {
     const struct canp_isotp_ids *found = isotp_of(t->isotp, t->isotp_count, id);
-    if (!found && t->opts.obd)
+    if (!found && !t->opts.no_obd)
         found = isotp_of(obd, sizeof(obd) / sizeof(obd[0]), id);
     return found;
 }
@@ -100,7 +112,7 @@ int canp_transport_feed(struct canp_transport *t, int64_t time_ns, uint8_t chann
     if (!(frame->id & CANP_ID_EFF) || frame->len > 8)
         return 0;
     uint32_t format = frame->id >> 16 & 0x3FF; /* data pages and PDU format */
-    if (t->opts.j1939 && (format == 0xEC || format == 0xEB))
+    if (!t->opts.no_j1939 && (format == 0xEC || format == 0xEB))
         return canp_transport_j1939(t, &f, out);
-    return t->opts.fast_packets ? canp_transport_fast(t, &f, out) : 0;
+    return !t->opts.no_fast_packets ? canp_transport_fast(t, &f, out) : 0;
 }

@@ -5,6 +5,9 @@
 #include "catalogue.h"
 
 #include <canp/error.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/mempool.h>
+#include <canp/pools/memstats.h>
 #include <canp/private/cleanup.h>
 
 #include <errno.h>

@@ -9,6 +9,7 @@
 #define CANP_ENGINE_CATALOGUE_H
 
 #include <canp/pools/buf.h>
+#include <canp/pools/mempool.h>
 
 #include "segment/format.h"
 

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include <canp/pools/buf.h>
 #include <canp/private/opts.h>
 
 static int take_opts(struct canp_cursor_opts *taken, const struct canp_cursor_opts *opts)

@@ -4,6 +4,7 @@
  */
 #include "cursor_priv.h"
 
+#include <canp/pools/buf.h>
 #include <errno.h>
 #include <stdlib.h>
 

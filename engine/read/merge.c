@@ -18,6 +18,7 @@
 
 #include <canp/busclock.h>
 #include <canp/merge.h>
+#include <canp/pools/buf.h>
 #include <canp/pools/clock.h>
 #include <canp/rows.h>
 

@@ -1,6 +1,10 @@
 /* A recording: the list of its segments, the channels' names, whether it still grows (canp/reader.h). */
 #include "reader_priv.h"
 
+#include <canp/pools/mapcache.h>
+#include <canp/pools/mempool.h>
+#include <canp/pools/memstats.h>
+#include <canp/pools/monitor.h>
 #include <canp/private/cleanup.h>
 #include <canp/private/opts.h>
 

@@ -5,6 +5,7 @@
 #ifndef CANP_ENGINE_READER_PRIV_H
 #define CANP_ENGINE_READER_PRIV_H
 
+#include <canp/pools/mapcache.h>
 #include <canp/reader.h>
 
 #include <errno.h>

@@ -2,6 +2,9 @@
 #include "segment_reader.h"
 
 #include <canp/error.h>
+#include <canp/pools/buf.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/mapped.h>
 
 #include <errno.h>
 #include <fcntl.h>

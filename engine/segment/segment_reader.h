@@ -12,7 +12,9 @@
 #ifndef CANP_ENGINE_SEGMENT_READER_H
 #define CANP_ENGINE_SEGMENT_READER_H
 
+#include <canp/pools/buf.h>
 #include <canp/pools/mapcache.h>
+#include <canp/pools/mapped.h>
 #include <canp/pools/mempool.h>
 
 #include "format.h"

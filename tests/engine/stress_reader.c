@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <canp/merge.h>
+#include <canp/pools/buf.h>
 #include <canp/writer.h>
 
 #include "seed.h"

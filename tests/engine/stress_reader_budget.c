@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <canp/pools/mapcache.h>
 #include <canp/reader.h>
 #include <canp/rows.h>
 #include <canp/writer.h>

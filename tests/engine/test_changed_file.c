@@ -12,7 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <canp/pools/buf.h>
 #include <canp/pools/mapcache.h>
+#include <canp/pools/mapped.h>
 #include <canp/reader.h>
 #include <canp/writer.h>
 

@@ -2,6 +2,7 @@
  * A cursor that goes back and forth, against the list of what a fresh one reads: random recordings, random
  * walks; plain rows and packed ones, segments damaged, missing, unsealed, and without an index.
  */
+#include <canp/pools/buf.h>
 #include <canp/reader.h>
 #include <canp/writer.h>
 #include <criterion/criterion.h>

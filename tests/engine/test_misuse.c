@@ -2,6 +2,10 @@
 #include "gen/vehicle.h"
 #include <canp/candump.h>
 #include <canp/merge.h>
+#include <canp/pools/mapcache.h>
+#include <canp/pools/mapped.h>
+#include <canp/pools/mempool.h>
+#include <canp/pools/monitor.h>
 #include <canp/pools/objpool.h>
 #include <canp/pools/slabring.h>
 #include <canp/reader.h>

@@ -1,5 +1,9 @@
 /* The reader on the memory layer: mappings kept and evicted, segments cut under it, rows shared beyond it. */
+#include <canp/pools/buf.h>
+#include <canp/pools/ledger.h>
+#include <canp/pools/mapcache.h>
 #include <canp/pools/mapped.h>
+#include <canp/pools/monitor.h>
 #include <canp/reader.h>
 #include <canp/repack.h>
 #include <canp/writer.h>

@@ -4,7 +4,9 @@
  */
 #include <assert.h>
 #include <canp/pools/buf.h>
+#include <canp/pools/ledger.h>
 #include <canp/pools/mapped.h>
+#include <canp/pools/mempool.h>
 #include <canp/pools/objpool.h>
 #include <canp/pools/slabring.h>
 #include <fcntl.h>

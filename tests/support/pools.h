@@ -2,7 +2,9 @@
 #ifndef CANP_TESTS_POOLS_H
 #define CANP_TESTS_POOLS_H
 
+#include <canp/pools/ledger.h>
 #include <canp/pools/mempool.h>
+#include <canp/pools/memstats.h>
 #include <criterion/criterion.h>
 #include <stdint.h>
 

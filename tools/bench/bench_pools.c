@@ -4,6 +4,8 @@
  */
 #include <canp/pools/buf.h>
 #include <canp/pools/mapcache.h>
+#include <canp/pools/mapped.h>
+#include <canp/pools/mempool.h>
 #include <canp/pools/objpool.h>
 #include <errno.h>
 #include <fcntl.h>

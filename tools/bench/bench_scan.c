@@ -4,6 +4,7 @@
  * `scan_raw_first` opens the recording, maps it and checks every block, beside a loop that maps the same
  * files and checks nothing. `scan_packed` unpacks all rows.
  */
+#include <canp/pools/buf.h>
 #include <canp/repack.h>
 #include <canp/rows.h>
 #include <errno.h>

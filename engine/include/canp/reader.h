@@ -14,14 +14,14 @@
 #include <canp/error.h>
 #include <canp/filter.h>
 #include <canp/frame.h>
-#include <canp/pools/buf.h>
-#include <canp/pools/mapcache.h>
-#include <canp/pools/monitor.h>
 
 CANP_BEGIN_DECLS
 
 struct canp_reader;
 struct canp_cursor;
+struct canp_buf;            /* canp/pools/buf.h */
+struct canp_mapcache_stats; /* canp/pools/mapcache.h */
+struct canp_monitor;        /* canp/pools/monitor.h */
 
 /* Summary of a recording, taken when asked for: a growing one is larger a moment later. */
 struct canp_info {

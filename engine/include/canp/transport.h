@@ -58,19 +58,17 @@ struct canp_isotp_ids {
 };
 
 struct canp_transport_opts {
-    bool j1939;                         /* groups 0xEC00 and 0xEB00 */
-    bool fast_packets;                  /* the groups that are known, see canp_transport_fast_group() */
-    bool obd;                           /* ISO-TP on 7DF, 7E0..7EF, 18DAxxxx, 18DBxxxx */
+    size_t size;                        /* canp/export.h */
+    bool no_j1939;                      /* leaves out groups 0xEC00 and 0xEB00 */
+    bool no_fast_packets;               /* the groups that are known, see canp_transport_fast_group() */
+    bool no_obd;                        /* ISO-TP on 7DF, 7E0..7EF, 18DAxxxx, 18DBxxxx */
     const struct canp_isotp_ids *isotp; /* further ones; copied */
     uint32_t isotp_count;
-    uint32_t sessions_max; /* messages under way at one time; rounded up to a multiple of 8 */
-    uint32_t bytes_max;    /* of one message; longer ones are counted and left out. At least 223. */
-    uint64_t timeout_ns;   /* a message whose next frame takes longer is given up */
+    uint32_t sessions_max; /* messages under way at one time; rounded up to a multiple of 8. 0: 256 */
+    uint32_t bytes_max;    /* of one message; longer ones are counted and left out. At least 223; 0: 4095 */
+    uint64_t timeout_ns;   /* a message whose next frame takes longer is given up. 0: 1.25 s */
 };
-#define CANP_TRANSPORT_OPTS_INIT                                                                             \
-    {                                                                                                        \
-        true, true, true, NULL, 0, 256, 4095, UINT64_C(1250000000)                                           \
-    }
+#define CANP_TRANSPORT_OPTS_INIT CANP_OPTS_INIT_(canp_transport_opts)
 
 /* Counters only grow. */
 struct canp_transport_stats {
@@ -84,7 +82,7 @@ struct canp_transport_stats {
     uint64_t too_long;   /* messages of more than bytes_max */
 };
 
-/* 0 and *out: canp_transport_close(). -EINVAL, -ENOMEM. opts NULL: CANP_TRANSPORT_OPTS_INIT. */
+/* 0 and *out: canp_transport_close(). -EINVAL, -E2BIG, -ENOMEM. opts NULL: CANP_TRANSPORT_OPTS_INIT. */
 CANP_API int canp_transport_open(const struct canp_transport_opts *opts, struct canp_transport **out);
 
 /* NULL is fine. What is under way is forgotten. */
