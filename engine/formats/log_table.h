@@ -8,6 +8,8 @@
 
 #define CANP_LOG_FORMATS(X)                                                                                  \
     X(canp)                                                                                                  \
+    X(pcapng)                                                                                                \
+    X(pcap)                                                                                                  \
     X(candump)                                                                                               \
     X(screen)                                                                                                \
     X(csv)                                                                                                   \

@@ -1,0 +1,62 @@
+/*
+ * A CAN frame as a packet of a capture, in link types 227 (CAN_SOCKETCAN) and 113 (LINUX_SLL), as
+ * tcpdump.org/linktypes describes them: what pcap and pcapng have in common.
+ *
+ * The id is big-endian by the definition. Files with little-endian ids exist, so each interface counts which
+ * order makes sense of its ids, until one is settled. One thread at a time.
+ */
+#ifndef CANP_FORMATS_PCAP_PACKET_H
+#define CANP_FORMATS_PCAP_PACKET_H
+
+#include "formats/log_format.h"
+
+enum canp_link_type { CANP_LINK_TYPE_SLL = 113, CANP_LINK_TYPE_CAN = 227 };
+
+static inline bool canp_link_type_is_can(uint32_t link_type)
+{
+    return link_type == CANP_LINK_TYPE_CAN || link_type == CANP_LINK_TYPE_SLL;
+}
+
+enum canp_id_order { CANP_ID_ORDER_OPEN = 0, CANP_ID_ORDER_BIG, CANP_ID_ORDER_LITTLE };
+
+/* What was learned of one interface's packets. */
+struct canp_packet_habit {
+    uint16_t link_type;
+    uint8_t order; /* enum canp_id_order */
+    uint8_t big, little;
+};
+
+/* What a packet turned out to be. */
+struct canp_packet {
+    uint8_t kind;
+    uint8_t dir;
+    const char *problem; /* static; why it is no frame */
+    bool is_foreign;     /* no CAN at all: to be passed over, `problem` says what */
+};
+
+static inline uint16_t canp_get_u16(const uint8_t *at, bool is_big)
+{
+    uint16_t v;
+    memcpy(&v, at, sizeof(v));
+    return is_big ? __builtin_bswap16(v) : v;
+}
+
+static inline uint32_t canp_get_u32(const uint8_t *at, bool is_big)
+{
+    uint32_t v;
+    memcpy(&v, at, sizeof(v));
+    return is_big ? __builtin_bswap32(v) : v;
+}
+
+static inline uint64_t canp_get_u64(const uint8_t *at, bool is_big)
+{
+    uint64_t v;
+    memcpy(&v, at, sizeof(v));
+    return is_big ? __builtin_bswap64(v) : v;
+}
+
+/* Reads a packet into `store`: 1, or 0 and packet->problem. */
+int canp_packet_read(struct canp_packet_habit *habit, const uint8_t *bytes, uint32_t length,
+                     union canp_log_store *store, struct canp_packet *packet);
+
+#endif
