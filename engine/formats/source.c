@@ -3,6 +3,7 @@
  * end lie in the caller's bytes; end_offset is the offset of `end` in what comes out of the topmost stage.
  */
 #include "formats/source.h"
+#include "formats/source_stages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include <canp/error.h>
+
+#define STAGES_MAX 3 /* a gzip'd file of UTF-16 has two */
 
 /* ---- the lowest stage: a descriptor -------------------------------------------------------------- */
 
@@ -39,6 +42,37 @@ static struct canp_source_stage *file_stage(int fd)
     if (f)
         *f = (struct file_stage){{pull_file, close_file, NULL}, fd};
     return f ? &f->stage : NULL;
+}
+
+/* Bytes that were read already stand in front of what is below: what a stage on top must see first. */
+struct ahead_stage {
+    struct canp_source_stage stage;
+    size_t at, length;
+    uint8_t bytes[];
+};
+
+static int64_t pull_ahead(struct canp_source_stage *stage, uint8_t *to, size_t room)
+{
+    struct ahead_stage *a = (struct ahead_stage *)stage;
+    size_t part = a->length - a->at < room ? a->length - a->at : room;
+    if (part == 0)
+        return stage->below->pull(stage->below, to, room);
+    memcpy(to, a->bytes + a->at, part);
+    a->at += part;
+    return (int64_t)part;
+}
+
+static struct canp_source_stage *ahead_stage(struct canp_source_stage *below, const uint8_t *bytes,
+                                             size_t length)
+{
+    struct ahead_stage *a = malloc(sizeof(*a) + length);
+    if (!a)
+        return NULL;
+    a->stage = (struct canp_source_stage){pull_ahead, close_file, below};
+    a->at = 0;
+    a->length = length;
+    memcpy(a->bytes, bytes, length);
+    return &a->stage;
 }
 
 /* ---- the window ---------------------------------------------------------------------------------- */
@@ -260,6 +294,48 @@ int canp_source_open_memory(struct canp_source *source, const void *bytes, size_
     return 0;
 }
 
+/* What the bytes at hand are packed in, if this build can undo it: the stage that does, above `below`. */
+static struct canp_source_stage *stage_for(const struct canp_source *source, bool *is_wanted,
+                                           struct canp_source_stage *below)
+{
+    const uint8_t *at = source->at;
+    size_t there = canp_source_there(source);
+    bool is_gzip = there >= 3 && memcmp(at, "\x1F\x8B\x08", 3) == 0 && canp_source_has_gzip();
+    bool is_zstd = there >= 4 && memcmp(at, "\x28\xB5\x2F\xFD", 4) == 0 && canp_source_has_zstd();
+    bool is_utf16 = there >= 2 && ((at[0] == 0xFF && at[1] == 0xFE) || (at[0] == 0xFE && at[1] == 0xFF));
+    *is_wanted = is_gzip || is_zstd || is_utf16;
+    if (!below || !*is_wanted)
+        return NULL;
+    return is_gzip   ? canp_source_gzip(below)
+           : is_zstd ? canp_source_zstd(below)
+                     : canp_source_utf16(below, at[0] == 0xFE);
+}
+
+/* Puts a stage on top for each way in which the bytes are packed. 0 or an error. */
+static int stack_stages(struct canp_source *source)
+{
+    bool is_wanted = true;
+    for (unsigned depth = 0; depth < STAGES_MAX; depth++) {
+        int64_t n = canp_source_fill(source, 4);
+        if (n < 0)
+            return (int)n;
+        stage_for(source, &is_wanted, NULL);
+        if (!is_wanted)
+            return 0;
+        struct canp_source_stage *ahead = ahead_stage(source->top, source->at, canp_source_there(source));
+        struct canp_source_stage *stage = ahead ? stage_for(source, &is_wanted, ahead) : NULL;
+        if (!stage) {
+            free(ahead);
+            return -ENOMEM;
+        }
+        source->top = stage;
+        source->at = source->end = source->window;
+        source->end_offset = 0;
+        source->at_end = source->is_seekable = false;
+    }
+    return 0;
+}
+
 int canp_source_open(struct canp_source *source, int fd, const char *name, struct canp_why *why)
 {
     struct stat st;
@@ -272,10 +348,10 @@ int canp_source_open(struct canp_source *source, int fd, const char *name, struc
     source->top = file_stage(fd);
     if (!source->top)
         return canp_fail(why, -ENOMEM, "no memory to read %s", name);
-    int64_t n = canp_source_fill(source, 1);
-    if (n < 0) {
+    int r = stack_stages(source);
+    if (r < 0) {
         canp_source_close(source);
-        return canp_fail(why, (int)n, "cannot read %s: %s", name, canp_strerror((int)n));
+        return canp_fail(why, r, "cannot read %s: %s", name, canp_strerror(r));
     }
     if (canp_source_there(source) >= 3 && memcmp(source->at, "\xEF\xBB\xBF", 3) == 0)
         source->at += 3;

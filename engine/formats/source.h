@@ -21,12 +21,7 @@
 #define CANP_SOURCE_HEAD_MAX (64U * 1024)
 #define CANP_SOURCE_LINE_MAX (64U * 1024) /* longer lines are cut and said to be */
 
-/* A stage fills `to` with up to `room` bytes: how many, 0 at the end, or a negative error. */
-struct canp_source_stage {
-    int64_t (*pull)(struct canp_source_stage *stage, uint8_t *to, size_t room);
-    void (*close)(struct canp_source_stage *stage);
-    struct canp_source_stage *below;
-};
+struct canp_source_stage; /* source_stages.h */
 
 struct canp_source {
     const uint8_t *at, *end; /* what is in memory and unread */
@@ -43,7 +38,6 @@ struct canp_source {
     char line_end; /* 0: not known yet */
     int fd;
     struct canp_source_stage *top;
-    const char *packed; /* "gzip", "zstd" or NULL */
 };
 
 /* Takes fd (borrowed) from where it stands; undoes gzip, zstd, UTF-16, and skips a UTF-8 byte order mark. 0

@@ -177,3 +177,77 @@ Test(log, an_option_of_a_newer_library_is_refused)
     cr_expect_eq(canp_log_open("/dev/null", &later.opts, &reader, &why), -E2BIG);
     cr_expect_null(reader);
 }
+
+static void put_bytes(const char *name, const void *bytes, size_t length)
+{
+    FILE *f = fopen(path(name), "wb");
+    cr_assert_not_null(f);
+    cr_assert_eq(fwrite(bytes, 1, length, f), length);
+    fclose(f);
+}
+
+/* Both byte orders, a pair of surrogates in a comment, an odd byte at the end. */
+Test(log, utf16_is_read)
+{
+    static const char text[] = "# \xF0\x9F\x98\x80\n(1.000000) can0 123#11\r\n(2.000000) can0 123#22\n";
+    static const uint16_t smile[] = {0xD83D, 0xDE00};
+    for (int big = 0; big < 2; big++) {
+        uint8_t out[512] = {big ? 0xFE : 0xFF, big ? 0xFF : 0xFE};
+        size_t n = 2;
+        for (size_t i = 0; text[i]; i++) {
+            uint16_t units[2] = {(uint8_t)text[i], 0};
+            unsigned count = 1;
+            if ((uint8_t)text[i] == 0xF0) {
+                memcpy(units, smile, sizeof(units));
+                count = 2;
+                i += 3;
+            }
+            for (unsigned u = 0; u < count; u++) {
+                out[n++] = (uint8_t)(big ? units[u] >> 8 : units[u]);
+                out[n++] = (uint8_t)(big ? units[u] : units[u] >> 8);
+            }
+        }
+        out[n++] = '(';
+        put_bytes("in.log", out, n);
+        struct canp_log_reader *reader = open_log("in.log");
+        cr_assert_eq(copy_to(reader, big ? "big.log" : "little.log", CANP_LOG_MICROS).frames, 2);
+        canp_log_close(reader);
+    }
+    cr_assert_str_eq(get("big.log"), "(0000000001.000000) can0 123#11\n(0000000002.000000) can0 123#22\n");
+}
+
+static void gzip_it(const char *name, const char *options)
+{
+    char command[256];
+    snprintf(command, sizeof(command), "gzip %s %s", options, path(name));
+    cr_assert_eq(system(command), 0);
+}
+
+/* Two members one behind the other, as `cat a.gz b.gz` makes them; and one that was cut. */
+Test(log, gzip_is_undone)
+{
+    struct canp_log_reader *reader = NULL;
+    struct canp_log_writer *writer;
+    struct canp_log_copy_result result;
+    struct canp_why why = {{0}};
+    char command[256];
+    put("a", frames);
+    put("b", frames);
+    gzip_it("a", "-k");
+    gzip_it("b", "-k -1");
+    snprintf(command, sizeof(command), "cd %s && cat a.gz b.gz >both.gz && head -c -9 a.gz >cut.gz", dir);
+    cr_assert_eq(system(command), 0);
+    if (canp_log_open(path("both.gz"), NULL, &reader, &why) == -CANP_E_FORMAT) {
+        cr_assert_not_null(strstr(why.text, "built without zlib"));
+        return;
+    }
+    cr_assert_eq(copy_to(reader, "out.log", 0).frames, 8);
+    canp_log_close(reader);
+    reader = open_log("cut.gz");
+    cr_assert_eq(canp_log_writer_open(path("cut.log"), NULL, NULL, &writer, &why), 0);
+    cr_assert_eq(canp_log_copy(reader, writer, NULL, &result, &why), -CANP_E_DAMAGED);
+    cr_assert_not(result.is_write_error);
+    cr_assert_geq(result.frames, 3); /* what came before is kept */
+    canp_log_abandon(writer);
+    canp_log_close(reader);
+}
