@@ -207,7 +207,11 @@ static void compare(struct canp_log_reader *reader, const struct canp_log_format
                          f->name, n);
     else if (both & CANP_LOG_NUMBERED)
         cr_assert_eq(canp_log_iface_number(reader, got->channel), r->channel + 1U, "%s: %u", f->name, n);
-    if (canp_kind_is_frame(r->kind) && (both & CANP_LOG_DIRECTION))
+    bool is_error = r->kind == CANP_KIND_CAN && (r->frame->id & CANP_ID_ERR);
+    bool is_usual = canp_kind_is_frame(r->kind) && !is_error;
+    if (is_usual && (both & CANP_LOG_DIRECTION))
+        cr_assert_eq(got->dir, r->dir, "%s: record %u: direction", f->name, n);
+    else if (is_error && (both & CANP_LOG_DIRECTION) && !stats->losses[CANP_LOG_LOSS_DIRECTION])
         cr_assert_eq(got->dir, r->dir, "%s: record %u: direction", f->name, n);
     if (both & CANP_LOG_HW_TIME)
         cr_assert(got->has_hw_time == r->has_hw_time && got->hw_time_ns == r->hw_time_ns, "%s: %u: hw",
@@ -216,7 +220,7 @@ static void compare(struct canp_log_reader *reader, const struct canp_log_format
         expected.frame.len8_dlc = 0;
     if (r->kind == CANP_KIND_FD && stats->losses[CANP_LOG_LOSS_FD_FLAGS])
         expected.frame.flags = got->frame->flags;
-    if (r->kind == CANP_KIND_CAN && (r->frame->id & CANP_ID_ERR) && stats->losses[CANP_LOG_LOSS_ERROR_CLASS])
+    if (is_error && stats->losses[CANP_LOG_LOSS_ERROR_CLASS])
         return; /* an error stands there: which one was said to be lost */
     if (r->kind == CANP_KIND_XL && stats->losses[CANP_LOG_LOSS_XL_FIELDS])
         return;
