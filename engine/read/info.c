@@ -1,6 +1,6 @@
 /* canp_reader_info(): counts what a recording holds. Reads every block that has no index, once;
- * canp_reader_info_quick() only what such blocks say of themselves. Any thread; others of the same reader
- * wait. */
+ * canp_reader_info_quick() only what such blocks say of themselves. What is counted is kept by the call
+ * alone, not by the reader. Any thread; others that count or refresh the same reader wait. */
 #include "cursor_priv.h"
 #include "segment/block_counts.h"
 
@@ -62,7 +62,8 @@ struct tally {
     struct canp_reader *reader;
     struct canp_info info;
     struct id_set ids;
-    bool quick; /* by the blocks' own counts, no ids */
+    struct canp_iface_info ifaces[CHANNELS_MAX]; /* the counts; names come at the end */
+    bool quick;                                  /* by the blocks' own counts, no ids */
 };
 
 static void note_times(struct canp_info *info, int64_t first_ns, int64_t last_ns)
@@ -78,14 +79,14 @@ static int count_record(struct tally *t, const struct canp_record *r)
     t->info.records++;
     if (r->kind == CANP_KIND_GAP) {
         t->info.lost += r->gap->lost;
-        t->reader->ifaces[r->channel].lost += r->gap->lost;
+        t->ifaces[r->channel].lost += r->gap->lost;
     }
     if (!canp_kind_is_frame(r->kind))
         return 0;
     note_times(&t->info, r->time_ns, r->time_ns);
     t->info.frames++;
-    t->reader->ifaces[r->channel].frames++;
-    t->reader->ifaces[r->channel].error_frames += canp_is_error_frame(r);
+    t->ifaces[r->channel].frames++;
+    t->ifaces[r->channel].error_frames += canp_is_error_frame(r);
     return t->quick ? 0 : id_set_add(&t->ids, canp_id_key(r->channel, r->kind, canp_record_id(r)));
 }
 
@@ -96,8 +97,8 @@ static void count_head(struct tally *t, const struct segment_block *b)
     if (!canp_block_counts_read(h, b->payload, &counts))
         return;
     for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
-        t->reader->ifaces[i].frames += counts.frames[i];
-        t->reader->ifaces[i].lost += counts.lost[i];
+        t->ifaces[i].frames += counts.frames[i];
+        t->ifaces[i].lost += counts.lost[i];
     }
     if (h->frames)
         note_times(&t->info, h->first_ns, h->last_ns);
@@ -164,12 +165,12 @@ static int count_by_index(struct tally *t, const struct segment_reader *s, const
     for (uint32_t i = 0; i < index->header.ids; i++) {
         const struct index_id *id = &index->ids[i];
         if (!canp_kind_is_frame(id->kind)) {
-            t->reader->ifaces[id->channel].lost += id->count;
+            t->ifaces[id->channel].lost += id->count;
             continue;
         }
-        t->reader->ifaces[id->channel].frames += id->count;
+        t->ifaces[id->channel].frames += id->count;
         if (id->kind == CANP_KIND_CAN && (id->id & CANP_ID_ERR))
-            t->reader->ifaces[id->channel].error_frames += id->count;
+            t->ifaces[id->channel].error_frames += id->count;
         if (!t->quick && id_set_add(&t->ids, canp_id_key(id->channel, id->kind, id->id)) < 0)
             return -ENOMEM;
     }
@@ -238,30 +239,49 @@ static int count_all(struct tally *t)
     return 0;
 }
 
-static int sum_up(struct canp_reader *reader, bool quick, struct canp_info *out)
+/* Names what was counted. Returns how many interfaces there are. */
+static int hand_out_ifaces(struct tally *t, struct canp_iface_info *out, unsigned count)
+{
+    unsigned there = t->reader->iface_count;
+    for (unsigned i = there; i < CHANNELS_MAX; i++) {
+        if (t->ifaces[i].frames || t->ifaces[i].lost) /* the record with its name may be damaged */
+            there = i + 1;
+    }
+    for (unsigned i = 0; i < count && i < there; i++) {
+        const struct canp_iface *named = canp_reader_iface(t->reader, (uint8_t)i);
+        out[i] = t->ifaces[i];
+        if (named)
+            out[i].iface = *named;
+    }
+    return (int)there;
+}
+
+int canp_reader_info_ifaces(struct canp_reader *reader, bool quick, struct canp_info *out,
+                            struct canp_iface_info *ifaces, unsigned count)
 {
     struct tally t = {.reader = reader, .quick = quick};
     pthread_mutex_lock(&reader->looking);
     pthread_mutex_lock(&reader->lock);
     t.info.segments = reader->list.count;
     pthread_mutex_unlock(&reader->lock);
-    for (unsigned i = 0; i < CHANNELS_MAX; i++)
-        reader->ifaces[i].frames = reader->ifaces[i].lost = reader->ifaces[i].error_frames = 0;
     int r = count_all(&t);
     pthread_mutex_unlock(&reader->looking);
     t.info.ids = (uint32_t)t.ids.count;
     free(t.ids.keys);
-    if (r == 0)
-        *out = t.info;
-    return r;
+    if (r < 0)
+        return r;
+    *out = t.info;
+    return hand_out_ifaces(&t, ifaces, count);
 }
 
 int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
 {
-    return sum_up(reader, false, out);
+    int r = canp_reader_info_ifaces(reader, false, out, NULL, 0);
+    return r < 0 ? r : 0;
 }
 
 int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out)
 {
-    return sum_up(reader, true, out);
+    int r = canp_reader_info_ifaces(reader, true, out, NULL, 0);
+    return r < 0 ? r : 0;
 }

@@ -71,7 +71,7 @@ int canp_reader_open_segment(struct canp_reader *reader, uint64_t number, struct
 
 static void learn_iface(struct canp_reader *reader, uint8_t channel, const struct canp_iface *iface)
 {
-    struct canp_iface *mine = &reader->ifaces[channel].iface;
+    struct canp_iface *mine = &reader->ifaces[channel];
     memcpy(mine, iface, sizeof(*mine));
     mine->name[CANP_IFACE_NAME_BYTES - 1] = '\0';
     reader->iface_known[channel] = true;
@@ -327,19 +327,7 @@ unsigned canp_reader_iface_count(const struct canp_reader *reader)
 
 const struct canp_iface *canp_reader_iface(const struct canp_reader *reader, uint8_t channel)
 {
-    return reader->iface_known[channel] ? &reader->ifaces[channel].iface : NULL;
-}
-
-int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out, unsigned count)
-{
-    unsigned there = reader->iface_count;
-    for (unsigned i = there; i < CHANNELS_MAX; i++) {
-        if (reader->ifaces[i].frames || reader->ifaces[i].lost) /* the record with its name may be damaged */
-            there = i + 1;
-    }
-    for (unsigned i = 0; i < count && i < there; i++)
-        out[i] = reader->ifaces[i];
-    return (int)there;
+    return reader->iface_known[channel] ? &reader->ifaces[channel] : NULL;
 }
 
 void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_stats *out)

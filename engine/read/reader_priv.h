@@ -30,8 +30,8 @@ struct canp_reader {
     uint8_t identity[16];        /* of the recording, as its segments' headers have it */
     _Atomic bool identity_known; /* set once identity is whole, which then stays */
     _Atomic unsigned iface_count;
-    _Atomic bool iface_known[CHANNELS_MAX]; /* set once ifaces[channel].iface is whole, which then stays */
-    struct canp_iface_info ifaces[CHANNELS_MAX];
+    _Atomic bool iface_known[CHANNELS_MAX]; /* set once ifaces[channel] is whole, which then stays */
+    struct canp_iface ifaces[CHANNELS_MAX];
     /* How far the last segment was seen to go: canp_reader_refresh() compares. */
     uint64_t tail_number;
     uint64_t tail_end;

@@ -80,12 +80,14 @@ static uint64_t expect_quick_is_right(void)
     struct canp_info full, quick;
     struct canp_iface_info a[256], b[256];
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
-    cr_assert_eq(canp_reader_info(reader, &full), 0);
-    int count = canp_reader_iface_info(reader, a, 256);
+    int count = canp_reader_info_ifaces(reader, false, &full, a, 256);
     cr_assert_geq(count, (int)CHANNELS);
-    cr_assert_eq(canp_reader_info_quick(reader, &quick), 0);
-    cr_assert_eq(canp_reader_iface_info(reader, b, 256), count);
+    cr_assert_eq(canp_reader_info_ifaces(reader, true, &quick, b, 256), count);
     expect_same(a, b, count);
+    memset(b, 0xff, sizeof(b));
+    cr_assert_eq(canp_reader_info_ifaces(reader, false, &full, b, 1), count, "told beyond what has room");
+    cr_assert_eq(b[0].frames, a[0].frames);
+    cr_assert_eq(b[1].frames, UINT64_MAX);
     cr_assert_eq(quick.ids, 0);
     quick.ids = full.ids;
     cr_assert_eq(memcmp(&full, &quick, sizeof(full)), 0);

@@ -184,7 +184,7 @@ static void print_held(void *user, const struct canp_ledger_item *item)
     fprintf(stderr, "  held       %zu bytes (%s), since %s, %s:%d\n", item->bytes,
             canp_memtag_name(item->tag), item->site->function, item->site->file, item->site->line);
     fflush(stderr);
-#ifdef HAS_BACKTRACE /* musl has none */
+#ifdef HAS_BACKTRACE       /* musl has none */
     if (item->frame_count) /* with CANP_LEDGER=stacks */
         backtrace_symbols_fd(item->frames, (int)item->frame_count, STDERR_FILENO);
 #endif
@@ -215,11 +215,11 @@ static int watch(struct canp_reader *reader, struct canp_monitor **out)
 static int read_summary(struct canp_reader *reader, struct summary *s)
 {
     CANP_MEMPROFILE_SCOPE(&reading);
-    int r = s->quick ? canp_reader_info_quick(reader, &s->info) : canp_reader_info(reader, &s->info);
-    if (r == 0)
-        r = canp_busclock_span(reader, &s->info, &s->span);
-    if (r == 0)
-        s->iface_count = (unsigned)canp_reader_iface_info(reader, s->ifaces, CHANNELS_MAX);
+    int r = canp_reader_info_ifaces(reader, s->quick, &s->info, s->ifaces, CHANNELS_MAX);
+    if (r < 0)
+        return r;
+    s->iface_count = (unsigned)r;
+    r = canp_busclock_span(reader, &s->info, &s->span);
     return r == 0 && !s->quick ? info_events_read(reader, &s->events) : r;
 }
 

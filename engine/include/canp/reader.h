@@ -44,7 +44,7 @@ struct canp_iface_info {
     struct canp_iface iface;
     uint64_t frames; /* error frames among them */
     uint64_t lost;
-    uint64_t error_frames; /* not known, and 0, after canp_reader_info_quick() */
+    uint64_t error_frames; /* not known, and 0, when counted the quick way */
 };
 
 /*
@@ -101,11 +101,14 @@ CANP_API int canp_reader_info(struct canp_reader *reader, struct canp_info *out)
  */
 CANP_API int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out);
 
-/* Per interface, in channel order, as canp_reader_info() counted; fills at most `count` and returns how many
- * there are, up to the last channel that has a name or frames (a name may be damaged: it is empty then). No
- * other thread may call canp_reader_info() meanwhile. */
-CANP_API int canp_reader_iface_info(const struct canp_reader *reader, struct canp_iface_info *out,
-                                    unsigned count);
+/*
+ * canp_reader_info(), or with `quick` canp_reader_info_quick(), and the counts of each interface from the
+ * same pass, in channel order: fills at most `count` of `ifaces` (NULL when count is 0). Returns how many
+ * interfaces there are, up to the last channel that has a name or frames (the name may be damaged: it is
+ * empty then; 256 at most), or a negative error; *out and *ifaces are unchanged then.
+ */
+CANP_API int canp_reader_info_ifaces(struct canp_reader *reader, bool quick, struct canp_info *out,
+                                     struct canp_iface_info *ifaces, unsigned count);
 
 /* A place where the recording is damaged, as a cursor meets it. */
 struct canp_damage {
