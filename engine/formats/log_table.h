@@ -10,6 +10,7 @@
     X(canp)                                                                                                  \
     X(pcapng)                                                                                                \
     X(pcap)                                                                                                  \
+    X(trc)                                                                                                   \
     X(candump)                                                                                               \
     X(screen)                                                                                                \
     X(csv)                                                                                                   \

@@ -1,0 +1,393 @@
+/*
+ * PEAK's trace files (PCAN-View, PCAN-Explorer), read in versions 1.0, 1.1, 1.2, 1.3, 2.0 and 2.1, written
+ * in 2.1 (PEAK CAN TRC file format, peak-system.com):
+ *
+ *   ;$FILEVERSION=2.1
+ *   ;$STARTTIME=45244.9259259259              days since 30 December 1899
+ *   ;$COLUMNS=N,O,T,B,I,d,R,L,D               number, offset in ms, type, bus, id, direction, reserved, DLC,
+ * data 1         0.123 DT  1 18FEF100 Rx -  8    01 02 03 04 05 06 07 08
+ *
+ * Columns before 2.0 are fixed. An id of more than four digits is an extended one. No thread of its own.
+ */
+#include "formats/log_format.h"
+#include "formats/text_in.h"
+#include "formats/text_out.h"
+
+#define COLUMNS_MAX  16
+#define DAYS_TO_1970 25569 /* from 30 December 1899 */
+#define LINE_BYTES   512
+#define MS_NS        1000000
+#define DAY_NS       (86400 * INT64_C(1000000000))
+
+struct reading {
+    char columns[COLUMNS_MAX]; /* letters of $COLUMNS; empty: version 1.0 */
+    int64_t start_ns;
+};
+
+struct writing {
+    int64_t start_ns;
+    uint64_t count;
+    bool has_header;
+};
+
+static const uint8_t fd_lengths[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64};
+
+/* ---- reading: the header --------------------------------------------------------------------------- */
+
+/* Days with a fraction. PEAK writes 10 digits, 8.64 us, of a time in tenths of a millisecond. */
+static int take_days(struct canp_text *t, int64_t *start_ns)
+{
+    uint64_t days;
+    if (canp_take_decimal(t, &days) < 0 || days > 100000)
+        return -CANP_E_SYNTAX;
+    unsigned digits = 0;
+    __int128 fraction = 0, unit = 1;
+    if (canp_take_char(t, '.')) {
+        for (int c; (c = canp_peek(t)) >= '0' && c <= '9'; t->at++) {
+            if (digits == 18)
+                continue;
+            fraction = fraction * 10 + (c - '0');
+            unit *= 10;
+            digits++;
+        }
+    }
+    int64_t step = digits > 10 ? 1000 : 100000;
+    int64_t ns = (int64_t)(fraction * DAY_NS / unit);
+    *start_ns = ((int64_t)days - DAYS_TO_1970) * DAY_NS + (ns + step / 2) / step * step;
+    return 0;
+}
+
+static void set_version(struct reading *state, const struct canp_text *version)
+{
+    static const struct {
+        const char *version, *columns;
+    } known[] = {{"1.0", "NOILD"},    {"1.1", "NOdILD"},  {"1.2", "NOBdILD"},
+                 {"1.3", "NOBdIRLD"}, {"2.0", "NOTIdlD"}, {"2.1", "NOTBIdRLD"}};
+    for (unsigned i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (canp_text_is(version, known[i].version))
+            memcpy(state->columns, known[i].columns, strlen(known[i].columns) + 1);
+    }
+}
+
+static void take_comment(struct reading *state, struct canp_text t)
+{
+    if (canp_take_text(&t, ";$FILEVERSION=")) {
+        set_version(state, &t);
+    } else if (canp_take_text(&t, ";$STARTTIME=")) {
+        int64_t start_ns;
+        if (take_days(&t, &start_ns) == 0)
+            state->start_ns = start_ns;
+    } else if (canp_take_text(&t, ";$COLUMNS=")) {
+        unsigned n = 0;
+        memset(state->columns, 0, sizeof(state->columns));
+        for (; t.at < t.end && n < COLUMNS_MAX - 1; t.at++) {
+            if (*t.at != ',' && *t.at != ' ')
+                state->columns[n++] = *t.at;
+        }
+    }
+}
+
+/* ---- reading: rows --------------------------------------------------------------------------------- */
+
+enum row_kind { ROW_FRAME = 1, ROW_OTHER = 0, ROW_BAD = -1 };
+
+struct row {
+    int64_t offset_ns;
+    uint64_t bus, length;
+    uint32_t id;
+    bool is_extended, is_sent, is_code, is_fd, is_remote;
+    uint8_t flags;
+    struct canp_text data;
+};
+
+static enum row_kind take_type(const struct canp_text *word, struct row *row)
+{
+    static const struct {
+        char name[3];
+        bool is_fd, is_remote;
+        uint8_t flags;
+    } types[] = {{"DT", false, false, 0},
+                 {"FD", true, false, CANP_FD_FDF},
+                 {"FB", true, false, CANP_FD_FDF | CANP_FD_BRS},
+                 {"FE", true, false, CANP_FD_FDF | CANP_FD_ESI},
+                 {"BI", true, false, CANP_FD_FDF | CANP_FD_BRS | CANP_FD_ESI},
+                 {"RR", false, true, 0}};
+    if (word->end - word->at != 2)
+        return ROW_BAD;
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (memcmp(word->at, types[i].name, 2) == 0) {
+            row->is_fd = types[i].is_fd;
+            row->is_remote = types[i].is_remote;
+            row->flags = types[i].flags;
+            return ROW_FRAME;
+        }
+    }
+    return *word->at >= 'A' && *word->at <= 'Z' ? ROW_OTHER : ROW_BAD; /* status, errors, events */
+}
+
+static enum row_kind take_direction(const struct canp_text *word, struct row *row)
+{
+    row->is_sent = canp_text_is(word, "Tx");
+    if (row->is_sent || canp_text_is(word, "Rx"))
+        return ROW_FRAME;
+    return canp_text_is(word, "Warng") || canp_text_is(word, "Error") ? ROW_OTHER : ROW_BAD;
+}
+
+static enum row_kind take_cell(char column, struct canp_text word, struct row *row)
+{
+    const char *start = word.at;
+    switch (column) {
+    case 'N':
+    case 'R':
+        return ROW_FRAME;
+    case 'O': /* milliseconds */
+        if (canp_take_seconds(&word, &row->offset_ns) < 0)
+            return ROW_BAD;
+        row->offset_ns /= 1000;
+        break;
+    case 'T':
+        return take_type(&word, row);
+    case 'd':
+        return take_direction(&word, row);
+    case 'B':
+        if (canp_take_decimal(&word, &row->bus) < 0 || row->bus > 255)
+            return ROW_BAD;
+        break;
+    case 'I':
+        if (canp_take_hex(&word, &row->id) < 0)
+            return ROW_BAD;
+        row->is_extended = word.end - start > 4;
+        break;
+    case 'l':
+    case 'L':
+        row->is_code = column == 'L';
+        if (canp_take_decimal(&word, &row->length) < 0)
+            return ROW_BAD;
+        break;
+    default:
+        return ROW_FRAME;
+    }
+    return word.at == word.end ? ROW_FRAME : ROW_BAD;
+}
+
+static enum row_kind take_row(const char *columns, struct canp_text t, struct row *row)
+{
+    struct canp_text word;
+    *row = (struct row){.bus = 1};
+    for (const char *c = columns[0] ? columns : "NOILD"; *c && *c != 'D'; c++) {
+        if (!canp_take_word(&t, &word))
+            return ROW_BAD;
+        enum row_kind kind = take_cell(*c, word, row);
+        if (kind != ROW_FRAME)
+            return kind;
+    }
+    row->data = t;
+    return row->id == UINT32_MAX ? ROW_OTHER : ROW_FRAME; /* bus status in versions 1.x */
+}
+
+static int take_frame(struct row *row, struct canp_frame *frame)
+{
+    if (row->is_fd && row->is_code)
+        row->length = row->length < 16 ? fd_lengths[row->length] : 65;
+    if (row->length > (row->is_fd ? 64 : 8) ||
+        row->id > (row->is_extended ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK))
+        return -CANP_E_SYNTAX;
+    canp_skip_blanks(&row->data);
+    row->is_remote |= canp_take_text(&row->data, "RTR");
+    memset(frame, 0, sizeof(union canp_frame_store));
+    frame->id = row->id | (row->is_extended ? CANP_ID_EFF : 0) | (row->is_remote ? CANP_ID_RTR : 0);
+    frame->flags = row->flags;
+    frame->len = (uint8_t)row->length;
+    for (unsigned i = 0; i < frame->len && !row->is_remote; i++) {
+        canp_skip_blanks(&row->data);
+        if (canp_hex_bytes(&row->data.at, row->data.end, frame->data + i, 1) != 1)
+            return -CANP_E_SYNTAX;
+    }
+    return 0;
+}
+
+static int next(struct canp_log_reader *reader, struct canp_record *out)
+{
+    struct reading *state = reader->state;
+    struct row row;
+    const char *text;
+    size_t bytes;
+    int r;
+    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
+        struct canp_text t = {text, text + bytes};
+        canp_skip_blanks(&t);
+        canp_trim_end(&t);
+        if (t.at == t.end)
+            continue;
+        if (*t.at == ';') {
+            take_comment(state, t);
+            continue;
+        }
+        enum row_kind kind = take_row(state->columns, t, &row);
+        if (kind == ROW_OTHER) {
+            canp_log_pass(reader, "lines of status, errors and events");
+        } else if (kind == ROW_BAD || take_frame(&row, &reader->store.frame) < 0) {
+            canp_log_bad_line(reader, "cannot be read", text, bytes);
+        } else {
+            int channel = canp_log_channel_numbered(reader, (uint32_t)row.bus);
+            if (channel < 0)
+                return channel;
+            int64_t time_ns = (int64_t)((uint64_t)state->start_ns + (uint64_t)row.offset_ns);
+            return canp_log_lend(reader, out, time_ns, row.is_fd ? CANP_KIND_FD : CANP_KIND_CAN,
+                                 (uint8_t)channel, row.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
+        }
+    }
+    return r;
+}
+
+/* The version; or, of version 1.0, a header of comments and a row behind it. */
+static int judge(const char *text, size_t bytes)
+{
+    struct canp_text t = {text, text + bytes};
+    struct row row;
+    canp_skip_blanks(&t);
+    canp_trim_end(&t);
+    if (t.at == t.end)
+        return 0;
+    if (*t.at == ';')
+        return canp_take_text(&t, ";$FILEVERSION=");
+    union canp_frame_store store;
+    const char *number_end = memchr(t.at, ')', (size_t)(t.end - t.at));
+    bool is_numbered = number_end && number_end - t.at < 12;
+    return is_numbered && take_row("NOILD", t, &row) == ROW_FRAME && take_frame(&row, &store.frame) == 0 ? 1
+                                                                                                         : -1;
+}
+
+static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
+{
+    (void)what;
+    return canp_log_probe_lines(head, judge);
+}
+
+/* ---- writing --------------------------------------------------------------------------------------- */
+
+static void put_header(struct canp_log_writer *writer, int64_t first_ns)
+{
+    struct writing *state = writer->state;
+    char line[128], *at = canp_put_text(line, ";$FILEVERSION=2.1\r\n;$STARTTIME=");
+    int64_t start_ns = first_ns >= 0 ? first_ns / MS_NS * MS_NS : 0;
+    uint64_t part =
+        (uint64_t)(start_ns % DAY_NS) / MS_NS; /* of a day, in ms: 13 digits say it exactly enough */
+    uint64_t digits = (uint64_t)((unsigned __int128)part * 10000000000000U / 86400000U);
+    at = canp_put_decimal(at, (uint64_t)(start_ns / DAY_NS) + DAYS_TO_1970);
+    *at++ = '.';
+    for (uint64_t unit = 1000000000000U; unit; unit /= 10)
+        *at++ = (char)('0' + digits / unit % 10);
+    at = canp_put_text(at, "\r\n;$COLUMNS=N,O,T,B,I,d,R,L,D\r\n;\r\n;   Generated by canp\r\n;\r\n");
+    canp_sink_put(&writer->sink, line, (size_t)(at - line));
+    state->start_ns = start_ns;
+    state->has_header = true;
+}
+
+static char *put_right(char *out, const char *text, size_t bytes, size_t width)
+{
+    for (size_t i = bytes; i < width; i++)
+        *out++ = ' ';
+    memcpy(out, text, bytes);
+    return out + bytes;
+}
+
+static char *put_number(char *out, uint64_t value, size_t width)
+{
+    char digits[24];
+    return put_right(out, digits, (size_t)(canp_put_decimal(digits, value) - digits), width);
+}
+
+/* Milliseconds with three digits behind the point. */
+static char *put_offset(char *out, int64_t offset_ns)
+{
+    bool is_negative = offset_ns < 0;
+    uint64_t us = (is_negative ? 0 - (uint64_t)offset_ns : (uint64_t)offset_ns) / 1000;
+    char text[32], *at = text;
+    if (is_negative)
+        *at++ = '-';
+    at = canp_put_decimal(at, us / 1000);
+    *at++ = '.';
+    *at++ = (char)('0' + us % 1000 / 100);
+    at = canp_put_2(at, (uint32_t)(us % 100));
+    return put_right(out, text, (size_t)(at - text), 13);
+}
+
+static unsigned code_of(unsigned len)
+{
+    unsigned code = 0;
+    while (code < 15 && fd_lengths[code] < len)
+        code++;
+    return code;
+}
+
+static const char *type_of(const struct canp_record *r)
+{
+    if (r->kind != CANP_KIND_FD)
+        return r->frame->id & CANP_ID_RTR ? " RR " : " DT ";
+    static const char *const types[] = {" FD ", " FB ", " FE ", " BI "};
+    return types[r->frame->flags & (CANP_FD_BRS | CANP_FD_ESI)];
+}
+
+static char *put_frame(char *at, const struct canp_record *r)
+{
+    const struct canp_frame *f = r->frame;
+    unsigned code = r->kind == CANP_KIND_FD ? code_of(f->len) : f->len;
+    unsigned bytes = r->kind == CANP_KIND_FD ? fd_lengths[code] : f->id & CANP_ID_RTR ? 0 : f->len;
+    if (f->id & CANP_ID_EFF) {
+        at = canp_put_hex_u32(at, f->id & CANP_ID_EFF_MASK);
+    } else {
+        at = canp_put_hex_byte(canp_put_text(at, "    "), (uint8_t)(f->id >> 8 & 7));
+        at = canp_put_hex_byte(at, (uint8_t)f->id);
+    }
+    at = canp_put_text(at, r->dir == CANP_DIR_RX ? " Rx -  " : " Tx -  ");
+    at = canp_put_decimal(at, code);
+    at = canp_put_text(at, code < 10 ? "   " : "  ");
+    for (unsigned i = 0; i < bytes; i++) {
+        *at++ = ' ';
+        at = canp_put_hex_byte(at, i < f->len ? f->data[i] : 0);
+    }
+    return canp_put_text(at, "\r\n");
+}
+
+static int write_record(struct canp_log_writer *writer, const struct canp_record *r)
+{
+    struct writing *state = writer->state;
+    if (!state->has_header)
+        put_header(writer, r->time_ns);
+    int64_t offset_ns;
+    if (__builtin_sub_overflow(r->time_ns, state->start_ns, &offset_ns)) {
+        canp_log_lose(writer, CANP_LOG_LOSS_TIME);
+        offset_ns = 0;
+    }
+    char *at = canp_sink_room(&writer->sink, LINE_BYTES);
+    at = put_offset(canp_put_text(put_number(at, ++state->count, 7), " "), offset_ns);
+    at = canp_put_text(at, type_of(r));
+    at = put_number(at, canp_log_number(writer, r->channel), 2);
+    *at++ = ' ';
+    writer->sink.at = (uint8_t *)put_frame(at, r);
+    return 0;
+}
+
+static int finish(struct canp_log_writer *writer)
+{
+    if (!((struct writing *)writer->state)->has_header)
+        put_header(writer, 0);
+    return 0;
+}
+
+const struct canp_log_format canp_format_trc = {
+    .info = {.name = "trc",
+             .title = "PEAK's trace (PCAN-View)",
+             .suffixes = "trc",
+             .reads = CANP_LOG_READ | CANP_LOG_FD | CANP_LOG_REMOTE | CANP_LOG_DIRECTION | CANP_LOG_EPOCH |
+                      CANP_LOG_NUMBERED | CANP_LOG_TEXT,
+             .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_REMOTE | CANP_LOG_DIRECTION | CANP_LOG_EPOCH |
+                       CANP_LOG_NUMBERED | CANP_LOG_TEXT},
+    .probe = probe,
+    .reader_bytes = sizeof(struct reading),
+    .next = next,
+    .writer_bytes = sizeof(struct writing),
+    .write = write_record,
+    .finish = finish,
+};
