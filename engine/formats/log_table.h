@@ -16,6 +16,11 @@
     X(csv)                                                                                                   \
     X(json)                                                                                                  \
     X(crtd)                                                                                                  \
+    X(gvret)                                                                                                 \
+    X(busmaster)                                                                                             \
+    X(microchip)                                                                                             \
+    X(css)                                                                                                   \
+    X(panda)                                                                                                 \
     X(asc)
 
 #endif

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Public recordings in ASC and BLF are read with the counts of their manifest: frames, nothing bad. Of the 128 CAN FD
+# Public recordings of other programs are read with the counts of their manifest: frames, nothing bad. Of the 128 CAN FD
 # frames that multiple_CAN.asc holds as classic lines 56 have more than 8 bytes; the others cannot be told.
 # usage: test_formats_samples.sh SOURCE_DIR BUILD_DIR; CANP_DATA: real recordings.
 set -uo pipefail
@@ -24,5 +24,9 @@ done <<'END'
 164|56|CSS-Electronics+mdf4-converters/Tools/SystemTests/ASC/TestData/multiple_CAN.asc
 14|14|ry021yd+can-log-partitioner/can_log_splitter/examples/canlog_fd.asc
 25|0|ry021yd+can-log-partitioner/can_bus_identifier/examples/asc/canlog_4buses.asc
+12974|0|collin80+SavvyCAN/examples/GVRET_Log.csv
+39546|0|projectgus+hyundai-kona-ev-can-logs/230112-7-2019-pcan-ccan-power-off-on-ready-off.csv
+12974|0|collin80+SavvyCAN/examples/BusMasterLog.log
+12974|0|collin80+SavvyCAN/examples/MicrochipLog.log
 END
 exit "$bad"

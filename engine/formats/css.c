@@ -1,0 +1,113 @@
+/*
+ * The CSV of CSS Electronics' loggers and converters, read:
+ *
+ *   TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;Dir;EDL;BRS;DataBytes
+ *   1581670628.162300;1;123;0;3;3;0;0;0;123456
+ *
+ * Seconds since 1970; hex; Dir 1 is sent; EDL 1 is CAN FD; no place for ESI. The names of the columns are
+ * optional: rows are recognised by themselves. No state.
+ */
+#include "formats/cells.h"
+#include "formats/log_format.h"
+
+enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
+
+struct line {
+    int64_t time_ns;
+    uint64_t channel;
+    bool is_sent, is_fd;
+};
+
+static const char names[] = "TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;";
+
+static bool take_number(struct canp_text *t, uint64_t max, uint64_t *value)
+{
+    struct canp_text cell;
+    return canp_take_cell(t, ';', &cell) && canp_cell_decimal(cell, max, value);
+}
+
+static bool take_payload(struct canp_text *t, uint64_t len, struct canp_frame *frame)
+{
+    struct canp_text cell;
+    frame->len = (uint8_t)len;
+    return canp_take_cell(t, ';', &cell) &&
+           canp_hex_bytes(&cell.at, cell.end, frame->data, frame->len) == len && cell.at == cell.end;
+}
+
+static bool take_row(struct canp_text t, struct line *line, struct canp_frame *frame)
+{
+    struct canp_text cell, id;
+    uint64_t is_extended, dlc, len, is_sent, is_fd, has_brs;
+    memset(frame, 0, sizeof(union canp_frame_store));
+    if (!canp_take_cell(&t, ';', &cell) || canp_take_seconds(&cell, &line->time_ns) < 0 ||
+        cell.at != cell.end || !take_number(&t, 0xFFFF, &line->channel) || !canp_take_cell(&t, ';', &id) ||
+        !take_number(&t, 1, &is_extended) || !take_number(&t, 15, &dlc) || !take_number(&t, 64, &len) ||
+        !take_number(&t, 1, &is_sent) || !take_number(&t, 1, &is_fd) || !take_number(&t, 1, &has_brs))
+        return false;
+    if (!canp_cell_hex(id, CANP_ID_EFF_MASK, &frame->id) || !canp_id_fits(frame->id, is_extended) ||
+        (!is_fd && len > 8))
+        return false;
+    line->is_sent = is_sent;
+    line->is_fd = is_fd;
+    frame->id |= is_extended ? CANP_ID_EFF : 0;
+    if (is_fd)
+        frame->flags = (uint8_t)(CANP_FD_FDF | (has_brs ? CANP_FD_BRS : 0));
+    else if (len == 8 && dlc > 8)
+        frame->len8_dlc = (uint8_t)dlc;
+    return take_payload(&t, len, frame);
+}
+
+static enum line_kind take_line(struct canp_text t, struct line *line, struct canp_frame *frame)
+{
+    struct canp_text head = t;
+    canp_trim_end(&t);
+    if (t.at == t.end || canp_take_text(&head, names))
+        return LINE_OTHER;
+    return take_row(t, line, frame) ? LINE_FRAME : LINE_BAD;
+}
+
+static int judge(const char *text, size_t bytes)
+{
+    struct canp_text t = {text, text + bytes}, head = t;
+    struct line line;
+    union canp_frame_store store;
+    return canp_take_text(&head, names) ? 1 : take_line(t, &line, &store.frame);
+}
+
+static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
+{
+    (void)what;
+    return canp_log_probe_lines(head, judge);
+}
+
+static int next(struct canp_log_reader *reader, struct canp_record *out)
+{
+    struct line line;
+    const char *text;
+    size_t bytes;
+    int r;
+    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
+        struct canp_text t = {text, text + bytes};
+        enum line_kind kind = take_line(t, &line, &reader->store.frame);
+        if (kind == LINE_BAD)
+            canp_log_bad_line(reader, "cannot be read", text, bytes);
+        if (kind != LINE_FRAME)
+            continue;
+        int channel = canp_log_channel_numbered(reader, (uint32_t)line.channel);
+        if (channel < 0)
+            return channel;
+        return canp_log_lend(reader, out, line.time_ns, line.is_fd ? CANP_KIND_FD : CANP_KIND_CAN,
+                             (uint8_t)channel, line.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
+    }
+    return r;
+}
+
+const struct canp_log_format canp_format_css = {
+    .info = {.name = "css",
+             .title = "the CSV of CSS Electronics' loggers",
+             .suffixes = "",
+             .reads = CANP_LOG_READ | CANP_LOG_FD | CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | CANP_LOG_NANOS |
+                      CANP_LOG_EPOCH | CANP_LOG_NUMBERED | CANP_LOG_TEXT},
+    .probe = probe,
+    .next = next,
+};

@@ -1,0 +1,184 @@
+/*
+ * The CSV of GVRET devices and SavvyCAN, read and written. Two headers are about:
+ *
+ *   Time Stamp,ID,Extended,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8
+ *   Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8      written since 2018
+ *   166064000,0000021A,false,Rx,0,8,FE,36,12,FE,69,05,07,AD,
+ *
+ * Microseconds, of a start of its own or since 1970; hex; buses count from 0, here from 1: bus 0 is number 1,
+ * can0. Every row says by itself whether it has a direction, so a file without its header is read as well.
+ * Cells behind the payload are no part of it. More than 8 bytes are an FD frame; there is no place for its
+ * flags, nor for remote and error frames. No state.
+ */
+#include "formats/cells.h"
+#include "formats/log_format.h"
+#include "formats/text_out.h"
+
+#define BUSES      256
+#define LINE_BYTES 128
+
+static const char header[] = "Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n";
+
+enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
+
+struct line {
+    int64_t time_ns;
+    uint64_t bus;
+    bool is_sent;
+};
+
+static bool take_time(struct canp_text cell, int64_t *time_ns)
+{
+    uint64_t us;
+    bool is_negative = canp_take_char(&cell, '-');
+    if (!canp_cell_decimal(cell, INT64_MAX / 1000, &us))
+        return false;
+    *time_ns = (is_negative ? -1 : 1) * (int64_t)us * 1000;
+    return true;
+}
+
+/* The flag and the id together: an id of more than 11 bits is extended whatever the flag says, as SavvyCAN
+ * reads it. */
+static bool take_id(struct canp_text id, struct canp_text extended, struct canp_frame *frame)
+{
+    bool is_extended = canp_text_is(&extended, "true") || canp_text_is(&extended, "1");
+    if (!is_extended && !canp_text_is(&extended, "false") && !canp_text_is(&extended, "0"))
+        return false;
+    if (!canp_cell_hex(id, CANP_ID_EFF_MASK, &frame->id))
+        return false;
+    if (is_extended || frame->id > CANP_ID_SFF_MASK)
+        frame->id |= CANP_ID_EFF;
+    return true;
+}
+
+static bool take_payload(struct canp_text *t, uint64_t len, struct canp_frame *frame)
+{
+    struct canp_text cell;
+    for (uint64_t i = 0; i < len; i++) {
+        if (!canp_take_cell(t, ',', &cell) || !canp_cell_byte(cell, &frame->data[i]))
+            return false;
+    }
+    frame->len = (uint8_t)len;
+    frame->flags = len > 8 ? CANP_FD_FDF : 0;
+    return true;
+}
+
+static bool take_row(struct canp_text t, struct line *line, struct canp_frame *frame)
+{
+    struct canp_text time, id, extended, cell;
+    uint64_t len;
+    memset(frame, 0, sizeof(union canp_frame_store));
+    if (!canp_take_cell(&t, ',', &time) || !canp_take_cell(&t, ',', &id) ||
+        !canp_take_cell(&t, ',', &extended) || !canp_take_cell(&t, ',', &cell))
+        return false;
+    line->is_sent = canp_text_is(&cell, "Tx");
+    if ((line->is_sent || canp_text_is(&cell, "Rx")) && !canp_take_cell(&t, ',', &cell))
+        return false;
+    return take_time(time, &line->time_ns) && take_id(id, extended, frame) &&
+           canp_cell_decimal(cell, BUSES - 1, &line->bus) && canp_take_cell(&t, ',', &cell) &&
+           canp_cell_decimal(cell, 64, &len) && take_payload(&t, len, frame);
+}
+
+static enum line_kind take_line(struct canp_text t, struct line *line, struct canp_frame *frame)
+{
+    canp_trim_end(&t);
+    struct canp_text first = t, cell;
+    if (t.at == t.end)
+        return LINE_OTHER;
+    if (canp_take_cell(&first, ',', &cell) && canp_text_is(&cell, "Time Stamp"))
+        return LINE_OTHER;
+    return take_row(t, line, frame) ? LINE_FRAME : LINE_BAD;
+}
+
+static int judge(const char *text, size_t bytes)
+{
+    struct canp_text t = {text, text + bytes}, names = t;
+    struct line line;
+    union canp_frame_store store;
+    if (canp_take_text(&names, "Time Stamp,ID,Extended,"))
+        return 1;
+    return take_line(t, &line, &store.frame);
+}
+
+static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
+{
+    (void)what;
+    return canp_log_probe_lines(head, judge);
+}
+
+static int next(struct canp_log_reader *reader, struct canp_record *out)
+{
+    struct line line;
+    const char *text;
+    size_t bytes;
+    int r;
+    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
+        struct canp_frame *frame = &reader->store.frame;
+        enum line_kind kind = take_line((struct canp_text){text, text + bytes}, &line, frame);
+        if (kind == LINE_BAD)
+            canp_log_bad_line(reader, "cannot be read", text, bytes);
+        if (kind != LINE_FRAME)
+            continue;
+        int channel = canp_log_channel_numbered(reader, (uint32_t)line.bus + 1);
+        if (channel < 0)
+            return channel;
+        return canp_log_lend(reader, out, line.time_ns, frame->len > 8 ? CANP_KIND_FD : CANP_KIND_CAN,
+                             (uint8_t)channel, line.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
+    }
+    return r;
+}
+
+static int create(struct canp_log_writer *writer, struct canp_why *why)
+{
+    (void)why;
+    canp_sink_puts(&writer->sink, header);
+    return 0;
+}
+
+/* All eight cells are there, as SavvyCAN writes them. */
+static char *put_payload(char *out, const struct canp_frame *f)
+{
+    unsigned len = f->len <= 8 ? f->len : 8;
+    out = canp_put_decimal(out, len);
+    *out++ = ',';
+    for (unsigned i = 0; i < 8; i++) {
+        out = canp_put_hex_byte(out, i < len ? f->data[i] : 0);
+        *out++ = ',';
+    }
+    return out;
+}
+
+static int write_record(struct canp_log_writer *writer, const struct canp_record *r)
+{
+    const struct canp_frame *f = r->frame;
+    bool is_extended = f->id & CANP_ID_EFF;
+    uint32_t number = canp_log_number(writer, r->channel);
+    char *at = canp_sink_room(&writer->sink, LINE_BYTES);
+    if (r->dir == CANP_DIR_OWN)
+        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
+    at = canp_put_signed(at, r->time_ns / 1000 - (r->time_ns % 1000 < 0));
+    *at++ = ',';
+    at = canp_put_hex_u32(at, f->id & (is_extended ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK));
+    at = canp_put_text(at, is_extended ? ",true" : ",false");
+    at = canp_put_text(at, r->dir == CANP_DIR_RX ? ",Rx," : ",Tx,");
+    at = canp_put_decimal(at, number ? number - 1 : 0);
+    *at++ = ',';
+    at = put_payload(at, f);
+    *at++ = '\n';
+    writer->sink.at = (uint8_t *)at;
+    return 0;
+}
+
+const struct canp_log_format canp_format_gvret = {
+    .info = {.name = "gvret",
+             .title = "the CSV of SavvyCAN and GVRET devices",
+             .suffixes = "",
+             .reads = CANP_LOG_READ | CANP_LOG_FD | CANP_LOG_DIRECTION | CANP_LOG_EPOCH | CANP_LOG_NUMBERED |
+                      CANP_LOG_TEXT,
+             .writes =
+                 CANP_LOG_WRITE | CANP_LOG_DIRECTION | CANP_LOG_EPOCH | CANP_LOG_NUMBERED | CANP_LOG_TEXT},
+    .probe = probe,
+    .next = next,
+    .create = create,
+    .write = write_record,
+};
