@@ -11,8 +11,8 @@
     X(pcapng)                                                                                                \
     X(pcap)                                                                                                  \
     X(trc)                                                                                                   \
-    X(candump)                                                                                               \
     X(screen)                                                                                                \
+    X(candump)                                                                                               \
     X(csv)                                                                                                   \
     X(json)                                                                                                  \
     X(crtd)                                                                                                  \

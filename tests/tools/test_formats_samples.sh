@@ -28,5 +28,7 @@ done <<'END'
 39546|0|projectgus+hyundai-kona-ev-can-logs/230112-7-2019-pcan-ccan-power-off-on-ready-off.csv
 12974|0|collin80+SavvyCAN/examples/BusMasterLog.log
 12974|0|collin80+SavvyCAN/examples/MicrochipLog.log
+6026|0|canboat+canboat/samples/candumpSample1.txt
+402|0|canboat+canboat/samples/candumpSample2.txt
 END
 exit "$bad"

@@ -8,6 +8,7 @@
 #include "candump_text.h"
 #include "formats/frame_view.h"
 #include "formats/log_format.h"
+#include "screen_parts.h"
 
 #define LINE_BYTES CANP_CANDUMP_LINE_BYTES /* three bytes for each of an XL frame's, or an event */
 
@@ -106,6 +107,12 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
         writer->sink.at += canp_candump_format(r, iface, 0, at);
         return 0;
     }
+    if (!(writer->style & CANP_LOG_DIRECTION)) { /* nor is there a place for these */
+        if (r->dir != CANP_DIR_RX)
+            canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
+        if (r->kind == CANP_KIND_FD && (r->frame->flags & (CANP_FD_BRS | CANP_FD_ESI)))
+            canp_log_lose(writer, CANP_LOG_LOSS_FD_FLAGS);
+    }
     at = canp_put_seconds(canp_put_text(at, " ("), r->time_ns, 10, writer->style & CANP_LOG_MICROS ? 6 : 9);
     at = canp_put_iface(canp_put_text(at, ")  "), iface);
     if (writer->style & CANP_LOG_DIRECTION)
@@ -122,8 +129,15 @@ const struct canp_log_format canp_format_screen = {
     .info = {.name = "screen",
              .title = "candump's output on a terminal (can-utils)",
              .suffixes = "",
+             .reads = CANP_LOG_READ | CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS |
+                      CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH |
+                      CANP_LOG_NAMES | CANP_LOG_GAPS | CANP_LOG_TEXT,
              .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS |
                        CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH |
                        CANP_LOG_NAMES | CANP_LOG_GAPS | CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_TEXT},
+    .probe = canp_screen_probe,
+    .reader_bytes = sizeof(struct canp_screen_reading),
+    .open = canp_screen_open,
+    .next = canp_screen_next,
     .write = write_record,
 };
