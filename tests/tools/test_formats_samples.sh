@@ -30,5 +30,7 @@ done <<'END'
 12974|0|collin80+SavvyCAN/examples/MicrochipLog.log
 6026|0|canboat+canboat/samples/candumpSample1.txt
 402|0|canboat+canboat/samples/candumpSample2.txt
+164|128|CSS-Electronics+mdf4-converters/Tools/SystemTests/CSV/TestData/multiple_CAN.csv
+11208|0|tylerharvey+Ioniq5_CAN/CAN_logs/panda/M-CAN_panda_nothing_on_remote_lock.csv
 END
 exit "$bad"
