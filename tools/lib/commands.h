@@ -14,6 +14,7 @@ enum canp_exit {
 #define CANP_COMMANDS_CORE(X)                                                                                \
     X(convert, "logs of any format into any other")                                                          \
     X(dbc, "list and check a signal database, or compare two")                                               \
+    X(decode, "a log's bytes into signals with units, by signal databases")                                  \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \
     X(merge, "several recordings into one, by time")                                                         \

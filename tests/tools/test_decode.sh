@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# canp decode: values computed by hand from an invented database and log, in every form of output; transports, several
+# databases, patterns, marks, hostile names; real logs with their databases where they are.
+# usage: test_decode.sh SOURCE_DIR BUILD_DIR; CANP_DATA: real files. prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
+set -uo pipefail
+canp=$2/tools/canp
+data=${CANP_DATA:-$1/../shared/data}
+work=$(mktemp -d) || exit 3
+trap 'rm -rf "$work"' EXIT
+bad=0
+
+check() { # NAME COMMAND...
+    local name=$1 said
+    shift
+    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 400 <<<"$said")" && bad=1; fi
+}
+status_is() { # STATUS COMMAND...: with this exit status
+    local wanted=$1 got=0
+    shift
+    "$@" >"$work/out" 2>"$work/err" || got=$?
+    [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err" "$work/out")" && return 1; }
+}
+says() { grep -qF -- "$1" "$work/out" || { cat "$work/out" && return 1; }; }
+complains() { grep -qF -- "$1" "$work/err" || { cat "$work/err" && return 1; }; }
+prints() { diff <(printf '%s\n' "$@") "$work/out"; } # exactly these lines
+field() { python3 -c 'import json,sys; d=[json.loads(l) for l in open(sys.argv[1])]; sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)' "$work/out" "$1"; }
+decode() { "$canp" decode --dbc "$work/a.dbc" "$@"; }
+
+eff() { echo $(($1 | 0x80000000)); }
+cat >"$work/a.dbc" <<END
+VERSION ""
+BU_: ECU
+BO_ 256 Engine: 8 ECU
+ SG_ Speed : 0|16@1+ (0.25,0) [0|1000] "rpm" X
+ SG_ Temp : 16|8@1- (1,-40) [0|0] "°C" X
+ SG_ Mode : 24|4@1+ (1,0) [0|0] "" X
+ SG_ Big : 39|16@0+ (0.1,0) [0|0] "kPa" X
+BO_ 512 Choice: 8 ECU
+ SG_ Which M : 0|8@1+ (1,0) [0|0] "" X
+ SG_ A m0 : 8|8@1+ (1,0) [0|0] "" X
+ SG_ B m1 : 8|8@1- (1,0) [0|0] "" X
+BO_ 768 Exact: 8 ECU
+ SG_ All : 0|64@1+ (1,0) [0|0] "" X
+BO_ $(eff 0x18F00400) Truck: 8 ECU
+ SG_ EngSpeed : 24|16@1+ (0.125,0) [0|8031.875] "rpm" X
+BO_ $(eff 0x18FEE300) Config: 10 ECU
+ SG_ Last : 64|16@1+ (1,0) [0|0] "" X
+BO_ $(eff 0x09F80500) Boat: 12 ECU
+ SG_ Name : 16|80@1+ (1,0) [0|0] "" X
+BO_ 2024 Answer: 20 ECU
+ SG_ Service : 0|8@1+ (1,0) [0|0] "" X
+ SG_ Vin : 24|136@1+ (1,0) [0|0] "" X
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_DEF_DEF_ "VFrameFormat" "StandardCAN";
+BA_ "VFrameFormat" BO_ $(eff 0x18F00400) 3;
+BA_ "VFrameFormat" BO_ $(eff 0x18FEE300) 3;
+VAL_ 256 Mode 0 "off" 1 "on, at last" ;
+END
+cat >"$work/a.log" <<'END'
+(1700000000.000000) can0 100#B20C0A0112340000
+(1700000000.100000) can0 100#FFFF
+(1700000000.200000) can0 200#00FF
+(1700000000.300000) can0 200#01FF
+(1700000000.400000) can0 300#FFFFFFFFFFFFFFFF
+(1700000000.500000) can0 0CF00421#FFFFFF6813FFFFFF
+(1700000000.600000) can0 0CF00421#FFFFFFFFFFFFFFFF
+(1700000000.700000) can0 0CF00421#FFFFFF12FEFFFFFF
+(1700000001.000000) can0 1CECFF21#200A0002FFE3FE00
+(1700000001.050000) can0 1CEBFF21#0101020304050607
+(1700000001.100000) can0 1CEBFF21#0208090AFFFFFFFF
+(1700000001.200000) can0 09F80500#400C0102424F4154
+(1700000001.300000) can0 09F80500#41000000000000FF
+(1700000001.400000) can0 7E8#1014490201574241
+(1700000001.500000) can0 7E8#21414C4C4F313233
+(1700000001.600000) can0 7E8#2234353637383930
+(1700000001.700000) can0 100#R
+(1700000001.800000) can0 123#00
+END
+
+check "text" status_is 0 decode "$work/a.log"
+check "every value" prints \
+    '(1700000000.000000000) can0 100 Engine.Speed = 812.5 rpm' \
+    '(1700000000.000000000) can0 100 Engine.Temp = -30 °C' \
+    '(1700000000.000000000) can0 100 Engine.Mode = 1 "on, at last"' \
+    '(1700000000.000000000) can0 100 Engine.Big = 466 kPa' \
+    '(1700000000.100000000) can0 100 Engine.Speed = 16383.75 rpm [out of range]' \
+    '(1700000000.200000000) can0 200 Choice.Which = 0' \
+    '(1700000000.200000000) can0 200 Choice.A = 255' \
+    '(1700000000.300000000) can0 200 Choice.Which = 1' \
+    '(1700000000.300000000) can0 200 Choice.B = -1' \
+    '(1700000000.400000000) can0 300 Exact.All = 18446744073709551615' \
+    '(1700000000.500000000) can0 0CF00421 Truck.EngSpeed = 621 rpm' \
+    '(1700000000.600000000) can0 0CF00421 Truck.EngSpeed = [not available]' \
+    '(1700000000.700000000) can0 0CF00421 Truck.EngSpeed = [error]' \
+    '(1700000001.100000000) can0 18FEE321 Config.Last = 2569' \
+    '(1700000001.300000000) can0 19F80500 Boat.Name = "BOAT"' \
+    '(1700000001.600000000) can0 7E8 Answer.Service = 73' \
+    '(1700000001.600000000) can0 7E8 Answer.Vin = "WBAALLO1234567890"'
+check "short frames are told" complains "3 values are missing because their frames are too short, first of Engine"
+
+check "CSV" status_is 0 decode "$work/a.log" 'Engine.*' Vin EngSpeed -f csv --raw
+check "CSV has it all" prints 'time,iface,id,message,signal,value,unit,text,mark,raw' \
+    '1700000000.000000000,can0,100,Engine,Speed,812.5,rpm,,,3250' \
+    '1700000000.000000000,can0,100,Engine,Temp,-30,°C,,,10' \
+    '1700000000.000000000,can0,100,Engine,Mode,1,,"on, at last",,1' \
+    '1700000000.000000000,can0,100,Engine,Big,466,kPa,,,4660' \
+    '1700000000.100000000,can0,100,Engine,Speed,16383.75,rpm,,out of range,65535' \
+    '1700000000.500000000,can0,0CF00421,Truck,EngSpeed,621,rpm,,,4968' \
+    '1700000000.600000000,can0,0CF00421,Truck,EngSpeed,,rpm,,not available,65535' \
+    '1700000000.700000000,can0,0CF00421,Truck,EngSpeed,,rpm,,error,65042' \
+    '1700000001.600000000,can0,7E8,Answer,Vin,,,WBAALLO1234567890,,574241414C4C4F31323334353637383930'
+check "wide CSV" status_is 0 decode "$work/a.log" Speed A B --wide -f csv
+check "has a column for each signal" prints 'time,iface,id,message,Engine.Speed,Choice.A,Choice.B' \
+    '1700000000.000000000,can0,100,Engine,812.5,,' '1700000000.100000000,can0,100,Engine,16383.75,,' \
+    '1700000000.200000000,can0,200,Choice,,255,' '1700000000.300000000,can0,200,Choice,,,-1'
+check "wide text" status_is 0 decode "$work/a.log" Engine --wide --to +0.05s
+check "is a line" prints '(1700000000.000000000) can0 100 Engine: Speed=812.5 rpm; Temp=-30 °C; Mode=1 "on, at last"; Big=466 kPa'
+check "JSON" status_is 0 decode "$work/a.log" -f json --raw
+check "JSON has it all" field 'len(d) == 17 and d[2] == {"time": 1700000000.0, "iface": "can0", "id": "100", "message": "Engine",
+    "signal": "Mode", "value": 1, "unit": "", "text": "on, at last", "mark": "", "raw": 1} and d[9]["value"] == 2**64 - 1
+    and d[11]["value"] is None and d[11]["mark"] == "not available" and d[16]["text"] == "WBAALLO1234567890"'
+check "wide JSON" status_is 0 decode "$work/a.log" -f json --wide Engine Config
+check "one object per message" field 'len(d) == 3 and d[0]["signals"] == {"Speed": 812.5, "Temp": -30, "Mode": 1, "Big": 466}
+    and d[2]["signals"] == {"Last": 2569}'
+
+check "every" status_is 0 decode "$work/a.log" --every 250ms Speed Which
+check "thins out" prints '(1700000000.000000000) can0 100 Engine.Speed = 812.5 rpm' \
+    '(1700000000.200000000) can0 200 Choice.Which = 0' '(1700000000.300000000) can0 200 Choice.Which = 1'
+check "every second" status_is 0 decode "$work/a.log" --every 1s 'S[pq]eed' Which
+check "leaves the first" prints '(1700000000.000000000) can0 100 Engine.Speed = 812.5 rpm' \
+    '(1700000000.200000000) can0 200 Choice.Which = 0'
+check "from and to" status_is 0 decode "$work/a.log" --from @1700000000.1 --to @1700000000.25
+check "bound it" prints '(1700000000.100000000) can0 100 Engine.Speed = 16383.75 rpm [out of range]' \
+    '(1700000000.200000000) can0 200 Choice.Which = 0' '(1700000000.200000000) can0 200 Choice.A = 255'
+
+# Another database for can1 alone; one that describes the frames of an OBD answer, as those for OBD do.
+sed -e 's/ 256 Engine/ 256 Motor/' "$work/a.dbc" >"$work/b.dbc"
+printf 'BO_ 2024 Obd: 8 X\n SG_ Length : 0|8@1+ (1,0) [0|0] "" X\n' >"$work/obd.dbc"
+printf '(1.0) can0 100#B20C0A0112340000\n(1.1) can1 100#B20C0A0112340000\n(1.2) can0 7E8#03410D32\n' >"$work/two.log"
+check "two interfaces" status_is 0 "$canp" decode --dbc "$work/a.dbc" --dbc "can1=$work/b.dbc" "$work/two.log" Speed
+check "two databases" prints '(1.000000000) can0 100 Engine.Speed = 812.5 rpm' '(1.100000000) can1 100 Motor.Speed = 812.5 rpm'
+check "frames of OBD" status_is 0 "$canp" decode --dbc "$work/obd.dbc" "$work/two.log"
+check "as the database has them" prints '(1.200000000) can0 7E8 Obd.Length = 3'
+
+# A recording gives the same as its log; a file is made by its suffix, and never replaced.
+"$canp" convert "$work/a.log" "$work/rec" >/dev/null 2>&1
+decode "$work/a.log" -f csv >"$work/wanted" 2>/dev/null
+check "a recording" status_is 0 decode "$work/rec" -o "$work/o.csv"
+check "gives the same" cmp "$work/wanted" "$work/o.csv"
+check "follows to the end" status_is 0 timeout 20 "$canp" decode --dbc "$work/a.dbc" --follow "$work/rec" -f csv
+check "of it" cmp "$work/wanted" "$work/out"
+check "replaces nothing" status_is 3 decode "$work/rec" -o "$work/o.csv"
+check "and keeps it" cmp "$work/wanted" "$work/o.csv"
+check "stdin" status_is 0 bash -c '"$0" decode --dbc "$1" - -f csv <"$2"' "$canp" "$work/a.dbc" "$work/a.log"
+check "likewise" cmp "$work/wanted" "$work/out"
+for _ in {1..500}; do cat "$work/a.log"; done >"$work/long.log"
+check "a pipe that closes" status_is 0 bash -c '"$0" decode --dbc "$1" "$2" | head -n 1; exit "${PIPESTATUS[0]}"' \
+    "$canp" "$work/a.dbc" "$work/long.log"
+check "is no error" test ! -s "$work/err"
+
+# What a database says is other people's text.
+printf 'BO_ 256 E: 8 X\n SG_ S : 0|8@1+ (1,0) [0|0] "\033[2J" X\nVAL_ 256 S 1 "=1+1" ;\n' >"$work/evil.dbc"
+printf '(1.0) can0 100#01\n' >"$work/evil.log"
+check "hostile units" status_is 0 "$canp" decode --dbc "$work/evil.dbc" "$work/evil.log"
+check "are spelled" says '= 1 \x1B[2J "=1+1"'
+check "hostile texts in CSV" status_is 0 "$canp" decode --dbc "$work/evil.dbc" "$work/evil.log" -f csv
+check "are no formulas" says ",\"'=1+1\","
+check "hostile JSON" status_is 0 "$canp" decode --dbc "$work/evil.dbc" "$work/evil.log" -f json
+check "is JSON" field 'd[0]["unit"] == "\x1b[2J"'
+
+check "no such signal" status_is 2 decode "$work/a.log" Nothing
+check "is named" complains "no signal 'Nothing' in the databases"
+check "nothing decoded" status_is 1 decode "$work/evil.log" Boat
+check "no database" status_is 2 "$canp" decode "$work/a.log"
+check "a database that is missing" status_is 3 "$canp" decode --dbc "$work/none.dbc" "$work/a.log"
+check "a log that is missing" status_is 3 decode "$work/none.log"
+check "a format that is none" status_is 2 decode "$work/a.log" -f xml
+check "wide and long" status_is 2 decode "$work/a.log" --wide --long
+
+exit $bad

@@ -1,0 +1,248 @@
+/*
+ * canp decode: what the bytes of a log mean, by signal databases.
+ *
+ * Messages that several frames bring have the time of their last frame. What gives no value is counted and
+ * told at the end. Main thread; a closed pipe ends it quietly.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#include <canp/log.h>
+
+#include "lib/commands.h"
+#include "lib/decode_bus.h"
+#include "lib/log_report.h"
+#include "lib/opts.h"
+#include "lib/select.h"
+#include "lib/stop.h"
+
+#define POLL_NS   20000000 /* --follow looks for more so often */
+#define OUT_BYTES 65536
+
+struct decode {
+    const char *command;
+    const char *in, *out;
+    bool follow;
+    struct selection selection;
+    struct opt_list files;
+    struct decode_choice choice;
+    struct decode_printer printer;
+    struct decode_bus bus;
+    struct canp_log_reader *reader;
+};
+
+static const char *name_of(const struct decode *d)
+{
+    return strcmp(d->in, "-") == 0 ? "stdin" : d->in;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------ */
+
+static int take(struct decode *d, const struct canp_record *record)
+{
+    char number[CANP_IFACE_NAME_BYTES];
+    if (record->kind == CANP_KIND_IFACE)
+        return decode_bus_name(&d->bus, record->channel,
+                               record->iface->name[0] ? record->iface->name
+                                                      : canp_log_iface(d->reader, record->channel)->name);
+    if (record->kind != CANP_KIND_CAN && record->kind != CANP_KIND_FD)
+        return 0;
+    if (!decode_bus_is_named(&d->bus, record->channel)) {
+        const struct canp_iface *iface = canp_log_iface(d->reader, record->channel);
+        snprintf(number, sizeof(number), "if%u", record->channel);
+        int r = decode_bus_name(&d->bus, record->channel, iface ? iface->name : number);
+        if (r < 0)
+            return r;
+    }
+    return decode_bus_frame(&d->bus, record);
+}
+
+/* Did its reader go, or is the disk full? 0, -EPIPE or another errno. */
+static int flush(struct decode *d)
+{
+    return fflush(d->printer.to) == 0 && !ferror(d->printer.to) ? 0 : errno ? -errno : -EIO;
+}
+
+/* All there is now. 0, -EPIPE, or an exit status. */
+static int decode_now(struct decode *d)
+{
+    struct canp_record record;
+    int r = 1, error = 0;
+    while (!stop_requested && !ferror(d->printer.to) && (r = canp_log_next(d->reader, &record)) > 0) {
+        error = take(d, &record);
+        if (error < 0)
+            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
+    }
+    error = flush(d);
+    if (error == -EPIPE)
+        return error;
+    if (error < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s",
+                         d->out ? d->out : "the output", canp_strerror(error));
+    if (r < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
+    return 0;
+}
+
+static int decode_all(struct decode *d)
+{
+    const struct timespec pause = {.tv_nsec = POLL_NS};
+    for (;;) {
+        bool live = d->follow && canp_log_is_live(d->reader); /* before the last look: nothing is missed */
+        int r = decode_now(d);
+        if (r || !live || stop_requested)
+            return r;
+        nanosleep(&pause, NULL);
+        r = canp_log_refresh(d->reader);
+        if (r < 0)
+            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
+    }
+}
+
+/* ---- the end ------------------------------------------------------------------------------------------ */
+
+static void tell_transports(const struct decode *d)
+{
+    struct canp_transport_stats t;
+    decode_bus_transports(&d->bus, &t);
+    uint64_t lost = t.incomplete + t.aborted + t.evicted + t.malformed + t.too_long;
+    if (lost)
+        opts_fail(d->command, 0,
+                  "%llu messages of several frames, or parts of them, gave nothing: %llu incomplete, %llu "
+                  "aborted, %llu malformed, %llu too long, %llu given up for room",
+                  (unsigned long long)lost, (unsigned long long)t.incomplete, (unsigned long long)t.aborted,
+                  (unsigned long long)t.malformed, (unsigned long long)t.too_long,
+                  (unsigned long long)t.evicted);
+}
+
+static int report(struct decode *d)
+{
+    const struct canp_decode_counts *c = &d->bus.counts;
+    if (c->short_values)
+        opts_fail(d->command, 0, "%llu values are missing because their frames are too short, first of %s",
+                  (unsigned long long)c->short_values, d->bus.short_message);
+    tell_transports(d);
+    int status = log_report_bad(d->command, name_of(d), d->reader);
+    if (status || stop_requested || d->bus.printed)
+        return status;
+    return opts_fail(d->command, CANP_EXIT_FINDING,
+                     "no value: %llu frames of messages that were asked for, %llu that no database knows",
+                     (unsigned long long)c->frames, (unsigned long long)c->frames_unknown);
+}
+
+static int run(struct decode *d)
+{
+    d->bus.choice = &d->choice;
+    d->bus.printer = &d->printer;
+    if (decode_bus_open(&d->bus) < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
+    decode_print_header(&d->printer, &d->choice);
+    int r = decode_all(d);
+    if (r == -EPIPE) {
+        clearerr(d->printer.to); /* its reader has seen enough: no error at the program's end either */
+        return CANP_EXIT_DONE;
+    }
+    return r ? r : report(d);
+}
+
+/* What exists is never replaced. */
+static int run_into(struct decode *d)
+{
+    d->printer.to = d->out && strcmp(d->out, "-") != 0 ? fopen(d->out, "wxe") : stdout;
+    if (!d->printer.to)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot make %s: %s", d->out,
+                         canp_strerror(errno));
+    setvbuf(d->printer.to, NULL, _IOFBF, OUT_BYTES);
+    int status = run(d);
+    if (d->printer.to != stdout && fclose(d->printer.to) != 0 && status == 0)
+        status =
+            opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s", d->out, canp_strerror(errno));
+    return status;
+}
+
+/* ---- the command line --------------------------------------------------------------------------------- */
+
+/* By -f, or the suffix of OUT. Negative: no such format. */
+static int format_of(const char *asked, const char *out)
+{
+    static const char *const names[] = {"text", "csv", "json"};
+    const char *suffix = out ? strrchr(out, '.') : NULL;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(asked ? asked : suffix ? suffix + 1 : "", names[i]) == 0)
+            return i;
+    }
+    return asked ? -1 : DECODE_TEXT;
+}
+
+static int open_and_run(struct decode *d, char *const *patterns, int pattern_count)
+{
+    struct canp_why why;
+    d->choice.command = d->command;
+    int status = decode_choice_open(&d->choice, &d->files, patterns, pattern_count);
+    if (status == 0 && canp_log_open(d->in, NULL, &d->reader, &why) < 0)
+        status = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    if (status == 0)
+        status = select_log(&d->selection, d->command, d->reader);
+    if (status == 0)
+        status = run_into(d);
+    decode_bus_close(&d->bus);
+    canp_log_close(d->reader);
+    decode_choice_close(&d->choice);
+    return status;
+}
+
+static const char epilogue[] =
+    "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin.\n"
+    "MESSAGE.SIGNAL, or the name of either, with * ? [] as in a shell; without any: all signals.\n"
+    "--dbc can0=FILE is for that interface alone, and goes before those for all.\n"
+    "Messages of several frames (J1939 TP, NMEA 2000 fast packets, ISO-TP of OBD) are put together. A value\n"
+    "that J1939 marks as not available or as an error has no number. --every leaves of each signal the "
+    "first\n"
+    "value of each stretch of TIME. --wide: csv has a column for each signal.\n"
+    "Exit status 1: no value, or damaged places were skipped.\n";
+
+int canp_cmd_decode(int argc, char **argv)
+{
+    static struct decode d; /* large: filters, channels */
+    const char *asked = NULL;
+    bool is_long = false;
+    d.command = argv[0];
+    const struct opt options[] = {
+        {0, "dbc", OPT_LIST, &d.files, "[IFACE=]FILE", "a signal database; several are allowed"},
+        {'f', "format", OPT_TEXT, &asked, "FORMAT",
+         "text, csv or json (default: by OUT's suffix, else text)"},
+        {'o', "output", OPT_TEXT, &d.out, "OUT", "into this new file instead of stdout"},
+        {0, "wide", OPT_FLAG, &d.printer.wide, NULL, "one line for each message"},
+        {0, "long", OPT_FLAG, &is_long, NULL, "one line for each value (default)"},
+        {0, "every", OPT_DURATION, &d.bus.thin.every_ns, "TIME", "at most one value of a signal in TIME"},
+        {0, "raw", OPT_FLAG, &d.printer.raw, NULL, "raw values, too; with --wide in csv and json instead"},
+        {0, "j1939", OPT_FLAG, &d.choice.j1939, NULL,
+         "all 29 bit messages are J1939's, where a database does not say so"},
+        {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the log grows, until it is closed"},
+        {0, "from", OPT_TEXT, &d.selection.from, "T",
+         "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
+        {0, "to", OPT_TEXT, &d.selection.to, "T", "up to this point in time"},
+        {0},
+    };
+    const struct opt_spec spec = {argv[0], "--dbc [IFACE=]FILE RECORDING [MESSAGE.SIGNAL|GLOB]...",
+                                  "Decodes a log into signals with units, by DBC files.", options, epilogue};
+    int arguments = opts_parse(&spec, argc, argv);
+    if (arguments < 0)
+        return OPTS_EXIT(arguments);
+    int format = format_of(asked, d.out);
+    if (arguments < 1)
+        return opts_fail(d.command, CANP_EXIT_USAGE, "which RECORDING? `canp decode --help` says more");
+    if (d.files.count == 0)
+        return opts_fail(d.command, CANP_EXIT_USAGE, "which database? Give it with --dbc FILE");
+    if (is_long && d.printer.wide)
+        return opts_fail(d.command, CANP_EXIT_USAGE, "--wide and --long exclude each other");
+    if (format < 0)
+        return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': text, csv or json", asked);
+    d.in = argv[1];
+    d.printer.format = (enum decode_format)format;
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
+    stop_catch_signals();
+    return open_and_run(&d, argv + 2, arguments - 1);
+}

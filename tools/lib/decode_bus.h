@@ -1,0 +1,52 @@
+/*
+ * From the frames of all interfaces to rows of wanted values: databases by interface, transport protocols,
+ * counts. Main thread.
+ */
+#ifndef CANP_TOOLS_DECODE_BUS_H
+#define CANP_TOOLS_DECODE_BUS_H
+
+#include <canp/frame.h>
+#include <canp/transport.h>
+
+#include "decode_choice.h"
+#include "decode_print.h"
+#include "decode_thin.h"
+
+/* Interfaces with the same databases share a transport: what is a fast packet depends on the databases. */
+struct decode_line {
+    uint64_t bases;
+    struct canp_transport *transport;
+    struct canp_transport_stats stats;
+};
+
+struct decode_bus {
+    const struct decode_choice *choice;
+    const struct decode_printer *printer;
+    struct decode_thin thin;
+    struct canp_value *values;
+    struct decode_line lines[OPT_LIST_MAX + 1];
+    unsigned line_count;
+    struct decode_channel {
+        char name[CANP_IFACE_NAME_BYTES + 1]; /* empty: not met */
+        struct decode_line *line;
+    } channels[256];
+    struct canp_decode_counts counts;
+    uint64_t printed;       /* values */
+    char short_message[96]; /* the first one with a frame too short, spelled as canp/safe_text.h says */
+};
+
+/* 0 or -ENOMEM. decode_bus_close() in any case. */
+int decode_bus_open(struct decode_bus *bus);
+void decode_bus_close(struct decode_bus *bus);
+
+/* The interface's name, again when it changes. 0 or -ENOMEM. */
+int decode_bus_name(struct decode_bus *bus, uint8_t channel, const char *iface);
+bool decode_bus_is_named(const struct decode_bus *bus, uint8_t channel);
+
+/* One classic or FD frame of a channel that has a name: prints what it gives. 0 or -ENOMEM. */
+int decode_bus_frame(struct decode_bus *bus, const struct canp_record *record);
+
+/* All transports together. */
+void decode_bus_transports(const struct decode_bus *bus, struct canp_transport_stats *out);
+
+#endif

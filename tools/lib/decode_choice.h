@@ -1,0 +1,58 @@
+/*
+ * Which signals canp decode prints: databases, the interfaces that they are for, and the patterns of names.
+ * Made before the first frame, constant afterwards. Main thread.
+ */
+#ifndef CANP_TOOLS_DECODE_CHOICE_H
+#define CANP_TOOLS_DECODE_CHOICE_H
+
+#include <canp/decode.h>
+
+#include "opts.h"
+
+#define DECODE_UNWANTED UINT32_MAX
+
+struct decode_base {
+    const char *path;
+    const char *iface; /* NULL: for all interfaces */
+    char iface_room[16];
+    struct canp_dbc *dbc;
+    struct canp_decoder *decoder;
+};
+
+struct decode_message {
+    const struct canp_dbc_message *message;
+    uint32_t *columns; /* of each of its signals: the number of its column, or DECODE_UNWANTED */
+    uint32_t wanted;   /* signals */
+};
+
+struct decode_choice {
+    const char *command;
+    bool j1939; /* all 29 bit messages are J1939's */
+    struct decode_base bases[OPT_LIST_MAX];
+    unsigned base_count;
+    struct canp_dbc_manager *manager;
+    struct decode_message *messages; /* all, in the databases' order */
+    uint32_t message_count;
+    uint32_t *slots; /* hash of message pointers: index + 1 */
+    uint32_t slot_mask;
+    uint32_t column_count;
+    uint32_t values_max; /* that one message may give */
+};
+
+/* Reads the databases ([IFACE=]FILE) and matches the patterns. 0, or an exit status after saying what is
+ * wrong. decode_choice_close() in any case. */
+int decode_choice_open(struct decode_choice *choice, const struct opt_list *files, char *const *patterns,
+                       int pattern_count);
+void decode_choice_close(struct decode_choice *choice);
+
+/* What is wanted of a message. NULL: it is in none of the databases. */
+const struct decode_message *decode_choice_message(const struct decode_choice *choice,
+                                                   const struct canp_dbc_message *message);
+
+/* Bit 1 << index of each database that is for this interface. */
+uint64_t decode_choice_bases(const struct decode_choice *choice, const char *iface);
+
+/* The plan for an id by the databases of `bases`; those that name their interface go first. NULL: none. */
+const struct canp_plan *decode_choice_plan(const struct decode_choice *choice, uint64_t bases, uint32_t id);
+
+#endif
