@@ -185,6 +185,8 @@ int canp_cursor_next_block(struct canp_cursor *c)
     c->rows_bytes = c->at = 0;
     for (;;) {
         struct segment_block b;
+        if (canp_stop_is_set(c->reader->stop))
+            return -ECANCELED;
         int r = c->segment_open ? next_block_here(c, &b) : 0;
         bool found = r == 1;
         if (found)

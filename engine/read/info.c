@@ -232,7 +232,7 @@ static int count_all(struct tally *t)
         if (before && number > before + 1)
             t->info.damaged++; /* segments are missing in the middle */
         before = number;
-        int r = count_segment(t, number);
+        int r = canp_stop_is_set(t->reader->stop) ? -ECANCELED : count_segment(t, number);
         if (r < 0)
             return r;
     }

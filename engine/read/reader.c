@@ -272,6 +272,7 @@ int canp_reader_open_opts(const char *path, const struct canp_reader_opts *opts,
     struct canp_reader *reader = new_reader(taken.map_bytes);
     if (!reader)
         return canp_fail(why, -ENOMEM, "out of memory");
+    reader->stop = taken.stop;
     r = open_path(reader, path, why);
     if (r == 0)
         r = look_first(reader, path, why);
@@ -309,6 +310,8 @@ void canp_reader_close(struct canp_reader *reader)
 
 int canp_reader_refresh(struct canp_reader *reader)
 {
+    if (canp_stop_is_set(reader->stop))
+        return -ECANCELED;
     pthread_mutex_lock(&reader->looking);
     int r = look_anew(reader);
     pthread_mutex_unlock(&reader->looking);

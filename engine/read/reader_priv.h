@@ -27,6 +27,7 @@ struct canp_reader {
     int dir_fd;      /* AT_FDCWD for a single file */
     char *file_path; /* of a single file, else NULL */
     struct segment_list list;
+    const struct canp_stop *stop; /* borrowed, or NULL */
     uint8_t identity[16];        /* of the recording, as its segments' headers have it */
     _Atomic bool identity_known; /* set once identity is whole, which then stays */
     _Atomic unsigned iface_count;

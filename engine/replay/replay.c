@@ -40,7 +40,7 @@ struct run {
 
 static bool must_stop(const struct run *run)
 {
-    return run->opts->stop && *run->opts->stop;
+    return canp_stop_is_set(run->opts->stop);
 }
 
 static int64_t ahead_ns(const struct run *run)

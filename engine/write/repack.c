@@ -216,6 +216,7 @@ int canp_repack_segment(struct repack *r, int dir_fd, uint64_t number)
     r->stats.segments++;
     r->replaced = false;
     if (error == 0) {
+        reader->stop = r->opts.stop;
         error = repack_open_segment(r, reader, dir_fd, number);
         canp_reader_close(reader);
     }

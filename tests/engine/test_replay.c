@@ -57,12 +57,12 @@ Test(pace, is_never_early)
     }
 }
 
-static volatile sig_atomic_t stop;
+static struct canp_stop stop;
 
 static void on_alarm(int signal)
 {
     (void)signal;
-    stop = 1;
+    canp_stop_set(&stop);
 }
 
 static void alarm_in_ms(unsigned ms)
@@ -238,7 +238,7 @@ Test(replay, any_recorded_time_at_all)
     cr_assert_geq(stats.frames, 1);
     opts.max_gap_ns = MS;
     opts.speed = 1;
-    stop = 0;
+    canp_stop_clear(&stop);
     cr_assert_eq(run(), 0);
     cr_assert_eq(stats.frames, 6);
 }
@@ -317,7 +317,7 @@ Test(replay, a_signal_stops_it)
     cr_assert_eq(run(), 0);
     cr_assert(stats.stopped);
     cr_assert_eq(stats.frames, 1);
-    stop = 0;
+    canp_stop_clear(&stop);
     opts.full_speed = true;
     opts.loops = CANP_REPLAY_FOREVER;
     alarm_in_ms(50);
@@ -329,14 +329,15 @@ static enum canp_replay_wish stop_by_key(void *self, uint64_t frames, int64_t ti
 {
     (void)self;
     (void)time_ns;
-    stop = frames == 1;
+    if (frames == 1)
+        canp_stop_set(&stop);
     return CANP_REPLAY_GO;
 }
 
 static void *stop_in_30_ms(void *self)
 {
     usleep(30000);
-    stop = 1;
+    canp_stop_set(&stop);
     return self;
 }
 
@@ -351,7 +352,7 @@ Test(replay, it_stops_in_a_long_silence_without_a_signal)
     opts.stop = &stop;
     cr_assert_eq(canp_replay_run(reader, &opts, &asked, &stats), 0);
     cr_assert(stats.stopped && seen.count == 1);
-    stop = 0;
+    canp_stop_clear(&stop);
     cr_assert_eq(pthread_create(&thread, NULL, stop_in_30_ms, NULL), 0);
     cr_assert_eq(run(), 0);
     cr_assert(stats.stopped && seen.count == 2);
@@ -423,7 +424,7 @@ Test(replay, pause_step_and_on)
     steps_left = 0;
     pauses_left = 1000000000;
     seen.count = 0;
-    stop = 0;
+    canp_stop_clear(&stop);
     opts.stop = &stop;
     alarm_in_ms(300);
     cr_assert_eq(canp_replay_run(reader, &opts, &sink, &stats), 0);

@@ -31,7 +31,7 @@ static int put_drive(struct canp_writer *w, struct canp_vehicle *v, const struct
     for (uint64_t i = 1; r == 0 && i <= drive->frames; i++) {
         r = put_frame(w, v);
         if (r == 0 && (is_every(i, drive->block_frames) || is_every(i, drive->segment_frames)))
-            r = stop_requested ? -EINTR : canp_writer_flush(w);
+            r = stop_is_requested() ? -EINTR : canp_writer_flush(w);
         if (r == 0 && is_every(i, drive->segment_frames) && i < drive->frames)
             r = canp_writer_rotate(w);
     }

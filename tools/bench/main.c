@@ -124,7 +124,7 @@ int bench_run_cases(struct bench *bench, const struct bench_case *cases, size_t 
     for (size_t i = 0; r == 0 && i < count; i++) {
         struct bench_case one = cases[i];
         one.user = user;
-        r = stop_requested ? -EINTR : bench_run(bench, &one);
+        r = stop_is_requested() ? -EINTR : bench_run(bench, &one);
     }
     return r;
 }
@@ -190,7 +190,7 @@ static int run_mode(struct bench *bench, size_t mode)
     canp_memprofile_end(&scope);
     if (r < 0)
         return opts_fail("bench", CANP_EXIT_ENVIRONMENT, "%s: %s", modes[mode].name,
-                         stop_requested ? "stopped" : canp_strerror(r));
+                         stop_is_requested() ? "stopped" : canp_strerror(r));
     if (!bench->json)
         memory_report_print_profile(stdout, &profile);
     return CANP_EXIT_DONE;

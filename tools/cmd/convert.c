@@ -34,7 +34,7 @@ struct convert {
  * the same signal, still says. A second signal kills. */
 static bool is_stopped(void *user)
 {
-    return stop_requested && ((const struct convert *)user)->is_from_file;
+    return stop_is_requested() && ((const struct convert *)user)->is_from_file;
 }
 
 static const char *name_of(const struct convert *c)
@@ -129,7 +129,7 @@ static int convert_all(struct convert *c, char **inputs, int count, const char *
     stop_catch_signals();
     status = convert_one(c, reader);
     canp_log_close(reader);
-    for (int i = 1; i < count && !c->is_write_error && !stop_requested; i++) {
+    for (int i = 1; i < count && !c->is_write_error && !stop_is_requested(); i++) {
         c->in = inputs[i];
         int one = open_input(c, &reader);
         if (one == 0) {

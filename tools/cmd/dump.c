@@ -33,7 +33,7 @@ struct dump {
 static bool is_stopped(void *user)
 {
     (void)user;
-    return stop_requested;
+    return stop_is_requested();
 }
 
 /* All there is now. 0 or an exit status. */
@@ -56,7 +56,7 @@ static int print_all(struct dump *d)
 static int follow(struct dump *d)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
-    while (!stop_requested && !d->is_closed) {
+    while (!stop_is_requested() && !d->is_closed) {
         bool live = canp_log_is_live(d->reader); /* before the last look, so that nothing is missed */
         int status = print_all(d);
         if (status || !live)
@@ -75,7 +75,7 @@ static int print_log(struct dump *d)
     if (status || d->is_closed)
         return status;
     status = log_report_bad(d->command, strcmp(d->path, "-") == 0 ? "stdin" : d->path, d->reader);
-    if (status || stop_requested)
+    if (status || stop_is_requested())
         return status;
     select_tell_unknown_in_log(&d->selection, d->command, d->reader);
     return d->printed || !select_is_narrow(&d->selection) ? CANP_EXIT_DONE : CANP_EXIT_FINDING;
@@ -119,7 +119,8 @@ int canp_cmd_dump(int argc, char **argv)
         {'f', "format", OPT_TEXT, &format, "FORMAT", "log (default), candump, json or csv"},
         {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the recording grows, until it is closed"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "log, candump: show the direction, as candump -x"},
-        {0, "micros", OPT_FLAG, &micros, NULL, "log, candump: 6 digits, for Wireshark and can-utils before 2022"},
+        {0, "micros", OPT_FLAG, &micros, NULL,
+         "log, candump: 6 digits, for Wireshark and can-utils before 2022"},
         {0},
     };
     const struct opt_spec spec = {

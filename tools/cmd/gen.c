@@ -59,7 +59,7 @@ struct gen {
 static int look(struct lane *lane)
 {
     uint64_t duration_ns = lane->gen->duration_ns;
-    if (stop_requested ||
+    if (stop_is_requested() ||
         (duration_ns && canp_pace_now(&lane->pace) - lane->start_ns >= (int64_t)duration_ns))
         return -EINTR;
     return tx_watch_wait(&lane->watch);
@@ -79,19 +79,19 @@ static int await(struct lane *lane, int64_t deadline_ns)
     if (lane->pace.now_ns >= deadline_ns || canp_pace_now(&lane->pace) >= deadline_ns)
         return 0;
     int r = flush(lane);
-    while (r == 0 && !stop_requested && canp_pace_now(&lane->pace) < deadline_ns) {
+    while (r == 0 && !stop_is_requested() && canp_pace_now(&lane->pace) < deadline_ns) {
         int64_t slice_ns = lane->pace.now_ns + WAIT_NS_MAX;
         r = canp_pace_wait(&lane->pace, deadline_ns < slice_ns ? deadline_ns : slice_ns);
         if (r == -EINTR)
             r = 0;
     }
-    return stop_requested ? -EINTR : r;
+    return stop_is_requested() ? -EINTR : r;
 }
 
 static bool is_over(const struct lane *lane, int64_t elapsed_ns)
 {
     const struct gen *gen = lane->gen;
-    return stop_requested || (gen->frames_max && lane->frames >= gen->frames_max) ||
+    return stop_is_requested() || (gen->frames_max && lane->frames >= gen->frames_max) ||
            (gen->duration_ns && elapsed_ns >= (int64_t)gen->duration_ns);
 }
 

@@ -12,6 +12,7 @@
 #include "lib/info_events.h"
 #include "lib/memory_report.h"
 #include "lib/opts.h"
+#include "lib/stop.h"
 #include "lib/text.h"
 
 #if defined(__has_include)
@@ -239,7 +240,10 @@ static int summarise(struct summary *s, bool memory)
 {
     struct canp_reader *reader;
     struct canp_why why;
-    int r = canp_reader_open(s->path, &reader, &why);
+    struct canp_reader_opts opts = CANP_READER_OPTS_INIT;
+    opts.stop = &stop_wish;
+    stop_catch_signals();
+    int r = canp_reader_open_opts(s->path, &opts, &reader, &why);
     if (r < 0)
         return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
     r = read_and_report(reader, s, memory);

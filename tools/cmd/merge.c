@@ -98,7 +98,7 @@ static int copy_on(struct merge *m, struct canp_merge *merged)
     struct canp_record record;
     unsigned from;
     int r = 0;
-    while (r >= 0 && !stop_requested && (r = canp_merge_next(merged, &record, &from)) == 1) {
+    while (r >= 0 && !stop_is_requested() && (r = canp_merge_next(merged, &record, &from)) == 1) {
         r = map_channel(m, &m->inputs[from], record.channel, record.time_ns);
         if (r < 0)
             break;
@@ -114,7 +114,7 @@ static int copy_as_they_grow(struct merge *m, struct canp_merge *merged)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
     int r;
-    while (!stop_requested && (r = canp_merge_refresh(merged)) != 0) {
+    while (!stop_is_requested() && (r = canp_merge_refresh(merged)) != 0) {
         uint64_t before = m->records;
         r = r < 0 ? r : copy_on(m, merged);
         if (r == 0 && m->records > before)
@@ -144,12 +144,14 @@ static int merge_into(struct merge *m, struct canp_merge *merged)
     if (r < 0)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     r = copy_all(m, merged);
+    if (r == -ECANCELED) /* said below */
+        r = 0;
     m->damaged = canp_merge_damaged(merged);
     canp_writer_close(m->writer);
     if (r < 0)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "merging into %s failed: %s", m->output,
                          canp_strerror(r));
-    if (stop_requested && !m->follow)
+    if (stop_is_requested() && !m->follow)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s is incomplete: stopped", m->output);
     return CANP_EXIT_DONE;
 }
@@ -158,9 +160,12 @@ static int open_and_merge(struct merge *m, char **paths, unsigned count)
 {
     struct canp_reader *readers[CANP_MERGE_MAX];
     struct canp_merge *merged;
+    struct canp_reader_opts opts = CANP_READER_OPTS_INIT;
     struct canp_why why;
+    opts.stop = &stop_wish;
+    stop_catch_signals();
     for (; m->input_count < count; m->input_count++) {
-        if (canp_reader_open(paths[m->input_count], &readers[m->input_count], &why) < 0)
+        if (canp_reader_open_opts(paths[m->input_count], &opts, &readers[m->input_count], &why) < 0)
             return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
         m->inputs[m->input_count].reader = readers[m->input_count];
     }
@@ -169,7 +174,6 @@ static int open_and_merge(struct merge *m, char **paths, unsigned count)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
     if (m->follow)
         canp_merge_follow(merged, m->wait_ns);
-    stop_catch_signals();
     r = merge_into(m, merged);
     canp_merge_close(merged);
     return r;

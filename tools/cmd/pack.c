@@ -5,6 +5,7 @@
 
 #include "lib/commands.h"
 #include "lib/opts.h"
+#include "lib/stop.h"
 #include "lib/text.h"
 
 static void print_json(const struct canp_repack_stats *s)
@@ -57,6 +58,8 @@ int canp_cmd_pack(int argc, char **argv)
         return OPTS_EXIT(n);
     if (n != 1)
         return opts_fail("pack", CANP_EXIT_USAGE, "expected one RECORDING; `canp pack --help` says more");
+    stop_catch_signals();
+    opts.stop = &stop_wish;
     opts.unpack = unpack;
     opts.level = archive ? CANP_PACK_ARCHIVE : CANP_PACK_FAST;
     if (canp_repack(argv[1], &opts, &stats, &why) < 0)

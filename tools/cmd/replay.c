@@ -150,8 +150,8 @@ static bool want(void *self, const struct canp_record *record)
 static int look(struct replay *p, unsigned target)
 {
     if (keys_next() == 'q')
-        stop_requested = 1;
-    if (stop_requested)
+        canp_stop_set(&stop_wish);
+    if (stop_is_requested())
         return -EINTR;
     int r = tx_watch_wait(&p->watches[target]);
     if (r < 0)
@@ -206,7 +206,7 @@ static enum canp_replay_wish idle(void *self, uint64_t frames, int64_t time_ns)
     if (key == ' ')
         p->paused = !p->paused;
     if (key == 'q')
-        stop_requested = 1;
+        canp_stop_set(&stop_wish);
     if (p->asked++ % 8 == 0 || key)
         keys_progress("%s frames, at %s%s", text_count(count, frames), text_time(text, time_ns),
                       p->paused ? "  paused: space goes on, . steps, q ends" : "");
@@ -214,7 +214,7 @@ static enum canp_replay_wish idle(void *self, uint64_t frames, int64_t time_ns)
         p->paused = true;
         return CANP_REPLAY_STEP;
     }
-    return p->paused && !stop_requested ? CANP_REPLAY_PAUSE : CANP_REPLAY_GO;
+    return p->paused && !stop_is_requested() ? CANP_REPLAY_PAUSE : CANP_REPLAY_GO;
 }
 
 /* ---- the summary ------------------------------------------------------------------------------- */
@@ -242,7 +242,7 @@ static struct canp_sender_stats sum_targets(const struct replay *p)
 static void take_txtime(struct replay *p, struct canp_replay_stats *stats)
 {
     for (unsigned i = 0; i < p->target_count; i++)
-        canp_sender_await_txtime(p->targets[i], stop_requested ? STOP_ANSWER_NS : ANSWER_NS);
+        canp_sender_await_txtime(p->targets[i], stop_is_requested() ? STOP_ANSWER_NS : ANSWER_NS);
     p->handed_late = stats->late_ns.count - stats->late_ns.buckets[0];
     memset(&stats->late_ns, 0, sizeof(stats->late_ns));
     stats->drift_ns = 0;
@@ -379,7 +379,7 @@ static int open_and_run(struct replay *p, const char *path)
     p->opts.from_ns = p->selection.from_ns;
     p->opts.to_ns = p->selection.to_ns;
     p->opts.bus_window = p->selection.bus_window;
-    p->opts.stop = &stop_requested;
+    p->opts.stop = &stop_wish;
     stop_catch_signals();
     keys_begin();
     r = canp_replay_run(p->reader, &p->opts, &sink, &stats);

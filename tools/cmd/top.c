@@ -155,7 +155,7 @@ static bool take_key(int key, struct top_view *view)
 static void loop(struct source *src, struct top_view *view, int interval_ms)
 {
     bool goes_on = true;
-    while (goes_on && !stop_requested) {
+    while (goes_on && !stop_is_requested()) {
         if (src->listener)
             step_listener(src);
         else

@@ -1,14 +1,20 @@
 /* The end by signal (stop.h). */
 #include "stop.h"
 
+#include <signal.h>
 #include <stddef.h>
 
-volatile sig_atomic_t stop_requested;
+struct canp_stop stop_wish;
+
+bool stop_is_requested(void)
+{
+    return canp_stop_is_set(&stop_wish);
+}
 
 static void on_signal(int number)
 {
     (void)number;
-    stop_requested = 1;
+    canp_stop_set(&stop_wish);
 }
 
 void stop_catch_signals(void)

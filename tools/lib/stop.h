@@ -2,11 +2,13 @@
 #ifndef CANP_TOOLS_STOP_H
 #define CANP_TOOLS_STOP_H
 
-#include <signal.h>
+#include <canp/stop.h>
 
-extern volatile sig_atomic_t stop_requested;
+extern struct canp_stop stop_wish; /* lent to the library; keys may set it, too */
 
-/* From here on the signals set stop_requested and interrupt waiting system calls; a second one kills. */
+bool stop_is_requested(void);
+
+/* From here on the signals set stop_wish and interrupt waiting system calls; a second one kills. */
 void stop_catch_signals(void);
 
 #endif

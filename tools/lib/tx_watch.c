@@ -79,7 +79,7 @@ static bool await_driver(const struct tx_watch *w, uint64_t frames, struct canp_
     const struct timespec pause = {.tv_nsec = DRIVER_LOOK};
     uint64_t end_ns = canp_monotonic_ns() + DRIVER_NS;
     bool there;
-    while ((there = look(w, link)) && link->tx_frames - w->tx_before < frames && !stop_requested &&
+    while ((there = look(w, link)) && link->tx_frames - w->tx_before < frames && !stop_is_requested() &&
            canp_monotonic_ns() < end_ns)
         nanosleep(&pause, NULL);
     return there;

@@ -14,6 +14,7 @@
 #include <canp/error.h>
 #include <canp/filter.h>
 #include <canp/frame.h>
+#include <canp/stop.h>
 
 CANP_BEGIN_DECLS
 
@@ -59,6 +60,8 @@ struct canp_reader_opts {
     size_t size;        /* canp/export.h */
     uint64_t map_bytes; /* of sealed segments mapped at a time, in use or kept; 0 = 256 MiB. A segment larger
                            than that, or when all is in use, is mapped on its own and not kept */
+    const struct canp_stop *stop; /* ends what walks this reader with -ECANCELED soon after it is set;
+                                     borrowed until canp_reader_close(). NULL: nothing does */
 };
 #define CANP_READER_OPTS_INIT CANP_OPTS_INIT_(canp_reader_opts)
 

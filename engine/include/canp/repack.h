@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include <canp/pack.h>
+#include <canp/stop.h>
 
 CANP_BEGIN_DECLS
 
@@ -20,6 +21,7 @@ struct canp_repack_opts {
     size_t size; /* canp/export.h */
     bool unpack; /* store plain rows instead */
     enum canp_pack_level level;
+    const struct canp_stop *stop; /* ends it with -ECANCELED soon after it is set; borrowed, or NULL */
 };
 #define CANP_REPACK_OPTS_INIT CANP_OPTS_INIT_(canp_repack_opts)
 

@@ -13,8 +13,6 @@
 #ifndef CANP_REPLAY_H
 #define CANP_REPLAY_H
 
-#include <signal.h>
-
 #include <canp/filter.h>
 #include <canp/pace.h>
 #include <canp/reader.h>
@@ -34,7 +32,7 @@ struct canp_replay_sink {
     bool (*want)(void *self, const struct canp_record *record);
     /*
      * A frame that is due. *record itself is valid during the call, what it points to (the frame) until the
-     * next flush() has returned. 0; -EINTR: not taken, it is put again unless *stop is set; another
+     * next flush() has returned. 0; -EINTR: not taken, it is put again unless `stop` is set; another
      * negative error ends the replay.
      */
     int (*put)(void *self, const struct canp_record *record);
@@ -42,7 +40,7 @@ struct canp_replay_sink {
      * ahead_ns of the options before the frame is due (CLOCK_MONOTONIC), in order of due_ns. May be NULL. */
     int (*put_at)(void *self, const struct canp_record *record, int64_t due_ns);
     /* Nothing more is due now: send what was put. 0, or a negative error; -EINTR is tried again unless
-     * *stop is set. May be NULL. */
+     * `stop` is set. May be NULL. */
     int (*flush)(void *self);
     /* Called about every 50 ms, between frames, for a keyboard or a progress line; `frames` were put so far,
      * the next one was recorded at time_ns. May be NULL. */
@@ -62,8 +60,7 @@ struct canp_replay_opts {
     uint64_t max_gap_ns; /* longer silences are cut to this, before the speed applies; 0 = keep them */
     uint64_t spin_ns;    /* see canp_pace */
     const struct canp_filter_set *filters; /* borrowed, or NULL */
-    const volatile sig_atomic_t *stop;     /* ends the replay soon after it is set, by a signal handler;
-                                              or NULL */
+    const struct canp_stop *stop;          /* ends the replay soon after it is set; borrowed, or NULL */
     uint64_t ahead_ns; /* for a sink with put_at(): the first frame is due so long after the start, and the
                           end is when the last one is due */
     bool bus_window;   /* from_ns and to_ns are bus times (canp/busclock.h), not stamps: all is read */
@@ -78,12 +75,12 @@ struct canp_replay_stats {
     uint64_t scheduled_ns; /* from the first to the last frame, as they were due */
     uint64_t elapsed_ns;   /* the same as it was */
     int64_t drift_ns;      /* least lateness of the last frames minus that of the first, 128 to 256 each */
-    bool stopped;          /* by *stop */
+    bool stopped;          /* by `stop` */
     struct canp_histogram late_ns; /* each frame against its deadline, when it was put; empty at full speed */
 };
 
 /*
- * Runs until the end, *stop, or an error (of the recording or the sink); *stats is filled in every case.
+ * Runs until the end, `stop`, or an error (of the recording or the sink); *stats is filled in every case.
  * 0, or the error.
  */
 CANP_API int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
