@@ -70,7 +70,7 @@ static int decode_now(struct decode *d)
 {
     struct canp_record record;
     int r = 1, error = 0;
-    while (!stop_requested && !ferror(d->printer.to) && (r = canp_log_next(d->reader, &record)) > 0) {
+    while (!stop_is_requested() && !ferror(d->printer.to) && (r = canp_log_next(d->reader, &record)) > 0) {
         error = take(d, &record);
         if (error < 0)
             return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
@@ -92,7 +92,7 @@ static int decode_all(struct decode *d)
     for (;;) {
         bool live = d->follow && canp_log_is_live(d->reader); /* before the last look: nothing is missed */
         int r = decode_now(d);
-        if (r || !live || stop_requested)
+        if (r || !live || stop_is_requested())
             return r;
         nanosleep(&pause, NULL);
         r = canp_log_refresh(d->reader);
@@ -125,7 +125,7 @@ static int report(struct decode *d)
                   (unsigned long long)c->short_values, d->bus.short_message);
     tell_transports(d);
     int status = log_report_bad(d->command, name_of(d), d->reader);
-    if (status || stop_requested || d->bus.printed)
+    if (status || stop_is_requested() || d->bus.printed)
         return status;
     return opts_fail(d->command, CANP_EXIT_FINDING,
                      "no value: %llu frames of messages that were asked for, %llu that no database knows",
