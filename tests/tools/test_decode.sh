@@ -177,4 +177,19 @@ check "a log that is missing" status_is 3 decode "$work/none.log"
 check "a format that is none" status_is 2 decode "$work/a.log" -f xml
 check "wide and long" status_is 2 decode "$work/a.log" --wide --long
 
+# A boat's positions, against the bytes themselves: two 32 bit integers of 1e-7 degrees.
+boat=$data/canboat+canboat
+sample=$boat/samples/candumpSample3.txt
+if [ -f "$sample" ]; then
+    check "a real boat" status_is 0 "$canp" decode --j1939 --dbc "$boat/docs/canboat.dbc" "$sample" -f json --wide '*129025*'
+    check "is where its frames say" python3 - "$sample" "$work/out" <<'PY'
+import json, re, struct, sys
+frames = [bytes.fromhex(m[1]) for m in re.finditer(r' 09F801..#([0-9A-F]{16})', open(sys.argv[1]).read())]
+wanted = [struct.unpack('<ii', f) for f in frames]
+got = [tuple(round(json.loads(l)['signals'][n] * 1e7) for n in ('latitude', 'longitude')) for l in open(sys.argv[2])]
+sys.exit(0 if len(wanted) > 100 and wanted == got else f'{len(wanted)} {len(got)} {wanted[:2]} {got[:2]}')
+PY
+else
+    echo "skip a real boat: no canboat in $data"
+fi
 exit $bad
