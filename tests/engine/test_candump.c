@@ -338,13 +338,8 @@ Test(candump_reader, a_read_error_is_told)
 /* A name or note of whoever made the recording stays one word or one line, and comes back as it was. */
 Test(candump, text_cannot_forge_a_line)
 {
-    static const char names[][CANP_IFACE_NAME_BYTES] = {"a 7DF#02010C\n;",
-                                                        "\033]0;P\007\033[2J",
-                                                        "\xC2\x9B"
-                                                        "31m",
-                                                        "back\\slash\\x0A",
-                                                        "\x80\xFF",
-                                                        "usual0"};
+    static const char names[][CANP_IFACE_NAME_BYTES] = {
+        "a 7DF#02010C\n;", "\033]0;P\007\033[2J", "\302\23331m", "back\\slash\\x0A", "\x80\xFF", "usual0"};
     union {
         struct canp_frame frame;
         uint8_t bytes[16];

@@ -19,8 +19,7 @@ static int note(struct canp_writer *w, const char *text)
 int main(int argc, char **argv)
 {
     static const char names[][CANP_IFACE_NAME_BYTES] = {"a 7DF#02010C\n;", "\033]0;P\007\033[2J", "=1+cmd|A0",
-                                                        "\xE2\x80\xAEx\xC2\x9B"
-                                                        "2J"};
+                                                        "\342\200\256x\302\2332J"};
     union canp_frame_store f = {.frame = {.id = 0x123, .len = 2}};
     struct canp_writer *w;
     int r = argc == 2 ? canp_writer_open(argv[1], NULL, &w, NULL) : -1;
