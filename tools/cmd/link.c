@@ -3,14 +3,14 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/commands.h"
 #include "lib/link_text.h"
+#include "lib/links.h"
 #include "lib/opts.h"
 #include "lib/text.h"
-
-#define LINKS_MAX 256
 
 struct job {
     const char *iface; /* NULL: all */
@@ -81,17 +81,8 @@ static void print_json(const struct canp_link *link)
            (unsigned long long)link->rx_over_errors);
 }
 
-static int show(const struct job *job)
+static int show_links(const struct job *job, const struct canp_link *links, int n)
 {
-    static struct canp_link links[LINKS_MAX];
-    struct canp_why why;
-    int r, n = 1;
-    if (job->iface) {
-        if ((r = canp_link_find(job->iface, links, &why)) < 0)
-            return opts_fail("link", status_of(r), "%s", why.text);
-    } else if ((n = canp_link_list(links, LINKS_MAX)) < 0) {
-        return opts_fail("link", CANP_EXIT_ENVIRONMENT, "cannot list the interfaces: %s", canp_strerror(n));
-    }
     if (n == 0)
         return opts_fail("link", CANP_EXIT_FINDING,
                          "there is no CAN interface; a virtual one: ip link add dev vcan0 type vcan");
@@ -100,6 +91,27 @@ static int show(const struct job *job)
     for (int i = 0; i < n; i++)
         job->json ? print_json(&links[i]) : print_text(&links[i]);
     return CANP_EXIT_DONE;
+}
+
+static int show_all(const struct job *job)
+{
+    struct canp_link *links;
+    int n = links_all(canp_link_list, &links);
+    if (n < 0)
+        return opts_fail("link", CANP_EXIT_ENVIRONMENT, "cannot list the interfaces: %s", canp_strerror(n));
+    int status = show_links(job, links, n);
+    free(links);
+    return status;
+}
+
+static int show(const struct job *job)
+{
+    struct canp_link link;
+    struct canp_why why;
+    if (!job->iface)
+        return show_all(job);
+    int r = canp_link_find(job->iface, &link, &why);
+    return r < 0 ? opts_fail("link", status_of(r), "%s", why.text) : show_links(job, &link, 1);
 }
 
 static int act(const struct job *job)

@@ -49,7 +49,8 @@ static inline bool canp_link_is_up(const struct canp_link *link)
     return (link->flags & 1U) != 0;
 }
 
-/* All CAN interfaces: fills at most `count` and returns how many, or a negative errno. */
+/* All CAN interfaces: fills at most `count` of them and returns how many there are, which may be more than
+ * `count` (then ask again with more room); or a negative errno. */
 CANP_API int canp_link_list(struct canp_link *out, unsigned count);
 
 /* One of them. -ENODEV, -EPROTOTYPE (not a CAN interface); `why` names those that there are. */
