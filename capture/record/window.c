@@ -23,11 +23,12 @@ struct window {
     uint8_t *memory;
     size_t head, tail; /* oldest block; where the next one goes */
     unsigned held;
-    bool open;              /* begun, and nothing was let go since: what comes may still belong to it */
-    bool short_of_memory;   /* blocks were let go that were young enough */
-    int64_t until_ns;       /* CLOCK_MONOTONIC: blocks that begin before are stored */
-    int64_t last_closed_ns; /* of the block fed last */
-    int64_t last_row_ns;    /* of the block stored last */
+    bool open;               /* begun, and nothing was let go since: what comes may still belong to it */
+    bool short_of_memory;    /* blocks were let go that were young enough */
+    int64_t until_ns;        /* CLOCK_MONOTONIC: blocks that begin by then are stored */
+    int64_t until_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC then */
+    int64_t last_closed_ns;  /* of the block fed last */
+    int64_t last_row_ns;     /* of the block stored last */
     uint64_t count;
 };
 
@@ -95,10 +96,19 @@ static void mark(struct window *w, enum canp_mark_code code, int64_t time_ns, co
     w->opts.store(w->opts.user, &rows);
 }
 
-static void end_window(struct window *w)
+/* When the window ended: its time was over, or what came last of it reaches beyond. */
+static int64_t end_ns(const struct window *w)
+{
+    int64_t ns;
+    if (__builtin_add_overflow(w->until_ns, w->until_offset_ns, &ns))
+        return w->last_row_ns;
+    return ns > w->last_row_ns ? ns : w->last_row_ns;
+}
+
+static void end_window(struct window *w, int64_t time_ns)
 {
     if (w->open)
-        mark(w, CANP_MARK_WINDOW_END, w->last_row_ns, "");
+        mark(w, CANP_MARK_WINDOW_END, time_ns, "");
     w->open = false;
 }
 
@@ -110,7 +120,7 @@ static void store(struct window *w, const struct canp_rowbuf *rows)
 
 static void let_go_oldest(struct window *w)
 {
-    end_window(w); /* from here on there is a hole behind it */
+    end_window(w, end_ns(w)); /* from here on there is a hole behind it */
     w->opts.let_go(w->opts.user, &oldest(w)->rows);
     drop_oldest(w);
 }
@@ -169,13 +179,25 @@ static void begin_window(struct window *w, const char *name, struct slab_time at
     store_held(w);
 }
 
-static void extend(struct window *w, int64_t trigger_ns)
+static void extend(struct window *w, struct slab_time trigger)
 {
     int64_t until_ns;
-    if (__builtin_add_overflow(trigger_ns, (int64_t)w->opts.post_ns, &until_ns))
+    if (__builtin_add_overflow(trigger.monotonic_ns, (int64_t)w->opts.post_ns, &until_ns))
         until_ns = INT64_MAX;
-    if (until_ns > w->until_ns)
+    if (until_ns > w->until_ns) {
         w->until_ns = until_ns;
+        w->until_offset_ns = trigger.offset_ns;
+    }
+}
+
+/* Ends a window that nothing which begins now, or a trigger now, can belong to. */
+static void end_if_over(struct window *w, int64_t now_ns)
+{
+    int64_t met_until_ns;
+    if (__builtin_add_overflow(w->until_ns, (int64_t)w->opts.pre_ns, &met_until_ns))
+        met_until_ns = INT64_MAX;
+    if (w->open && now_ns > met_until_ns)
+        end_window(w, end_ns(w));
 }
 
 /* ---- triggers ----------------------------------------------------------------------------------- */
@@ -222,12 +244,14 @@ static int64_t monotonic_of(const struct window *w, int64_t realtime_ns, struct 
 void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct slab_time closed)
 {
     struct found f = look(w, rows);
+    int64_t begin_ns = monotonic_of(w, rows->first_ns, closed);
+    end_if_over(w, begin_ns);
     if (f.first) {
         struct slab_time at = {monotonic_of(w, f.first_ns, closed), closed.offset_ns};
         begin_window(w, f.first->text, at, f.first_ns, rows->first_ns);
-        extend(w, monotonic_of(w, f.last_ns, closed));
+        extend(w, (struct slab_time){monotonic_of(w, f.last_ns, closed), closed.offset_ns});
         store(w, rows);
-    } else if (w->open && w->held == 0 && w->last_closed_ns < w->until_ns) {
+    } else if (w->open && w->held == 0 && begin_ns <= w->until_ns) {
         store(w, rows);
     } else {
         hold(w, rows, closed);
@@ -238,8 +262,9 @@ void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct s
 void canp_window_trigger(struct window *w, struct slab_time now)
 {
     int64_t realtime_ns = now.monotonic_ns + now.offset_ns;
+    end_if_over(w, now.monotonic_ns);
     begin_window(w, "by signal", now, realtime_ns, realtime_ns);
-    extend(w, now.monotonic_ns);
+    extend(w, now);
 }
 
 uint64_t canp_window_count(const struct window *w)
@@ -294,7 +319,7 @@ int canp_window_open(const struct window_opts *opts, struct window **out, struct
 
 void canp_window_finish(struct window *w)
 {
-    end_window(w);
+    end_window(w, w->last_closed_ns < w->until_ns ? w->last_row_ns : end_ns(w));
     while (w->held > 0)
         let_go_oldest(w);
 }

@@ -19,6 +19,7 @@ struct out {
     unsigned gone[STREAM_MAX], gone_count;
     unsigned begins, ends, holes; /* holes: frames missing between two that no end and begin stand between */
     unsigned shorts;
+    int64_t end_ns; /* of the last window */
     bool in_window;
 };
 
@@ -33,6 +34,8 @@ static void on_store(void *user, const struct canp_rowbuf *rows)
                           "begins and ends take turns");
             out->in_window = r.event->code == CANP_MARK_WINDOW_BEGIN;
             *(out->in_window ? &out->begins : &out->ends) += 1;
+            if (!out->in_window)
+                out->end_ns = r.time_ns;
             continue;
         }
         unsigned number;
@@ -124,6 +127,37 @@ Test(window, holds_the_time_before_and_behind)
     cr_assert(last >= 550 && last < 560, "%u", last);
     cr_assert_eq(out.stored_count + out.gone_count, 1000);
     cr_assert_eq(canp_window_count(w), 1);
+    canp_window_close(w);
+}
+
+Test(window, the_first_frame_after_a_silence_is_outside)
+{
+    struct out out;
+    struct window *w = open_with(&out, on_123, 1, 100 * MS, 50 * MS, 1 << 20);
+    feed(w, 500, 10, 0x123);
+    feed(w, 3000, 1, IDS);
+    cr_assert(out.ends == 1 && out.stored_count == 10, "not part of a window that ended at 550");
+    cr_assert_eq(out.end_ns, OFFSET + 550 * MS);
+    feed(w, 3001, 1, 0x123);
+    canp_window_finish(w);
+    cr_assert(out.begins == 2 && out.ends == 2);
+    cr_assert(out.stored_count == 12 && out.stored[10] == 3000, "it lies before the second trigger");
+    canp_window_close(w);
+}
+
+Test(window, a_trigger_after_a_silence_begins_another)
+{
+    struct out out;
+    struct window *w = open_with(&out, on_123, 1, 100 * MS, 50 * MS, 1 << 20);
+    feed(w, 500, 10, 0x123);
+    feed(w, 3000, 1, 0x123);
+    cr_assert(out.begins == 2 && out.ends == 1);
+    cr_assert_eq(out.end_ns, OFFSET + 550 * MS);
+    canp_window_trigger(w, (struct slab_time){9000 * MS, OFFSET});
+    cr_assert(out.begins == 3 && out.ends == 2);
+    cr_assert_eq(out.end_ns, OFFSET + 3050 * MS);
+    canp_window_finish(w);
+    cr_assert_eq(canp_window_count(w), 3);
     canp_window_close(w);
 }
 
