@@ -24,9 +24,10 @@ static inline int canp_hex_byte(const char *at)
 }
 
 /*
- * Eight digits at once, as four bytes in the order of the text: false when one of them is none. All eight bytes
- * are worked on in one word (little-endian, as segment files are); a byte's bit 7 says what it is: adding 0x50
- * sets it from '0' on, 0x46 behind '9', and of the lower-case letter 0x1F from 'a' on, 0x19 behind 'f'.
+ * Eight digits at once, as four bytes in the order of the text: false when one of them is none. All eight
+ * bytes are worked on in one word (little-endian, as segment files are); a byte's bit 7 says what it is:
+ * adding 0x50 sets it from '0' on, 0x46 behind '9', and of the lower-case letter 0x1F from 'a' on, 0x19
+ * behind 'f'.
  */
 static inline bool canp_hex_8(const char *at, uint8_t out[4])
 {

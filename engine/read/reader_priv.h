@@ -28,8 +28,8 @@ struct canp_reader {
     char *file_path; /* of a single file, else NULL */
     struct segment_list list;
     const struct canp_stop *stop; /* borrowed, or NULL */
-    uint8_t identity[16];        /* of the recording, as its segments' headers have it */
-    _Atomic bool identity_known; /* set once identity is whole, which then stays */
+    uint8_t identity[16];         /* of the recording, as its segments' headers have it */
+    _Atomic bool identity_known;  /* set once identity is whole, which then stays */
     _Atomic unsigned iface_count;
     _Atomic bool iface_known[CHANNELS_MAX]; /* set once ifaces[channel] is whole, which then stays */
     struct canp_iface ifaces[CHANNELS_MAX];

@@ -16,7 +16,8 @@
 /* Starts the thread. 0, or a negative errno: then lines are written at once. Main thread. */
 int speaker_start(void);
 
-/* One line, without its newline, spelled as canp/safe_text.h says. Never waits, once the thread runs. Any thread. */
+/* One line, without its newline, spelled as canp/safe_text.h says. Never waits, once the thread runs. Any
+ * thread. */
 void speaker_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Writes what is queued, but waits a second at most; lines said later are written at once. Main thread. */

@@ -27,8 +27,9 @@ CANP_BEGIN_DECLS
 #define CANP_OBJPOOL_ALIGN_MAX        4096u
 #define CANP_OBJPOOL_BATCH_MAX        256u
 
-#define CANP_OBJPOOL_NO_CACHES UINT32_MAX /* as batch_count: all objects lie where all threads get at them   \
-                                           */
+#define CANP_OBJPOOL_NO_CACHES                                                                               \
+    UINT32_MAX /* as batch_count: all objects lie where all threads get at them                              \
+                */
 
 struct canp_objpool;
 
