@@ -196,7 +196,7 @@ static enum canp_asc_verdict take_classic_data(struct canp_text t, bool is_decim
 #define ERR_BUSERROR 0x00000080U
 
 /* The SJA1000's error code capture register, as its driver puts it into an error frame. */
-static void set_error_code(struct canp_frame *f, uint32_t ecc)
+void canp_asc_error_code(struct canp_frame *f, uint32_t ecc)
 {
     static const uint8_t types[4] = {0x01, 0x02, 0x04, 0x00}; /* bit, form, stuff */
     f->id |= ERR_PROT;
@@ -220,7 +220,7 @@ static enum canp_asc_verdict take_error(struct canp_text t, struct canp_frame *f
     uint32_t ecc = 0;
     for (; word.at < word.end && (*word.at == '0' || *word.at == '1'); word.at++)
         ecc = (ecc << 1 | (*word.at == '1')) & 0xFF;
-    set_error_code(f, ecc);
+    canp_asc_error_code(f, ecc);
     return CANP_ASC_FRAME;
 }
 

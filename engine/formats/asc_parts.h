@@ -45,6 +45,9 @@ int canp_asc_date(struct canp_text text, int64_t *time_ns);
 extern const uint8_t canp_fd_bytes[16];
 uint8_t canp_fd_dlc(unsigned bytes);
 
+/* The SJA1000's error code capture register, as its driver puts it into an error frame of 8 zeros. */
+void canp_asc_error_code(struct canp_frame *frame, uint32_t ecc);
+
 /* canp_format_asc's writer. */
 struct canp_asc_writing {
     int64_t start_ns; /* of the block that is open */

@@ -15,6 +15,8 @@
 #ifndef CANP_FORMATS_EVENT_TEXT_H
 #define CANP_FORMATS_EVENT_TEXT_H
 
+#include <canp/safe_text.h>
+
 #include "formats/log_format.h"
 #include "formats/text_in.h"
 

@@ -21,6 +21,7 @@
     X(microchip)                                                                                             \
     X(css)                                                                                                   \
     X(panda)                                                                                                 \
-    X(asc)
+    X(asc)                                                                                                   \
+    X(blf)
 
 #endif

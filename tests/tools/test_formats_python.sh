@@ -76,7 +76,7 @@ check() { # NAME COMMAND...
 }
 peer() { /usr/bin/python3 -W ignore "$work/peer.py" "$@"; }
 
-formats=(asc)
+formats=(asc blf)
 for format in "${formats[@]}"; do
     check "$format is written" "$convert" "$work/in.log" "$work/ours.$format"
     check "$format: python-can reads what we write" peer read "$work/ours.$format" "$work/in.log"

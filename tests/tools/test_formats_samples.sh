@@ -24,6 +24,7 @@ done <<'END'
 164|56|CSS-Electronics+mdf4-converters/Tools/SystemTests/ASC/TestData/multiple_CAN.asc
 14|14|ry021yd+can-log-partitioner/can_log_splitter/examples/canlog_fd.asc
 25|0|ry021yd+can-log-partitioner/can_bus_identifier/examples/asc/canlog_4buses.asc
+1132|0|chaitu-ycr+py_canoe/tests/demo_cfg/Logs/demo_log.blf
 12974|0|collin80+SavvyCAN/examples/GVRET_Log.csv
 39546|0|projectgus+hyundai-kona-ev-can-logs/230112-7-2019-pcan-ccan-power-off-on-ready-off.csv
 12974|0|collin80+SavvyCAN/examples/BusMasterLog.log
