@@ -50,6 +50,7 @@ struct canp_log_reader {
     struct canp_log_stats stats;
     struct canp_why why; /* of the first error */
     char *path;          /* NULL: a descriptor */
+    struct canp_log_read_opts opts;
     /* The rest is log_reader.c's. */
     struct canp_log_selection selection;
     bool has_selection;
@@ -150,6 +151,10 @@ static inline int canp_log_lend(struct canp_log_reader *reader, struct canp_reco
     out->frame = &reader->store.frame; /* the union's members all begin here */
     return 1;
 }
+
+/* A reader without a file, whose format has its records from elsewhere (log_merge.c); its state is zeroed.
+ * NULL: no memory. */
+struct canp_log_reader *canp_log_reader_make(const struct canp_log_format *format);
 
 /* ---- for writers ---------------------------------------------------------------------------------- */
 

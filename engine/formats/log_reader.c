@@ -74,11 +74,12 @@ static int start_format(struct canp_log_reader *reader, struct canp_why *why)
     return reader->format->open ? reader->format->open(reader, why) : 0;
 }
 
-static struct canp_log_reader *new_reader(const char *path)
+static struct canp_log_reader *new_reader(const char *path, const struct canp_log_read_opts *opts)
 {
     struct canp_log_reader *reader = calloc(1, sizeof(*reader));
     if (!reader)
         return NULL;
+    reader->opts = *opts;
     reader->owned_fd = -1;
     reader->source.fd = -1;
     reader->path = path ? strdup(path) : NULL;
@@ -86,6 +87,21 @@ static struct canp_log_reader *new_reader(const char *path)
         free(reader);
         return NULL;
     }
+    return reader;
+}
+
+struct canp_log_reader *canp_log_reader_make(const struct canp_log_format *format)
+{
+    struct canp_log_read_opts opts = CANP_LOG_READ_OPTS_INIT;
+    struct canp_log_reader *reader = new_reader(NULL, &opts);
+    if (!reader)
+        return NULL;
+    reader->state = calloc(1, format->reader_bytes);
+    if (!reader->state) {
+        free(reader);
+        return NULL;
+    }
+    reader->format = format;
     return reader;
 }
 
@@ -151,7 +167,7 @@ int canp_log_open_fd(int fd, const char *name, const struct canp_log_read_opts *
     int r = take_opts(opts, &taken, why);
     if (r < 0)
         return r;
-    struct canp_log_reader *reader = new_reader(NULL);
+    struct canp_log_reader *reader = new_reader(NULL, &taken);
     if (!reader)
         return canp_fail(why, -ENOMEM, "no memory to read %s", name);
     return hand_out(open_stream(reader, fd, name, &taken, why), reader, out);
@@ -166,7 +182,7 @@ int canp_log_open(const char *path, const struct canp_log_read_opts *opts, struc
     int r = take_opts(opts, &taken, why);
     if (r < 0)
         return r;
-    struct canp_log_reader *reader = new_reader(path);
+    struct canp_log_reader *reader = new_reader(path, &taken);
     if (!reader)
         return canp_fail(why, -ENOMEM, "no memory to read %s", path);
     return hand_out(open_path(reader, &taken, why), reader, out);

@@ -5,20 +5,25 @@
  * Records are lent from the mapping; the selection goes to the cursor, which passes over what cannot match.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include <canp/busclock.h>
 #include <canp/reader.h>
 #include <canp/writer.h>
 
 #include "formats/log_format.h"
+#include "formats/recording.h"
 #include "segment/format.h"
 
 struct reading {
     struct canp_reader *reader;
     struct canp_cursor *cursor;
-    uint32_t damaged;    /* places told */
-    bool has_bus_window; /* from_ns and to_ns are bus time */
+    uint32_t damaged;      /* places told */
+    struct canp_gap *gaps; /* of damaged places, to be lent before what the cursor lends next */
+    unsigned gap_count, gaps_lent, gap_room;
+    struct canp_record kept; /* comes behind them, */
+    int kept_result;         /* with this */
+    bool has_bus_window;     /* from_ns and to_ns are bus time */
     int64_t from_ns, to_ns;
     struct canp_busclock clock;
 };
@@ -46,14 +51,50 @@ static void name_channels(struct canp_log_reader *reader)
     }
 }
 
+/* A gap stands where the damage was. What finds no memory is still counted as damage. */
+static void note_damage(void *user, const struct canp_damage *damage)
+{
+    struct canp_log_reader *reader = user;
+    struct reading *state = reader->state;
+    int64_t from_ns = damage->from_ns == INT64_MIN ? damage->to_ns : damage->from_ns;
+    int64_t to_ns = damage->to_ns == INT64_MAX ? from_ns : damage->to_ns;
+    if (reader->opts.on_damage)
+        reader->opts.on_damage(reader->opts.user, damage);
+    if (!reader->opts.damage_as_gaps)
+        return;
+    if (state->gap_count == state->gap_room) {
+        unsigned room = state->gap_room ? 2 * state->gap_room : 16;
+        struct canp_gap *gaps = realloc(state->gaps, room * sizeof(*gaps));
+        if (!gaps)
+            return;
+        state->gaps = gaps;
+        state->gap_room = room;
+    }
+    state->gaps[state->gap_count++] = (struct canp_gap){.layer = CANP_LAYER_STORE,
+                                                        .bytes = sizeof(struct canp_gap),
+                                                        .lost = damage->frames,
+                                                        .from_ns = from_ns == INT64_MAX ? 0 : from_ns,
+                                                        .to_ns = to_ns == INT64_MAX ? 0 : to_ns};
+}
+
+static void set_damage_options(struct canp_log_reader *reader, struct canp_cursor_opts *opts)
+{
+    if (!reader->opts.on_damage && !reader->opts.damage_as_gaps)
+        return;
+    opts->on_damage = note_damage;
+    opts->user = reader;
+}
+
 static int open_recording(struct canp_log_reader *reader, struct canp_why *why)
 {
     struct reading *state = reader->state;
     int r = canp_reader_open(reader->path, &state->reader, why);
     if (r < 0)
         return r;
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
     name_channels(reader);
-    r = canp_cursor_open(state->reader, NULL, &state->cursor);
+    set_damage_options(reader, &opts);
+    r = canp_cursor_open(state->reader, &opts, &state->cursor);
     return r < 0 ? canp_fail(why, r, "cannot read %s: %s", reader->path, canp_strerror(r)) : 0;
 }
 
@@ -62,6 +103,12 @@ static void close_recording(struct canp_log_reader *reader)
     struct reading *state = reader->state;
     canp_cursor_close(state->cursor);
     canp_reader_close(state->reader);
+    free(state->gaps);
+}
+
+struct canp_reader *canp_recording_of(const struct canp_log_reader *reader)
+{
+    return reader->format == &canp_format_canp ? ((const struct reading *)reader->state)->reader : NULL;
 }
 
 /* Is the record within a window of bus time? Definitions always are. */
@@ -71,7 +118,16 @@ static bool is_in_window(struct reading *state, const struct canp_record *record
     return record->kind == CANP_KIND_IFACE || (bus_ns >= state->from_ns && bus_ns <= state->to_ns);
 }
 
-static int next(struct canp_log_reader *reader, struct canp_record *out)
+/* The next gap of those that wait. */
+static int lend_gap(struct reading *state, struct canp_record *out)
+{
+    const struct canp_gap *gap = &state->gaps[state->gaps_lent++];
+    *out = (struct canp_record){.time_ns = gap->to_ns, .kind = CANP_KIND_GAP, .gap = gap};
+    return 1;
+}
+
+/* What the cursor lends, of bus time within the window. */
+static int next_of_cursor(struct canp_log_reader *reader, struct canp_record *out)
 {
     struct reading *state = reader->state;
     int r;
@@ -82,6 +138,25 @@ static int next(struct canp_log_reader *reader, struct canp_record *out)
     for (; __builtin_expect(state->damaged < damaged, 0); state->damaged++)
         canp_log_bad_object(reader, "damaged place", 0);
     return r;
+}
+
+/* Gaps of damage come before the record behind it, which is kept meanwhile: the cursor has lent it already.
+ */
+static int next(struct canp_log_reader *reader, struct canp_record *out)
+{
+    struct reading *state = reader->state;
+    if (__builtin_expect(state->gap_count == 0, 1)) {
+        int r = next_of_cursor(reader, out);
+        if (__builtin_expect(state->gap_count == 0, 1))
+            return r;
+        state->kept = *out;
+        state->kept_result = r;
+    }
+    if (state->gaps_lent < state->gap_count)
+        return lend_gap(state, out);
+    state->gap_count = state->gaps_lent = 0;
+    *out = state->kept;
+    return state->kept_result;
 }
 
 /* The first record's time, 0 where there is none. */
@@ -153,6 +228,7 @@ static int apply_selection(struct canp_log_reader *reader, struct canp_log_selec
     if (selection->kinds) /* definitions name channels, clock records make bus time */
         opts.kinds = selection->kinds | 1U << CANP_KIND_IFACE | 1U << CANP_KIND_CLOCK;
     opts.dirs = selection->dirs;
+    set_damage_options(reader, &opts);
     r = canp_cursor_open(state->reader, &opts, &cursor);
     if (r < 0)
         return r;

@@ -19,6 +19,9 @@ status_is() { # STATUS COMMAND...: with this exit status
     [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err")" && return 1; }
 }
 
+is_repaired() { "$canp" dump "$work/repaired" | grep -q '^# GAP vcan1 store lost [1-9]' && "$canp" verify "$work/repaired"; }
+frames() { "$canp" info --json "$1" | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["frames"] + o["lost"])'; }
+
 # make NAME IFACE IFACE OFFSET: two interfaces, the second one a little behind, and a gap
 make() {
     awk -v a="$2" -v b="$3" -v offset="$4" 'BEGIN {
@@ -50,6 +53,20 @@ check "the new one is whole" status_is 0 "$canp" verify "$work/sorted"
 check "an existing recording is not touched" status_is 3 "$canp" merge "$work/one" -o "$work/both"
 check "a missing one" status_is 3 "$canp" merge "$work/one" "$work/none" -o "$work/new"
 check "no output named" status_is 2 "$canp" merge "$work/one"
+# Logs in other formats beside them, or alone.
+gzip -c "$work/two.log" >"$work/two.log.gz"
+"$canp" dump "$work/both" >"$work/expected"
+for inputs in "one.log two" "one two.log.gz" "one.log two.log"; do
+    rm -rf "$work/mixed"
+    # shellcheck disable=SC2086
+    check "$inputs" status_is 0 bash -c 'cd "$1" && shift && "$@"' - "$work" "$canp" merge $inputs -o mixed
+    "$canp" dump "$work/mixed" >"$work/actual"
+    check "$inputs: the same" cmp "$work/expected" "$work/actual"
+done
+echo "no frame" >>"$work/two.log"
+check "a log with a bad line: a finding" status_is 1 "$canp" merge "$work/one" "$work/two.log" -o "$work/badly"
+check "that is named" grep -q 'two.log:4202: cannot be read: no frame' "$work/err"
+check "a log is not followed" status_is 2 "$canp" merge --follow "$work/one.log" -o "$work/never"
 # One that grows until its pipe is closed, beside one that is closed.
 mkfifo "$work/pipe"
 "$canp" convert - "$work/live" <"$work/pipe" >/dev/null 2>&1 &
@@ -71,4 +88,7 @@ check "in order, all of it" cmp "$work/expected" "$work/actual"
 dd if=/dev/zero of="$work/two/00000001.canp" bs=1 seek=20000 count=64 conv=notrunc 2>/dev/null
 check "a damaged one: a finding" status_is 1 "$canp" merge "$work/one" "$work/two" -o "$work/damaged"
 check "that is told" grep -q '1 damaged place left out' "$work/err"
+check "it is repaired" status_is 0 "$canp" repair "$work/two" -o "$work/repaired"
+check "the damaged place is a gap" is_repaired
+check "which says how many frames are missing" test "$(frames "$work/repaired")" = 4200
 exit "$bad"

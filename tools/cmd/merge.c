@@ -1,11 +1,11 @@
 /*
- * canp merge: several recordings into a new one, by time. Interfaces of the same name are one in it.
+ * canp merge: several logs into a new recording, by time. Interfaces of the same name are one in it.
  *
- * Channels of the new recording are given out by name as recordings are opened, and for names that show up
- * later when they do. Main thread.
+ * Inputs are recordings, or logs in any format that can be read; only recordings can be followed. Main
+ * thread.
  */
+#include <canp/log.h>
 #include <canp/merge.h>
-#include <canp/writer.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,20 +14,13 @@
 #include <time.h>
 
 #include "lib/commands.h"
+#include "lib/log_report.h"
 #include "lib/opts.h"
-#include "lib/select.h"
 #include "lib/stop.h"
 #include "lib/text.h"
 
-#define CHANNELS_MAX 255
-#define UNMAPPED     UINT16_MAX
-#define POLL_NS      100000000 /* --follow looks for more so often: a block each time there is */
-#define WAIT_NS      1000000000
-
-struct input {
-    struct canp_reader *reader;
-    uint16_t channels[CHANNELS_MAX + 1]; /* its channel -> the new one */
-};
+#define POLL_NS 100000000 /* --follow looks for more so often: a block each time there is */
+#define WAIT_NS 1000000000
 
 struct merge {
     const char *command;
@@ -35,167 +28,113 @@ struct merge {
     bool pack;
     bool follow;
     uint64_t wait_ns;
+    char **paths;
     unsigned input_count;
-    struct input *inputs;
-    struct canp_writer *writer;
-    unsigned channel_count;
-    char names[CHANNELS_MAX][CANP_IFACE_NAME_BYTES];
+    struct canp_log_reader **inputs;
+    struct canp_log_reader *merged;
+    struct canp_log_writer *writer;
     uint64_t records;
-    uint32_t damaged;
 };
 
-/* The new channel of that name; one more if need be. Or a negative error. */
-static int channel_named(struct merge *m, const char *name, const struct canp_iface *iface, int64_t time_ns)
+static bool is_stopped(void *user)
 {
-    struct canp_iface named = {.bytes = sizeof(named)};
-    for (unsigned i = 0; i < m->channel_count; i++) {
-        if (strcmp(m->names[i], name) == 0)
-            return (int)i;
-    }
-    if (m->channel_count == CHANNELS_MAX)
-        return -CANP_E_TOO_MANY;
-    if (iface)
-        named = *iface;
-    snprintf(named.name, sizeof(named.name), "%s", name);
-    memcpy(m->names[m->channel_count], named.name, sizeof(named.name));
-    int r = canp_writer_add_iface(m->writer, (uint8_t)m->channel_count, &named, time_ns);
-    return r < 0 ? r : (int)m->channel_count++;
-}
-
-static int map_channel(struct merge *m, struct input *in, uint8_t channel, int64_t time_ns)
-{
-    if (in->channels[channel] == UNMAPPED) {
-        int r = channel_named(m, select_iface_name(in->reader, channel),
-                              canp_reader_iface(in->reader, channel), time_ns);
-        if (r < 0)
-            return r;
-        in->channels[channel] = (uint16_t)r;
-    }
-    return in->channels[channel];
-}
-
-/* The names that are known come first, so that an interface without frames is there, too. */
-static int map_known(struct merge *m)
-{
-    int r = 0;
-    for (unsigned i = 0; i < m->input_count; i++) {
-        struct input *in = &m->inputs[i];
-        struct canp_info info;
-        for (unsigned c = 0; c <= CHANNELS_MAX; c++)
-            in->channels[c] = UNMAPPED;
-        r = canp_reader_info(in->reader, &info);
-        for (unsigned c = 0; r >= 0 && c < canp_reader_iface_count(in->reader); c++)
-            r = map_channel(m, in, (uint8_t)c, info.first_ns);
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    (void)user;
+    return stop_is_requested();
 }
 
 /* All there is now. 0 or a negative error. */
-static int copy_on(struct merge *m, struct canp_merge *merged)
+static int copy_on(struct merge *m, struct canp_why *why)
 {
-    struct canp_record record;
-    unsigned from;
-    int r = 0;
-    while (r >= 0 && !stop_is_requested() && (r = canp_merge_next(merged, &record, &from)) == 1) {
-        r = map_channel(m, &m->inputs[from], record.channel, record.time_ns);
-        if (r < 0)
-            break;
-        record.channel = (uint8_t)r;
-        r = canp_writer_put(m->writer, &record);
-        m->records += r == 0;
-    }
-    return r < 0 ? r : 0;
+    struct canp_log_copy_opts opts = {.size = sizeof(opts), .is_stopped = is_stopped};
+    struct canp_log_copy_result result;
+    int r = canp_log_copy(m->merged, m->writer, &opts, &result, why);
+    m->records += result.records;
+    return r == -EINTR ? 0 : r;
 }
 
 /* What is there is committed each time, so that others can follow the new recording. */
-static int copy_as_they_grow(struct merge *m, struct canp_merge *merged)
+static int copy_as_they_grow(struct merge *m, struct canp_why *why)
 {
     const struct timespec pause = {.tv_nsec = POLL_NS};
     int r;
-    while (!stop_is_requested() && (r = canp_merge_refresh(merged)) != 0) {
+    while (!stop_is_requested() && (r = canp_log_refresh(m->merged)) != 0) {
         uint64_t before = m->records;
-        r = r < 0 ? r : copy_on(m, merged);
-        if (r == 0 && m->records > before)
-            r = canp_writer_flush(m->writer);
+        if (r < 0)
+            return canp_fail(why, r, "%s", canp_strerror(r));
+        r = copy_on(m, why);
         if (r < 0)
             return r;
+        if (m->records > before && (r = canp_log_flush(m->writer)) < 0)
+            return canp_fail(why, r, "%s", canp_strerror(r));
         nanosleep(&pause, NULL);
     }
     return 0;
 }
 
-static int copy_all(struct merge *m, struct canp_merge *merged)
+/* What was copied before an error is kept. */
+static int merge_into(struct merge *m)
 {
-    int r = map_known(m);
-    if (r >= 0)
-        r = m->follow ? copy_as_they_grow(m, merged) : copy_on(m, merged);
-    int finished = canp_writer_finish(m->writer); /* also behind an error: what was copied is kept */
-    return r < 0 ? r : finished;
-}
-
-static int merge_into(struct merge *m, struct canp_merge *merged)
-{
-    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
-    struct canp_why why;
-    opts.pack = m->pack;
-    int r = canp_writer_open(m->output, &opts, &m->writer, &why);
-    if (r < 0)
+    struct canp_log_write_opts opts = {.size = sizeof(opts), .style = m->pack ? CANP_LOG_PACK : 0};
+    struct canp_why why, at_end;
+    if (canp_log_writer_open(m->output, "canp", &opts, &m->writer, &why) < 0)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    r = copy_all(m, merged);
-    if (r == -ECANCELED) /* said below */
-        r = 0;
-    m->damaged = canp_merge_damaged(merged);
-    canp_writer_close(m->writer);
-    if (r < 0)
+    int r = m->follow ? copy_as_they_grow(m, &why) : copy_on(m, &why);
+    int finished = canp_log_finish(m->writer, &at_end);
+    if (r < 0 || finished < 0)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "merging into %s failed: %s", m->output,
-                         canp_strerror(r));
+                         r < 0 ? why.text : at_end.text);
     if (stop_is_requested() && !m->follow)
         return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s is incomplete: stopped", m->output);
     return CANP_EXIT_DONE;
 }
 
-static int open_and_merge(struct merge *m, char **paths, unsigned count)
-{
-    struct canp_reader *readers[CANP_MERGE_MAX];
-    struct canp_merge *merged;
-    struct canp_reader_opts opts = CANP_READER_OPTS_INIT;
-    struct canp_why why;
-    opts.stop = &stop_wish;
-    stop_catch_signals();
-    for (; m->input_count < count; m->input_count++) {
-        if (canp_reader_open_opts(paths[m->input_count], &opts, &readers[m->input_count], &why) < 0)
-            return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-        m->inputs[m->input_count].reader = readers[m->input_count];
-    }
-    int r = canp_merge_open(readers, count, NULL, &merged);
-    if (r < 0)
-        return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
-    if (m->follow)
-        canp_merge_follow(merged, m->wait_ns);
-    r = merge_into(m, merged);
-    canp_merge_close(merged);
-    return r;
-}
-
+/* Recordings tell their damage through the merged reader, other logs by themselves. */
 static int tell(const struct merge *m)
 {
     char count[TEXT_BYTES];
+    int status = CANP_EXIT_DONE;
+    unsigned long long damaged = canp_log_reader_stats(m->merged)->bad;
     printf("%s records of %u recording%s in %s\n", text_count(count, m->records), m->input_count,
            m->input_count == 1 ? "" : "s", SAFE(m->output));
-    if (m->damaged)
-        return opts_fail(m->command, CANP_EXIT_FINDING,
-                         "%u damaged place%s left out; `canp verify` names them", m->damaged,
-                         m->damaged == 1 ? "" : "s");
-    return CANP_EXIT_DONE;
+    if (damaged)
+        status = opts_fail(m->command, CANP_EXIT_FINDING,
+                           "%llu damaged place%s left out; `canp verify` names them", damaged,
+                           damaged == 1 ? "" : "s");
+    for (unsigned i = 0; i < m->input_count; i++) {
+        if (log_report_bad(m->command, m->paths[i], m->inputs[i]))
+            status = CANP_EXIT_FINDING;
+    }
+    return status;
+}
+
+static int merge_inputs(struct merge *m)
+{
+    struct canp_log_merge_opts opts = {.size = sizeof(opts), .follow = m->follow, .wait_ns = m->wait_ns};
+    struct canp_why why;
+    int r = canp_log_merge_open(m->inputs, m->input_count, &opts, &m->merged, &why);
+    if (r < 0)
+        return opts_fail(m->command, r == -EINVAL ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    stop_catch_signals();
+    int status = merge_into(m);
+    if (status == CANP_EXIT_DONE)
+        status = tell(m);
+    canp_log_close(m->merged);
+    return status;
+}
+
+static int open_and_merge(struct merge *m, unsigned count)
+{
+    struct canp_why why;
+    for (; m->input_count < count; m->input_count++) {
+        if (canp_log_open(m->paths[m->input_count], NULL, &m->inputs[m->input_count], &why) < 0)
+            return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    }
+    return merge_inputs(m);
 }
 
 int canp_cmd_merge(int argc, char **argv)
 {
-    static struct merge m; /* large: names */
-    m.command = argv[0];
-    m.wait_ns = WAIT_NS;
+    struct merge m = {.command = argv[0], .wait_ns = WAIT_NS};
     const struct opt options[] = {
         {'o', "output", OPT_TEXT, &m.output, "NEW", "directory of the new recording"},
         {0, "pack", OPT_FLAG, &m.pack, NULL, "pack it"},
@@ -205,7 +144,8 @@ int canp_cmd_merge(int argc, char **argv)
         {0},
     };
     const struct opt_spec spec = {
-        argv[0], "RECORDING... -o NEW", "Copies recordings into a new one, by time.", options,
+        argv[0], "RECORDING... -o NEW", "Copies recordings or logs into a new recording, by time.", options,
+        "RECORDING: a recording, or a log in any format that canp convert reads.\n"
         "Interfaces of the same name are one in it, and their order stays where times are equal.\n"
         "One RECORDING alone: its interfaces' frames are put in order of time.\n"
         "Exit status 1: damaged places were left out.\n"};
@@ -215,11 +155,12 @@ int canp_cmd_merge(int argc, char **argv)
     if (n < 1 || n > CANP_MERGE_MAX || !m.output)
         return opts_fail(m.command, CANP_EXIT_USAGE,
                          "expected RECORDING... -o NEW; `canp merge --help` says more");
+    m.paths = argv + 1;
     m.inputs = calloc((size_t)n, sizeof(m.inputs[0]));
-    int status = m.inputs ? open_and_merge(&m, argv + 1, (unsigned)n)
+    int status = m.inputs ? open_and_merge(&m, (unsigned)n)
                           : opts_fail(m.command, CANP_EXIT_ENVIRONMENT, "out of memory");
     for (unsigned i = 0; m.inputs && i < m.input_count; i++)
-        canp_reader_close(m.inputs[i].reader);
+        canp_log_close(m.inputs[i]);
     free(m.inputs);
-    return status == CANP_EXIT_DONE ? tell(&m) : status;
+    return status;
 }

@@ -76,10 +76,16 @@ CANP_API const struct canp_log_format_info *canp_log_format_by_suffix(const char
 /* ---- reading ----------------------------------------------------------------------------------------- */
 
 struct canp_log_reader;
+struct canp_damage;
 
 struct canp_log_read_opts {
     size_t size;        /* canp/export.h */
     const char *format; /* a format's name; NULL = recognised by content */
+    /* Of a recording: each damaged place is lent as a gap of CANP_LAYER_STORE, with the frames that its
+     * blocks' headers still name; and told, before that (canp/reader.h; NULL = not). */
+    bool damage_as_gaps;
+    void (*on_damage)(void *user, const struct canp_damage *damage);
+    void *user;
 };
 #define CANP_LOG_READ_OPTS_INIT CANP_OPTS_INIT_(canp_log_read_opts)
 
@@ -269,6 +275,28 @@ CANP_API const struct canp_iface *canp_log_writer_iface(const struct canp_log_wr
 CANP_API int canp_log_finish(struct canp_log_writer *writer, struct canp_why *why);
 /* Frees the writer; nothing is left of a plain file. NULL is allowed. */
 CANP_API void canp_log_abandon(struct canp_log_writer *writer);
+
+/* ---- merging ----------------------------------------------------------------------------------------- */
+
+struct canp_log_merge_opts {
+    size_t size;      /* canp/export.h */
+    bool follow;      /* recordings alone: as they grow; see canp_merge_follow() */
+    uint64_t wait_ns; /* with follow: waits so long for what a quiet one may still write */
+};
+#define CANP_LOG_MERGE_OPTS_INIT CANP_OPTS_INIT_(canp_log_merge_opts)
+
+/*
+ * Several logs as one reader, by time, interfaces of the same name being one. Recordings are merged as
+ * canp/merge.h says. With other logs among them each is read ahead by CANP_MERGE_WINDOW_NS, or by 65536
+ * records; the records of one interface of one log keep their order, where a log's time runs back by more
+ * than that its clock was set. The readers must outlive *out, and nobody else may read them. Owned: *out,
+ * freed by canp_log_close(). To be followed: while canp_log_refresh() says 1, read until 0 and rest a little.
+ * Errors: -EINVAL (none, more than CANP_MERGE_MAX, or to follow what is no recording), -ENOMEM, or of
+ * reading.
+ */
+CANP_API int canp_log_merge_open(struct canp_log_reader *const *readers, unsigned count,
+                                 const struct canp_log_merge_opts *opts, struct canp_log_reader **out,
+                                 struct canp_why *why);
 
 /* ---- copying ----------------------------------------------------------------------------------------- */
 
