@@ -333,7 +333,11 @@ damaged_beside_blocks() {
     flip "$work/flipped/00000001.canp" 100 && flip "$work/flipped/00000001.canp" 130
     check "verify: a header with two wrong bits, no other segment: status 1" is "$(status_of "$canp" verify "$work/flipped")" 1
     check "verify: and JSON" is "$("$canp" verify --json "$work/flipped" 2>"$work/err" | json 'len(o["damage"])')" 1
-    check "a foreign file is no damage: status 3" is "$(status_of "$canp" verify "$work/all.log")" 3
+    check "a foreign file is no damage: status 3" is "$(status_of "$canp" verify "$work/x.y")" 3
+    check "a log is checked, too" is "$(status_of "$canp" verify "$work/all.log") $(cat "$work/out")" "0 9 frames read; 0 places cannot be read"
+    check "a bad one is a finding, with its places" is "$(status_of "$canp" verify --json "$work/bad.log") $(json '[d["line"] for d in o["damage"]]' <"$work/out")" "1 [2, 3]"
+    check "info of a log is that of its recording" is "$("$canp" info --json "$work/all.log" | json '[o["frames"], o["lost"], o["ids"], o["duration_ns"], o["error_frames"], len(o["interfaces"])]')" \
+        "$("$canp" info --json "$work/all" | json '[o["frames"], o["lost"], o["ids"], o["duration_ns"], o["error_frames"], len(o["interfaces"])]')"
 }
 
 # A segment that was put there from elsewhere has other channels and other times.

@@ -6,10 +6,13 @@
 #include <canp/reader.h>
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "lib/commands.h"
 #include "lib/info_events.h"
+#include "lib/log_report.h"
+#include "lib/log_summary.h"
 #include "lib/memory_report.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
@@ -27,6 +30,7 @@
 struct summary {
     const char *path;
     bool quick;
+    const struct log_summary *log; /* NULL: a recording */
     struct canp_info info;
     struct canp_bus_span span;
     struct canp_iface_info ifaces[CHANNELS_MAX];
@@ -90,6 +94,9 @@ static void print_json(const struct summary *s)
     const struct canp_info *i = &s->info;
     fputs("{\"recording\":", stdout);
     text_json_string(stdout, s->path);
+    if (s->log)
+        printf(",\"format\":\"%s\",\"passed_over\":%llu", s->log->format,
+               (unsigned long long)s->log->stats.passed);
     printf(",\"frames\":%llu,\"lost\":%llu,\"first_ns\":%lld,\"last_ns\":%lld,\"duration_ns\":%lld",
            (unsigned long long)i->frames, (unsigned long long)i->lost, (long long)i->first_ns,
            (long long)i->last_ns, (long long)duration_ns(&s->span));
@@ -141,11 +148,31 @@ static void print_bus_time(const struct canp_bus_span *span)
                text_count(sets, span->sets), text_count(odd, span->odd));
 }
 
+/* Segments of a recording; of a log its format, and what it holds beside CAN. */
+static void print_size(const struct summary *s)
+{
+    const struct canp_info *i = &s->info;
+    char a[TEXT_BYTES], b[TEXT_BYTES];
+    if (s->log)
+        printf("format       %s, %s", s->log->title, text_bytes(b, i->bytes));
+    else
+        printf("segments     %s, %s", text_count(a, i->segments), text_bytes(b, i->bytes));
+    if (i->frames)
+        printf(", %.2f bytes/frame", (double)i->bytes / (double)i->frames);
+    if (!s->log)
+        fputs(i->live ? ", the last one not sealed (being written, or its recorder was killed)" : ", sealed",
+              stdout);
+    putchar('\n');
+    for (unsigned p = 0; s->log && p < CANP_LOG_PASSED_MAX && s->log->stats.passed_over[p].what; p++)
+        printf("passed over  %s %s\n", text_count(a, s->log->stats.passed_over[p].count),
+               s->log->stats.passed_over[p].what);
+}
+
 static void print_text(const struct summary *s)
 {
     const struct canp_info *i = &s->info;
     char a[TEXT_BYTES], b[TEXT_BYTES];
-    fputs("recording    ", stdout);
+    fputs(s->log ? "log          " : "recording    ", stdout);
     text_put_safe(stdout, s->path);
     putchar('\n');
     printf("frames       %s", text_count(a, i->frames));
@@ -158,10 +185,7 @@ static void print_text(const struct summary *s)
         printf("last         %s (%s)\n", text_time(a, i->last_ns), text_duration(b, duration_ns(&s->span)));
         print_bus_time(&s->span);
     }
-    printf("segments     %s, %s", text_count(a, i->segments), text_bytes(b, i->bytes));
-    if (i->frames)
-        printf(", %.2f bytes/frame", (double)i->bytes / (double)i->frames);
-    puts(i->live ? ", the last one not sealed (being written, or its recorder was killed)" : ", sealed");
+    print_size(s);
     if (i->torn_bytes)
         printf("torn         %s of an unfinished block at the end, not part of the recording\n",
                text_bytes(a, i->torn_bytes));
@@ -236,6 +260,24 @@ static int read_and_report(struct canp_reader *reader, struct summary *s, bool m
     return r;
 }
 
+/* What is no recording may be a log. */
+static int summarise_log(struct summary *s)
+{
+    static struct log_summary log;
+    struct canp_why why;
+    int r = log_summary_read(s->path, &log, &why);
+    if (r < 0)
+        return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    s->log = &log;
+    s->info = log.info;
+    s->span = log.span;
+    s->iface_count = log.iface_count;
+    memcpy(s->ifaces, log.ifaces, sizeof(s->ifaces));
+    s->quick = false;
+    log_report_places("info", s->path, &log.stats);
+    return CANP_EXIT_DONE;
+}
+
 static int summarise(struct summary *s, bool memory)
 {
     struct canp_reader *reader;
@@ -244,6 +286,8 @@ static int summarise(struct summary *s, bool memory)
     opts.stop = &stop_wish;
     stop_catch_signals();
     int r = canp_reader_open_opts(s->path, &opts, &reader, &why);
+    if (r < 0 && log_summary_is_worth_trying(s->path, r))
+        return summarise_log(s);
     if (r < 0)
         return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
     r = read_and_report(reader, s, memory);
@@ -262,9 +306,10 @@ int canp_cmd_info(int argc, char **argv)
         {0, "memory", OPT_FLAG, &memory, NULL, "say on stderr what reading it took: time, mappings, pools"},
         {0},
     };
-    const struct opt_spec spec = {"info", "RECORDING",
-                                  "Summarises a recording: a directory of segments, or one segment file.",
-                                  options, NULL};
+    const struct opt_spec spec = {
+        "info", "RECORDING",
+        "Summarises a recording (a directory of segments, or one segment file) or a log in any format.",
+        options, NULL};
     int n = opts_parse(&spec, argc, argv);
     if (n < 0)
         return OPTS_EXIT(n);

@@ -5,6 +5,8 @@
 
 #include "lib/commands.h"
 #include "lib/damage.h"
+#include "lib/log_report.h"
+#include "lib/log_summary.h"
 #include "lib/opts.h"
 #include "lib/text.h"
 
@@ -67,6 +69,44 @@ static void print_result(const struct verify *v, const struct canp_info *info)
         printf("%s frames were lost while recording, as its gaps say\n", text_count(c, info->lost));
 }
 
+static void print_bad_json(const struct canp_log_bad *bad)
+{
+    printf("{\"line\":%llu,\"offset\":%llu,\"error\":", (unsigned long long)bad->line,
+           (unsigned long long)bad->offset);
+    text_json_string(stdout, bad->reason);
+    putchar('}');
+}
+
+/* A log in another format is well-formed or not: there are no checksums, but what the format itself has. */
+static int verify_log(const struct verify *v, const char *path)
+{
+    static struct log_summary s;
+    struct canp_why why;
+    char count[TEXT_BYTES];
+    int r = log_summary_read(path, &s, &why);
+    if (r < 0)
+        opts_fail("verify", 0, "%s", why.text);
+    if (r < 0 && r != -CANP_E_DAMAGED)
+        return CANP_EXIT_ENVIRONMENT;
+    if (v->json) {
+        fputs("{\"damage\":[", stdout);
+        for (uint64_t i = 0; i < s.stats.bad && i < CANP_LOG_BAD_MAX; i++) {
+            fputs(i ? "," : "", stdout);
+            print_bad_json(&s.stats.first_bad[i]);
+        }
+        printf("],\"format\":\"%s\",\"frames\":%llu,\"lost\":%llu,\"bad\":%llu,\"passed_over\":%llu,"
+               "\"bytes\":%llu}\n",
+               s.format ? s.format : "", (unsigned long long)s.info.frames, (unsigned long long)s.info.lost,
+               (unsigned long long)s.stats.bad, (unsigned long long)s.stats.passed,
+               (unsigned long long)s.info.bytes);
+    } else {
+        log_report_places("verify", path, &s.stats);
+        printf("%s frames read; %llu places cannot be read\n", text_count(count, s.info.frames),
+               (unsigned long long)s.stats.bad);
+    }
+    return r < 0 || s.stats.bad ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
+}
+
 int canp_cmd_verify(int argc, char **argv)
 {
     struct verify v = {0};
@@ -74,7 +114,8 @@ int canp_cmd_verify(int argc, char **argv)
                                   {0}};
     const struct opt_spec spec = {
         "verify", "RECORDING",
-        "Reads and checks everything; names each damaged place. Status 1 if there is any.", options, NULL};
+        "Reads and checks all of a recording or log; names each damaged place. Status 1 if there is any.",
+        options, NULL};
     struct canp_reader *reader;
     struct canp_info info = {0};
     struct canp_why why;
@@ -84,6 +125,8 @@ int canp_cmd_verify(int argc, char **argv)
     if (n != 1)
         return opts_fail("verify", CANP_EXIT_USAGE, "expected one RECORDING; `canp verify --help` says more");
     int r = canp_reader_open(argv[1], &reader, &why);
+    if (r < 0 && log_summary_is_worth_trying(argv[1], r))
+        return verify_log(&v, argv[1]);
     if (r == -CANP_E_DAMAGED && v.json)
         puts("{\"damage\":[{\"error\":\"no segment can be read\"}],\"frames\":0}");
     if (r < 0)

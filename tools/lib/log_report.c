@@ -15,6 +15,12 @@ static void tell_place(const char *command, const char *name, const struct canp_
         opts_fail(command, 0, "%s: offset %llu: %s", name, (unsigned long long)bad->offset, bad->reason);
 }
 
+void log_report_places(const char *command, const char *name, const struct canp_log_stats *stats)
+{
+    for (uint64_t i = 0; i < stats->bad && i < CANP_LOG_BAD_MAX; i++)
+        tell_place(command, name, &stats->first_bad[i]);
+}
+
 int log_report_bad(const char *command, const char *name, struct canp_log_reader *reader)
 {
     const struct canp_log_stats *s = canp_log_reader_stats(reader);
@@ -24,8 +30,7 @@ int log_report_bad(const char *command, const char *name, struct canp_log_reader
     if (is_recording)
         return opts_fail(command, CANP_EXIT_FINDING, "%llu damaged place%s skipped; `canp verify` names them",
                          (unsigned long long)s->bad, s->bad == 1 ? "" : "s");
-    for (uint64_t i = 0; i < s->bad && i < CANP_LOG_BAD_MAX; i++)
-        tell_place(command, name, &s->first_bad[i]);
+    log_report_places(command, name, s);
     if (s->lines)
         return opts_fail(command, CANP_EXIT_FINDING, "%s: %llu of %llu lines cannot be read", name,
                          (unsigned long long)s->bad, (unsigned long long)s->lines);

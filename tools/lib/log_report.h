@@ -7,6 +7,9 @@
 /* What could not be read, the first places by name. An exit status: finding if there is any. */
 int log_report_bad(const char *command, const char *name, struct canp_log_reader *reader);
 
+/* The first places alone. */
+void log_report_places(const char *command, const char *name, const struct canp_log_stats *stats);
+
 /* What the target could not hold, and the numbers that its interfaces got. */
 void log_report_losses(const char *command, const char *name, const char *format,
                        const struct canp_log_write_stats *stats);
