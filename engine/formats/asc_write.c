@@ -72,7 +72,7 @@ static inline char *put_stamp(char *out, const struct canp_log_writer *writer, i
 
 static inline char *put_id(char *out, uint32_t id)
 {
-    char digits[8];
+    char digits[16] = {0}; /* eight are copied, from the first that counts on */
     canp_put_hex_u32(digits, id & (id & CANP_ID_EFF ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK));
     uint32_t bits = id & CANP_ID_EFF_MASK;
     unsigned skip = bits ? (unsigned)__builtin_clz(bits) / 4 : 7;

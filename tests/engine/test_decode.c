@@ -92,15 +92,15 @@ Test(decode, short_frames)
 
 Test(decode, multiplexing)
 {
-    uint32_t n = decode(257, "\x02\x07", 8);
+    uint32_t n = decode(257, (const char[8]){"\x02\x07"}, 8);
     cr_assert(n == 2 && value_of(n, "Two")->raw == 7);
-    n = decode(257, "\xC8\x07", 8); /* the muxer is signed: its bits count */
+    n = decode(257, (const char[8]){"\xC8\x07"}, 8); /* the muxer is signed: its bits count */
     cr_assert(n == 2 && value_of(n, "High") && value_of(n, "Sel")->value == -56);
-    n = decode(257, "\x08\x00\x02\x07", 8); /* in two ranges, given once */
+    n = decode(257, (const char[8]){"\x08\x00\x02\x07"}, 8); /* in two ranges, given once */
     cr_assert(n == 2 && value_of(n, "Many"));
-    n = decode(257, "\x64\x00\x01\x07", 8);
+    n = decode(257, (const char[8]){"\x64\x00\x01\x07"}, 8);
     cr_assert(n == 3 && value_of(n, "Deep")->raw == 7);
-    n = decode(257, "\x0D\x00\x01\x07", 8);
+    n = decode(257, (const char[8]){"\x0D\x00\x01\x07"}, 8);
     cr_assert_eq(n, 1);
 }
 
