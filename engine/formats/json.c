@@ -24,6 +24,11 @@ static char *put_string(char *out, const char *key, const char *value, size_t by
     out = put_name(out, key);
     *out++ = '"';
     for (size_t i = 0; i < bytes;) {
+        unsigned char c = (unsigned char)value[i];
+        if (c >= ' ' && c < 0x7F && c != '"' && c != '\\') { /* stands for itself */
+            *out++ = value[i++];
+            continue;
+        }
         i += canp_safe_json_char(value + i, bytes - i, piece);
         out = canp_put_text(out, piece);
     }
