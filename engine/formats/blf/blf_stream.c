@@ -19,11 +19,11 @@ void canp_blf_release(struct canp_blf_stream *stream)
 static int make_room(struct canp_blf_stream *stream, size_t bytes)
 {
     size_t there = stream->end - stream->at;
-    if (stream->capacity - stream->end >= bytes)
+    if (stream->data && stream->capacity - stream->end >= bytes)
         return 0;
     uint8_t *data = stream->data;
-    if (there + bytes > stream->capacity / 2) {
-        size_t capacity = 2 * (there + bytes);
+    if (!data || there + bytes > stream->capacity / 2) {
+        size_t capacity = 2 * (there + bytes) + CANP_BLF_OBJECT_BYTES; /* never none */
         data = malloc(capacity);
         if (!data)
             return -ENOMEM;
