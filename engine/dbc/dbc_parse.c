@@ -66,7 +66,7 @@ static void found_text(const struct dbc_lex *lex, char out[48])
     const char *p = lex->failed_at;
     size_t n = 0;
     if (p >= lex->end || *p == '\n' || *p == '\r') {
-        strcpy(out, p >= lex->end ? "the end of the file" : "the end of the line");
+        snprintf(out, 48, "%s", p >= lex->end ? "the end of the file" : "the end of the line");
         return;
     }
     out[n++] = '\'';

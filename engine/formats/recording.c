@@ -185,7 +185,7 @@ static int64_t behind(int64_t start_ns, int64_t distance_ns)
 static int resolve_window(struct canp_log_reader *reader, struct canp_log_selection *s)
 {
     struct reading *state = reader->state;
-    struct canp_bus_span span;
+    struct canp_bus_span span = {0};
     struct canp_info info;
     int r = canp_reader_info_quick(state->reader, &info);
     if (r == 0)

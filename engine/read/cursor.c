@@ -130,7 +130,7 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
 /* Where a cursor is that was opened or sent somewhere: in front of the first record that is wanted. */
 static int find_place(struct canp_cursor *c)
 {
-    struct canp_record record;
+    struct canp_record record = {0};
     int r = canp_cursor_next(c, &record);
     if (r == 1)
         c->at -= record.row_bytes;

@@ -6,6 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 mkfifo "$work/pipe"
+# shellcheck disable=SC2217 # it is to hold the pipe open
 sleep 1000 <"$work/pipe" & # holds the reading end open, and reads nothing
 reader=$!
 exec 3>"$work/pipe"

@@ -136,6 +136,7 @@ odd_files() {
     echo "nothing known" >"$work/x.y"
     check "a foreign file: status 3" is "$(status_of "$canp" dump "$work/x.y")" 3
     check "in one line, which says what it looks like" is "$(wc -l <"$work/err") $(grep -c "begins with: nothing known" "$work/err")" "1 1"
+    # shellcheck disable=SC2010 # the word is of the error
     check "nothing is made of it" is "$(status_of "$canp" convert "$work/x.y" "$work/z.log") $(ls "$work/z.log" 2>&1 | grep -c 'No such')" "3 1"
     check "a format that is none: status 2" is "$(status_of "$canp" convert -f xml "$work/all.log" "$work/z")" 2
     check "a full disk is told: status 3" is "$(sh -c '"$1" dump "$2" >/dev/full 2>"$3"; echo $?' - "$canp" "$work/all" "$work/err")" 3
