@@ -307,7 +307,7 @@ static int align(struct canp_merge *m)
 {
     for (unsigned i = 0; m->count > 1 && i < m->count; i++) {
         struct source *s = &m->sources[i];
-        struct canp_bus_span span;
+        struct canp_bus_span span = {0};
         struct canp_info info;
         int r = canp_reader_info_quick(s->reader, &info);
         if (r == 0)

@@ -174,7 +174,8 @@ static int status_of(int error)
 static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
 {
     struct canp_why why = {""};
-    struct face face = {opts->dir, opts->pre_trigger_ns > 0};
+    static struct face face; /* the options, which the caller keeps, point to it */
+    face = (struct face){opts->dir, opts->pre_trigger_ns > 0};
     opts->notice = say_notice;
     opts->ready = say_ready;
     opts->user = &face;

@@ -66,7 +66,10 @@ static void compare_value_texts(struct diff *d, const struct canp_dbc_signal *a,
         bool in_old = old && (!new || old->value <= new->value),
              in_new = new && (!old || new->value <= old->value);
         char what[40];
-        snprintf(what, sizeof(what), "text of %lld", (long long)(in_old ? old->value : new->value));
+        const struct canp_dbc_value_text *one = in_old ? old : new;
+        if (!one)
+            break; /* the loop goes on while one of them has a text */
+        snprintf(what, sizeof(what), "text of %lld", (long long)one->value);
         compare_texts(d, b->message, b, what, in_old ? old->text : NULL, in_new ? new->text : NULL);
         x += in_old;
         y += in_new;
