@@ -90,8 +90,8 @@ int canp_dbc_manager_open(const struct canp_dbc_manager_opts *opts, struct canp_
 /* Takes an entry out of the list and frees it; its database lives on with its other owners. */
 static void drop(struct canp_dbc_manager *m, struct entry **at)
 {
-    struct entry *gone = *at;
-    *at = gone->next; /* NOLINT(clang-analyzer-core.NullDereference): callers hand in an entry */
+    struct entry *gone = *at; /* NOLINT(clang-analyzer-core.NullDereference): callers hand in an entry */
+    *at = gone->next;
     if (gone->dbc) {
         m->stats.bytes -= canp_dbc_contents(gone->dbc)->memory_bytes;
         m->stats.count--;

@@ -173,7 +173,7 @@ int decode_choice_open(struct decode_choice *c, const struct opt_list *files, ch
     if (status == 0 && (make_room(c) < 0 || choose(c, patterns, used, pattern_count) < 0))
         status = out_of_memory(c);
     for (int i = 0; i < pattern_count && status == 0; i++) {
-        if (!used[i])
+        if (!used[i]) /* NOLINT(clang-analyzer-core.NullDereference): status is 0 with memory only */
             status = opts_fail(c->command, CANP_EXIT_USAGE,
                                "no signal '%s' in the databases; `canp dbc` lists them", patterns[i]);
     }

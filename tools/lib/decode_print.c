@@ -49,6 +49,7 @@ static const char *number_text(char out[NUMBER_BYTES], const struct canp_value *
     for (int digits = is_for_people ? 12 : 15; digits <= 17; digits++) {
         snprintf(out, NUMBER_BYTES, "%.*g", digits, v->value);
         double back = strtod(out, NULL);
+        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits are wanted */
         if (is_for_people || memcmp(&back, &v->value, sizeof(back)) == 0)
             break;
     }

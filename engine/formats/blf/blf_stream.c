@@ -30,6 +30,7 @@ static int make_room(struct canp_blf_stream *stream, size_t bytes)
         stream->capacity = capacity;
     }
     if (there)
+        /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): bytes is 0 where there are none */
         memmove(data, stream->data + stream->at, there);
     if (data != stream->data)
         free(stream->data);
