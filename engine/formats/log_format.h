@@ -9,9 +9,9 @@
 
 #include <canp/log.h>
 
+#include "formats/bytes/sink.h"
+#include "formats/bytes/source.h"
 #include "formats/channels.h"
-#include "formats/sink.h"
-#include "formats/source.h"
 
 /* The beginning of a file, as a probe gets it. */
 struct canp_log_head {

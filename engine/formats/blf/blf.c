@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "formats/blf/blf_parts.h"
-#include "formats/civil.h"
+#include "formats/text/civil.h"
 
 static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
 {

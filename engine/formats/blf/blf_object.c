@@ -4,7 +4,7 @@
  */
 #include <canp/rows.h>
 
-#include "formats/asc_parts.h"
+#include "formats/asc/asc_parts.h"
 #include "formats/blf/blf_parts.h"
 
 #define ID_EXTENDED 0x80000000U

@@ -9,8 +9,8 @@
 #ifndef CANP_FORMATS_BLF_PARTS_H
 #define CANP_FORMATS_BLF_PARTS_H
 
-#include "formats/event_text.h"
 #include "formats/log_format.h"
+#include "formats/text/event_text.h"
 
 #define CANP_BLF_HEADER_BYTES    144U
 #define CANP_BLF_BASE_BYTES      16U /* of an object, whatever its type */

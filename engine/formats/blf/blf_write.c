@@ -10,9 +10,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "formats/asc_parts.h"
+#include "formats/asc/asc_parts.h"
 #include "formats/blf/blf_parts.h"
-#include "formats/civil.h"
+#include "formats/text/civil.h"
 
 #define OBJECT_MAX (CANP_BLF_OBJECT_BYTES + 16U + CANP_EVENT_TEXT_BYTES + 4U)
 

@@ -4,8 +4,8 @@
 
 #include <canp/candump.h>
 
-#include "formats/text_in.h"
-#include "formats/text_out.h"
+#include "formats/text/text_in.h"
+#include "formats/text/text_out.h"
 
 /* As candump prints it: seconds of at least 10 digits. */
 static inline char *canp_put_candump_time(char *out, int64_t time_ns, unsigned style)

@@ -6,8 +6,8 @@
 #include <canp/error_text.h>
 
 #include "candump_text.h"
-#include "formats/frame_view.h"
 #include "formats/log_format.h"
+#include "formats/text/frame_view.h"
 #include "screen_parts.h"
 
 #define LINE_BYTES CANP_CANDUMP_LINE_BYTES /* three bytes for each of an XL frame's, or an event */

@@ -15,8 +15,8 @@
  */
 #include <stdlib.h>
 
-#include "formats/cells.h"
-#include "formats/civil.h"
+#include "formats/text/cells.h"
+#include "formats/text/civil.h"
 #include "screen_parts.h"
 
 #define STEPS_MIN 32

@@ -4,8 +4,8 @@
 #include <canp/names.h>
 #include <canp/rows.h>
 
-#include "formats/text_in.h"
-#include "formats/text_out.h"
+#include "formats/text/text_in.h"
+#include "formats/text/text_out.h"
 
 #define MARK_BYTES_MAX 2048 /* of text; a row is hardly larger */
 

@@ -11,7 +11,7 @@
 
 #include "formats/pcap/comment.h"
 #include "formats/pcap/pcapng.h"
-#include "formats/text_out.h"
+#include "formats/text/text_out.h"
 
 #define BLOCK_BYTES 4096 /* of any block without what is pending */
 

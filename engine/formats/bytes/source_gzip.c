@@ -5,7 +5,7 @@
  *
  * A bomb costs time alone: what comes out is asked for piece by piece, into the caller's window.
  */
-#include "formats/source_stages.h"
+#include "formats/bytes/source_stages.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* Pieces of a line of text (text_in.h). No state. */
-#include "formats/text_in.h"
+#include "formats/text/text_in.h"
 
 #include <strings.h>
 

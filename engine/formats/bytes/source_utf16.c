@@ -2,7 +2,7 @@
  * UTF-16 made UTF-8 on the way (source.h): text files of Windows programs. A unit that is no character
  * becomes U+FFFD. The byte order mark itself goes. One thread.
  */
-#include "formats/source_stages.h"
+#include "formats/bytes/source_stages.h"
 
 #include <stdlib.h>
 

@@ -8,8 +8,8 @@
  * back, 192 for what it refused to send, which was on no bus and is passed over. An id tells only by its size
  * that it is extended; more than 8 bytes are an FD frame. No state.
  */
-#include "formats/cells.h"
 #include "formats/log_format.h"
+#include "formats/text/cells.h"
 
 enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
 

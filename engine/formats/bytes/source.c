@@ -2,8 +2,8 @@
  * Bytes of a log file (source.h). Invariant: window <= at <= end <= window + window_bytes, for memory at and
  * end lie in the caller's bytes; end_offset is the offset of `end` in what comes out of the topmost stage.
  */
-#include "formats/source.h"
-#include "formats/source_stages.h"
+#include "formats/bytes/source.h"
+#include "formats/bytes/source_stages.h"
 
 #include <errno.h>
 #include <stdlib.h>

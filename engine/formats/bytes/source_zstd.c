@@ -2,7 +2,7 @@
  * zstd undone on the way (source.h), as source_gzip.c does for gzip. Without libzstd (CANP_HAVE_ZSTD) there
  * is no such stage. Windows of more than 32 MiB are refused: memory stays bounded. One thread.
  */
-#include "formats/source_stages.h"
+#include "formats/bytes/source_stages.h"
 
 #include <errno.h>
 #include <stdlib.h>

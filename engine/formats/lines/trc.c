@@ -10,8 +10,8 @@
  * Columns before 2.0 are fixed. An id of more than four digits is an extended one. No thread of its own.
  */
 #include "formats/log_format.h"
-#include "formats/text_in.h"
-#include "formats/text_out.h"
+#include "formats/text/text_in.h"
+#include "formats/text/text_out.h"
 
 #define COLUMNS_MAX  16
 #define DAYS_TO_1970 25569 /* from 30 December 1899 */

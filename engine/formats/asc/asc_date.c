@@ -1,6 +1,6 @@
 /* Dates of ASC files: local time in the language of the computer that wrote them. No state. */
-#include "formats/asc_parts.h"
-#include "formats/civil.h"
+#include "formats/asc/asc_parts.h"
+#include "formats/text/civil.h"
 
 static int month_of(const struct canp_text *word)
 {

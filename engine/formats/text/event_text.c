@@ -1,9 +1,9 @@
 /* Records that are no frames as one line of text (event_text.h). No state. */
-#include "formats/event_text.h"
+#include "formats/text/event_text.h"
 
 #include <canp/rows.h>
 
-#include "formats/text_out.h"
+#include "formats/text/text_out.h"
 
 #define MARK_TEXT_MAX 2064U
 

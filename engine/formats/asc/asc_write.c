@@ -9,10 +9,10 @@
  */
 #include <stdio.h>
 
-#include "formats/asc_parts.h"
-#include "formats/civil.h"
-#include "formats/event_text.h"
-#include "formats/text_out.h"
+#include "formats/asc/asc_parts.h"
+#include "formats/text/civil.h"
+#include "formats/text/event_text.h"
+#include "formats/text/text_out.h"
 
 #define LINE_BYTES (CANP_EVENT_TEXT_BYTES + 64U)
 _Static_assert(LINE_BYTES > 3 * 2048 + 512, "an XL frame fits");

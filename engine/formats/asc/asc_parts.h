@@ -3,7 +3,7 @@
 #define CANP_FORMATS_ASC_PARTS_H
 
 #include "formats/log_format.h"
-#include "formats/text_in.h"
+#include "formats/text/text_in.h"
 
 /* Flags of CANFD and CANXL lines. */
 #define CANP_ASC_RTR 0x00000010U

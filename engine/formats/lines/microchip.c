@@ -7,8 +7,8 @@
  * Stamps stay as they are: counted from zero, for what they begin with is not the start that the head names.
  * The log tells an extended id only by its size, and knows one bus, which is number 1. No state.
  */
-#include "formats/cells.h"
 #include "formats/log_format.h"
+#include "formats/text/cells.h"
 
 enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
 

@@ -7,8 +7,8 @@
  * Seconds since 1970; hex; Dir 1 is sent; EDL 1 is CAN FD; no place for ESI. The names of the columns are
  * optional: rows are recognised by themselves. No state.
  */
-#include "formats/cells.h"
 #include "formats/log_format.h"
+#include "formats/text/cells.h"
 
 enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
 

@@ -10,9 +10,9 @@
  * Cells behind the payload are no part of it. More than 8 bytes are an FD frame; there is no place for its
  * flags, nor for remote and error frames. No state.
  */
-#include "formats/cells.h"
 #include "formats/log_format.h"
-#include "formats/text_out.h"
+#include "formats/text/cells.h"
+#include "formats/text/text_out.h"
 
 #define BUSES      256
 #define LINE_BYTES 128

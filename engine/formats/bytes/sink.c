@@ -1,5 +1,5 @@
 /* Bytes of a log that is being written (sink.h). */
-#include "formats/sink.h"
+#include "formats/bytes/sink.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
  * Without a bus it is bus 1. The fraction has 3 or 6 digits. No state.
  */
 #include "formats/log_format.h"
-#include "formats/text_in.h"
+#include "formats/text/text_in.h"
 
 enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
 

@@ -9,9 +9,9 @@
  * by more than half a day has passed midnight. Without a date, or in relative mode, stamps count from zero.
  * Types: s and x, sr and xr for remote frames; s-fd and x-fd. `***DEC***` makes ids and bytes decimal.
  */
-#include "formats/cells.h"
-#include "formats/civil.h"
 #include "formats/log_format.h"
+#include "formats/text/cells.h"
+#include "formats/text/civil.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_NS    (86400 * SECOND_NS)

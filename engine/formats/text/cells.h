@@ -7,7 +7,7 @@
 
 #include <canp/frame.h>
 
-#include "formats/text_in.h"
+#include "formats/text/text_in.h"
 
 /* Decimal, nothing behind it. */
 static inline bool canp_cell_decimal(struct canp_text cell, uint64_t max, uint64_t *value)

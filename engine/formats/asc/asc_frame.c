@@ -3,7 +3,7 @@
  * can-utils (asc2log.c) and python-can (asc.py) read it. Invariant: nothing outside of the line is read, and
  * a length never exceeds the store. Any thread; no state.
  */
-#include "formats/asc_parts.h"
+#include "formats/asc/asc_parts.h"
 
 const uint8_t canp_fd_bytes[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24, 32, 48, 64};
 

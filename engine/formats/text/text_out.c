@@ -1,5 +1,5 @@
 /* Pieces of a line of text (text_out.h). No state. */
-#include "formats/text_out.h"
+#include "formats/text/text_out.h"
 
 #include <endian.h>
 

@@ -5,9 +5,9 @@
  * (`timestamps relative`). A stamp from 2001 on is a Unix time by itself, whatever the header says: such
  * files exist. One thread.
  */
-#include "formats/asc_parts.h"
-#include "formats/civil.h"
-#include "formats/event_text.h"
+#include "formats/asc/asc_parts.h"
+#include "formats/text/civil.h"
+#include "formats/text/event_text.h"
 
 #define UNIX_TIMES_FROM_NS INT64_C(1000000000000000000) /* 2001-09-09; 31 years are no measurement */
 

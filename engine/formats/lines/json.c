@@ -6,9 +6,9 @@
 #include <canp/names.h>
 #include <canp/safe_text.h>
 
-#include "formats/frame_view.h"
 #include "formats/log_format.h"
-#include "formats/text_out.h"
+#include "formats/text/frame_view.h"
+#include "formats/text/text_out.h"
 
 #define LINE_BYTES 32768 /* a text of 2 KiB, each byte of which takes up to 12; or an XL frame */
 

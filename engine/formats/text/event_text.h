@@ -18,7 +18,7 @@
 #include <canp/safe_text.h>
 
 #include "formats/log_format.h"
-#include "formats/text_in.h"
+#include "formats/text/text_in.h"
 
 /* Room that one line may need. */
 #define CANP_EVENT_TEXT_BYTES (CANP_SAFE_EXPANSION * 2096U + 512U)
