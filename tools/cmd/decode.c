@@ -13,6 +13,7 @@
 
 #include "lib/commands.h"
 #include "lib/decode_bus.h"
+#include "lib/decode_print.h"
 #include "lib/log_report.h"
 #include "lib/opts.h"
 #include "lib/select.h"
@@ -125,17 +126,25 @@ static int report(struct decode *d)
                   (unsigned long long)c->short_values, d->bus.short_message);
     tell_transports(d);
     int status = log_report_bad(d->command, name_of(d), d->reader);
-    if (status || stop_is_requested() || d->bus.printed)
+    if (status || stop_is_requested() || d->bus.given)
         return status;
     return opts_fail(d->command, CANP_EXIT_FINDING,
                      "no value: %llu frames of messages that were asked for, %llu that no database knows",
                      (unsigned long long)c->frames, (unsigned long long)c->frames_unknown);
 }
 
+static int print_row(void *user, const struct decode_row *row)
+{
+    struct decode *d = user;
+    decode_print_row(&d->printer, &d->choice, row);
+    return 0;
+}
+
 static int run(struct decode *d)
 {
     d->bus.choice = &d->choice;
-    d->bus.printer = &d->printer;
+    d->bus.take = print_row;
+    d->bus.user = d;
     if (decode_bus_open(&d->bus) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
     decode_print_header(&d->printer, &d->choice);
@@ -176,11 +185,28 @@ static int format_of(const char *asked, const char *out)
     return asked ? -1 : DECODE_TEXT;
 }
 
+static int open_databases(struct decode *d, char *const *patterns, int pattern_count)
+{
+    struct canp_why why;
+    for (unsigned i = 0; i < d->files.count; i++) {
+        if (decode_choice_add(&d->choice, d->files.texts[i], &why) < 0)
+            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+        uint64_t errors = canp_dbc_errors(d->choice.bases[i].dbc, NULL, NULL);
+        if (errors)
+            opts_fail(d->command, 0,
+                      "%s: %llu statements cannot be read and are left out; `canp dbc` lists them",
+                      d->choice.bases[i].path, (unsigned long long)errors);
+    }
+    int r = decode_choice_match(&d->choice, patterns, pattern_count, &why);
+    if (r < 0)
+        return opts_fail(d->command, r == -ENOENT ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    return 0;
+}
+
 static int open_and_run(struct decode *d, char *const *patterns, int pattern_count)
 {
     struct canp_why why;
-    d->choice.command = d->command;
-    int status = decode_choice_open(&d->choice, &d->files, patterns, pattern_count);
+    int status = open_databases(d, patterns, pattern_count);
     if (status == 0 && canp_log_open(d->in, NULL, &d->reader, &why) < 0)
         status = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     if (status == 0)

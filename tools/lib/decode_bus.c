@@ -3,6 +3,7 @@
 
 #include <canp/safe_text.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,9 +124,8 @@ static int give(struct decode_bus *b, const struct canp_plan *plan, uint8_t chan
         return (int)kept;
     row->values = b->values;
     row->count = (uint32_t)kept;
-    b->printed += row->count;
-    decode_print_row(b->printer, b->choice, row);
-    return 0;
+    b->given += row->count;
+    return b->take(b->user, row);
 }
 
 /* ---- frames ------------------------------------------------------------------------------------------- */

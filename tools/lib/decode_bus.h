@@ -8,8 +8,7 @@
 #include <canp/frame.h>
 #include <canp/transport.h>
 
-#include "decode_choice.h"
-#include "decode_print.h"
+#include "decode_row.h"
 #include "decode_thin.h"
 
 /* Interfaces with the same databases share a transport: what is a fast packet depends on the databases. */
@@ -21,17 +20,19 @@ struct decode_line {
 
 struct decode_bus {
     const struct decode_choice *choice;
-    const struct decode_printer *printer;
+    /* Takes each row, which is lent for the call. 0 or a negative error, which ends it. */
+    int (*take)(void *user, const struct decode_row *row);
+    void *user;
     struct decode_thin thin;
     struct canp_value *values;
-    struct decode_line lines[OPT_LIST_MAX + 1];
+    struct decode_line lines[DECODE_BASES_MAX + 1];
     unsigned line_count;
     struct decode_channel {
         char name[CANP_IFACE_NAME_BYTES + 1]; /* empty: not met */
         struct decode_line *line;
     } channels[256];
     struct canp_decode_counts counts;
-    uint64_t printed;       /* values */
+    uint64_t given;         /* values */
     char short_message[96]; /* the first one with a frame too short, spelled as canp/safe_text.h says */
 };
 
@@ -43,7 +44,8 @@ void decode_bus_close(struct decode_bus *bus);
 int decode_bus_name(struct decode_bus *bus, uint8_t channel, const char *iface);
 bool decode_bus_is_named(const struct decode_bus *bus, uint8_t channel);
 
-/* One classic or FD frame of a channel that has a name: prints what it gives. 0 or -ENOMEM. */
+/* One classic or FD frame of a channel that has a name: gives what it holds. 0, -ENOMEM or what take() said.
+ */
 int decode_bus_frame(struct decode_bus *bus, const struct canp_record *record);
 
 /* All transports together. */

@@ -2,19 +2,13 @@
 #include "lib/decode_choice.h"
 
 #include <canp/frame.h>
+#include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/commands.h"
-
 #define NAME_BYTES 1024
-
-static int out_of_memory(const struct decode_choice *c)
-{
-    return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "no memory for the databases");
-}
 
 /* ---- databases ---------------------------------------------------------------------------------------- */
 
@@ -30,20 +24,22 @@ static void split(struct decode_base *base, const char *text)
     base->path = text + length + 1;
 }
 
-static int open_base(struct decode_choice *c, const char *text)
+int decode_choice_add(struct decode_choice *c, const char *text, struct canp_why *why)
 {
     struct canp_decoder_opts opts = CANP_DECODER_OPTS_INIT;
+    if (c->base_count == DECODE_BASES_MAX)
+        return canp_fail(why, -CANP_E_TOO_MANY, "%s: more than %d databases", text, DECODE_BASES_MAX);
+    int r = c->manager ? 0 : canp_dbc_manager_open(NULL, &c->manager);
+    if (r < 0)
+        return canp_fail(why, r, "no memory for the databases");
     struct decode_base *base = &c->bases[c->base_count++];
-    struct canp_why why;
     split(base, text);
     opts.j1939 = c->j1939 ? CANP_J1939_ALWAYS : CANP_J1939_AUTO;
-    if (canp_dbc_manager_get(c->manager, base->path, &base->dbc, &why) < 0 ||
-        canp_decoder_open(base->dbc, &opts, &base->decoder, &why) < 0)
-        return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    uint64_t errors = canp_dbc_errors(base->dbc, NULL, NULL);
-    if (errors)
-        opts_fail(c->command, 0, "%s: %llu statements cannot be read and are left out; `canp dbc` lists them",
-                  base->path, (unsigned long long)errors);
+    r = canp_dbc_manager_get(c->manager, base->path, &base->dbc, why);
+    if (r == 0)
+        r = canp_decoder_open(base->dbc, &opts, &base->decoder, why);
+    if (r < 0)
+        return r;
     uint32_t most = canp_decoder_values_max(base->decoder);
     c->values_max = most > c->values_max ? most : c->values_max;
     return 0;
@@ -163,22 +159,19 @@ static int make_room(struct decode_choice *c)
     return c->messages && c->slots ? 0 : -1;
 }
 
-int decode_choice_open(struct decode_choice *c, const struct opt_list *files, char *const *patterns,
-                       int pattern_count)
+int decode_choice_match(struct decode_choice *c, char *const *patterns, int count, struct canp_why *why)
 {
-    bool *used = calloc((size_t)pattern_count + 1, sizeof(*used));
-    int status = !used || canp_dbc_manager_open(NULL, &c->manager) < 0 ? out_of_memory(c) : 0;
-    for (unsigned i = 0; i < files->count && status == 0; i++)
-        status = open_base(c, files->texts[i]);
-    if (status == 0 && (make_room(c) < 0 || choose(c, patterns, used, pattern_count) < 0))
-        status = out_of_memory(c);
-    for (int i = 0; i < pattern_count && status == 0; i++) {
-        if (!used[i]) /* NOLINT(clang-analyzer-core.NullDereference): status is 0 with memory only */
-            status = opts_fail(c->command, CANP_EXIT_USAGE,
-                               "no signal '%s' in the databases; `canp dbc` lists them", patterns[i]);
+    bool *used = calloc((size_t)count + 1, sizeof(*used));
+    int r = 0;
+    if (!used || make_room(c) < 0 || choose(c, patterns, used, count) < 0)
+        r = canp_fail(why, -ENOMEM, "no memory for the databases");
+    for (int i = 0; i < count && r == 0; i++) {
+        if (!used[i]) /* NOLINT(clang-analyzer-core.NullDereference): r is 0 with memory only */
+            r = canp_fail(why, -ENOENT, "no signal '%s' in the databases; `canp dbc` lists them",
+                          patterns[i]);
     }
     free(used);
-    return status;
+    return r;
 }
 
 void decode_choice_close(struct decode_choice *c)

@@ -7,9 +7,8 @@
 
 #include <canp/decode.h>
 
-#include "opts.h"
-
-#define DECODE_UNWANTED UINT32_MAX
+#define DECODE_UNWANTED  UINT32_MAX
+#define DECODE_BASES_MAX 64
 
 struct decode_base {
     const char *path;
@@ -26,9 +25,8 @@ struct decode_message {
 };
 
 struct decode_choice {
-    const char *command;
     bool j1939; /* all 29 bit messages are J1939's */
-    struct decode_base bases[OPT_LIST_MAX];
+    struct decode_base bases[DECODE_BASES_MAX];
     unsigned base_count;
     struct canp_dbc_manager *manager;
     struct decode_message *messages; /* all, in the databases' order */
@@ -39,10 +37,13 @@ struct decode_choice {
     uint32_t values_max; /* that one message may give */
 };
 
-/* Reads the databases ([IFACE=]FILE) and matches the patterns. 0, or an exit status after saying what is
- * wrong. decode_choice_close() in any case. */
-int decode_choice_open(struct decode_choice *choice, const struct opt_list *files, char *const *patterns,
-                       int pattern_count);
+/* Reads one more database: [IFACE=]FILE, `text` is borrowed. 0 or a negative error. decode_choice_close() in
+ * any case. */
+int decode_choice_add(struct decode_choice *choice, const char *text, struct canp_why *why);
+
+/* When all are read: what the patterns match; all, if there are none. 0, -ENOMEM, or -ENOENT: one matches
+ * nothing. */
+int decode_choice_match(struct decode_choice *choice, char *const *patterns, int count, struct canp_why *why);
 void decode_choice_close(struct decode_choice *choice);
 
 /* What is wanted of a message. NULL: it is in none of the databases. */

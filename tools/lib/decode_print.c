@@ -17,19 +17,6 @@
 
 /* ---- parts -------------------------------------------------------------------------------------------- */
 
-static bool has_number(const struct canp_value *v)
-{
-    return !(v->flags & (CANP_VALUE_NOT_AVAILABLE | CANP_VALUE_ERROR | CANP_VALUE_BYTES));
-}
-
-static const char *mark_of(const struct canp_value *v)
-{
-    return v->flags & CANP_VALUE_NOT_AVAILABLE  ? "not available"
-           : v->flags & CANP_VALUE_ERROR        ? "error"
-           : v->flags & CANP_VALUE_OUT_OF_RANGE ? "out of range"
-                                                : "";
-}
-
 static const char *integer_text(char out[NUMBER_BYTES], const struct canp_value *v)
 {
     if (v->signal->is_signed && v->signal->number == CANP_DBC_INTEGER)
@@ -42,9 +29,7 @@ static const char *integer_text(char out[NUMBER_BYTES], const struct canp_value 
 /* Integers exactly; else the shortest text that reads back as the same double, or 12 digits for people. */
 static const char *number_text(char out[NUMBER_BYTES], const struct canp_value *v, bool is_for_people)
 {
-    const struct canp_dbc_signal *s = v->signal;
-    bool is_float = s->number != CANP_DBC_INTEGER && !(s->marks & CANP_DBC_BAD_FLOAT);
-    if (!is_float && fpclassify(s->offset) == FP_ZERO && s->factor >= 1 && s->factor <= 1)
+    if (decode_is_integer(v->signal))
         return integer_text(out, v);
     for (int digits = is_for_people ? 12 : 15; digits <= 17; digits++) {
         snprintf(out, NUMBER_BYTES, "%.*g", digits, v->value);
@@ -73,25 +58,6 @@ static const char *seconds_text(char out[TIME_BYTES], int64_t ns)
     return out;
 }
 
-/* The bytes of a signal of more than 64 bits; *bytes of them. */
-static const uint8_t *bytes_of(const struct decode_row *row, const struct canp_value *v, size_t *bytes)
-{
-    size_t first = v->raw < row->bytes ? (size_t)v->raw : row->bytes;
-    size_t count = (v->signal->bits + 7U) / 8;
-    *bytes = count < row->bytes - first ? count : row->bytes - first;
-    return row->data + first;
-}
-
-/* What pads a text is left off: zeros, 0xFF, blanks and NMEA's @. */
-static const char *characters_of(const struct decode_row *row, const struct canp_value *v, size_t *bytes)
-{
-    const uint8_t *data = bytes_of(row, v, bytes);
-    while (*bytes && (data[*bytes - 1] == 0 || data[*bytes - 1] == 0xFF || data[*bytes - 1] == ' ' ||
-                      data[*bytes - 1] == '@'))
-        --*bytes;
-    return (const char *)data;
-}
-
 static void put_raw(FILE *to, const struct decode_row *row, const struct canp_value *v)
 {
     char number[NUMBER_BYTES];
@@ -100,7 +66,7 @@ static void put_raw(FILE *to, const struct decode_row *row, const struct canp_va
         fputs(integer_text(number, v), to);
         return;
     }
-    const uint8_t *data = bytes_of(row, v, &bytes);
+    const uint8_t *data = decode_bytes(row, v, &bytes);
     for (size_t i = 0; i < bytes; i++)
         fprintf(to, "%02X", data[i]);
 }
@@ -121,22 +87,22 @@ static void print_text_value(const struct decode_printer *p, const struct decode
                              const struct canp_value *v)
 {
     char number[NUMBER_BYTES];
-    const char *words = canp_value_text(v), *mark = mark_of(v);
+    const char *words = canp_value_text(v), *mark = decode_mark(v);
     size_t bytes;
-    if (has_number(v)) {
+    if (decode_has_number(v)) {
         fputs(number_text(number, v, true), p->to);
         if (v->signal->unit[0])
             fprintf(p->to, " %s", SAFE(v->signal->unit));
     } else if (v->flags & CANP_VALUE_BYTES) {
-        const char *characters = characters_of(row, v, &bytes);
+        const char *characters = decode_characters(row, v, &bytes);
         putc('"', p->to);
         put_safe_bytes(p->to, characters, bytes);
         putc('"', p->to);
     }
     if (words)
-        fprintf(p->to, "%s\"%s\"", has_number(v) ? " " : "", SAFE(words));
+        fprintf(p->to, "%s\"%s\"", decode_has_number(v) ? " " : "", SAFE(words));
     if (*mark)
-        fprintf(p->to, "%s[%s]", has_number(v) || words ? " " : "", mark);
+        fprintf(p->to, "%s[%s]", decode_has_number(v) || words ? " " : "", mark);
     if (p->raw) {
         fputs(" raw ", p->to);
         put_raw(p->to, row, v);
@@ -190,7 +156,7 @@ static void put_csv_text(const struct decode_printer *p, const struct decode_row
 {
     size_t bytes;
     if (v->flags & CANP_VALUE_BYTES) {
-        const char *characters = characters_of(row, v, &bytes);
+        const char *characters = decode_characters(row, v, &bytes);
         put_cell(p->to, characters, bytes);
     } else {
         put_cell_text(p->to, canp_value_text(v));
@@ -214,11 +180,11 @@ static void print_csv_long(const struct decode_printer *p, const struct decode_r
         print_csv_head(p, row);
         putc(',', p->to);
         put_cell_text(p->to, v->signal->long_name);
-        fprintf(p->to, ",%s,", has_number(v) ? number_text(number, v, false) : "");
+        fprintf(p->to, ",%s,", decode_has_number(v) ? number_text(number, v, false) : "");
         put_cell_text(p->to, v->signal->unit);
         putc(',', p->to);
         put_csv_text(p, row, v);
-        fprintf(p->to, ",%s", mark_of(v));
+        fprintf(p->to, ",%s", decode_mark(v));
         if (p->raw) {
             putc(',', p->to);
             put_raw(p->to, row, v);
@@ -240,7 +206,7 @@ static void print_csv_wide(const struct decode_printer *p, const struct decode_c
             putc(',', p->to);
         if (p->raw)
             put_raw(p->to, row, v);
-        else if (has_number(v))
+        else if (decode_has_number(v))
             fputs(number_text(number, v, false), p->to);
         else if (v->flags & CANP_VALUE_BYTES)
             put_csv_text(p, row, v);
@@ -293,7 +259,7 @@ static void put_json_bytes(FILE *to, const char *text, size_t bytes)
 static void put_json_value(const struct decode_printer *p, const struct canp_value *v)
 {
     char number[NUMBER_BYTES];
-    fputs(has_number(v) && isfinite(v->value) ? number_text(number, v, false) : "null", p->to);
+    fputs(decode_has_number(v) && isfinite(v->value) ? number_text(number, v, false) : "null", p->to);
 }
 
 static void put_json_raw(const struct decode_printer *p, const struct decode_row *row,
@@ -311,7 +277,7 @@ static void put_json_text(const struct decode_printer *p, const struct decode_ro
     const char *words = canp_value_text(v);
     size_t bytes;
     if (v->flags & CANP_VALUE_BYTES) {
-        const char *characters = characters_of(row, v, &bytes);
+        const char *characters = decode_characters(row, v, &bytes);
         put_json_bytes(p->to, characters, bytes);
     } else if (words) {
         text_json_string(p->to, words);
@@ -342,7 +308,7 @@ static void print_json_long(const struct decode_printer *p, const struct decode_
         text_json_string(p->to, v->signal->unit);
         fputs(",\"text\":", p->to);
         put_json_text(p, row, v);
-        fprintf(p->to, ",\"mark\":\"%s\"", mark_of(v));
+        fprintf(p->to, ",\"mark\":\"%s\"", decode_mark(v));
         if (p->raw) {
             fputs(",\"raw\":", p->to);
             put_json_raw(p, row, v);

@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "decode_choice.h"
+#include "decode_row.h"
 
 enum decode_format { DECODE_TEXT, DECODE_CSV, DECODE_JSON };
 
@@ -14,18 +14,6 @@ struct decode_printer {
     enum decode_format format;
     bool wide; /* a line for each message, else for each value */
     bool raw;
-};
-
-/* What one frame, or a message of several frames, gave. */
-struct decode_row {
-    int64_t time_ns;
-    const char *iface;
-    uint32_t id;
-    const struct decode_message *message;
-    const uint8_t *data; /* the payload */
-    size_t bytes;
-    const struct canp_value *values; /* the wanted ones, at least one, in the order of signals */
-    uint32_t count;
 };
 
 void decode_print_header(const struct decode_printer *printer, const struct decode_choice *choice);
