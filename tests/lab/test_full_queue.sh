@@ -36,7 +36,7 @@ ends "gen: --give-up ends it" 4000 --give-up 500ms
     not_ok "gen: a queue given up is an error" "status $status: $(cat "$work/err")"
 
 printf '(1.%06d) vcan1 123#01\n' $(seq 100) >"$work/log"
-check "setup: a recording to replay" "$canp" convert -f candump "$work/log" "$work/rec"
+check "setup: a recording to replay" "$canp" convert --in-format candump "$work/log" "$work/rec"
 # stopped NAME SIGNAL COMMAND...: it ends soon after the signal, and prints its summary.
 stopped() {
     local name=$1 signal=$2 pid start n

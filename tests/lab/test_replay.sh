@@ -240,7 +240,7 @@ odd_one() {
 # What makes a sensible recording odd: status 1 where nothing is sent or something is missing.
 odd() {
     rm -rf "$work/r"
-    echo | "$canp" convert - "$work/r" 2>/dev/null # no frame in it: a finding
+    echo | "$canp" convert --in-format candump - "$work/r" 2>/dev/null # no frame in it: a finding
     odd_one "nothing" 1 0
     echo '(5.000000) vcan0 123#01' >"$work/sent.log" && import "$work/sent.log" && odd_one "one frame" 0 1
     seq 1 9 | sed 's/.*/# GAP vcan0 socket lost 3 from &.000000000 to &.500000000/' >"$work/sent.log" && import "$work/sent.log"

@@ -43,9 +43,9 @@ fi
 mux new-session -d -s stays 'sleep 10000' # without a session the server ends, and the next may meet it while it does
 start $iface vcan1
 traffic $iface
-expect "$iface: rate, load, no loss" "^$iface +(active|up) +[1-9][0-9]*\.[0-9] +$load +[1-9][0-9]* +0 +0 +0 +0/0$"
+expect "$iface: rate, load, no loss" "^$iface +(active|up) +[1-9][0-9]*\.[0-9] +$load +[1-9][0-9]* +0 +0 +0 +0 +0/0$"
 expect "$iface: its ID with period and data" "^$iface +123 +[1-9][0-9]* +[0-9]+\.[0-9]+ +[0-9.]+ +8  11 22 33 44 55 66 77 88$"
-expect "vcan1: quiet" '^vcan1 +up +0\.0 +- +0 +0 +0 +0 +0/0$'
+expect "vcan1: quiet" '^vcan1 +up +0\.0 +- +0 +0 +0 +0 +0 +0/0$'
 end_traffic
 ip link set vcan1 down
 expect "vcan1 goes down" '^vcan1 +down '
