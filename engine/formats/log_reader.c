@@ -15,6 +15,7 @@
 
 #include "formats/foreign.h"
 #include "formats/log_format.h"
+#include "formats/recording.h"
 
 /* ---- recognition --------------------------------------------------------------------------------- */
 
@@ -363,6 +364,12 @@ bool canp_log_is_live(const struct canp_log_reader *reader)
     if (reader->format->is_live)
         return reader->format->is_live(reader);
     return (reader->format->info.reads & CANP_LOG_TEXT) && reader->source.is_seekable;
+}
+
+bool canp_log_is_abandoned(const struct canp_log_reader *reader)
+{
+    const struct canp_reader *recording = canp_recording_of(reader);
+    return recording && canp_reader_is_abandoned(recording);
 }
 
 /* ---- what is known -------------------------------------------------------------------------------- */

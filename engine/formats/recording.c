@@ -244,7 +244,7 @@ static int refresh(struct canp_log_reader *reader)
 
 static bool is_live(const struct canp_log_reader *reader)
 {
-    return canp_reader_is_live(((const struct reading *)reader->state)->reader);
+    return canp_reader_may_grow(((const struct reading *)reader->state)->reader);
 }
 
 /* ---- writing --------------------------------------------------------------------------------------- */

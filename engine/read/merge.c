@@ -350,7 +350,7 @@ void canp_merge_follow(struct canp_merge *m, uint64_t wait_ns)
     m->follow = true;
     m->wait_ns = wait_ns;
     for (unsigned i = 0; i < m->count; i++)
-        m->sources[i].live = canp_reader_is_live(m->sources[i].reader);
+        m->sources[i].live = canp_reader_may_grow(m->sources[i].reader);
 }
 
 int canp_merge_refresh(struct canp_merge *m)
@@ -361,7 +361,7 @@ int canp_merge_refresh(struct canp_merge *m)
         int r = s->live ? canp_reader_refresh(s->reader) : 0;
         if (r < 0)
             return r;
-        s->live = s->live && canp_reader_is_live(s->reader);
+        s->live = s->live && canp_reader_may_grow(s->reader);
         more |= !s->ended || s->queued;
     }
     return more;

@@ -16,6 +16,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "writer_lock.h"
+
 uint64_t canp_reader_next_segment(struct canp_reader *reader, uint64_t after)
 {
     pthread_mutex_lock(&reader->lock);
@@ -134,6 +136,7 @@ static int survey_tail(struct canp_reader *reader)
     reader->tail_number = number;
     reader->tail_end = end;
     reader->tail_sealed = s.sealed;
+    memcpy(reader->tail_boot_id, s.header.boot_id, sizeof(reader->tail_boot_id));
     canp_segment_reader_close(&s);
     return more;
 }
@@ -169,6 +172,35 @@ static int look_anew(struct canp_reader *reader)
     return more;
 }
 
+static bool is_closed(const struct canp_reader *reader)
+{
+    return reader->tail_sealed && reader->tail_number == segment_list_last(&reader->list);
+}
+
+static bool is_written(const struct canp_reader *reader)
+{
+    char last[SEG_NAME_BYTES];
+    canp_seg_name(last, segment_list_last(&reader->list));
+    return canp_writer_lock_is_held(reader->dir_fd, reader->file_path, last, reader->tail_boot_id);
+}
+
+/* look_anew(), and whether more may come. A writer that went after the first look may have written until
+ * then.
+ */
+static int look(struct canp_reader *reader)
+{
+    int more = look_anew(reader);
+    bool may_grow = more >= 0 && !is_closed(reader);
+    if (may_grow && !is_written(reader)) {
+        int last = look_anew(reader);
+        more = last < 0 ? last : more | last;
+        may_grow = false;
+    }
+    if (more >= 0)
+        reader->may_grow = may_grow;
+    return more;
+}
+
 static int open_path(struct canp_reader *reader, const char *path, struct canp_why *why)
 {
     struct stat st;
@@ -186,7 +218,7 @@ static int open_path(struct canp_reader *reader, const char *path, struct canp_w
 
 static int look_first(struct canp_reader *reader, const char *path, struct canp_why *why)
 {
-    int r = look_anew(reader);
+    int r = look(reader);
     if (r < 0)
         return canp_fail(why, r, "cannot list %s: %s", path, canp_strerror(r));
     if (reader->list.count == 0)
@@ -313,7 +345,7 @@ int canp_reader_refresh(struct canp_reader *reader)
     if (canp_stop_is_set(reader->stop))
         return -ECANCELED;
     pthread_mutex_lock(&reader->looking);
-    int r = look_anew(reader);
+    int r = look(reader);
     pthread_mutex_unlock(&reader->looking);
     return r;
 }
@@ -321,6 +353,16 @@ int canp_reader_refresh(struct canp_reader *reader)
 bool canp_reader_is_live(const struct canp_reader *reader)
 {
     return !reader->tail_sealed;
+}
+
+bool canp_reader_may_grow(const struct canp_reader *reader)
+{
+    return reader->may_grow;
+}
+
+bool canp_reader_is_abandoned(const struct canp_reader *reader)
+{
+    return !reader->tail_sealed && !reader->may_grow;
 }
 
 unsigned canp_reader_iface_count(const struct canp_reader *reader)

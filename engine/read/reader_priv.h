@@ -37,6 +37,8 @@ struct canp_reader {
     uint64_t tail_number;
     uint64_t tail_end;
     _Atomic bool tail_sealed;
+    uint8_t tail_boot_id[16]; /* of the machine's boot in which it was begun; zeros: not known */
+    _Atomic bool may_grow;
     struct canp_mapcache *maps;   /* of the sealed segments */
     struct canp_mempool *buffers; /* for the rows of packed blocks */
 };

@@ -126,6 +126,8 @@ static int report(struct decode *d)
                   (unsigned long long)c->short_values, d->bus.short_message);
     tell_transports(d);
     int status = log_report_bad(d->command, name_of(d), d->reader);
+    if (d->follow && !stop_is_requested() && log_report_abandoned(d->command, name_of(d), d->reader))
+        status = CANP_EXIT_FINDING;
     if (status || stop_is_requested() || d->bus.given)
         return status;
     return opts_fail(d->command, CANP_EXIT_FINDING,
@@ -246,7 +248,7 @@ int canp_cmd_decode(int argc, char **argv)
         {0, "raw", OPT_FLAG, &d.printer.raw, NULL, "raw values, too; with --wide in csv and json instead"},
         {0, "j1939", OPT_FLAG, &d.choice.j1939, NULL,
          "all 29 bit messages are J1939's, where a database does not say so"},
-        {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the log grows, until it is closed"},
+        {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the log grows, until its recorder ends"},
         {0, "from", OPT_TEXT, &d.selection.from, "T",
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
         {0, "to", OPT_TEXT, &d.selection.to, "T", "up to this point in time"},

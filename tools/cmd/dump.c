@@ -75,6 +75,8 @@ static int print_log(struct dump *d)
     if (status || d->is_closed)
         return status;
     status = log_report_bad(d->command, strcmp(d->path, "-") == 0 ? "stdin" : d->path, d->reader);
+    if (d->follow && !stop_is_requested() && log_report_abandoned(d->command, d->path, d->reader))
+        status = CANP_EXIT_FINDING;
     if (status || stop_is_requested())
         return status;
     select_tell_unknown_in_log(&d->selection, d->command, d->reader);
@@ -117,7 +119,7 @@ int canp_cmd_dump(int argc, char **argv)
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
         {0, "to", OPT_TEXT, &d.selection.to, "T", "up to this point in time"},
         {'f', "format", OPT_TEXT, &format, "FORMAT", "log (default), candump, json or csv"},
-        {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the recording grows, until it is closed"},
+        {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the recording grows, until its recorder ends"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "log, candump: show the direction, as candump -x"},
         {0, "micros", OPT_FLAG, &micros, NULL,
          "log, candump: 6 digits, for Wireshark and can-utils before 2022"},

@@ -103,6 +103,8 @@ static int tell(const struct merge *m)
     for (unsigned i = 0; i < m->input_count; i++) {
         if (log_report_bad(m->command, m->paths[i], m->inputs[i]))
             status = CANP_EXIT_FINDING;
+        if (m->follow && !stop_is_requested() && log_report_abandoned(m->command, m->paths[i], m->inputs[i]))
+            status = CANP_EXIT_FINDING;
     }
     return status;
 }
@@ -138,7 +140,7 @@ int canp_cmd_merge(int argc, char **argv)
     const struct opt options[] = {
         {'o', "output", OPT_TEXT, &m.output, "NEW", "directory of the new recording"},
         {0, "pack", OPT_FLAG, &m.pack, NULL, "pack it"},
-        {0, "follow", OPT_FLAG, &m.follow, NULL, "go on as they grow, until all are closed; Ctrl-C ends it"},
+        {0, "follow", OPT_FLAG, &m.follow, NULL, "go on as they grow, until all recorders ended, or Ctrl-C"},
         {0, "wait", OPT_DELAY, &m.wait_ns, "TIME",
          "--follow: wait so long for what a quiet one may still write (default 1s)"},
         {0},

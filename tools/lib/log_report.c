@@ -38,6 +38,14 @@ int log_report_bad(const char *command, const char *name, struct canp_log_reader
                      (unsigned long long)s->bad);
 }
 
+int log_report_abandoned(const char *command, const char *name, const struct canp_log_reader *reader)
+{
+    if (!canp_log_is_abandoned(reader))
+        return CANP_EXIT_DONE;
+    return opts_fail(command, CANP_EXIT_FINDING,
+                     "%s: the recorder ended without closing it; all that it committed was read", name);
+}
+
 void log_report_losses(const char *command, const char *name, const char *format,
                        const struct canp_log_write_stats *stats)
 {

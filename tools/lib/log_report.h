@@ -7,6 +7,9 @@
 /* What could not be read, the first places by name. An exit status: finding if there is any. */
 int log_report_bad(const char *command, const char *name, struct canp_log_reader *reader);
 
+/* Of what was followed: its recorder ended without closing it. An exit status: finding if so. */
+int log_report_abandoned(const char *command, const char *name, const struct canp_log_reader *reader);
+
 /* The first places alone. */
 void log_report_places(const char *command, const char *name, const struct canp_log_stats *stats);
 

@@ -139,6 +139,8 @@ CANP_API const char *canp_log_why(const struct canp_log_reader *reader);
 CANP_API int canp_log_refresh(struct canp_log_reader *reader);
 /* May it still grow? A recording that is being written, or a plain file of text lines. */
 CANP_API bool canp_log_is_live(const struct canp_log_reader *reader);
+/* A recording that was not closed, and that nobody writes any more (canp_reader_is_abandoned()). */
+CANP_API bool canp_log_is_abandoned(const struct canp_log_reader *reader);
 
 /* Channels met so far. A recording names its channels at once. */
 CANP_API unsigned canp_log_iface_count(const struct canp_log_reader *reader);

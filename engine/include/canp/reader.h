@@ -80,6 +80,13 @@ CANP_API int canp_reader_refresh(struct canp_reader *reader);
  * refresh. */
 CANP_API bool canp_reader_is_live(const struct canp_reader *reader);
 
+/* May there be more after another refresh? False once the last segment is sealed, or nobody holds the locks
+ * of a writer any more: then what was committed can be read, and no more comes. True where that cannot be
+ * known, as on another machine's disk. As of open or refresh. */
+CANP_API bool canp_reader_may_grow(const struct canp_reader *reader);
+/* Its last segment is not sealed, and nobody writes it any more: its writer was killed, or failed. */
+CANP_API bool canp_reader_is_abandoned(const struct canp_reader *reader);
+
 /* How the reader's mappings of sealed segments fare: hits, evictions, bytes; at most 256 MiB and 256 of them.
  */
 CANP_API void canp_reader_cache_stats(struct canp_reader *reader, struct canp_mapcache_stats *out);

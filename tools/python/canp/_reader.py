@@ -105,6 +105,11 @@ class Reader:
         """Is it still being written (or was its writer killed)? As of opening or refresh()."""
         return lib.canp_reader_is_live(self._open())
 
+    @property
+    def abandoned(self):
+        """Was it not closed, and nobody writes it any more (its recorder was killed)? As of opening or refresh()."""
+        return lib.canp_reader_is_abandoned(self._open())
+
     def refresh(self):
         """Looks for what was written since. True when there is more than before."""
         return check(lib.canp_reader_refresh(self._open())) == 1
@@ -127,7 +132,7 @@ class Reader:
     def frames(self, filters=None, *, from_ns=TIME_MIN, to_ns=TIME_MAX, follow=False):
         """Iterates over the frames from from_ns to to_ns that pass candump's filters, in recorded order.
 
-        follow: goes on as the recording grows, until its writer has closed it.
+        follow: goes on as the recording grows, until its writer has closed it or ended (then abandoned is true).
         """
         return (record for record in self.records(filters, from_ns=from_ns, to_ns=to_ns, follow=follow)
                 if type(record) is Frame)
@@ -151,7 +156,7 @@ class Reader:
         self.lost = 0
         try:
             while True:
-                live = follow and self.live  # before the last look, so that nothing is missed
+                live = follow and lib.canp_reader_may_grow(self._open())  # before the last look, so that nothing is missed
                 for rows, base_ns in cursor.batches():
                     for record in self._rows(rows, base_ns):
                         if window[0] <= record.time_ns <= window[1] and _passes(record, filter_set):
