@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/links.h"
+#include "live/links.h"
 
 static unsigned there, more_each_time, asked;
 

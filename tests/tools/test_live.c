@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "fake_recorder.h"
-#include "lib/live.h"
-#include "lib/record_live.h"
+#include "live/live.h"
+#include "live/record_live.h"
 #include "temp_dir.h"
 #include "top/top_recorders.h"
 

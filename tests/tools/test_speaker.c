@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "lib/speaker.h"
+#include "live/speaker.h"
 
 #define THREADS 4
 #define LINES   3000

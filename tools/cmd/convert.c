@@ -14,10 +14,10 @@
 #include <canp/log.h>
 
 #include "lib/commands.h"
-#include "lib/log_report.h"
 #include "lib/opts.h"
-#include "lib/select.h"
 #include "lib/stop.h"
+#include "logs/log_report.h"
+#include "logs/select.h"
 
 struct convert {
     const char *command;

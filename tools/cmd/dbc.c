@@ -4,10 +4,10 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
-#include "lib/dbc_diff.h"
-#include "lib/dbc_list.h"
 #include "lib/opts.h"
 #include "lib/text.h"
+#include "signals/dbc_diff.h"
+#include "signals/dbc_list.h"
 
 struct findings {
     const char *path;

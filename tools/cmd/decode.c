@@ -12,12 +12,12 @@
 #include <canp/log.h>
 
 #include "lib/commands.h"
-#include "lib/decode_bus.h"
-#include "lib/decode_print.h"
-#include "lib/log_report.h"
 #include "lib/opts.h"
-#include "lib/select.h"
 #include "lib/stop.h"
+#include "logs/log_report.h"
+#include "logs/select.h"
+#include "signals/decode_bus.h"
+#include "signals/decode_print.h"
 
 #define POLL_NS   20000000 /* --follow looks for more so often */
 #define OUT_BYTES 65536

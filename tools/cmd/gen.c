@@ -19,7 +19,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
-#include "lib/tx_watch.h"
+#include "live/tx_watch.h"
 
 #define LANES_MAX    64
 #define STORES       (CANP_SENDER_BATCH + 1) /* frames lent to the sender until it flushes */

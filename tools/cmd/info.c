@@ -10,13 +10,13 @@
 #include <unistd.h>
 
 #include "lib/commands.h"
-#include "lib/info_events.h"
-#include "lib/log_report.h"
-#include "lib/log_summary.h"
 #include "lib/memory_report.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "logs/info_events.h"
+#include "logs/log_report.h"
+#include "logs/log_summary.h"
 
 #if defined(__has_include)
 #if __has_include(<execinfo.h>)

@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include "lib/commands.h"
-#include "lib/link_text.h"
-#include "lib/links.h"
 #include "lib/opts.h"
 #include "lib/text.h"
+#include "live/link_text.h"
+#include "live/links.h"
 
 struct job {
     const char *iface; /* NULL: all */

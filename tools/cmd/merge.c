@@ -14,10 +14,10 @@
 #include <time.h>
 
 #include "lib/commands.h"
-#include "lib/log_report.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "logs/log_report.h"
 
 #define POLL_NS 100000000 /* --follow looks for more so often: a block each time there is */
 #define WAIT_NS 1000000000

@@ -13,12 +13,12 @@
 #include <canp/recorder.h>
 
 #include "lib/commands.h"
-#include "lib/live.h"
 #include "lib/opts.h"
-#include "lib/record_live.h"
-#include "lib/record_stats.h"
-#include "lib/speaker.h"
 #include "lib/text.h"
+#include "live/live.h"
+#include "live/record_live.h"
+#include "live/record_stats.h"
+#include "live/speaker.h"
 
 #define NAMES_MAX 1000U /* directories of one second */
 

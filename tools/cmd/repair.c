@@ -6,10 +6,10 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
-#include "lib/damage.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "logs/damage.h"
 
 struct repair {
     const char *output;

@@ -14,12 +14,12 @@
 #include <canp/sender.h>
 
 #include "lib/commands.h"
-#include "lib/keys.h"
 #include "lib/opts.h"
-#include "lib/select.h"
 #include "lib/stop.h"
 #include "lib/text.h"
-#include "lib/tx_watch.h"
+#include "live/keys.h"
+#include "live/tx_watch.h"
+#include "logs/select.h"
 
 #define SPIN_NS        100000 /* about twice how late a sleep ends */
 #define TARGETS_MAX    64     /* interfaces replayed onto: bits of a route */

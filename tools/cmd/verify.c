@@ -4,11 +4,11 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
-#include "lib/damage.h"
-#include "lib/log_report.h"
-#include "lib/log_summary.h"
 #include "lib/opts.h"
 #include "lib/text.h"
+#include "logs/damage.h"
+#include "logs/log_report.h"
+#include "logs/log_summary.h"
 
 struct verify {
     bool json;

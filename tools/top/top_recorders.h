@@ -3,7 +3,7 @@
 #ifndef CANP_TOOLS_TOP_RECORDERS_H
 #define CANP_TOOLS_TOP_RECORDERS_H
 
-#include "lib/live.h"
+#include "live/live.h"
 #include "top_screen.h"
 
 struct top_recorders {

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "stop.h"
+#include "lib/stop.h"
 
 #define IDS_BITS_FIRST 10
 #define IDS_BITS_MAX   22 /* 4 million: more are not told apart, which no bus has */

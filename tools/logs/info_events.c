@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "text.h"
+#include "lib/text.h"
 
 #define STEP_NS     1000000 /* as capture/record/clock_records.c has it: less may be slewing */
 #define SLEW_DIVIDE 1000

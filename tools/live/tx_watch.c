@@ -9,11 +9,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "commands.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
+#include "lib/stop.h"
+#include "lib/text.h"
 #include "link_text.h"
-#include "opts.h"
-#include "stop.h"
-#include "text.h"
 
 #define TELL_NS     1000000000U
 #define DRIVER_NS   300000000U /* a queue of ten frames lasts a few ms */

@@ -1,5 +1,5 @@
 /* The listing of canp dbc. Main thread. */
-#include "lib/dbc_list.h"
+#include "dbc_list.h"
 
 #include <canp/frame.h>
 #include <math.h>

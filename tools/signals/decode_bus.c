@@ -1,5 +1,5 @@
 /* Frames to rows of values, for canp decode (decode_bus.h). Main thread. */
-#include "lib/decode_bus.h"
+#include "decode_bus.h"
 
 #include <canp/safe_text.h>
 #include <errno.h>

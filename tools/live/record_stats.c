@@ -12,8 +12,8 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "lib/text.h"
 #include "speaker.h"
-#include "text.h"
 
 static struct {
     const struct canp_recorder *rec;

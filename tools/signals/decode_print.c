@@ -2,7 +2,7 @@
  * The lines of canp decode (decode_print.h). A value that J1939 marks as not available or as an error has no
  * number. Names, units and texts come from databases: they are spelled by canp/safe_text.h. Main thread.
  */
-#include "lib/decode_print.h"
+#include "decode_print.h"
 
 #include <canp/frame.h>
 #include <math.h>

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "commands.h"
-#include "opts.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
 
 static void tell_place(const char *command, const char *name, const struct canp_log_bad *bad)
 {

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "text.h"
+#include "lib/text.h"
 
 static void print_span(FILE *to, const struct canp_damage *d)
 {

@@ -1,5 +1,5 @@
 /* What values of a row are, for all who print or keep them (decode_row.h). Any thread. */
-#include "lib/decode_row.h"
+#include "decode_row.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* One value of a signal in each stretch of time (decode_thin.h): a table that doubles. Main thread. */
-#include "lib/decode_thin.h"
+#include "decode_thin.h"
 
 #include <errno.h>
 #include <stdlib.h>

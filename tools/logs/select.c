@@ -7,8 +7,8 @@
 
 #include <canp/busclock.h>
 
-#include "commands.h"
-#include "opts.h"
+#include "lib/commands.h"
+#include "lib/opts.h"
 
 /* Filters have a sign in them, or are a j or `error`; names of interfaces do not. */
 static bool is_iface_name(const char *text)

@@ -1,12 +1,12 @@
 /* The differences of canp dbc --diff. What is compared is what decoding and reading depend on. Main thread.
  */
-#include "lib/dbc_diff.h"
+#include "dbc_diff.h"
 
 #include <canp/frame.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/dbc_list.h"
+#include "dbc_list.h"
 #include "lib/text.h"
 
 struct diff {

@@ -1,5 +1,5 @@
 /* Databases and patterns of canp decode (decode_choice.h). Main thread. */
-#include "lib/decode_choice.h"
+#include "decode_choice.h"
 
 #include <canp/frame.h>
 #include <errno.h>
