@@ -212,6 +212,48 @@ static inline uint32_t decode(const struct canp_plan *plan, const uint8_t *data,
     return count;
 }
 
+/* ---- one signal --------------------------------------------------------------------------------------- */
+
+static bool is_selected(const struct state *s, const struct canp_dbc_signal *signal)
+{
+    if (canp_dbc_last_bit(signal->muxer) / 8 >= s->bytes)
+        return false;
+    uint64_t value = raw_bits(s, signal->muxer);
+    for (uint32_t i = 0; i < signal->range_count; i++)
+        if (value >= signal->ranges[i].first && value <= signal->ranges[i].last)
+            return true;
+    return false;
+}
+
+/* The one word that a short signal lies in. */
+static inline void load_word_of(struct state *s, const struct plan_op *op)
+{
+    size_t at = (size_t)(op->word / 2) * 8;
+    uint64_t word = s->bytes >= at + 8 ? canp_load_u64(s->data + at) : load_tail(s->data + at, s->bytes - at);
+    s->words[op->word] = op->word & 1 ? __builtin_bswap64(word) : word;
+}
+
+enum plan_single_result canp_plan_single_decode(const struct plan_single *single, const uint8_t *data,
+                                                size_t bytes, struct canp_value *out)
+{
+    struct state s;
+    s.data = data;
+    s.bytes = bytes;
+    s.out = out;
+    for (uint32_t i = 0; i < single->muxed_count; i++)
+        if (!is_selected(&s, single->muxed[i]))
+            return PLAN_SINGLE_UNSELECTED;
+    if (single->op.end_bytes > bytes)
+        return PLAN_SINGLE_SHORT;
+    if (!single->is_short) {
+        decode_odd(&s, &single->op);
+        return PLAN_SINGLE_VALUE;
+    }
+    load_word_of(&s, &single->op);
+    decode_short(&s, &single->op);
+    return PLAN_SINGLE_VALUE;
+}
+
 uint32_t canp_plan_decode(const struct canp_plan *plan, const uint8_t *data, size_t bytes,
                           struct canp_value *values, struct canp_decode_counts *counts)
 {

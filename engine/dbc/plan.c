@@ -89,6 +89,20 @@ static bool is_short(const struct plan_op *op)
     return op->kind == PLAN_SIGNED && first / 64 == last / 64 && last < PLAN_WORDS * 64;
 }
 
+bool canp_plan_single(const struct canp_plan *plan, const struct canp_dbc_signal *signal,
+                      struct plan_single *out)
+{
+    out->op = compile_signal(signal, plan->is_j1939);
+    out->is_short = is_short(&out->op);
+    out->muxed_count = 0;
+    for (const struct canp_dbc_signal *s = signal; s->is_muxed; s = s->muxer) {
+        if ((s->marks & CANP_DBC_NO_MUXER) || !s->muxer || out->muxed_count == DBC_MUX_DEPTH_MAX)
+            return false;
+        out->muxed[out->muxed_count++] = s;
+    }
+    return true;
+}
+
 /* ---- groups ------------------------------------------------------------------------------------------- */
 
 static void *take(struct compiler *c, size_t bytes)
@@ -264,6 +278,7 @@ static int compile_message(struct compiler *c)
     uint32_t count = c->message->signal_count;
     c->plan->message = c->message;
     c->plan->values_max = count;
+    c->plan->is_j1939 = c->is_j1939;
     if (count == 0 || c->message->independent) {
         static struct plan_op none; /* so that the decoder needs not ask whether there is an array */
         c->plan->always.ops = &none;

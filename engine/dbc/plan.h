@@ -11,6 +11,8 @@
 
 #include <canp/decode.h>
 
+#include "dbc_mux.h"
+
 #define PLAN_WORDS 8 /* of 64 bits that the short way knows */
 
 enum plan_kind {
@@ -59,7 +61,31 @@ struct canp_plan {
     const struct canp_dbc_message *message;
     uint32_t values_max;
     uint32_t words; /* that the short way needs, at most PLAN_WORDS */
+    bool is_j1939;  /* found by its group, too */
 };
+
+/* One signal of a message by itself. It is there when each of `muxed`, itself and what is above it, is
+ * selected by its muxer. */
+struct plan_single {
+    struct plan_op op;
+    bool is_short;
+    uint32_t muxed_count;
+    const struct canp_dbc_signal *muxed[DBC_MUX_DEPTH_MAX];
+};
+
+enum plan_single_result {
+    PLAN_SINGLE_VALUE,
+    PLAN_SINGLE_SHORT,      /* the payload ends before it */
+    PLAN_SINGLE_UNSELECTED, /* by its muxer, or that is missing itself */
+};
+
+/* False when nobody knows when the signal is there (CANP_DBC_NO_MUXER, of it or above). */
+bool canp_plan_single(const struct canp_plan *plan, const struct canp_dbc_signal *signal,
+                      struct plan_single *out);
+
+/* The same value as canp_plan_decode() gives. */
+enum plan_single_result canp_plan_single_decode(const struct plan_single *single, const uint8_t *data,
+                                                size_t bytes, struct canp_value *out);
 
 struct plan_slot {
     uint32_t key;

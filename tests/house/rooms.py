@@ -19,6 +19,7 @@ ENGINE = {"frame": [], "segment": ["frame"], "pack": ["frame", "segment"], "read
 ENGINE["write"] = ENGINE["read"] + ["read"]
 ENGINE["replay"] = ["frame", "read"]
 ENGINE["dbc"] = ["frame"]
+ENGINE["columns"] = ["frame", "read", "dbc"]
 ENGINE["formats"] = ENGINE["write"] + ["write"]
 CAPTURE = {"link": [], "intake": ["link"], "rx": ["link", "intake"]}
 CAPTURE["send"] = ["link"]
