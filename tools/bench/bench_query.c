@@ -11,20 +11,13 @@
 
 #include "bench_recording.h"
 
-#define FRAMES  10000000U
-#define IDS_MAX 256
-
-struct id {
-    uint32_t id;
-    uint64_t frames;
-};
+#define FRAMES 10000000U
 
 struct query {
     uint64_t frames;
     char dir[128];
     struct canp_reader *reader;
-    unsigned ids;
-    struct id id[IDS_MAX]; /* rarest first */
+    struct bench_ids ids; /* rarest first */
     struct canp_filter_set filter;
 };
 
@@ -66,19 +59,12 @@ static double query_all_first(void *user)
     return per_frame_first(q, NULL, q->frames);
 }
 
-static struct canp_cursor_opts opts_for(struct query *q, const struct id *id)
+static struct canp_cursor_opts opts_for(struct query *q, const struct bench_id *id)
 {
-    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
-    uint32_t bits = id->id & CANP_ID_EFF ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK;
-
-    q->filter.count = 1;
-    q->filter.filters[0] = (struct canp_filter){id->id, bits | CANP_ID_EFF | CANP_ID_RTR};
-    opts.filter = &q->filter;
-    opts.frames_only = true;
-    return opts;
+    return bench_opts_for_id(&q->filter, id->id);
 }
 
-static double query_id(struct query *q, const struct id *id)
+static double query_id(struct query *q, const struct bench_id *id)
 {
     struct canp_cursor_opts opts = opts_for(q, id);
     return per_frame(q, q->reader, &opts, id->frames);
@@ -87,13 +73,13 @@ static double query_id(struct query *q, const struct id *id)
 static double query_one_id(void *user)
 {
     struct query *q = user;
-    return query_id(q, &q->id[q->ids / 2]);
+    return query_id(q, &q->ids.id[q->ids.count / 2]);
 }
 
 static double query_one_id_first(void *user)
 {
     struct query *q = user;
-    const struct id *id = &q->id[q->ids / 2];
+    const struct bench_id *id = &q->ids.id[q->ids.count / 2];
     struct canp_cursor_opts opts = opts_for(q, id);
     return per_frame_first(q, &opts, id->frames);
 }
@@ -101,51 +87,16 @@ static double query_one_id_first(void *user)
 static double query_rarest_id(void *user)
 {
     struct query *q = user;
-    return query_id(q, &q->id[0]);
+    return query_id(q, &q->ids.id[0]);
 }
 
 static double query_busiest_id(void *user)
 {
     struct query *q = user;
-    return query_id(q, &q->id[q->ids - 1]);
+    return query_id(q, &q->ids.id[q->ids.count - 1]);
 }
 
 /* ------------------------------------------------------------------ set-up */
-
-static int count_frame(struct query *q, uint32_t id)
-{
-    unsigned at = 0;
-
-    while (at < q->ids && q->id[at].id != id)
-        at++;
-    if (at == IDS_MAX)
-        return -E2BIG;
-    if (at == q->ids)
-        q->id[q->ids++] = (struct id){id, 0};
-    q->id[at].frames++;
-    return 0;
-}
-
-static int compare(const void *a, const void *b)
-{
-    uint64_t x = ((const struct id *)a)->frames, y = ((const struct id *)b)->frames;
-    return (x > y) - (x < y);
-}
-
-static int count_ids(struct query *q)
-{
-    struct canp_cursor *cursor;
-    struct canp_record record;
-    int r = canp_cursor_open(q->reader, NULL, &cursor);
-
-    if (r < 0)
-        return r;
-    while (r == 0 && (r = canp_cursor_next(cursor, &record)) == 1)
-        r = canp_kind_is_frame(record.kind) ? count_frame(q, record.frame->id) : 0;
-    canp_cursor_close(cursor);
-    qsort(q->id, q->ids, sizeof(q->id[0]), compare);
-    return r;
-}
 
 static int query_open(struct query *q, const char *dir)
 {
@@ -159,7 +110,7 @@ static int query_open(struct query *q, const char *dir)
         r = canp_repack(q->dir, &pack, &stats, NULL);
     if (r == 0)
         r = canp_reader_open(q->dir, &q->reader, NULL);
-    return r < 0 ? r : count_ids(q);
+    return r < 0 ? r : bench_count_ids(q->reader, &q->ids);
 }
 
 static int run(struct bench *bench, const char *dir)

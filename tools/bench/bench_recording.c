@@ -4,6 +4,8 @@
 #include "gen/vehicle.h"
 #include <canp/writer.h>
 #include <errno.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "lib/stop.h"
 
@@ -95,4 +97,55 @@ int bench_sum_recording(struct canp_reader *reader, const struct canp_cursor_opt
         r = -CANP_E_DAMAGED;
     canp_cursor_close(cursor);
     return r;
+}
+
+/* ------------------------------------------------------------------ ids */
+
+static int count_frame(struct bench_ids *ids, uint32_t id)
+{
+    unsigned at = 0;
+
+    while (at < ids->count && ids->id[at].id != id)
+        at++;
+    if (at == BENCH_IDS_MAX)
+        return -E2BIG;
+    if (at == ids->count)
+        ids->id[ids->count++] = (struct bench_id){id, 0};
+    ids->id[at].frames++;
+    return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+    uint64_t x = ((const struct bench_id *)a)->frames, y = ((const struct bench_id *)b)->frames;
+    return (x > y) - (x < y);
+}
+
+int bench_count_ids(struct canp_reader *reader, struct bench_ids *ids)
+{
+    struct canp_cursor *cursor;
+    struct canp_record record;
+    int r = canp_cursor_open(reader, NULL, &cursor);
+
+    memset(ids, 0, sizeof(*ids));
+    if (r < 0)
+        return r;
+    while (r == 0 && (r = canp_cursor_next(cursor, &record)) == 1)
+        r = canp_kind_is_frame(record.kind) ? count_frame(ids, record.frame->id) : 0;
+    canp_cursor_close(cursor);
+    qsort(ids->id, ids->count, sizeof(ids->id[0]), compare);
+    return r;
+}
+
+struct canp_cursor_opts bench_opts_for_id(struct canp_filter_set *filter, uint32_t id)
+{
+    struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
+    uint32_t bits = id & CANP_ID_EFF ? CANP_ID_EFF_MASK : CANP_ID_SFF_MASK;
+
+    memset(filter, 0, sizeof(*filter));
+    filter->count = 1;
+    filter->filters[0] = (struct canp_filter){id, bits | CANP_ID_EFF | CANP_ID_RTR};
+    opts.filter = filter;
+    opts.frames_only = true;
+    return opts;
 }

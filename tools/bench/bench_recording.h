@@ -25,4 +25,23 @@ uint64_t bench_sum_rows(const uint8_t *rows, size_t bytes, uint16_t stride);
 /* Opens the recording and sums all that the cursor's batches lend. *frames of them, 0 or an error. */
 int bench_sum_recording(struct canp_reader *reader, const struct canp_cursor_opts *opts, uint64_t *frames);
 
+/* The ids of a recording. */
+#define BENCH_IDS_MAX 256
+
+struct bench_id {
+    uint32_t id;
+    uint64_t frames;
+};
+
+struct bench_ids {
+    unsigned count;
+    struct bench_id id[BENCH_IDS_MAX]; /* rarest first */
+};
+
+/* 0, -E2BIG (more ids than there is room for), or another negative error. */
+int bench_count_ids(struct canp_reader *reader, struct bench_ids *ids);
+
+/* A cursor for the frames of one id: `filter` is filled, and lives as long as the options. */
+struct canp_cursor_opts bench_opts_for_id(struct canp_filter_set *filter, uint32_t id);
+
 #endif
