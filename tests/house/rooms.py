@@ -73,11 +73,16 @@ def objects_of(build, source, added):
     return {**found, **dict(one.split("=") for one in added)}
 
 
-def symbols(path):
-    """(needed, defined) of an object file."""
-    lines = subprocess.run(["nm", path], check=True, capture_output=True, text=True).stdout.splitlines()
-    fields = [line.split()[-2:] for line in lines]
-    return {s for kind, s in fields if kind == "U"}, {s for kind, s in fields if kind.isupper() and kind != "U"}
+def symbols(objects):
+    """{unit: (needed, defined)}, by one call of nm for all of them."""
+    out = subprocess.run(["nm", "-A", *objects.values()], check=True, capture_output=True, text=True).stdout
+    by_path = {path: (set(), set()) for path in objects.values()}
+    for line in out.splitlines():
+        path, rest = line.split(":", 1)
+        kind, symbol = rest.split()[-2:]
+        if kind.isupper():
+            by_path[path][kind != "U"].add(symbol)
+    return {name: by_path[path] for name, path in objects.items()}
 
 
 def place(path):
@@ -143,7 +148,7 @@ def judge_includes(source, edges):
 
 
 def judge_symbols(objects, edges):
-    of = {name: symbols(path) for name, path in objects.items()}
+    of = symbols(objects)
     home = {symbol: name for name, (_, defined) in of.items() for symbol in defined}
     for name, (needed, _) in of.items():
         for symbol in sorted(needed):
