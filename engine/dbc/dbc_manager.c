@@ -214,7 +214,7 @@ static int read_once(const struct canp_dbc_manager *m, const char *path, struct 
 {
     struct stat before, after;
     struct canp_dbc *dbc;
-    CANP_CLEANUP(canp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CANP_CLEANUP(canp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &before) < 0) {
         int r = -errno;
         return canp_fail(why, r, "cannot open %s: %s", path, canp_strerror(r));

@@ -57,7 +57,9 @@ int canp_dbc_open_fd(int fd, const struct stat *st, const char *path, const stru
         return r;
     if (S_ISDIR(st->st_mode))
         return canp_fail(why, -EISDIR, "%s is a directory: name a DBC file", path);
-    uint64_t size = S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 65536;
+    if (!S_ISREG(st->st_mode)) /* O_NONBLOCK: it has not waited for a pipe's writer either */
+        return canp_fail(why, -EINVAL, "%s is a pipe or device: copy what it says into a file", path);
+    uint64_t size = (uint64_t)st->st_size;
     r = size > taken.file_bytes_max ? -EFBIG : read_all(fd, size, taken.file_bytes_max, &text, &bytes);
     if (r == -EFBIG)
         return canp_fail(why, r,
@@ -74,7 +76,7 @@ int canp_dbc_open(const char *path, const struct canp_dbc_opts *opts, struct can
                   struct canp_why *why)
 {
     struct stat st;
-    CANP_CLEANUP(canp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    CANP_CLEANUP(canp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) < 0) {
         int r = -errno;
         return canp_fail(why, r, "cannot open %s: %s", path, canp_strerror(r));

@@ -118,21 +118,22 @@ static int open_directory(struct canp_log_reader *reader, const char *forced, st
 static int open_stream(struct canp_log_reader *reader, int fd, const char *name,
                        const struct canp_log_read_opts *opts, struct canp_why *why)
 {
-    int r = canp_source_open(&reader->source, fd, name, why);
+    int r = canp_source_open(&reader->source, fd, name, opts->stop, opts->drain, why);
     if (r == 0)
         r = choose_format(reader, name, opts->format, why);
-    if (r == 0 && reader->format->by_path && !reader->path)
+    if (r == 0 && reader->format->by_path && (!reader->path || !reader->source.is_seekable))
         r = canp_fail(why, -ESPIPE, "%s: %s is read from a file by its name, not from a pipe", name,
                       reader->format->info.title);
     return r < 0 ? r : start_format(reader, why);
 }
 
-/* O_NONBLOCK: opening a pipe without a writer must not wait for one here; reading does. */
+/* O_NONBLOCK: opening a pipe without a writer must not wait for one here; reading does, and heeds the stop.
+ */
 static int open_path(struct canp_log_reader *reader, const struct canp_log_read_opts *opts,
                      struct canp_why *why)
 {
     struct stat st;
-    int fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0) {
         int error = -errno;
         if (fd >= 0)

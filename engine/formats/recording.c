@@ -88,7 +88,9 @@ static void set_damage_options(struct canp_log_reader *reader, struct canp_curso
 static int open_recording(struct canp_log_reader *reader, struct canp_why *why)
 {
     struct reading *state = reader->state;
-    int r = canp_reader_open(reader->path, &state->reader, why);
+    struct canp_reader_opts how = CANP_READER_OPTS_INIT;
+    how.stop = reader->opts.stop;
+    int r = canp_reader_open_opts(reader->path, &how, &state->reader, why);
     if (r < 0)
         return r;
     struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;

@@ -111,8 +111,9 @@ static int is_plain_by_blocks(struct canp_reader *reader)
     while (plain == 1 && (number = canp_reader_next_segment(reader, number)) != 0) {
         struct segment_reader segment;
         struct index_view index;
-        int r = canp_reader_open_segment(reader, number, &segment);
-        if (reader_error_passes(r))
+        int r =
+            canp_stop_is_set(reader->stop) ? -ECANCELED : canp_reader_open_segment(reader, number, &segment);
+        if (reader_error_passes(r) || r == -ECANCELED)
             return r;
         if (r < 0)
             continue;

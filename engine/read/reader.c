@@ -206,6 +206,8 @@ static int open_path(struct canp_reader *reader, const char *path, struct canp_w
     struct stat st;
     if (stat(path, &st) < 0)
         return canp_fail(why, -errno, "cannot open %s: %s", path, canp_strerror(errno));
+    if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode)) /* opening it would be noticed by who writes to it */
+        return canp_fail(why, -CANP_E_FORMAT, "%s is a pipe or device, no recording", path);
     if (!S_ISDIR(st.st_mode)) {
         reader->file_path = strdup(path);
         return reader->file_path ? canp_segment_list_set_one(&reader->list, 1) : -ENOMEM;
@@ -233,13 +235,15 @@ static int check_readable(struct canp_reader *reader, const char *path, struct c
     for (uint64_t number = canp_reader_next_segment(reader, 0); number;
          number = canp_reader_next_segment(reader, number)) {
         struct segment_reader s;
-        int r = canp_reader_open_segment(reader, number, &s);
+        int r = canp_stop_is_set(reader->stop) ? -ECANCELED : canp_reader_open_segment(reader, number, &s);
         if (r == 0) {
             canp_segment_reader_close(&s);
             return 0;
         }
-        if (first_error == 0)
+        if (first_error == 0 || r == -ECANCELED)
             first_error = r;
+        if (r == -ECANCELED)
+            break;
     }
     return canp_fail(why, first_error, "cannot read %s: %s", path, canp_strerror(first_error));
 }

@@ -38,7 +38,11 @@ static int fail_segment(const struct repack *r, const char *path, uint64_t numbe
 static int repack_directory(struct repack *r, const char *path, struct canp_why *why)
 {
     struct canp_reader *reader;
-    int error = canp_reader_open(path, &reader, why);
+    struct canp_reader_opts how = CANP_READER_OPTS_INIT;
+    how.stop = r->opts.stop;
+    int error = canp_reader_open_opts(path, &how, &reader, why);
+    if (error == -ECANCELED)
+        return fail(r, path, error, why);
     if (error < 0)
         return error;
     uint64_t number = 0;

@@ -16,6 +16,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/select.h"
 
@@ -31,7 +32,7 @@ struct convert {
 };
 
 /* What a signal ends: a file is left where it is; from a pipe all is read that its writer, who has mostly got
- * the same signal, still says. A second signal kills. */
+ * the same signal, still says before it falls silent. A second signal kills. */
 static bool is_stopped(void *user)
 {
     return stop_is_requested() && ((const struct convert *)user)->is_from_file;
@@ -50,7 +51,7 @@ static int tell_end(struct convert *c, struct canp_log_reader *reader, int error
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
                          "%s: more than 255 interfaces; what stands behind line %llu is left out", c->in,
                          lines - 1);
-    if (error == -EINTR)
+    if (is_stop_error(error))
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT,
                          "%s: interrupted; what stands behind line %llu is left out", c->in, lines);
     return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "cannot convert %s into %s: %s", c->in, c->out,
@@ -105,10 +106,8 @@ static int finish(struct convert *c, const char *format, int status)
 
 static int open_input(struct convert *c, struct canp_log_reader **reader)
 {
-    struct canp_log_read_opts opts = {.size = sizeof(opts), .format = c->in_format};
-    struct canp_why why;
-    int r = canp_log_open(c->in, &opts, reader, &why);
-    return r < 0 ? opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text) : 0;
+    struct canp_log_read_opts opts = {.size = sizeof(opts), .format = c->in_format, .drain = true};
+    return log_open(c->command, c->in, &opts, reader);
 }
 
 /* The first input is opened before the output is made: a name that is wrong leaves nothing. */
@@ -126,7 +125,6 @@ static int convert_all(struct convert *c, char **inputs, int count, const char *
         return opts_fail(c->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     }
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
-    stop_catch_signals();
     status = convert_one(c, reader);
     canp_log_close(reader);
     for (int i = 1; i < count && !c->is_write_error && !stop_is_requested(); i++) {

@@ -14,6 +14,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/select.h"
 #include "signals/decode_bus.h"
@@ -82,7 +83,7 @@ static int decode_now(struct decode *d)
     if (error < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s",
                          d->out ? d->out : "the output", canp_strerror(error));
-    if (r < 0)
+    if (r < 0 && !stop_is_requested())
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
     return 0;
 }
@@ -97,7 +98,7 @@ static int decode_all(struct decode *d)
             return r;
         nanosleep(&pause, NULL);
         r = canp_log_refresh(d->reader);
-        if (r < 0)
+        if (r < 0 && !stop_is_requested())
             return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
     }
 }
@@ -207,10 +208,9 @@ static int open_databases(struct decode *d, char *const *patterns, int pattern_c
 
 static int open_and_run(struct decode *d, char *const *patterns, int pattern_count)
 {
-    struct canp_why why;
     int status = open_databases(d, patterns, pattern_count);
-    if (status == 0 && canp_log_open(d->in, NULL, &d->reader, &why) < 0)
-        status = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    if (status == 0)
+        status = log_open(d->command, d->in, NULL, &d->reader);
     if (status == 0)
         status = select_log(&d->selection, d->command, d->reader);
     if (status == 0)

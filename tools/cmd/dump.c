@@ -14,6 +14,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/select.h"
 
@@ -48,7 +49,7 @@ static int print_all(struct dump *d)
     if (r == 0 && flushed < 0)
         r = canp_fail(&why, flushed, "%s", canp_strerror(flushed));
     d->is_closed = r == -EPIPE;
-    if (r == 0 || r == -EINTR || d->is_closed)
+    if (r == 0 || (is_stop_error(r) && stop_is_requested()) || d->is_closed)
         return 0;
     return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
 }
@@ -63,7 +64,7 @@ static int follow(struct dump *d)
             return status;
         nanosleep(&pause, NULL);
         int r = canp_log_refresh(d->reader);
-        if (r < 0)
+        if (r < 0 && !stop_is_requested())
             return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
     }
     return 0;
@@ -86,9 +87,10 @@ static int print_log(struct dump *d)
 static int open_and_print(struct dump *d, const char *format, const struct canp_log_write_opts *opts)
 {
     struct canp_why why;
-    if (canp_log_open(d->path, NULL, &d->reader, &why) < 0)
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    int r = select_log(&d->selection, d->command, d->reader);
+    int r = log_open(d->command, d->path, NULL, &d->reader);
+    if (r)
+        return r;
+    r = select_log(&d->selection, d->command, d->reader);
     if (r == 0 && canp_log_writer_open("-", format, opts, &d->writer, &why) < 0)
         r = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     if (r == 0)
@@ -152,6 +154,5 @@ int canp_cmd_dump(int argc, char **argv)
                  (strcmp(chosen, "candump") == 0 ? CANP_LOG_EVENTS : 0);
     d.path = argv[1];
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
-    stop_catch_signals();
     return open_and_print(&d, chosen, &opts);
 }

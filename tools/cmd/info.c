@@ -12,9 +12,9 @@
 #include "lib/commands.h"
 #include "lib/memory_report.h"
 #include "lib/opts.h"
-#include "lib/stop.h"
 #include "lib/text.h"
 #include "logs/info_events.h"
+#include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/log_summary.h"
 
@@ -267,7 +267,7 @@ static int summarise_log(struct summary *s)
     struct canp_why why;
     int r = log_summary_read(s->path, &log, &why);
     if (r < 0)
-        return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+        return log_open_fail("info", r, &why);
     s->log = &log;
     s->info = log.info;
     s->span = log.span;
@@ -282,18 +282,16 @@ static int summarise(struct summary *s, bool memory)
 {
     struct canp_reader *reader;
     struct canp_why why;
-    struct canp_reader_opts opts = CANP_READER_OPTS_INIT;
-    opts.stop = &stop_wish;
-    stop_catch_signals();
-    int r = canp_reader_open_opts(s->path, &opts, &reader, &why);
+    int r = recording_open(s->path, &reader, &why);
     if (r < 0 && log_summary_is_worth_trying(s->path, r))
         return summarise_log(s);
     if (r < 0)
-        return opts_fail("info", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+        return log_open_fail("info", r, &why);
     r = read_and_report(reader, s, memory);
     canp_reader_close(reader);
-    return r < 0 ? opts_fail("info", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", s->path, canp_strerror(r))
-                 : 0;
+    if (r < 0)
+        canp_fail(&why, r, "cannot read %s: %s", s->path, canp_strerror(r));
+    return r < 0 ? log_open_fail("info", r, &why) : 0;
 }
 
 int canp_cmd_info(int argc, char **argv)

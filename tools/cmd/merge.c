@@ -17,6 +17,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "logs/log_open.h"
 #include "logs/log_report.h"
 
 #define POLL_NS 100000000 /* --follow looks for more so often: a block each time there is */
@@ -49,7 +50,7 @@ static int copy_on(struct merge *m, struct canp_why *why)
     struct canp_log_copy_result result;
     int r = canp_log_copy(m->merged, m->writer, &opts, &result, why);
     m->records += result.records;
-    return r == -EINTR ? 0 : r;
+    return is_stop_error(r) && stop_is_requested() ? 0 : r;
 }
 
 /* What is there is committed each time, so that others can follow the new recording. */
@@ -59,6 +60,8 @@ static int copy_as_they_grow(struct merge *m, struct canp_why *why)
     int r;
     while (!stop_is_requested() && (r = canp_log_refresh(m->merged)) != 0) {
         uint64_t before = m->records;
+        if (r < 0 && stop_is_requested())
+            break;
         if (r < 0)
             return canp_fail(why, r, "%s", canp_strerror(r));
         r = copy_on(m, why);
@@ -114,9 +117,10 @@ static int merge_inputs(struct merge *m)
     struct canp_log_merge_opts opts = {.size = sizeof(opts), .follow = m->follow, .wait_ns = m->wait_ns};
     struct canp_why why;
     int r = canp_log_merge_open(m->inputs, m->input_count, &opts, &m->merged, &why);
+    if (r == -EINVAL)
+        return opts_fail(m->command, CANP_EXIT_USAGE, "%s", why.text);
     if (r < 0)
-        return opts_fail(m->command, r == -EINVAL ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    stop_catch_signals();
+        return log_open_fail(m->command, r, &why);
     int status = merge_into(m);
     if (status == CANP_EXIT_DONE)
         status = tell(m);
@@ -126,10 +130,10 @@ static int merge_inputs(struct merge *m)
 
 static int open_and_merge(struct merge *m, unsigned count)
 {
-    struct canp_why why;
     for (; m->input_count < count; m->input_count++) {
-        if (canp_log_open(m->paths[m->input_count], NULL, &m->inputs[m->input_count], &why) < 0)
-            return opts_fail(m->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+        int status = log_open(m->command, m->paths[m->input_count], NULL, &m->inputs[m->input_count]);
+        if (status)
+            return status;
     }
     return merge_inputs(m);
 }

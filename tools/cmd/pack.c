@@ -6,6 +6,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "lib/text.h"
 
 static void print_json(const struct canp_repack_stats *s)
@@ -62,8 +63,9 @@ int canp_cmd_pack(int argc, char **argv)
     opts.stop = &stop_wish;
     opts.unpack = unpack;
     opts.level = archive ? CANP_PACK_ARCHIVE : CANP_PACK_FAST;
-    if (canp_repack(argv[1], &opts, &stats, &why) < 0)
-        return opts_fail("pack", CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    int r = canp_repack(argv[1], &opts, &stats, &why);
+    if (r < 0)
+        return log_open_fail("pack", r, &why);
     json ? print_json(&stats) : print_text(&stats, unpack);
     return stats.damaged ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
 }

@@ -8,6 +8,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "lib/text.h"
 #include "logs/damage.h"
 
@@ -37,11 +38,10 @@ static int repair_into(struct canp_log_reader *reader, struct repair *repair)
     struct canp_why why, at_end;
     if (canp_log_writer_open(repair->output, "canp", NULL, &writer, &why) < 0)
         return opts_fail("repair", CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    stop_catch_signals();
     int r = canp_log_copy(reader, writer, &opts, &result, &why);
     repair->records = result.records;
     int finished = canp_log_finish(writer, &at_end); /* what was copied before an error is kept */
-    if (r == -EINTR)
+    if (is_stop_error(r) && stop_is_requested())
         return opts_fail("repair", CANP_EXIT_ENVIRONMENT, "%s is incomplete: stopped", repair->output);
     if (r < 0 || finished < 0)
         return opts_fail("repair", CANP_EXIT_ENVIRONMENT, "copying into %s failed: %s", repair->output,
@@ -59,7 +59,6 @@ int canp_cmd_repair(int argc, char **argv)
         "Copies all that is intact into a new recording; damaged places become gaps.", options, NULL};
     struct canp_log_read_opts how = {.size = sizeof(how), .format = "canp", .damage_as_gaps = true};
     struct canp_log_reader *reader;
-    struct canp_why why;
     char count[TEXT_BYTES];
     int n = opts_parse(&spec, argc, argv);
     if (n < 0)
@@ -69,10 +68,10 @@ int canp_cmd_repair(int argc, char **argv)
                          "expected RECORDING -o NEW; `canp repair --help` says more");
     how.on_damage = on_damage;
     how.user = &repair;
-    int r = canp_log_open(argv[1], &how, &reader, &why);
-    if (r < 0)
-        return opts_fail("repair", CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    int status = repair_into(reader, &repair);
+    int status = log_open("repair", argv[1], &how, &reader);
+    if (status)
+        return status;
+    status = repair_into(reader, &repair);
     canp_log_close(reader);
     if (status == CANP_EXIT_DONE)
         printf("%s records copied into %s; %u damaged places became gaps\n",

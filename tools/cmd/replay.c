@@ -16,6 +16,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "lib/text.h"
 #include "live/keys.h"
 #include "live/tx_watch.h"
@@ -368,7 +369,9 @@ static int open_and_run(struct replay *p, const char *path)
                                           .put_at = p->txtime ? put_at : NULL,
                                           .flush = flush,
                                           .idle = idle};
-    int r = canp_reader_open(path, &p->reader, &p->why);
+    int r = recording_open(path, &p->reader, &p->why);
+    if (is_stop_error(r) && stop_is_requested())
+        return CANP_EXIT_DONE;
     if (r < 0)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
     r = select_window(&p->selection, p->command, p->reader);
@@ -380,7 +383,6 @@ static int open_and_run(struct replay *p, const char *path)
     p->opts.to_ns = p->selection.to_ns;
     p->opts.bus_window = p->selection.bus_window;
     p->opts.stop = &stop_wish;
-    stop_catch_signals();
     keys_begin();
     r = canp_replay_run(p->reader, &p->opts, &sink, &stats);
     keys_end();

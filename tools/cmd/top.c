@@ -15,6 +15,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/log_open.h"
 #include "lib/text.h"
 #include "top/top_recorders.h"
 
@@ -182,10 +183,10 @@ static int open_recording(struct source *src, const char *path)
 {
     struct canp_why why;
     src->dir = path;
-    int r = canp_reader_open(path, &src->reader, &why);
+    int r = recording_open(path, &src->reader, &why);
     if (r == 0 && (r = canp_cursor_open(src->reader, NULL, &src->cursor)) < 0)
         canp_fail(&why, r, "%s: %s", path, canp_strerror(r));
-    return r < 0 ? opts_fail("top", CANP_EXIT_ENVIRONMENT, "%s", why.text) : 0;
+    return r < 0 && !stop_is_requested() ? opts_fail("top", CANP_EXIT_ENVIRONMENT, "%s", why.text) : 0;
 }
 
 static int open_source(struct source *src, const char *const *arguments, unsigned count)
@@ -193,6 +194,7 @@ static int open_source(struct source *src, const char *const *arguments, unsigne
     struct canp_why why;
     if (count == 1 && strcmp(arguments[0], "any") != 0 && is_recording(arguments[0]))
         return open_recording(src, arguments[0]);
+    stop_catch_signals();
     int r = canp_listener_open(arguments, count, &src->listener, &why);
     return r < 0 ? opts_fail("top",
                              r == -EINVAL || r == -CANP_E_TOO_MANY ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT,
@@ -218,10 +220,9 @@ static int watch(const char *const *arguments, unsigned count, int interval_ms)
         snprintf(names + strlen(names), sizeof(names) - strlen(names), i ? " %s" : "%s", arguments[i]);
     top_init(&stats);
     int status = open_source(&src, arguments, count);
-    if (status == 0)
+    if (status == 0 && !stop_is_requested())
         status = top_screen_begin();
-    if (status == 0) {
-        stop_catch_signals();
+    if (status == 0 && !stop_is_requested()) {
         loop(&src, &view, interval_ms);
         top_screen_end();
     }

@@ -7,6 +7,7 @@
 #include "lib/opts.h"
 #include "lib/text.h"
 #include "logs/damage.h"
+#include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/log_summary.h"
 
@@ -85,7 +86,7 @@ static int verify_log(const struct verify *v, const char *path)
     char count[TEXT_BYTES];
     int r = log_summary_read(path, &s, &why);
     if (r < 0)
-        opts_fail("verify", 0, "%s", why.text);
+        log_open_fail("verify", r, &why);
     if (r < 0 && r != -CANP_E_DAMAGED)
         return CANP_EXIT_ENVIRONMENT;
     if (v->json) {
@@ -124,14 +125,15 @@ int canp_cmd_verify(int argc, char **argv)
         return OPTS_EXIT(n);
     if (n != 1)
         return opts_fail("verify", CANP_EXIT_USAGE, "expected one RECORDING; `canp verify --help` says more");
-    int r = canp_reader_open(argv[1], &reader, &why);
+    int r = recording_open(argv[1], &reader, &why);
     if (r < 0 && log_summary_is_worth_trying(argv[1], r))
         return verify_log(&v, argv[1]);
     if (r == -CANP_E_DAMAGED && v.json)
         puts("{\"damage\":[{\"error\":\"no segment can be read\"}],\"frames\":0}");
+    if (r == -CANP_E_DAMAGED)
+        return opts_fail("verify", CANP_EXIT_FINDING, "%s", why.text);
     if (r < 0)
-        return opts_fail("verify", r == -CANP_E_DAMAGED ? CANP_EXIT_FINDING : CANP_EXIT_ENVIRONMENT, "%s",
-                         why.text);
+        return log_open_fail("verify", r, &why);
     if (v.json)
         fputs("{\"damage\":[", stdout);
     r = read_all(reader, &v);
@@ -140,8 +142,10 @@ int canp_cmd_verify(int argc, char **argv)
     canp_reader_close(reader);
     if (r < 0 && v.json) /* what was found before stays JSON */
         printf("],\"error\":\"%s\"}\n", canp_strerror(r));
-    if (r < 0)
-        return opts_fail("verify", CANP_EXIT_ENVIRONMENT, "cannot read %s: %s", argv[1], canp_strerror(r));
+    if (r < 0) {
+        canp_fail(&why, r, "cannot read %s: %s", argv[1], canp_strerror(r));
+        return log_open_fail("verify", r, &why);
+    }
     print_result(&v, &info);
     return v.places ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
 }

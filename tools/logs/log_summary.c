@@ -28,7 +28,7 @@ bool log_summary_is_worth_trying(const char *path, int error)
         return true;
     if (error == -ENOENT || error == -EACCES || (dot && strcmp(dot, ".canp") == 0))
         return false;
-    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+    return error != -ECANCELED && stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
 }
 
 static bool insert(struct ids *ids, uint64_t key)
@@ -115,7 +115,9 @@ int log_summary_read(const char *path, struct log_summary *s, struct canp_why *w
 {
     struct canp_log_reader *reader;
     struct ids ids = {0};
-    int r = canp_log_open(path, NULL, &reader, why);
+    struct canp_log_read_opts opts = CANP_LOG_READ_OPTS_INIT;
+    opts.stop = &stop_wish;
+    int r = canp_log_open(path, &opts, &reader, why);
     if (r < 0)
         return r;
     s->format = canp_log_reader_format(reader)->name;
@@ -131,10 +133,7 @@ int log_summary_read(const char *path, struct log_summary *s, struct canp_why *w
     s->info.ids = ids.count;
     s->info.damaged = s->stats.bad < UINT32_MAX ? (uint32_t)s->stats.bad : UINT32_MAX;
     if (r < 0)
-        canp_fail(why, r, "%s",
-                  r == -EINTR               ? "stopped"
-                  : canp_log_why(reader)[0] ? canp_log_why(reader)
-                                            : canp_strerror(r));
+        canp_fail(why, r, "%s", canp_log_why(reader)[0] ? canp_log_why(reader) : canp_strerror(r));
     free(ids.keys);
     canp_log_close(reader);
     return r;

@@ -6,6 +6,7 @@
 #include "formats/bytes/source_stages.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,17 +18,49 @@
 
 /* ---- the lowest stage: a descriptor -------------------------------------------------------------- */
 
+#define LOOK_MS      50 /* a pipe that has nothing to say: the stop is looked at so often */
+#define SILENT_LOOKS 10 /* behind a stop a drained pipe is given up after so many */
+
 struct file_stage {
     struct canp_source_stage stage;
     int fd;
+    const struct canp_stop *stop;
+    bool is_file; /* never waits for anybody */
+    bool drain;
+    bool has_begun; /* something was read */
 };
+
+/* Until there is something to read, or who wrote has gone. A named pipe that nobody has opened for writing
+ * yet is waited for, too: poll(2) says so only once there was a writer. 0 or an error. */
+static int wait_for_bytes(const struct file_stage *f)
+{
+    struct pollfd in = {.fd = f->fd, .events = POLLIN};
+    for (unsigned silent = 0;;) {
+        bool is_stopped = canp_stop_is_set(f->stop);
+        if (is_stopped && (!f->drain || !f->has_begun || silent >= SILENT_LOOKS))
+            return -ECANCELED;
+        int n = poll(&in, 1, f->stop ? LOOK_MS : -1);
+        if (n > 0)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        silent += is_stopped;
+    }
+}
 
 static int64_t pull_file(struct canp_source_stage *stage, uint8_t *to, size_t room)
 {
+    struct file_stage *f = (struct file_stage *)stage;
     ssize_t n;
-    do
-        n = read(((struct file_stage *)stage)->fd, to, room);
-    while (n < 0 && errno == EINTR);
+    do {
+        int r = f->is_file ? 0 : wait_for_bytes(f);
+        if (r < 0)
+            return r;
+        if (f->is_file && canp_stop_is_set(f->stop))
+            return -ECANCELED;
+        n = read(f->fd, to, room);
+    } while (n < 0 && (errno == EINTR || errno == EAGAIN));
+    f->has_begun = f->has_begun || n > 0;
     return n < 0 ? -errno : n;
 }
 
@@ -36,12 +69,14 @@ static void close_file(struct canp_source_stage *stage)
     free(stage);
 }
 
-static struct canp_source_stage *file_stage(int fd)
+static struct canp_source_stage *file_stage(const struct file_stage *as)
 {
     struct file_stage *f = malloc(sizeof(*f));
-    if (f)
-        *f = (struct file_stage){{pull_file, close_file, NULL}, fd};
-    return f ? &f->stage : NULL;
+    if (!f)
+        return NULL;
+    *f = *as;
+    f->stage = (struct canp_source_stage){pull_file, close_file, NULL};
+    return &f->stage;
 }
 
 /* Bytes that were read already stand in front of what is below: what a stage on top must see first. */
@@ -336,7 +371,8 @@ static int stack_stages(struct canp_source *source)
     return 0;
 }
 
-int canp_source_open(struct canp_source *source, int fd, const char *name, struct canp_why *why)
+int canp_source_open(struct canp_source *source, int fd, const char *name, const struct canp_stop *stop,
+                     bool drain, struct canp_why *why)
 {
     struct stat st;
     *source = (struct canp_source){.fd = fd};
@@ -345,7 +381,8 @@ int canp_source_open(struct canp_source *source, int fd, const char *name, struc
     off_t start = S_ISREG(st.st_mode) ? lseek(fd, 0, SEEK_CUR) : -1;
     source->is_seekable = start >= 0;
     source->end_offset = start > 0 ? (uint64_t)start : 0;
-    source->top = file_stage(fd);
+    struct file_stage lowest = {.fd = fd, .stop = stop, .drain = drain, .is_file = S_ISREG(st.st_mode)};
+    source->top = file_stage(&lowest);
     if (!source->top)
         return canp_fail(why, -ENOMEM, "no memory to read %s", name);
     int r = stack_stages(source);

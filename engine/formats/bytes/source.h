@@ -12,6 +12,7 @@
 #define CANP_FORMATS_SOURCE_H
 
 #include <canp/error.h>
+#include <canp/stop.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,9 +41,11 @@ struct canp_source {
     struct canp_source_stage *top;
 };
 
-/* Takes fd (borrowed) from where it stands; undoes gzip, zstd, UTF-16, and skips a UTF-8 byte order mark. 0
- * or an error with its `why`. */
-int canp_source_open(struct canp_source *source, int fd, const char *name, struct canp_why *why);
+/* Takes fd (borrowed) from where it stands; undoes gzip, zstd, UTF-16, and skips a UTF-8 byte order mark.
+ * `stop` (borrowed; NULL: none) ends reading with -ECANCELED; with `drain` a pipe that has said something is
+ * first read until it ends or is silent. 0 or an error with its `why`. */
+int canp_source_open(struct canp_source *source, int fd, const char *name, const struct canp_stop *stop,
+                     bool drain, struct canp_why *why);
 /* Reads memory (borrowed), as it is. */
 int canp_source_open_memory(struct canp_source *source, const void *bytes, size_t length);
 void canp_source_close(struct canp_source *source); /* a zeroed one is allowed */

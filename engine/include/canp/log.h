@@ -26,6 +26,7 @@
 #include <canp/error.h>
 #include <canp/filter.h>
 #include <canp/frame.h>
+#include <canp/stop.h>
 
 CANP_BEGIN_DECLS
 
@@ -86,6 +87,10 @@ struct canp_log_read_opts {
     bool damage_as_gaps;
     void (*on_damage)(void *user, const struct canp_damage *damage);
     void *user;
+    /* Ends opening and reading with -ECANCELED soon after it is set, also where a pipe or terminal has
+     * nothing to say; borrowed until canp_log_close(). NULL: nothing does. */
+    const struct canp_stop *stop;
+    bool drain; /* a pipe that has said something is read on after the stop, until it ends or falls silent */
 };
 #define CANP_LOG_READ_OPTS_INIT CANP_OPTS_INIT_(canp_log_read_opts)
 
@@ -93,7 +98,8 @@ struct canp_log_read_opts {
  * Opens a log, or a recording (a directory or a segment file). gzip and zstd are undone where the library was
  * built with them. `path` may be "-": standard input. Owned: *out, freed by canp_log_close().
  * Errors: a negative errno of opening or reading; -CANP_E_FORMAT: no format that is known, `why` says what
- * it looks like; -CANP_E_DAMAGED: a format that is known, but this file of it cannot be read.
+ * it looks like; -CANP_E_DAMAGED: a format that is known, but this file of it cannot be read. A named pipe is
+ * read as it comes: while nobody writes to it yet, opening waits.
  */
 CANP_API int canp_log_open(const char *path, const struct canp_log_read_opts *opts,
                            struct canp_log_reader **out, struct canp_why *why);
