@@ -1,5 +1,6 @@
 /*
- * canp decode: what the bytes of a log mean, by signal databases.
+ * canp decode: what the bytes of a log mean, by signal databases; or of frames as they come from an
+ * interface.
  *
  * Messages that several frames bring have the time of their last frame. What gives no value is counted and
  * told at the end. Main thread; a closed pipe ends it quietly.
@@ -18,6 +19,9 @@
 #include "logs/log_report.h"
 #include "logs/select.h"
 #include "signals/decode_bus.h"
+#ifdef CANP_WITH_CAPTURE
+#include "signals/decode_live.h"
+#endif
 #include "signals/decode_print.h"
 
 #define POLL_NS   20000000 /* --follow looks for more so often */
@@ -32,7 +36,7 @@ struct decode {
     struct decode_choice choice;
     struct decode_printer printer;
     struct decode_bus bus;
-    struct canp_log_reader *reader;
+    struct canp_log_reader *reader; /* NULL: an interface */
 };
 
 static const char *name_of(const struct decode *d)
@@ -61,10 +65,15 @@ static int take(struct decode *d, const struct canp_record *record)
     return decode_bus_frame(&d->bus, record);
 }
 
-/* Did its reader go, or is the disk full? 0, -EPIPE or another errno. */
-static int flush(struct decode *d)
+/* Did its reader go, or is the disk full? 0, -EPIPE, or an exit status after saying so. */
+static int flush(void *user)
 {
-    return fflush(d->printer.to) == 0 && !ferror(d->printer.to) ? 0 : errno ? -errno : -EIO;
+    const struct decode *d = user;
+    int error = fflush(d->printer.to) == 0 && !ferror(d->printer.to) ? 0 : errno ? -errno : -EIO;
+    if (error == 0 || error == -EPIPE)
+        return error;
+    return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s", d->out ? d->out : "the output",
+                     canp_strerror(error));
 }
 
 /* All there is now. 0, -EPIPE, or an exit status. */
@@ -78,11 +87,8 @@ static int decode_now(struct decode *d)
             return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
     }
     error = flush(d);
-    if (error == -EPIPE)
+    if (error)
         return error;
-    if (error < 0)
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s",
-                         d->out ? d->out : "the output", canp_strerror(error));
     if (r < 0 && !stop_is_requested())
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
     return 0;
@@ -119,6 +125,36 @@ static void tell_transports(const struct decode *d)
                   (unsigned long long)t.evicted);
 }
 
+#ifdef CANP_WITH_CAPTURE
+static bool is_iface(const char *argument)
+{
+    return decode_live_is_iface(argument);
+}
+
+/* 0, -EPIPE, or an exit status. */
+static int decode_iface(struct decode *d)
+{
+    struct canp_why why;
+    int r = decode_live(d->in, &d->bus, flush, d, &why);
+    if (decode_live_lost())
+        opts_fail(d->command, 0, "%s: %llu frames came and were not seen: this program was too slow for them",
+                  d->in, (unsigned long long)decode_live_lost());
+    return r < 0 && r != -EPIPE ? opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text) : r;
+}
+#else
+static bool is_iface(const char *argument)
+{
+    (void)argument;
+    return false;
+}
+
+static int decode_iface(struct decode *d)
+{
+    (void)d;
+    return 0; /* not called */
+}
+#endif
+
 static int report(struct decode *d)
 {
     const struct canp_decode_counts *c = &d->bus.counts;
@@ -126,8 +162,9 @@ static int report(struct decode *d)
         opts_fail(d->command, 0, "%llu values are missing because their frames are too short, first of %s",
                   (unsigned long long)c->short_values, d->bus.short_message);
     tell_transports(d);
-    int status = log_report_bad(d->command, name_of(d), d->reader);
-    if (d->follow && !stop_is_requested() && log_report_abandoned(d->command, name_of(d), d->reader))
+    int status = d->reader ? log_report_bad(d->command, name_of(d), d->reader) : 0;
+    if (d->reader && d->follow && !stop_is_requested() &&
+        log_report_abandoned(d->command, name_of(d), d->reader))
         status = CANP_EXIT_FINDING;
     if (status || stop_is_requested() || d->bus.given)
         return status;
@@ -151,7 +188,7 @@ static int run(struct decode *d)
     if (decode_bus_open(&d->bus) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
     decode_print_header(&d->printer, &d->choice);
-    int r = decode_all(d);
+    int r = d->reader ? decode_all(d) : decode_iface(d);
     if (r == -EPIPE) {
         clearerr(d->printer.to); /* its reader has seen enough: no error at the program's end either */
         return CANP_EXIT_DONE;
@@ -209,10 +246,14 @@ static int open_databases(struct decode *d, char *const *patterns, int pattern_c
 static int open_and_run(struct decode *d, char *const *patterns, int pattern_count)
 {
     int status = open_databases(d, patterns, pattern_count);
-    if (status == 0)
+    if (status == 0 && !is_iface(d->in)) {
         status = log_open(d->command, d->in, NULL, &d->reader);
-    if (status == 0)
-        status = select_log(&d->selection, d->command, d->reader);
+        if (status == 0)
+            status = select_log(&d->selection, d->command, d->reader);
+    } else if (status == 0 && (d->selection.from || d->selection.to)) {
+        status = opts_fail(d->command, CANP_EXIT_USAGE,
+                           "--from and --to are for recordings: %s is an interface", d->in);
+    }
     if (status == 0)
         status = run_into(d);
     decode_bus_close(&d->bus);
@@ -222,7 +263,8 @@ static int open_and_run(struct decode *d, char *const *patterns, int pattern_cou
 }
 
 static const char epilogue[] =
-    "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin.\n"
+    "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin. IFACE: what\n"
+    "comes there, until the program is stopped; `any`, and candump's filters behind a comma, as in record.\n"
     "MESSAGE.SIGNAL, or the name of either, with * ? [] as in a shell; without any: all signals.\n"
     "--dbc can0=FILE is for that interface alone, and goes before those for all.\n"
     "Messages of several frames (J1939 TP, NMEA 2000 fast packets, ISO-TP of OBD) are put together. A value\n"
@@ -254,14 +296,16 @@ int canp_cmd_decode(int argc, char **argv)
         {0, "to", OPT_TEXT, &d.selection.to, "T", "up to this point in time"},
         {0},
     };
-    const struct opt_spec spec = {argv[0], "--dbc [IFACE=]FILE RECORDING [MESSAGE.SIGNAL|GLOB]...",
-                                  "Decodes a log into signals with units, by DBC files.", options, epilogue};
+    const struct opt_spec spec = {argv[0], "--dbc [IFACE=]FILE RECORDING|IFACE [MESSAGE.SIGNAL|GLOB]...",
+                                  "Decodes a log, or what comes, into signals with units, by DBC files.",
+                                  options, epilogue};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)
         return OPTS_EXIT(arguments);
     int format = format_of(asked, d.out);
     if (arguments < 1)
-        return opts_fail(d.command, CANP_EXIT_USAGE, "which RECORDING? `canp decode --help` says more");
+        return opts_fail(d.command, CANP_EXIT_USAGE,
+                         "which RECORDING or interface? `canp decode --help` says more");
     if (d.files.count == 0)
         return opts_fail(d.command, CANP_EXIT_USAGE, "which database? Give it with --dbc FILE");
     if (is_long && d.printer.wide)
