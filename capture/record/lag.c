@@ -1,7 +1,11 @@
 /* Times from the stamp into a slab (lag.h). Each counter has one writer. */
 #include "lag.h"
 
+#include <canp/pools/clock.h>
+
 #include "intake/counter.h"
+#include "intake/slab_head.h"
+#include "intake/state.h"
 
 /* Of n >= LAG_STEPS: the doubling, and the quarter of it. */
 static unsigned bucket_of(uint64_t ns)
@@ -47,4 +51,27 @@ uint64_t canp_lag_quantile_ns(const struct lag *lag, unsigned permille)
             return end_of(i) < max_ns ? end_of(i) : max_ns;
     }
     return max_ns;
+}
+
+/* Where in the slab the next row goes. */
+static size_t slab_end(const struct canp_slab *slab)
+{
+    return slab ? ((const struct slab_head *)slab->user)->rows.used_bytes : 0;
+}
+
+struct lag_place canp_lag_place(const struct intake *in)
+{
+    return (struct lag_place){in->slabs_committed, slab_end(in->slab)};
+}
+
+void canp_lag_note_harvest(struct lag *lag, const struct intake *in, const struct lag_place *before)
+{
+    struct canp_record first;
+    if (!in->slab || in->slabs_committed != before->committed || before->end >= slab_end(in->slab))
+        return;
+    const struct canp_rowbuf *rows = &((const struct slab_head *)in->slab->user)->rows;
+    canp_row_read(rows->data + before->end, rows->base_ns, &first);
+    int64_t ns = canp_realtime_ns() - first.time_ns;
+    if (canp_kind_is_frame(first.kind) && ns >= 0)
+        canp_lag_note(lag, (uint64_t)ns);
 }

@@ -72,35 +72,14 @@ static void await(struct canp_recorder *rec)
     }
 }
 
-/* Where in the slab the next row goes. */
-static size_t slab_end(const struct canp_slab *slab)
-{
-    return slab ? ((const struct slab_head *)slab->user)->rows.used_bytes : 0;
-}
-
-/* The oldest frame of a harvest: the first row behind what the slab held before it. When the slab was handed
- * over meanwhile, or the row is none of a frame, nothing is noted. */
-static void note_lag(struct canp_recorder *rec, uint64_t committed, size_t end)
-{
-    struct canp_record first;
-    if (!rec->in.slab || committed != rec->in.slabs_committed || end >= slab_end(rec->in.slab))
-        return;
-    const struct canp_rowbuf *rows = &((const struct slab_head *)rec->in.slab->user)->rows;
-    canp_row_read(rows->data + end, rows->base_ns, &first);
-    int64_t ns = canp_realtime_ns() - first.time_ns;
-    if (canp_kind_is_frame(first.kind) && ns >= 0) /* the clock was set back: it says nothing */
-        canp_lag_note(&rec->lag, (uint64_t)ns);
-}
-
 static void harvest(struct canp_recorder *rec)
 {
-    uint64_t committed = rec->in.slabs_committed; /* the ring may give the same slab again */
-    size_t end = slab_end(rec->in.slab);
+    struct lag_place before = canp_lag_place(&rec->in);
     uint64_t frames;
     rec->in.now_ns = canp_monotonic_ns();
     rec->rx_ops->harvest(&rec->in);
     if (!harvest_pace_is_busy(&rec->in.pace))
-        note_lag(rec, committed, end);
+        canp_lag_note_harvest(&rec->lag, &rec->in, &before);
     unsigned fill_permille = account(rec, &frames);
     rec->in.now_ns = canp_monotonic_ns();
     canp_harvest_pace_note(&rec->in.pace, rec->in.now_ns, frames, fill_permille);
