@@ -7,13 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+#include <canp/private/hex.h>
 
 /* "1122", "11.22": bytes up to `end`. Their number, -1 for anything else. */
 static int take_bytes(const char *at, const char *end, uint8_t *out)
@@ -22,10 +16,10 @@ static int take_bytes(const char *at, const char *end, uint8_t *out)
     while (at < end) {
         if (end - at < 2 || n == TRIGGER_DATA_MAX)
             return -1;
-        int high = hex_digit(at[0]), low = hex_digit(at[1]);
-        if (high < 0 || low < 0)
+        int byte = canp_hex_byte(at);
+        if (byte < 0)
             return -1;
-        out[n++] = (uint8_t)(high << 4 | low);
+        out[n++] = (uint8_t)byte;
         at += 2;
         if (at < end && *at == '.' && ++at == end)
             return -1;

@@ -9,7 +9,7 @@
 
 #include <canp/filter.h>
 
-#include "hex.h"
+#include <canp/private/hex.h>
 
 _Static_assert(sizeof(struct canp_filter) == 8, "laid out as struct can_filter");
 

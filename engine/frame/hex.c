@@ -1,5 +1,5 @@
 /* The tables of hex.h. Constant: any thread. */
-#include "frame/hex.h"
+#include <canp/private/hex.h>
 
 #define ROW(h) h "0" h "1" h "2" h "3" h "4" h "5" h "6" h "7" h "8" h "9" h "A" h "B" h "C" h "D" h "E" h "F"
 

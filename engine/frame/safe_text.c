@@ -5,6 +5,8 @@
  */
 #include <canp/safe_text.h>
 
+#include <canp/private/hex.h>
+
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -45,11 +47,6 @@ static bool is_hidden(uint32_t code)
     return false;
 }
 
-static char hex_digit(unsigned nibble)
-{
-    return "0123456789ABCDEF"[nibble & 15];
-}
-
 /* One character, or one byte that is none. Returns how many bytes of the text it took; *used those written.
  */
 static size_t spell(const uint8_t *p, size_t bytes, unsigned how, char out[16], size_t *used)
@@ -63,9 +60,9 @@ static size_t spell(const uint8_t *p, size_t bytes, unsigned how, char out[16], 
             out[n++] = '\\';
         if (spelled) {
             out[n++] = 'x';
-            out[n++] = hex_digit(p[i] >> 4);
+            out[n++] = canp_hex_digit(p[i] >> 4);
         }
-        out[n++] = spelled ? hex_digit(p[i]) : (char)p[i];
+        out[n++] = spelled ? canp_hex_digit(p[i]) : (char)p[i];
     }
     *used = n;
     return length;
@@ -86,11 +83,10 @@ size_t canp_safe_text(char *out, size_t room, const char *text, size_t bytes, un
     return used;
 }
 
-static int hex_value(char c)
+/* Two digits of upper case, as canp_safe_text() writes them; negative for any other text. */
+static int spelled_byte(const char *digits)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    return digits[0] < 'a' && digits[1] < 'a' ? canp_hex_byte(digits) : -1;
 }
 
 size_t canp_safe_restore(char *out, const char *text, size_t bytes)
@@ -101,9 +97,8 @@ size_t canp_safe_restore(char *out, const char *text, size_t bytes)
         size_t left = bytes - at;
         if (c == '\\' && left >= 2 && text[at + 1] == '\\') {
             at++;
-        } else if (c == '\\' && left >= 4 && text[at + 1] == 'x' && hex_value(text[at + 2]) >= 0 &&
-                   hex_value(text[at + 3]) >= 0) {
-            c = (char)(hex_value(text[at + 2]) << 4 | hex_value(text[at + 3]));
+        } else if (c == '\\' && left >= 4 && text[at + 1] == 'x' && spelled_byte(text + at + 2) >= 0) {
+            c = (char)spelled_byte(text + at + 2);
             at += 3;
         }
         out[used++] = c;

@@ -6,7 +6,7 @@
 #include <canp/private/cleanup.h>
 #include <canp/writer.h>
 
-#include "frame/hex.h"
+#include <canp/private/hex.h>
 
 #define TEXT_BYTES 36 /* 1b4e28ba-2fa1-11d2-883f-0016d3cca427 */
 

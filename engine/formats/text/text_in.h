@@ -11,7 +11,7 @@
 
 #include <canp/error.h>
 
-#include "frame/hex.h"
+#include <canp/private/hex.h>
 
 /* What is left of a line. Readers move `at` and never pass `end`; what fails may have moved it. */
 struct canp_text {

@@ -12,7 +12,7 @@
 #include <canp/frame.h>
 #include <canp/safe_text.h>
 
-#include "frame/hex.h"
+#include <canp/private/hex.h>
 
 extern const char canp_decimal_pairs[201]; /* "000102..99" */
 

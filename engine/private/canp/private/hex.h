@@ -1,6 +1,9 @@
-/* Hexadecimal digits, read and written: the one place that knows them. Constant tables: any thread. */
-#ifndef CANP_FRAME_HEX_H
-#define CANP_FRAME_HEX_H
+/*
+ * Hexadecimal digits, read and written: the one place that knows them, of engine and capture. Constant
+ * tables: any thread.
+ */
+#ifndef CANP_PRIVATE_HEX_H
+#define CANP_PRIVATE_HEX_H
 
 #include <stdbool.h>
 #include <stddef.h>
