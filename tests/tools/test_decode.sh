@@ -98,6 +98,29 @@ check "every value" prints \
     '(1700000001.600000000) can0 7E8 Answer.Vin = "WBAALLO1234567890"'
 check "short frames are told" complains "3 values are missing because their frames are too short, first of Engine"
 
+cat >"$work/dm.log" <<'END'
+(1700000000.000000) can0 18FECA21#04FF6E000005FFFF
+(1700000000.100000) can0 18FECA21#00FF00000000FFFF
+(1700000001.000000) can0 1CECFF00#200A0002FFCBFE00
+(1700000001.050000) can0 1CEBFF00#0104FF6E0000059C
+(1700000001.100000) can0 1CEBFF00#0218437FFFFFFFFF
+END
+check "trouble codes" status_is 0 decode "$work/dm.log"
+check "are SPN and FMI, of DM1 and of a DM2 by BAM" prints \
+    '(1700000000.000000000) can0 18FECA21 DM1.SPN 110 FMI 0 = 5' \
+    '(1700000001.100000000) can0 18FECB00 DM2.SPN 110 FMI 0 = 5' \
+    '(1700000001.100000000) can0 18FECB00 DM2.SPN 137372 FMI 3 = [not available]'
+check "by name" status_is 0 decode "$work/dm.log" 'DM[12]' --wide
+check "in a line" prints '(1700000000.000000000) can0 18FECA21 DM1: SPN 110 FMI 0=5' \
+    '(1700000001.100000000) can0 18FECB00 DM2: SPN 110 FMI 0=5; SPN 137372 FMI 3=[not available]'
+check "in CSV" status_is 0 decode "$work/dm.log" DM1 -f csv
+check "as a signal" prints 'time,iface,id,message,signal,value,unit,text,mark' \
+    '1700000000.000000000,can0,18FECA21,DM1,SPN 110 FMI 0,5,,,'
+check "in JSON" status_is 0 decode "$work/dm.log" -f json --wide
+check "as a list" field 'len(d) == 2 and [c["spn"] for c in d[1]["codes"]] == [110, 137372] and d[1]["codes"][1] ==
+    {"spn": 137372, "fmi": 3, "occurrences": None, "old_conversion": False}'
+check "no codes of a bus that is not J1939" status_is 1 decode "$work/dm.log" Engine
+
 check "CSV" status_is 0 decode "$work/a.log" 'Engine.*' Vin EngSpeed -f csv --raw
 check "CSV has it all" prints 'time,iface,id,message,signal,value,unit,text,mark,raw' \
     '1700000000.000000000,can0,100,Engine,Speed,812.5,rpm,,,3250' \

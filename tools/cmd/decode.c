@@ -180,10 +180,18 @@ static int print_row(void *user, const struct decode_row *row)
     return 0;
 }
 
+static int print_codes(void *user, const struct decode_codes *codes)
+{
+    const struct decode *d = user;
+    decode_print_codes(&d->printer, codes);
+    return 0;
+}
+
 static int run(struct decode *d)
 {
     d->bus.choice = &d->choice;
     d->bus.take = print_row;
+    d->bus.take_codes = print_codes;
     d->bus.user = d;
     if (decode_bus_open(&d->bus) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
@@ -270,7 +278,8 @@ static const char epilogue[] =
     "Messages of several frames (J1939 TP, NMEA 2000 fast packets, ISO-TP of OBD) are put together. A value\n"
     "that J1939 marks as not available or as an error has no number. --every leaves of each signal the "
     "first\n"
-    "value of each stretch of TIME. --wide: csv has a column for each signal.\n"
+    "value of each stretch of TIME. J1939's trouble codes are DM1 and DM2 among the names: SPN and FMI, and\n"
+    "how often they occurred. --wide: csv has a column for each signal.\n"
     "Exit status 1: no value, or damaged places were skipped.\n";
 
 int canp_cmd_decode(int argc, char **argv)

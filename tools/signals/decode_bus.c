@@ -128,6 +128,33 @@ static int give(struct decode_bus *b, const struct canp_plan *plan, uint8_t chan
     return b->take(b->user, row);
 }
 
+/* ---- trouble codes ------------------------------------------------------------------------------------ */
+
+#define GROUP_DM1 0xFECAU
+#define GROUP_DM2 0xFECBU
+
+static bool has_codes(const struct decode_bus *b, const struct decode_channel *c, uint32_t id)
+{
+    uint32_t group = canp_j1939_pgn(id);
+    bool wanted = (group == GROUP_DM1 && b->choice->codes[0]) || (group == GROUP_DM2 && b->choice->codes[1]);
+    return wanted && b->take_codes && (id & CANP_ID_EFF) && decode_choice_is_j1939(b->choice, c->line->bases);
+}
+
+static int give_codes(struct decode_bus *b, uint8_t channel, const struct decode_row *row)
+{
+    static const char *const names[] = {"DM1", "DM2"};
+    const char *name = names[canp_j1939_pgn(row->id) == GROUP_DM2];
+    uint32_t count = canp_j1939_dtcs(row->data, row->bytes, b->codes, DECODE_CODES_MAX);
+    int passes = count ? decode_thin_pass(&b->thin, name, where_from(channel, row->id), row->time_ns) : 0;
+    if (passes <= 0)
+        return passes;
+    b->given += count;
+    struct decode_codes codes = {row->time_ns, row->iface,
+                                 row->id,      name,
+                                 b->codes,     count < DECODE_CODES_MAX ? count : DECODE_CODES_MAX};
+    return b->take_codes(b->user, &codes);
+}
+
 /* ---- frames ------------------------------------------------------------------------------------------- */
 
 /* A message that several frames brought, the last one with `frame_id`. */
@@ -136,6 +163,11 @@ static int give_message(struct decode_bus *b, const struct decode_channel *c, ui
 {
     struct decode_row row = {m->time_ns, c->name, m->id, NULL, m->data, m->bytes, NULL, 0};
     const struct canp_plan *plan = decode_choice_plan(b->choice, c->line->bases, m->id);
+    bool is_j1939 = m->kind == CANP_TRANSPORT_BAM || m->kind == CANP_TRANSPORT_RTS;
+    if (is_j1939 && has_codes(b, c, m->id)) {
+        int r = give_codes(b, m->channel, &row);
+        return r < 0 || !plan ? r : give(b, plan, m->channel, &row);
+    }
     if (!plan && m->kind == CANP_TRANSPORT_FAST) /* a database without J1939 has the frames' own priority */
         plan = decode_choice_plan(b->choice, c->line->bases, frame_id);
     if (!plan) {
@@ -186,12 +218,14 @@ int decode_bus_frame(struct decode_bus *b, const struct canp_record *record)
         canp_transport_stats(c->line->transport, &c->line->stats);
     }
     bool is_part = c->line->stats.frames != parts;
-    if (plan && is_whole(plan, frame->id, is_part)) {
-        struct decode_row row = {record->time_ns, c->name, frame->id, NULL, frame->data, frame->len, NULL, 0};
+    struct decode_row row = {record->time_ns, c->name, frame->id, NULL, frame->data, frame->len, NULL, 0};
+    bool is_codes = !is_part && has_codes(b, c, frame->id);
+    if (is_codes)
+        r = give_codes(b, record->channel, &row);
+    if (r == 0 && plan && is_whole(plan, frame->id, is_part))
         r = give(b, plan, record->channel, &row);
-    } else if (!plan && !is_part) {
+    else if (!plan && !is_part && !is_codes)
         b->counts.frames_unknown++;
-    }
     return r == 0 && is_complete ? give_message(b, c, frame->id, &message) : r;
 }
 

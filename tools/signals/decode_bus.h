@@ -18,10 +18,14 @@ struct decode_line {
     struct canp_transport_stats stats;
 };
 
+#define DECODE_CODES_MAX 1024 /* of one message: more than its bytes can hold */
+
 struct decode_bus {
     const struct decode_choice *choice;
     /* Takes each row, which is lent for the call. 0 or a negative error, which ends it. */
     int (*take)(void *user, const struct decode_row *row);
+    /* The same of trouble codes, when they are wanted. NULL: they are left out. */
+    int (*take_codes)(void *user, const struct decode_codes *codes);
     void *user;
     struct decode_thin thin;
     struct canp_value *values;
@@ -31,8 +35,9 @@ struct decode_bus {
         char name[CANP_IFACE_NAME_BYTES + 1]; /* empty: not met */
         struct decode_line *line;
     } channels[256];
+    struct canp_j1939_dtc codes[DECODE_CODES_MAX];
     struct canp_decode_counts counts;
-    uint64_t given;         /* values */
+    uint64_t given;         /* values and trouble codes */
     char short_message[96]; /* the first one with a frame too short, spelled as canp/safe_text.h says */
 };
 

@@ -24,6 +24,15 @@ static void split(struct decode_base *base, const char *text)
     base->path = text + length + 1;
 }
 
+static bool has_j1939(const struct canp_dbc *dbc)
+{
+    const struct canp_dbc_contents *contents = canp_dbc_contents(dbc);
+    for (uint32_t i = 0; i < contents->message_count; i++)
+        if (contents->messages[i]->format == CANP_DBC_J1939)
+            return true;
+    return false;
+}
+
 int decode_choice_add(struct decode_choice *c, const char *text, struct canp_why *why)
 {
     struct canp_decoder_opts opts = CANP_DECODER_OPTS_INIT;
@@ -40,6 +49,7 @@ int decode_choice_add(struct decode_choice *c, const char *text, struct canp_why
         r = canp_decoder_open(base->dbc, &opts, &base->decoder, why);
     if (r < 0)
         return r;
+    base->is_j1939 = c->j1939 || has_j1939(base->dbc);
     uint32_t most = canp_decoder_values_max(base->decoder);
     c->values_max = most > c->values_max ? most : c->values_max;
     return 0;
@@ -53,6 +63,14 @@ uint64_t decode_choice_bases(const struct decode_choice *c, const char *iface)
             bases |= UINT64_C(1) << i;
     }
     return bases;
+}
+
+bool decode_choice_is_j1939(const struct decode_choice *c, uint64_t bases)
+{
+    for (unsigned i = 0; i < c->base_count; i++)
+        if ((bases >> i & 1) && c->bases[i].is_j1939)
+            return true;
+    return false;
 }
 
 const struct canp_plan *decode_choice_plan(const struct decode_choice *c, uint64_t bases, uint32_t id)
@@ -159,12 +177,27 @@ static int make_room(struct decode_choice *c)
     return c->messages && c->slots ? 0 : -1;
 }
 
+/* Trouble codes are in no database. */
+static void choose_codes(struct decode_choice *c, char *const *patterns, bool *used, int count)
+{
+    static const char *const names[] = {"DM1", "DM2"};
+    bool is_j1939 = decode_choice_is_j1939(c, UINT64_MAX);
+    for (unsigned dm = 0; dm < 2 && is_j1939; dm++) {
+        c->codes[dm] = count == 0;
+        for (int i = 0; i < count; i++)
+            if (fnmatch(patterns[i], names[dm], 0) == 0)
+                c->codes[dm] = used[i] = true;
+    }
+}
+
 int decode_choice_match(struct decode_choice *c, char *const *patterns, int count, struct canp_why *why)
 {
     bool *used = calloc((size_t)count + 1, sizeof(*used));
     int r = 0;
     if (!used || make_room(c) < 0 || choose(c, patterns, used, count) < 0)
         r = canp_fail(why, -ENOMEM, "no memory for the databases");
+    else
+        choose_codes(c, patterns, used, count);
     for (int i = 0; i < count && r == 0; i++) {
         if (!used[i]) /* NOLINT(clang-analyzer-core.NullDereference): r is 0 with memory only */
             r = canp_fail(why, -ENOENT, "no signal '%s' in the databases; `canp dbc` lists them",

@@ -16,6 +16,7 @@ struct decode_base {
     char iface_room[16];
     struct canp_dbc *dbc;
     struct canp_decoder *decoder;
+    bool is_j1939; /* it says so of some message */
 };
 
 struct decode_message {
@@ -25,7 +26,8 @@ struct decode_message {
 };
 
 struct decode_choice {
-    bool j1939; /* all 29 bit messages are J1939's */
+    bool j1939;    /* all 29 bit messages are J1939's */
+    bool codes[2]; /* J1939's trouble codes of DM1, of DM2 are wanted */
     struct decode_base bases[DECODE_BASES_MAX];
     unsigned base_count;
     struct canp_dbc_manager *manager;
@@ -41,7 +43,8 @@ struct decode_choice {
  * any case. */
 int decode_choice_add(struct decode_choice *choice, const char *text, struct canp_why *why);
 
-/* When all are read: what the patterns match; all, if there are none. 0, -ENOMEM, or -ENOENT: one matches
+/* When all are read: what the patterns match; all, if there are none. DM1 and DM2 may be among them whatever
+ * the databases have. 0, -ENOMEM, or -ENOENT: one matches
  * nothing. */
 int decode_choice_match(struct decode_choice *choice, char *const *patterns, int count, struct canp_why *why);
 void decode_choice_close(struct decode_choice *choice);
@@ -52,6 +55,9 @@ const struct decode_message *decode_choice_message(const struct decode_choice *c
 
 /* Bit 1 << index of each database that is for this interface. */
 uint64_t decode_choice_bases(const struct decode_choice *choice, const char *iface);
+
+/* Are 29 bit messages J1939's, by one of these databases? */
+bool decode_choice_is_j1939(const struct decode_choice *choice, uint64_t bases);
 
 /* The plan for an id by the databases of `bases`; those that name their interface go first. NULL: none. */
 const struct canp_plan *decode_choice_plan(const struct decode_choice *choice, uint64_t bases, uint32_t id);

@@ -346,3 +346,78 @@ void decode_print_row(const struct decode_printer *p, const struct decode_choice
     else
         p->wide ? print_json_wide(p, row) : print_json_long(p, row);
 }
+
+/* ---- trouble codes ------------------------------------------------------------------------------------ */
+
+#define OCCURRENCES_NOT_AVAILABLE 127
+#define CODE_BYTES                32
+
+static const char *code_text(char out[CODE_BYTES], const struct canp_j1939_dtc *c)
+{
+    snprintf(out, CODE_BYTES, "SPN %u FMI %u", c->spn, c->fmi);
+    return out;
+}
+
+static const char *occurrences_text(char out[NUMBER_BYTES], const struct canp_j1939_dtc *c, const char *none)
+{
+    snprintf(out, NUMBER_BYTES, "%u", c->occurrences);
+    return c->occurrences == OCCURRENCES_NOT_AVAILABLE ? none : out;
+}
+
+static void print_code_text(const struct decode_printer *p, const struct decode_codes *row, uint32_t i)
+{
+    char seconds[TIME_BYTES], id[ID_BYTES], code[CODE_BYTES], number[NUMBER_BYTES];
+    if (!p->wide || i == 0)
+        fprintf(p->to, "(%s) %s %s %s", seconds_text(seconds, row->time_ns), SAFE_WORD(row->iface),
+                id_text(id, row->id), row->message);
+    fprintf(p->to, p->wide ? "%s%s=%s" : "%s%s = %s", p->wide ? (i ? "; " : ": ") : ".",
+            code_text(code, &row->codes[i]), occurrences_text(number, &row->codes[i], "[not available]"));
+    if (row->codes[i].old_conversion)
+        fputs(" [old conversion]", p->to);
+    if (!p->wide || i + 1 == row->count)
+        putc('\n', p->to);
+}
+
+static void print_code_csv(const struct decode_printer *p, const struct decode_codes *row, uint32_t i)
+{
+    char seconds[TIME_BYTES], id[ID_BYTES], code[CODE_BYTES], number[NUMBER_BYTES];
+    const struct canp_j1939_dtc *c = &row->codes[i];
+    if (p->wide)
+        return;
+    fprintf(p->to, "%s,", seconds_text(seconds, row->time_ns));
+    put_cell_text(p->to, row->iface);
+    fprintf(p->to, ",%s,%s,%s,%s,,%s,%s%s\n", id_text(id, row->id), row->message, code_text(code, c),
+            occurrences_text(number, c, ""), c->old_conversion ? "old conversion" : "",
+            c->occurrences == OCCURRENCES_NOT_AVAILABLE ? "not available" : "", p->raw ? "," : "");
+}
+
+static void print_code_json(const struct decode_printer *p, const struct decode_codes *row, uint32_t i)
+{
+    char seconds[TIME_BYTES], id[ID_BYTES], number[NUMBER_BYTES];
+    const struct canp_j1939_dtc *c = &row->codes[i];
+    if (!p->wide || i == 0) {
+        fprintf(p->to, "{\"time\":%s,\"iface\":", seconds_text(seconds, row->time_ns));
+        text_json_string(p->to, row->iface);
+        fprintf(p->to, ",\"id\":\"%s\",\"message\":\"%s\",", id_text(id, row->id), row->message);
+    }
+    if (p->wide)
+        fputs(i ? ",{" : "\"codes\":[{", p->to);
+    fprintf(p->to, "\"spn\":%u,\"fmi\":%u,\"occurrences\":%s,\"old_conversion\":%s}", c->spn, c->fmi,
+            occurrences_text(number, c, "null"), c->old_conversion ? "true" : "false");
+    if (p->wide && i + 1 == row->count)
+        fputs("]}", p->to);
+    if (!p->wide || i + 1 == row->count)
+        putc('\n', p->to);
+}
+
+void decode_print_codes(const struct decode_printer *p, const struct decode_codes *row)
+{
+    for (uint32_t i = 0; i < row->count; i++) {
+        if (p->format == DECODE_TEXT)
+            print_code_text(p, row, i);
+        else if (p->format == DECODE_CSV)
+            print_code_csv(p, row, i);
+        else
+            print_code_json(p, row, i);
+    }
+}

@@ -19,5 +19,7 @@ struct decode_printer {
 void decode_print_header(const struct decode_printer *printer, const struct decode_choice *choice);
 void decode_print_row(const struct decode_printer *printer, const struct decode_choice *choice,
                       const struct decode_row *row);
+/* A line for each code, or for all with `wide`; CSV has no column for them then. */
+void decode_print_codes(const struct decode_printer *printer, const struct decode_codes *codes);
 
 #endif

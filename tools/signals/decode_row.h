@@ -2,6 +2,8 @@
 #ifndef CANP_TOOLS_DECODE_ROW_H
 #define CANP_TOOLS_DECODE_ROW_H
 
+#include <canp/transport.h>
+
 #include "decode_choice.h"
 
 /* What one frame, or a message of several frames, gave. */
@@ -13,6 +15,16 @@ struct decode_row {
     const uint8_t *data; /* the payload */
     size_t bytes;
     const struct canp_value *values; /* the wanted ones, at least one, in the order of signals */
+    uint32_t count;
+};
+
+/* The trouble codes of one DM1 or DM2 of J1939, at least one. */
+struct decode_codes {
+    int64_t time_ns;
+    const char *iface;
+    uint32_t id;
+    const char *message; /* "DM1" or "DM2" */
+    const struct canp_j1939_dtc *codes;
     uint32_t count;
 };
 
