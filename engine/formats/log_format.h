@@ -126,6 +126,7 @@ void canp_log_bad_line(struct canp_log_reader *reader, const char *reason, const
 void canp_log_bad_object(struct canp_log_reader *reader, const char *reason, uint64_t offset);
 /* Counts something that is passed over and is no damage. `what` is static, in plural: "LIN frames". */
 void canp_log_pass(struct canp_log_reader *reader, const char *what);
+void canp_log_pass_many(struct canp_log_reader *reader, const char *what, uint64_t count);
 
 /* The channel of an interface's name (up to 15 bytes, more is cut) or of the log's number for it, made when
  * it is new. Its number or -CANP_E_TOO_MANY. */

@@ -41,14 +41,21 @@ void canp_log_bad_object(struct canp_log_reader *reader, const char *reason, uin
 
 void canp_log_pass(struct canp_log_reader *reader, const char *what)
 {
+    canp_log_pass_many(reader, what, 1);
+}
+
+void canp_log_pass_many(struct canp_log_reader *reader, const char *what, uint64_t count)
+{
+    if (!count)
+        return;
     struct canp_log_passed *p = reader->stats.passed_over;
     unsigned i = 0;
     while (i < CANP_LOG_PASSED_MAX - 1 && p[i].what && p[i].what != what && strcmp(p[i].what, what) != 0)
         i++;
     if (!p[i].what)
         p[i].what = what;
-    p[i].count++;
-    reader->stats.passed++;
+    p[i].count += count;
+    reader->stats.passed += count;
 }
 
 int canp_log_error(struct canp_log_reader *reader, int error, const char *format, ...)

@@ -22,6 +22,7 @@
     X(css)                                                                                                   \
     X(panda)                                                                                                 \
     X(asc)                                                                                                   \
-    X(blf)
+    X(blf)                                                                                                   \
+    X(mf4)
 
 #endif

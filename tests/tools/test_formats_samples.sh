@@ -24,6 +24,11 @@ done <<'END'
 164|56|CSS-Electronics+mdf4-converters/Tools/SystemTests/ASC/TestData/multiple_CAN.asc
 14|14|ry021yd+can-log-partitioner/can_log_splitter/examples/canlog_fd.asc
 25|0|ry021yd+can-log-partitioner/can_bus_identifier/examples/asc/canlog_4buses.asc
+150411|0|CSS-Electronics+api-examples/examples/other/asammdf-basics/input/00000001.MF4
+5588|0|CSS-Electronics+api-examples/examples/data-processing/LOG/2F6913DB/00000004/00000001.MF4
+9600|0|CSS-Electronics+api-examples/examples/data-processing/LOG/94C49784/00000005/00000002.MF4
+5477|0|CSS-Electronics+api-examples/examples/other/matlab-basics/LOG_datastore/3BA199E2/00000164/00000005-60FEB5A8.MF4
+7601|0|CSS-Electronics+api-examples/examples/other/matlab-basics/LOG_datastore/3BA199E2/00000165/00000006-60FFE42F.MF4
 1132|0|chaitu-ycr+py_canoe/tests/demo_cfg/Logs/demo_log.blf
 12974|0|collin80+SavvyCAN/examples/GVRET_Log.csv
 39546|0|projectgus+hyundai-kona-ev-can-logs/230112-7-2019-pcan-ccan-power-off-on-ready-off.csv

@@ -61,8 +61,9 @@ struct canp_blf_reading {
 int canp_blf_object(struct canp_log_reader *reader, const uint8_t *object, uint32_t bytes, uint64_t offset,
                     struct canp_record *out);
 
-/* zlib's format. Unpacks as much as is good: how many bytes, or -CANP_E_FORMAT when this build cannot. */
-int64_t canp_blf_unpack(const uint8_t *from, size_t bytes, uint8_t *to, size_t room);
+/* zlib's format. Unpacks as much as there is: how many bytes, or -CANP_E_FORMAT when this build cannot.
+ * *is_sound: up to its end, and the checksum is right. */
+int64_t canp_blf_unpack(const uint8_t *from, size_t bytes, uint8_t *to, size_t room, bool *is_sound);
 /* Packs: how many bytes, 0 when it does not fit `room` or cannot be done. `packer` NULL: made. */
 size_t canp_blf_pack(void **packer, const uint8_t *from, size_t bytes, uint8_t *to, size_t room);
 void canp_blf_pack_end(void *packer);

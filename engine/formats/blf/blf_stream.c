@@ -66,6 +66,7 @@ static int take_container(struct canp_log_reader *reader, struct canp_blf_stream
     const uint8_t *from = head + (CANP_BLF_CONTAINER_BYTES - CANP_BLF_BASE_BYTES);
     size_t packed = bytes - (CANP_BLF_CONTAINER_BYTES - CANP_BLF_BASE_BYTES);
     int64_t got;
+    bool is_sound = true;
     if (method != 0 && method != 2) {
         canp_log_bad_object(reader, "a container is packed by a method that is not known", offset);
         return 0;
@@ -83,7 +84,7 @@ static int take_container(struct canp_log_reader *reader, struct canp_blf_stream
         memcpy(stream->data + stream->end, from, packed);
         got = (int64_t)packed;
     } else {
-        got = canp_blf_unpack(from, packed, stream->data + stream->end, unpacked);
+        got = canp_blf_unpack(from, packed, stream->data + stream->end, unpacked, &is_sound);
     }
     if (got < 0)
         return canp_log_error(
@@ -91,7 +92,7 @@ static int take_container(struct canp_log_reader *reader, struct canp_blf_stream
             "%s: its containers are packed by deflate, which this build cannot undo: it was "
             "built without zlib and libdeflate",
             reader->path ? reader->path : "the log");
-    if (got != unpacked)
+    if (got != unpacked || !is_sound)
         canp_log_bad_object(reader, "a container cannot be unpacked as a whole", offset);
     stream->end += (size_t)got;
     return 1;

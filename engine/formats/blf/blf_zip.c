@@ -15,22 +15,23 @@
 
 #ifdef CANP_HAVE_ZLIB
 /* Also of data that end too early, or are damaged: what came before. */
-static int64_t inflate_some(const uint8_t *from, size_t bytes, uint8_t *to, size_t room)
+static int64_t inflate_some(const uint8_t *from, size_t bytes, uint8_t *to, size_t room, bool *is_sound)
 {
     z_stream z = {.next_in = (Bytef *)(uintptr_t)from, .avail_in = (uInt)bytes};
     if (inflateInit(&z) != Z_OK)
         return 0;
     z.next_out = to;
     z.avail_out = (uInt)room;
-    (void)inflate(&z, Z_SYNC_FLUSH);
+    *is_sound = inflate(&z, Z_SYNC_FLUSH) == Z_STREAM_END;
     int64_t got = (int64_t)(room - z.avail_out);
     inflateEnd(&z);
     return got;
 }
 #endif
 
-int64_t canp_blf_unpack(const uint8_t *from, size_t bytes, uint8_t *to, size_t room)
+int64_t canp_blf_unpack(const uint8_t *from, size_t bytes, uint8_t *to, size_t room, bool *is_sound)
 {
+    *is_sound = false;
     (void)from, (void)bytes, (void)to, (void)room;
 #ifdef CANP_HAVE_LIBDEFLATE
     size_t got = 0;
@@ -38,11 +39,12 @@ int64_t canp_blf_unpack(const uint8_t *from, size_t bytes, uint8_t *to, size_t r
     enum libdeflate_result result =
         d ? libdeflate_zlib_decompress(d, from, bytes, to, room, &got) : LIBDEFLATE_BAD_DATA;
     libdeflate_free_decompressor(d);
-    if (result == LIBDEFLATE_SUCCESS)
+    *is_sound = result == LIBDEFLATE_SUCCESS;
+    if (*is_sound)
         return (int64_t)got;
 #endif
 #ifdef CANP_HAVE_ZLIB
-    return inflate_some(from, bytes, to, room);
+    return inflate_some(from, bytes, to, room, is_sound);
 #elif defined CANP_HAVE_LIBDEFLATE
     return 0;
 #else
