@@ -208,7 +208,7 @@ class Run:
 
     def do_truncate(self, rest):
         path = self.live()
-        if path:
+        if path and "freeze" not in self.active:
             self.hurt.add("truncate")
             os.truncate(path, int(rest["draw"] * 2) * os.path.getsize(path) // 3)
 
