@@ -40,15 +40,25 @@ static int raw_socket(void)
     return fd < 0 ? -errno : fd;
 }
 
+static int set(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
+}
+
+int canp_can_socket_plain(void)
+{
+    return raw_socket();
+}
+
+int canp_can_socket_take_xl(int fd)
+{
+    return set(fd, SOL_CAN_RAW, RAW_XL_FRAMES, 1);
+}
+
 int canp_can_socket_possible(struct canp_why *why)
 {
     CANP_CLEANUP(canp_fd_close) int fd = raw_socket();
     return fd < 0 ? no_can(fd, why) : 0;
-}
-
-static int set(int fd, int level, int option, int value)
-{
-    return setsockopt(fd, level, option, &value, sizeof(value)) < 0 ? -errno : 0;
 }
 
 /* What the kernel granted, in the units in which it was asked. */

@@ -18,6 +18,12 @@ struct can_socket_opts {
 /* 0 when this kernel has CAN_RAW, else an error with what to do. */
 int canp_can_socket_possible(struct canp_why *why);
 
+/* A CAN_RAW socket as the kernel gives it, for what any socket can be asked. The fd or a negative errno. */
+int canp_can_socket_plain(void);
+
+/* Its interface takes CAN XL frames now. 0 or a negative errno. */
+int canp_can_socket_take_xl(int fd);
+
 /*
  * A non-blocking, unbound CAN_RAW socket: FD and XL frames, error frames, kernel stamps, drop counts.
  * Returns the fd; *rcvbuf_got_bytes is what of opts->rcvbuf_bytes was granted.

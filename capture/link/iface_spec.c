@@ -18,18 +18,3 @@ int canp_iface_spec_parse(const char *text, struct iface_spec *out, struct canp_
         return canp_fail(why, -EINVAL, "%s: %s", out->name, part.text);
     return 0;
 }
-
-const struct canp_filter_set *canp_iface_specs_filters(const struct iface_spec *specs, unsigned count,
-                                                       const char *name)
-{
-    const struct iface_spec *found = NULL;
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(specs[i].name, name) == 0) {
-            found = &specs[i];
-            break;
-        }
-        if (!found && strcmp(specs[i].name, "any") == 0)
-            found = &specs[i];
-    }
-    return found && found->filtered ? &found->filters : NULL;
-}

@@ -5,9 +5,12 @@
 
 #include <canp/error.h>
 #include <canp/filter.h>
+#include <stdbool.h>
+#include <string.h>
 
 struct iface_spec {
-    char name[64]; /* longer than an interface's can be: a name that is too long finds none */
+    char name[160]; /* longer than any name that an interface can have: one that is too long finds none */
+    bool met;       /* for the caller: an interface was found for it */
     bool filtered;
     struct canp_filter_set filters; /* when filtered */
 };
@@ -15,9 +18,16 @@ struct iface_spec {
 /* "vcan0" or "vcan0,123:7FF,#FF". 0, or -EINVAL with `why`; *out may be changed either way. */
 int canp_iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why);
 
-/* The filters of one interface: those behind its name, else those behind `any`. NULL = it takes everything.
- */
-const struct canp_filter_set *canp_iface_specs_filters(const struct iface_spec *specs, unsigned count,
-                                                       const char *name);
+static inline bool iface_spec_is_any(const struct iface_spec *spec)
+{
+    return strcmp(spec->name, "any") == 0;
+}
+
+/* The filters of what this asked for: its own, NULL = it takes everything. */
+static inline const struct canp_filter_set *iface_spec_filters(const struct iface_spec *spec)
+{
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the caller's, never NULL */
+    return spec->filtered ? &spec->filters : NULL;
+}
 
 #endif

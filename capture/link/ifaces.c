@@ -19,8 +19,9 @@
 
 #include "netlink.h"
 
-#define LIST_ROOM  64U
-#define LIST_TRIES 8U
+#define LIST_ROOM     64U
+#define LIST_TRIES    8U
+#define ALTNAME_BYTES 128U /* ALTIFNAMSIZ */
 
 static void parse_can(const struct rtattr *nest, struct canp_link *out)
 {
@@ -129,6 +130,33 @@ bool canp_iface_link_parse(const struct nlmsghdr *message, struct canp_link *out
     return out->name[0] != '\0';
 }
 
+/* IFLA_PROP_LIST of a link holds its other names. */
+static bool has_altname(const struct rtattr *list, const char *name)
+{
+    struct netlink_walk walk = canp_netlink_nested(list);
+    const struct rtattr *a;
+    char altname[ALTNAME_BYTES];
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        if (netlink_attribute_type(a) != IFLA_ALT_IFNAME)
+            continue;
+        canp_netlink_copy_text(altname, sizeof(altname), a);
+        if (strcmp(altname, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool canp_iface_has_altname(const struct nlmsghdr *message, const char *name)
+{
+    struct netlink_walk walk = canp_netlink_attributes(message, sizeof(struct ifinfomsg));
+    const struct rtattr *a;
+    while ((a = canp_netlink_attribute(&walk)) != NULL) {
+        if (netlink_attribute_type(a) == IFLA_PROP_LIST && has_altname(a, name))
+            return true;
+    }
+    return false;
+}
+
 /* ---- the list of all --------------------------------------------------------------------------- */
 
 struct link_request {
@@ -152,19 +180,48 @@ int canp_ifaces_ask(int fd, int ifindex)
     return send(fd, &request, sizeof(request), MSG_DONTWAIT) < 0 ? -errno : 0;
 }
 
+struct altname_request {
+    struct link_request link;
+    struct rtattr attribute;
+    char name[ALTNAME_BYTES];
+};
+
+struct one_link {
+    struct canp_link *out;
+    bool found;
+};
+
+static void take_one(void *user, const struct nlmsghdr *message)
+{
+    struct one_link *one = user;
+    one->found = canp_iface_link_parse(message, one->out) || one->found;
+}
+
+bool canp_iface_by_altname(const char *name, struct canp_link *out)
+{
+    struct one_link one = {.out = out};
+    size_t bytes = strlen(name) + 1;
+    struct altname_request q = {.link = link_request(0)};
+    if (bytes > sizeof(q.name))
+        return false;
+    q.link.header.nlmsg_flags = NLM_F_REQUEST;
+    q.attribute.rta_type = IFLA_ALT_IFNAME;
+    q.attribute.rta_len = (unsigned short)RTA_LENGTH(bytes);
+    memcpy(q.name, name, bytes);
+    q.link.header.nlmsg_len = (uint32_t)(sizeof(q.link) + RTA_SPACE(bytes));
+    return canp_netlink_ask(&q.link.header, take_one, &one) == 0 && one.found; /* older than 5.5: none */
+}
+
 int canp_ifaces_watch(void)
 {
     return canp_netlink_open(RTMGRP_LINK);
 }
 
-/* One link more; the list doubles when it is full. */
-static void take_link(void *user, const struct nlmsghdr *message)
+void canp_ifaces_append(struct iface_list *list, const struct canp_link *link)
 {
-    struct iface_list *list = user;
-    struct canp_link link;
-    if (list->error || !canp_iface_link_parse(message, &link))
+    if (list->error)
         return;
-    if (list->count == list->room) {
+    if (list->count == list->room) { /* it doubles */
         unsigned room = list->room ? list->room * 2 : LIST_ROOM;
         struct canp_link *links = reallocarray(list->links, room, sizeof(*links));
         if (!links) {
@@ -174,10 +231,17 @@ static void take_link(void *user, const struct nlmsghdr *message)
         list->links = links;
         list->room = room;
     }
-    list->links[list->count++] = link;
+    list->links[list->count++] = *link;
 }
 
-int canp_ifaces_list(struct iface_list *list)
+static void take_link(void *user, const struct nlmsghdr *message)
+{
+    struct canp_link link;
+    if (canp_iface_link_parse(message, &link))
+        canp_ifaces_append(user, &link);
+}
+
+int canp_ifaces_list_by_netlink(struct iface_list *list)
 {
     struct link_request request = link_request(0);
     int r = -EAGAIN;
@@ -193,153 +257,4 @@ void canp_ifaces_free(struct iface_list *list)
 {
     free(list->links);
     *list = (struct iface_list){0};
-}
-
-/* ---- names to links ---------------------------------------------------------------------------- */
-
-static const struct canp_link *find(const struct canp_link *links, unsigned count, const char *name)
-{
-    for (unsigned i = 0; i < count; i++) {
-        if (strcmp(links[i].name, name) == 0)
-            return &links[i];
-    }
-    return NULL;
-}
-
-/* "vcan0 can0" (the CAN interfaces that there are), cut where the text ends. */
-static void name_can_ifaces(const struct canp_link *links, unsigned count, char *text, size_t size)
-{
-    size_t used = 0;
-    text[0] = '\0';
-    for (unsigned i = 0; i < count; i++) {
-        size_t n = strlen(links[i].name);
-        if (links[i].type != ARPHRD_CAN || used + n + 2 > size)
-            continue;
-        if (used)
-            text[used++] = ' ';
-        memcpy(text + used, links[i].name, n + 1);
-        used += n;
-    }
-}
-
-static int no_such_iface(const struct canp_link *links, unsigned count, const char *name,
-                         struct canp_why *why)
-{
-    char names[160];
-    name_can_ifaces(links, count, names, sizeof(names));
-    if (names[0])
-        return canp_fail(why, -ENODEV, "%s: no such interface; the CAN interfaces here are: %s", name, names);
-    return canp_fail(why, -ENODEV,
-                     "%s: no such interface, and there is no CAN interface at all; a virtual one: "
-                     "ip link add dev vcan0 type vcan && ip link set vcan0 up",
-                     name);
-}
-
-static int iface_is_down(const struct canp_link *link, struct canp_why *why)
-{
-    if (strcmp(link->kind, "can") == 0 && link->bitrate == 0)
-        return canp_fail(
-            why, -ENETDOWN,
-            "%s: interface is down and has no bit rate: ip link set %s up type can bitrate 500000",
-            link->name, link->name);
-    return canp_fail(why, -ENETDOWN, "%s: interface is down: ip link set %s up", link->name, link->name);
-}
-
-static int check(const struct canp_link *link, struct canp_why *why)
-{
-    if (link->type != ARPHRD_CAN)
-        return canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", link->name);
-    if (!(link->flags & IFF_UP))
-        return iface_is_down(link, why);
-    return 0;
-}
-
-/* Appends one link, each once. The new number, or an error. */
-static int append(const struct canp_link *link, struct canp_link *out, unsigned used, unsigned count,
-                  struct canp_why *why)
-{
-    if (find(out, used, link->name))
-        return canp_fail(why, -EINVAL, "%s: interface named twice", link->name);
-    if (used == count)
-        return canp_fail(why, -CANP_E_TOO_MANY, "more than %u interfaces", count);
-    out[used] = *link;
-    return (int)used + 1;
-}
-
-static int append_any(const struct canp_link *links, unsigned link_count, struct canp_link *out,
-                      unsigned used, unsigned count, struct canp_why *why)
-{
-    int r = (int)used;
-    for (unsigned i = 0; i < link_count && r >= 0; i++) {
-        if (links[i].type == ARPHRD_CAN && (links[i].flags & IFF_UP) &&
-            !find(out, (unsigned)r, links[i].name))
-            r = append(&links[i], out, (unsigned)r, count, why);
-    }
-    if (r != (int)used || used > 0)
-        return r;
-    char names[160];
-    name_can_ifaces(links, link_count, names, sizeof(names));
-    if (names[0])
-        return canp_fail(why, -ENETDOWN, "any: no CAN interface is up (down: %s): ip link set NAME up",
-                         names);
-    return canp_fail(why, -ENODEV,
-                     "any: there is no CAN interface; a virtual one: "
-                     "ip link add dev vcan0 type vcan && ip link set vcan0 up");
-}
-
-static int resolve(const struct canp_link *links, unsigned link_count, const char *const *names,
-                   unsigned name_count, struct canp_link *out, unsigned count, struct canp_why *why)
-{
-    int used = 0;
-    for (unsigned i = 0; i < name_count && used >= 0; i++) {
-        if (strcmp(names[i], "any") == 0) {
-            used = append_any(links, link_count, out, (unsigned)used, count, why);
-            continue;
-        }
-        const struct canp_link *link = find(links, link_count, names[i]);
-        if (!link)
-            return no_such_iface(links, link_count, names[i], why);
-        int r = check(link, why);
-        used = r < 0 ? r : append(link, out, (unsigned)used, count, why);
-    }
-    return used;
-}
-
-static int take_named(const struct iface_list *list, const char *name, struct canp_link *out,
-                      struct canp_why *why)
-{
-    const struct canp_link *link = find(list->links, list->count, name);
-    if (!link)
-        return no_such_iface(list->links, list->count, name, why);
-    if (link->type != ARPHRD_CAN)
-        return canp_fail(why, -EPROTOTYPE, "%s: not a CAN interface", name);
-    *out = *link;
-    return 0;
-}
-
-static int list_or_fail(struct iface_list *list, struct canp_why *why)
-{
-    int r = canp_ifaces_list(list);
-    return r < 0 ? canp_fail(why, r, "cannot list the network interfaces: %s", canp_strerror(r)) : 0;
-}
-
-int canp_iface_find(const char *name, struct canp_link *out, struct canp_why *why)
-{
-    struct iface_list list = {0};
-    int r = list_or_fail(&list, why);
-    if (r == 0)
-        r = take_named(&list, name, out, why);
-    canp_ifaces_free(&list);
-    return r;
-}
-
-int canp_ifaces_resolve(const char *const *names, unsigned name_count, struct canp_link *out, unsigned count,
-                        struct canp_why *why)
-{
-    struct iface_list list = {0};
-    int r = list_or_fail(&list, why);
-    if (r == 0)
-        r = resolve(list.links, list.count, names, name_count, out, count, why);
-    canp_ifaces_free(&list);
-    return r;
 }

@@ -71,10 +71,11 @@ static int no_controller(const struct canp_link *link, const char *what, struct 
                      link->kind[0] ? link->kind : "virtual", what);
 }
 
-static int set_timing(const struct canp_link *link, uint32_t bitrate, uint32_t dbitrate, struct canp_why *why)
+static int set_timing(const struct canp_link *link, const struct link_timing *timing, struct canp_why *why)
 {
+    uint32_t bitrate = timing->bitrate, dbitrate = timing->dbitrate;
     char said[LINK_TIMING_SAID_BYTES];
-    int r = canp_link_timing_set(link->ifindex, bitrate, dbitrate, said);
+    int r = canp_link_timing_set(link->ifindex, timing, said);
     if (r == 0)
         return 0;
     if (r == -EPERM)
@@ -111,8 +112,9 @@ static int start(const struct canp_link *link, struct canp_why *why)
                        : canp_fail(why, r, "%s: cannot be brought up: %s", link->name, canp_strerror(r));
 }
 
-int canp_link_up(const char *iface, uint32_t bitrate, uint32_t dbitrate, struct canp_why *why)
+int canp_link_up_with(const char *iface, const struct link_timing *timing, struct canp_why *why)
 {
+    uint32_t bitrate = timing->bitrate, dbitrate = timing->dbitrate;
     struct canp_link link;
     int r = canp_link_find(iface, &link, why);
     if (r < 0)
@@ -127,8 +129,14 @@ int canp_link_up(const char *iface, uint32_t bitrate, uint32_t dbitrate, struct 
         return canp_fail(why, -EINVAL, "%s: has no bit rate yet: name one", iface);
     r = check(iface, "bring it up", &link, why);
     if (r == 0 && bitrate)
-        r = set_timing(&link, bitrate, dbitrate, why);
+        r = set_timing(&link, timing, why);
     return r == 0 ? start(&link, why) : r;
+}
+
+int canp_link_up(const char *iface, uint32_t bitrate, uint32_t dbitrate, struct canp_why *why)
+{
+    struct link_timing timing = {.bitrate = bitrate, .dbitrate = dbitrate};
+    return canp_link_up_with(iface, &timing, why);
 }
 
 int canp_link_down(const char *iface, struct canp_why *why)
@@ -138,7 +146,7 @@ int canp_link_down(const char *iface, struct canp_why *why)
     if (r < 0 || !canp_link_is_up(&link))
         return r;
     errno = 0;
-    if (can_do_stop(iface) == 0)
+    if (can_do_stop(link.name) == 0)
         return 0;
     r = errno ? -errno : -EIO;
     return canp_fail(why, r, "%s: cannot be taken down: %s", iface, canp_strerror(r));
@@ -161,7 +169,7 @@ int canp_link_restart(const char *iface, struct canp_why *why)
     if (r < 0)
         return r;
     errno = 0;
-    if (can_do_restart(iface) == 0)
+    if (can_do_restart(link.name) == 0)
         return 0;
     r = errno ? -errno : -EIO;
     return canp_fail(why, r, "%s: cannot be restarted: %s", iface, canp_strerror(r));

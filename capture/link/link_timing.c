@@ -51,10 +51,21 @@ static void close_nest(struct request *q, struct rtattr *nest)
     nest->rta_len = (unsigned short)((char *)end_of(q) - (char *)nest);
 }
 
-static void build(struct request *q, int ifindex, uint32_t bitrate, uint32_t dbitrate)
+/* Modes that are switched on. FD goes by the data bit rate; how its delay is compensated the kernel finds
+ * out, as it does when a user sets the rates. */
+static uint32_t modes_of(const struct link_timing *timing)
 {
-    struct can_bittiming nominal = {.bitrate = bitrate}, data = {.bitrate = dbitrate};
-    struct can_ctrlmode fd = {.mask = CAN_CTRLMODE_FD, .flags = CAN_CTRLMODE_FD};
+    const uint32_t plain = CAN_CTRLMODE_LOOPBACK | CAN_CTRLMODE_LISTENONLY | CAN_CTRLMODE_3_SAMPLES |
+                           CAN_CTRLMODE_ONE_SHOT | CAN_CTRLMODE_BERR_REPORTING | CAN_CTRLMODE_PRESUME_ACK |
+                           CAN_CTRLMODE_CC_LEN8_DLC;
+    const uint32_t fd = CAN_CTRLMODE_FD | (timing->ctrlmode & CAN_CTRLMODE_FD_NON_ISO);
+    return (timing->ctrlmode & plain) | (timing->dbitrate ? fd : 0);
+}
+
+static void build(struct request *q, int ifindex, const struct link_timing *timing)
+{
+    struct can_bittiming nominal = {.bitrate = timing->bitrate}, data = {.bitrate = timing->dbitrate};
+    struct can_ctrlmode modes = {.mask = modes_of(timing), .flags = modes_of(timing)};
     memset(q, 0, sizeof(*q));
     q->header = (struct nlmsghdr){.nlmsg_len = NLMSG_LENGTH(sizeof(q->info)),
                                   .nlmsg_type = RTM_NEWLINK,
@@ -65,10 +76,12 @@ static void build(struct request *q, int ifindex, uint32_t bitrate, uint32_t dbi
     put(q, IFLA_INFO_KIND, "can", 3);
     struct rtattr *can = put(q, IFLA_INFO_DATA, NULL, 0);
     put(q, IFLA_CAN_BITTIMING, &nominal, sizeof(nominal));
-    if (dbitrate) {
+    if (timing->dbitrate)
         put(q, IFLA_CAN_DATA_BITTIMING, &data, sizeof(data));
-        put(q, IFLA_CAN_CTRLMODE, &fd, sizeof(fd));
-    }
+    if (modes.mask)
+        put(q, IFLA_CAN_CTRLMODE, &modes, sizeof(modes));
+    if (timing->restart_ms)
+        put(q, IFLA_CAN_RESTART_MS, &timing->restart_ms, sizeof(timing->restart_ms));
     close_nest(q, can);
     close_nest(q, linkinfo);
 }
@@ -105,7 +118,7 @@ static int talk(int fd, const struct request *q, char said[LINK_TIMING_SAID_BYTE
     return canp_netlink_error_of(h);
 }
 
-int canp_link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char said[LINK_TIMING_SAID_BYTES])
+int canp_link_timing_set(int ifindex, const struct link_timing *timing, char said[LINK_TIMING_SAID_BYTES])
 {
     struct request q;
     int on = 1;
@@ -115,6 +128,6 @@ int canp_link_timing_set(int ifindex, uint32_t bitrate, uint32_t dbitrate, char 
         return fd;
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)); /* not there: no sentence */
     setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));
-    build(&q, ifindex, bitrate, dbitrate);
+    build(&q, ifindex, timing);
     return talk(fd, &q, said);
 }

@@ -117,8 +117,10 @@ int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_wh
         return r;
     if (strcmp(iface, "any") == 0)
         return canp_fail(why, -ENODEV, "any: frames are sent on one interface, by its name");
-    r = canp_ifaces_resolve(&iface, 1, &link, 1, why);
-    if (r == 0 || r == 1)
+    r = canp_iface_find(iface, &link, why);
+    if (r == 0 && !canp_link_is_up(&link))
+        r = canp_iface_is_down(&link, why);
+    if (r == 0)
         r = check_sends(&link, why);
     if (r < 0)
         return r;
