@@ -14,6 +14,7 @@
 #include <canp/rows.h>
 
 #include "counter.h"
+#include "link/device_id.h"
 
 /* Frames lost that no gap row tells of yet. */
 struct gap_pending {
@@ -44,8 +45,10 @@ struct chan {
     uint32_t state;            /* controller state told last */
     int ifindex;
     char name[CANP_IFACE_NAME_BYTES];       /* now */
-    char first_name[CANP_IFACE_NAME_BYTES]; /* constant after open */
-    struct canp_link link;                  /* as found at open; constant */
+    char first_name[CANP_IFACE_NAME_BYTES]; /* constant once others know the channel */
+    struct canp_link link;                  /* as its last definition in the stream says */
+    char device[DEVICE_ID_BYTES];           /* which hardware it is; empty: none, or not known */
+    const char *asked_as;                   /* borrowed; what the user named, NULL: `any` found it */
     const struct canp_filter_set *filters;  /* borrowed, NULL = everything; constant */
 
     /* Published by capture once per harvest, read by anyone; each a lone relaxed counter. */

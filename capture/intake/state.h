@@ -24,13 +24,13 @@ struct intake {
     struct canp_slabring *ring;
     size_t block_bytes; /* of a slab that are used, so that a block fits a segment */
     uint64_t commit_after_ns;
-    unsigned chan_count;
     bool hw_timestamps;
     int stop_fd;  /* eventfd: readable once stopped */
-    int watch_fd; /* rtnetlink */
+    int watch_fd; /* rtnetlink; -1: not permitted */
 
     /* Capture. */
     _Alignas(64) struct canp_slab *slab; /* being filled, or NULL */
+    unsigned chan_count;                 /* grows (record/channels.c) */
     uint64_t frames_left;                /* until canp_recorder_opts.frames_max */
     uint64_t slab_deadline_ns;           /* commit what the slab holds; 0 = holds nothing */
     uint64_t now_ns;                     /* CLOCK_MONOTONIC of this round */

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "store.h"
+#include "up_orders.h"
 
 #define SYNC_IDLE_NS 1000000000  /* sync what is unsynced when nothing came for so long */
 #define RETRY_NS     1000000000U /* between looks for room on a full disk */
@@ -39,15 +40,29 @@ void canp_flush_short_of_memory(void *user, uint64_t held_ns)
                    (double)held_ns / 1e9, (double)rec->opts.pre_trigger_ns / 1e9);
 }
 
+/* Definitions of channels that came with the rows: later segments begin with them, and so does what is stored
+ * next where these rows themselves are let go or dropped. */
+static void learn_ifaces(struct canp_recorder *rec, const struct canp_rowbuf *rows)
+{
+    struct canp_record r;
+    for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
+        canp_row_read(rows->data + at, rows->base_ns, &r);
+        if (r.kind == CANP_KIND_IFACE)
+            canp_writer_add_iface(rec->writer, r.channel, r.iface, r.time_ns);
+    }
+}
+
 static void take(struct canp_recorder *rec, const struct canp_slab *slab)
 {
     const struct slab_head *head = (const struct slab_head *)slab->user;
-    if (!rec->window) {
+    if (rec->window) {
+        canp_window_feed(rec->window, &head->rows, head->closed);
+        atomic_store_explicit(&rec->windows, canp_window_count(rec->window), memory_order_relaxed);
+    } else {
         canp_store(rec, &head->rows);
-        return;
     }
-    canp_window_feed(rec->window, &head->rows, head->closed);
-    atomic_store_explicit(&rec->windows, canp_window_count(rec->window), memory_order_relaxed);
+    if (head->rows.flags & CANP_BLOCK_HAS_IFACES)
+        learn_ifaces(rec, &head->rows);
 }
 
 static void take_trigger(struct canp_recorder *rec)
@@ -158,6 +173,7 @@ static void *flush_main(void *arg)
         done = atomic_load_explicit(&rec->capture_done, memory_order_acquire);
         flush_all(rec);
         take_trigger(rec);
+        canp_up_orders_fulfil(rec);
         speak(rec);
         rotate(rec);
         if (r != -ETIMEDOUT)

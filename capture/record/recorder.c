@@ -16,10 +16,9 @@
 #include <canp/private/opts.h>
 #include <canp/private/signals.h>
 
+#include "channels.h"
 #include "flush.h"
 #include "intake/intake.h"
-#include "link/can_socket.h"
-#include "link/ifaces.h"
 #include "slab_sizes.h"
 
 #define DEFAULT_FLUSH_NS   100000000U
@@ -31,11 +30,6 @@
 
 #define POST_TRIGGER_NS 10000000000U
 #define TRIGGER_MEMORY  (64U << 20)
-
-/* Upper estimates of what the kernel books for one frame (skb and its data), measured 768 and about 4352. */
-#define FRAME_COST_BYTES    1280U
-#define XL_FRAME_COST_BYTES 4608U
-#define XL_MTU_MIN          76U
 
 /* ---- opening ------------------------------------------------------------------------------------- */
 
@@ -91,114 +85,12 @@ static int take_opts(struct canp_recorder *rec, const struct canp_recorder_opts 
     return 0;
 }
 
-static void set_up_chan(struct chan *ch, const struct canp_link *link, unsigned index)
-{
-    ch->fd = -1;
-    ch->index = (uint8_t)index;
-    ch->link = *link;
-    ch->ifindex = link->ifindex;
-    ch->up = true;
-    ch->state = link->state;
-    ch->device_drops = link->rx_dropped + link->rx_over_errors;
-    ch->xl = link->mtu >= XL_MTU_MIN;
-    ch->frame_cost_bytes = ch->xl ? XL_FRAME_COST_BYTES : FRAME_COST_BYTES;
-    memcpy(ch->name, link->name, sizeof(ch->name));
-    memcpy(ch->first_name, link->name, sizeof(ch->first_name));
-}
-
-static int parse_specs(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
-{
-    int r = 0;
-    if (opts->iface_count > CANP_RECORDER_IFACES_MAX)
-        return canp_fail(why, -CANP_E_TOO_MANY, "more than %u interfaces", CANP_RECORDER_IFACES_MAX);
-    rec->specs = calloc(opts->iface_count, sizeof(*rec->specs));
-    if (!rec->specs)
-        return canp_fail(why, -ENOMEM, "out of memory");
-    for (unsigned i = 0; i < opts->iface_count && r == 0; i++)
-        r = canp_iface_spec_parse(opts->ifaces[i], &rec->specs[i], why);
-    return r;
-}
-
-/* Watching begins before the interfaces are looked at, so that no change falls in between. */
-static int find_ifaces(struct canp_recorder *rec, const struct canp_recorder_opts *opts, struct canp_why *why)
-{
-    rec->in.watch_fd = canp_ifaces_watch();
-    if (rec->in.watch_fd < 0)
-        return canp_fail(why, rec->in.watch_fd, "cannot watch the interfaces (rtnetlink): %s",
-                         canp_strerror(rec->in.watch_fd));
-    struct canp_link *links = calloc(CANP_RECORDER_IFACES_MAX, sizeof(*links));
-    if (!links)
-        return canp_fail(why, -ENOMEM, "out of memory");
-    const char *names[CANP_RECORDER_IFACES_MAX];
-    for (unsigned i = 0; i < opts->iface_count; i++)
-        names[i] = rec->specs[i].name;
-    int r = canp_ifaces_resolve(names, opts->iface_count, links, CANP_RECORDER_IFACES_MAX, why);
-    for (int i = 0; i < r; i++) {
-        set_up_chan(&rec->in.chans[i], &links[i], (unsigned)i);
-        rec->in.chans[i].filters = canp_iface_specs_filters(rec->specs, opts->iface_count, links[i].name);
-    }
-    rec->in.chan_count = r < 0 ? 0 : (unsigned)r;
-    free(links);
-    return r < 0 ? r : 0;
-}
-
-static void say_rcvbuf(const struct canp_recorder *rec, uint64_t got)
-{
-    char text[240];
-    snprintf(
-        text, sizeof(text),
-        "receive buffer: %llu KiB instead of %llu (net.core.rmem_max, no CAP_NET_ADMIN): holds about %llu "
-        "frames per interface",
-        (unsigned long long)got >> 10, (unsigned long long)rec->opts.rcvbuf_bytes >> 10,
-        (unsigned long long)(got * 2 / 832));
-    say(rec, text);
-}
-
-static void say_no_hw_stamps(const struct canp_recorder *rec, const struct chan *ch)
-{
-    char text[120];
-    snprintf(text, sizeof(text),
-             "%s: its driver has no hardware time stamps: the kernel's alone are recorded", ch->name);
-    say(rec, text);
-}
-
-static int open_sockets(struct canp_recorder *rec, struct canp_why *why)
-{
-    uint64_t least = UINT64_MAX;
-    for (unsigned i = 0; i < rec->in.chan_count; i++) {
-        struct chan *ch = &rec->in.chans[i];
-        struct can_socket_opts opts = {.mtu = ch->link.mtu,
-                                       .rcvbuf_bytes = rec->opts.rcvbuf_bytes,
-                                       .filters = ch->filters,
-                                       .error_frames = !rec->opts.no_error_frames,
-                                       .hw_timestamps = rec->opts.hw_timestamps};
-        uint64_t got;
-        ch->fd = canp_can_socket_open(&opts, &got, why);
-        if (ch->fd < 0)
-            return ch->fd;
-        if (rec->opts.hw_timestamps && !canp_can_socket_has_hw_stamps(ch->fd, ch->name))
-            say_no_hw_stamps(rec, ch);
-        ch->rcvbuf_bytes = got * 2;
-        least = got < least ? got : least;
-    }
-    if (least < rec->opts.rcvbuf_bytes)
-        say_rcvbuf(rec, least);
-    return 0;
-}
-
 static int define_ifaces(struct canp_recorder *rec)
 {
     int64_t now_ns = canp_realtime_ns();
     int r = 0;
     for (unsigned i = 0; i < rec->in.chan_count && r == 0; i++) {
-        const struct canp_link *link = &rec->in.chans[i].link;
-        struct canp_iface iface = {.mtu = link->mtu,
-                                   .bytes = sizeof(iface),
-                                   .ifindex = (uint32_t)link->ifindex,
-                                   .bitrate = link->bitrate,
-                                   .dbitrate = link->dbitrate,
-                                   .ctrlmode = link->ctrlmode};
-        memcpy(iface.name, link->name, sizeof(iface.name));
+        struct canp_iface iface = canp_channel_iface(&rec->in.chans[i]);
         r = canp_writer_add_iface(rec->writer, (uint8_t)i, &iface, now_ns);
     }
     return r;
@@ -282,18 +174,6 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     return rec->in.stop_fd < 0 ? canp_fail(why, -errno, "eventfd: %s", canp_strerror(errno)) : 0;
 }
 
-static int bind_sockets(struct canp_recorder *rec, struct canp_why *why)
-{
-    for (unsigned i = 0; i < rec->in.chan_count; i++) {
-        struct chan *ch = &rec->in.chans[i];
-        int r = canp_can_socket_bind(ch->fd, ch->ifindex, ch->filters);
-        if (r < 0)
-            return canp_fail(why, r, "%s: cannot bind: %s", ch->name, canp_strerror(r));
-        ch->prev_ns = ch->device_look_ns = canp_realtime_ns();
-    }
-    return 0;
-}
-
 /* Signals are the caller's: our threads, and the writer's, take none. */
 static int start_storing(struct canp_recorder *rec, struct canp_why *why)
 {
@@ -314,22 +194,16 @@ static int open_all(struct canp_recorder *rec, const struct canp_recorder_opts *
     int r = take_opts(rec, given, why);
     const struct canp_recorder_opts *opts = &rec->opts;
     if (r == 0)
-        r = parse_specs(rec, opts, why);
-    if (r == 0)
         r = canp_notes_make(&rec->notes, opts, why);
     if (r == 0)
         r = open_window(rec, opts, why);
     if (r == 0)
-        r = canp_can_socket_possible(why);
-    if (r == 0)
-        r = find_ifaces(rec, opts, why);
-    if (r == 0)
-        r = open_sockets(rec, why);
+        r = canp_channels_open(rec, opts, why);
     if (r == 0)
         r = open_memory(rec, why);
     if (r == 0)
         r = start_storing(rec, why);
-    return r == 0 ? bind_sockets(rec, why) : r;
+    return r == 0 ? canp_channels_bind(rec, why) : r;
 }
 
 int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
@@ -357,14 +231,11 @@ void canp_recorder_close(struct canp_recorder *rec)
         return;
     canp_flush_join(rec);
     canp_writer_close(rec->writer);
-    for (unsigned i = 0; i < rec->in.chan_count; i++)
-        canp_fd_close(&rec->in.chans[i].fd);
+    canp_channels_close(rec);
     canp_fd_close(&rec->in.stop_fd);
-    canp_fd_close(&rec->in.watch_fd);
     canp_slabring_close(rec->in.ring);
     canp_notes_free(&rec->notes);
     canp_window_close(rec->window);
-    free(rec->specs);
     free(rec->dir);
     free(rec);
 }

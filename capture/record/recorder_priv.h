@@ -25,6 +25,7 @@
 #include "notes.h"
 #include "outside_windows.h"
 #include "rx/rx.h"
+#include "up_order.h"
 #include "window.h"
 
 struct canp_recorder {
@@ -45,6 +46,8 @@ struct canp_recorder {
     uint64_t clock_ns;          /* and of the last look at the clocks; */
     int64_t boottime_offset_ns; /* how far CLOCK_BOOTTIME was ahead: how long it has been suspended */
     bool links_missed;          /* it was full: some changes were not told */
+    bool look_at_all;           /* an interface could not be taken up: all are asked for again */
+    int left_out[CANP_RECORDER_IFACES_MAX]; /* interfaces that were too many, and that the user knows of */
     const struct rx_ops *rx_ops;
     _Alignas(8) uint8_t netlink_buffer[NETLINK_BYTES_MAX];
 
@@ -64,6 +67,8 @@ struct canp_recorder {
     struct window *window; /* likewise; NULL: everything is stored */
 
     /* Shared. */
+    _Atomic unsigned chans_shown; /* channels that threads other than capture may look at */
+    struct up_order up_orders[CANP_RECORDER_IFACES_MAX];
     _Atomic bool triggered; /* from outside; flush takes it */
     _Atomic uint64_t windows;
     _Atomic bool rotate;       /* asked for; flush takes it */

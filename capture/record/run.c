@@ -7,6 +7,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "channels.h"
 #include "clock_records.h"
 #include "flush.h"
 #include "intake/intake.h"
@@ -46,6 +47,8 @@ static uint64_t away_ns(const struct canp_recorder *rec)
         return 0;
     if (rec->in.slab && rec->in.slab_deadline_ns < until_ns)
         until_ns = rec->in.slab_deadline_ns;
+    if (rec->in.watch_fd < 0 && rec->ask_ns < until_ns) /* nobody tells of changes */
+        until_ns = rec->ask_ns > rec->in.now_ns ? rec->ask_ns : rec->in.now_ns + 1;
     if (until_ns == UINT64_MAX)
         return rec->in.rx_retry ? RETRY_NS : UINT64_MAX;
     uint64_t away = until_ns > rec->in.now_ns ? until_ns - rec->in.now_ns : 0;
@@ -204,6 +207,7 @@ int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why)
     atomic_store_explicit(&rec->started_ns, rec->in.now_ns, memory_order_relaxed);
     canp_harvest_pace_init(&rec->in.pace, rec->opts.latency_ns, rec->in.now_ns);
     canp_clock_records_anchor(rec);
+    canp_channels_tell_devices(rec);
     if (rec->opts.ready)
         rec->opts.ready(rec->opts.user, rec);
     capture(rec);
@@ -257,8 +261,10 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
                                         .slab_stalls = ring.stalls,
                                         .slab_count = ring.slot_count,
                                         .io = atomic_load_explicit(&rec->io, memory_order_relaxed),
-                                        .iface_count = rec->in.chan_count};
-    for (unsigned i = 0; i < rec->in.chan_count; i++) {
+                                        /* acquire: pairs with the release in canp_channels_take_up() */
+                                        .iface_count =
+                                            atomic_load_explicit(&rec->chans_shown, memory_order_acquire)};
+    for (unsigned i = 0; i < out->iface_count; i++) {
         struct canp_recorder_iface_stats *iface = &out->ifaces[i];
         chan_stats(&rec->in.chans[i], iface);
         out->frames += iface->frames;

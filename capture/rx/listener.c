@@ -1,15 +1,18 @@
 /*
  * Listening without recording (canp/listener.h): a socket per interface, emptied by recvmmsg when asked.
  *
- * Invariant: all memory is taken in open. A listener belongs to one thread at a time.
+ * Invariant: all memory is taken in open, but the list of interfaces. A listener belongs to one thread at a
+ * time.
  */
 #include <canp/listener.h>
 
 #include <errno.h>
+#include <linux/if_arp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
 #include <canp/private/cleanup.h>
+#include <canp/private/opts.h>
 
 #include "intake/intake.h"
 #include "link/can_socket.h"
@@ -19,7 +22,8 @@
 #define BATCH      64U
 #define TAKE_MAX   8192U
 #define RCVBUF     (4U << 20) /* 0.1 s of two saturated buses, as the kernel counts */
-#define FRAME_ROOM 2064U      /* the largest frame, 8-aligned */
+#define XL_MTU_MIN 76U
+#define FRAME_ROOM 2064U /* the largest frame, 8-aligned */
 #define CONTROL    (RX_CONTROL_BYTES_STAMP_NS + RX_CONTROL_BYTES_DROPS)
 
 struct ear {
@@ -33,6 +37,8 @@ struct ear {
 struct canp_listener {
     unsigned count;
     struct iface_spec *specs;
+    unsigned spec_count;
+    unsigned left_out;
     struct iface_list all; /* while refreshing */
     struct mmsghdr messages[BATCH];
     struct iovec vectors[BATCH];
@@ -46,43 +52,44 @@ static uint64_t device_drops(const struct canp_link *link)
     return link->rx_dropped + link->rx_over_errors;
 }
 
-static int open_ear(struct ear *ear, const struct canp_link *link, struct canp_why *why)
+static int open_ear(struct canp_listener *l, const struct canp_link *link, struct iface_spec *spec,
+                    struct canp_why *why)
 {
+    struct ear *ear = &l->ears[l->count];
+    *ear = (struct ear){.filters = iface_spec_filters(spec), .device_before = device_drops(link)};
     struct can_socket_opts opts = {
-        .mtu = link->mtu, /* NOLINT(clang-analyzer-core.NullDereference): a resolved interface */
-        .rcvbuf_bytes = RCVBUF,
-        .error_frames = true,
-        .filters = ear->filters};
+        .mtu = link->mtu, .rcvbuf_bytes = RCVBUF, .error_frames = true, .filters = ear->filters};
     uint64_t got;
     ear->iface.link = *link;
     memcpy(ear->iface.name, link->name, sizeof(ear->iface.name));
-    ear->device_before = device_drops(link);
     ear->fd = canp_can_socket_open(&opts, &got, why);
     if (ear->fd < 0)
         return ear->fd;
     int r = canp_can_socket_bind(ear->fd, link->ifindex, ear->filters);
-    return r < 0 ? canp_fail(why, r, "%s: cannot bind: %s", link->name, canp_strerror(r)) : 0;
+    if (r < 0) {
+        canp_fd_close(&ear->fd);
+        return canp_fail(why, r, "%s: cannot bind: %s", link->name, canp_strerror(r));
+    }
+    spec->met = true;
+    l->count++;
+    return 0;
 }
 
-static int open_ears(struct canp_listener *l, const char *const *ifaces, unsigned count, struct canp_why *why)
+static int open_ears(struct canp_listener *l, const struct canp_listener_opts *opts, struct canp_why *why)
 {
-    const char *names[CANP_LISTENER_IFACES_MAX];
+    unsigned flags = (opts->wait_absent ? IFACES_WAIT_ABSENT : 0) | (opts->no_wait ? IFACES_REFUSE_DOWN : 0);
+    struct iface_matches m = {.room = CANP_LISTENER_IFACES_MAX};
     int r = 0;
-    for (unsigned i = 0; i < count && r == 0; i++) {
-        r = canp_iface_spec_parse(ifaces[i], &l->specs[i], why);
-        names[i] = l->specs[i].name;
-    }
-    struct canp_link *links = calloc(CANP_LISTENER_IFACES_MAX, sizeof(*links));
+    for (unsigned i = 0; i < l->spec_count && r == 0; i++)
+        r = canp_iface_spec_parse(opts->ifaces[i], &l->specs[i], why);
+    m.items = calloc(m.room, sizeof(*m.items));
     if (r == 0)
-        r = links ? canp_ifaces_resolve(names, count, links, CANP_LISTENER_IFACES_MAX, why)
-                  : canp_fail(why, -ENOMEM, "out of memory");
-    for (int n = r, i = 0; i < n && r >= 0; i++) {
-        struct ear *ear = &l->ears[l->count++];
-        ear->filters = canp_iface_specs_filters(l->specs, count, links[i].name);
-        r = open_ear(ear, &links[i], why);
-    }
-    free(links);
-    return r < 0 ? r : 0;
+        r = m.items ? canp_ifaces_resolve(l->specs, l->spec_count, flags, &m, why)
+                    : canp_fail(why, -ENOMEM, "out of memory");
+    for (unsigned i = 0; r == 0 && i < m.count; i++)
+        r = open_ear(l, &m.items[i].link, &l->specs[m.items[i].spec], why);
+    free(m.items);
+    return r;
 }
 
 static void set_up_messages(struct canp_listener *l)
@@ -96,24 +103,24 @@ static void set_up_messages(struct canp_listener *l)
     }
 }
 
-int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_listener **out,
+int canp_listener_open(const struct canp_listener_opts *opts, struct canp_listener **out,
                        struct canp_why *why)
 {
-    if (count == 0 || count > CANP_LISTENER_IFACES_MAX)
+    struct canp_listener_opts taken;
+    int r = canp_opts_take(&taken, sizeof(taken), sizeof(taken), opts);
+    if (r < 0)
+        return canp_fail(why, r, "listener: options that this release of libcanp does not know");
+    if (taken.iface_count == 0 || taken.iface_count > CANP_LISTENER_IFACES_MAX)
         return canp_fail(why, -CANP_E_TOO_MANY, "1 to %u interfaces", CANP_LISTENER_IFACES_MAX);
     struct canp_listener *l = calloc(1, sizeof(*l));
     if (!l)
         return canp_fail(why, -ENOMEM, "out of memory");
-    l->specs = calloc(count, sizeof(*l->specs));
+    l->specs = calloc(taken.iface_count, sizeof(*l->specs));
+    l->spec_count = taken.iface_count;
     set_up_messages(l);
-    if (!l->specs) {
-        canp_listener_close(l);
-        canp_fail(why, -ENOMEM, "out of memory");
-        return -ENOMEM;
-    }
-    int r = canp_can_socket_possible(why);
+    r = l->specs ? canp_can_socket_possible(why) : canp_fail(why, -ENOMEM, "out of memory");
     if (r == 0)
-        r = open_ears(l, ifaces, count, why);
+        r = open_ears(l, &taken, why);
     if (r < 0) {
         canp_listener_close(l);
         return r;
@@ -232,8 +239,48 @@ static void refresh(struct canp_listener *l, struct ear *ear)
     uint64_t device = device_drops(link);
     ear->iface.device += device > ear->device_before ? device - ear->device_before : 0;
     ear->device_before = device;
+    if (link->mtu != ear->iface.link.mtu && link->mtu >= XL_MTU_MIN)
+        canp_can_socket_take_xl(ear->fd); /* an older kernel has none */
     ear->iface.link = *link;
     memcpy(ear->iface.name, link->name, sizeof(ear->iface.name));
+}
+
+static bool is_known(const struct canp_listener *l, int ifindex)
+{
+    for (unsigned i = 0; i < l->count; i++) {
+        if (l->ears[i].iface.link.ifindex == ifindex && !l->ears[i].iface.gone)
+            return true;
+    }
+    return false;
+}
+
+static void take_in(struct canp_listener *l, const struct canp_link *link, struct iface_spec *spec)
+{
+    struct canp_why why;
+    if (l->count == CANP_LISTENER_IFACES_MAX)
+        l->left_out++;
+    else
+        open_ear(l, link, spec, &why); /* a failure: tried again at the next look */
+}
+
+/* Interfaces that were waited for, or that `any` takes. */
+static void take_in_new(struct canp_listener *l)
+{
+    struct iface_spec *any = NULL;
+    struct canp_link link;
+    l->left_out = 0;
+    for (unsigned i = 0; i < l->spec_count; i++) {
+        struct iface_spec *spec = &l->specs[i];
+        if (iface_spec_is_any(spec))
+            any = spec;
+        else if (!spec->met && canp_ifaces_find(&l->all, spec->name, &link) && link.type == ARPHRD_CAN)
+            take_in(l, &link, spec);
+    }
+    for (unsigned i = 0; any && i < l->all.count; i++) {
+        const struct canp_link *one = &l->all.links[i];
+        if (one->type == ARPHRD_CAN && canp_link_is_up(one) && !is_known(l, one->ifindex))
+            take_in(l, one, any);
+    }
 }
 
 int canp_listener_refresh(struct canp_listener *l)
@@ -241,7 +288,14 @@ int canp_listener_refresh(struct canp_listener *l)
     int r = canp_ifaces_list(&l->all);
     for (unsigned i = 0; r == 0 && i < l->count; i++)
         refresh(l, &l->ears[i]);
+    if (r == 0)
+        take_in_new(l);
     return r;
+}
+
+unsigned canp_listener_left_out(const struct canp_listener *l)
+{
+    return l->left_out;
 }
 
 unsigned canp_listener_iface_count(const struct canp_listener *l)

@@ -16,6 +16,8 @@ struct rx_ops {
     void (*wait)(struct intake *in, int64_t timeout_ns);
     /* Takes in what is there; bounded by RX_HARVEST_MAX frames, more stay for the next call. */
     void (*harvest)(struct intake *in);
+    /* A channel more, or one whose interface takes CAN XL frames now (ch->xl). */
+    void (*take_up)(struct intake *in, struct chan *ch);
     void (*close)(struct intake *in);
 };
 

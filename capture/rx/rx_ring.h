@@ -14,16 +14,16 @@
 
 enum {
     GROUP_FRAMES = 0, /* classic and FD */
-    GROUP_XL = 1,     /* only when an interface's mtu is XL */
+    GROUP_XL = 1,     /* once an interface's mtu is XL */
     GROUP_COUNT = 2,
     FRAME_BUFFERS = 1024, /* power of two */
     XL_BUFFERS = 256,
     CQ_ENTRIES = 2048, /* >= all buffers + requests */
-    SQ_ENTRIES = 128,  /* >= all requests */
+    SQ_ENTRIES = 256,  /* >= all requests, and a cancel for each */
 };
-_Static_assert(FRAME_BUFFERS + XL_BUFFERS + CANP_RECORDER_IFACES_MAX + 2 <= CQ_ENTRIES,
+_Static_assert(FRAME_BUFFERS + XL_BUFFERS + 2 * CANP_RECORDER_IFACES_MAX + 2 <= CQ_ENTRIES,
                "the CQ cannot overflow");
-_Static_assert(CANP_RECORDER_IFACES_MAX + 2 <= SQ_ENTRIES, "all requests fit the SQ");
+_Static_assert(2 * CANP_RECORDER_IFACES_MAX + 2 <= SQ_ENTRIES, "all requests fit the SQ");
 
 struct group {
     struct io_uring_buf_ring *ring; /* zeroed before the buffers are put into it; NULL: not used */
@@ -40,7 +40,9 @@ struct rx {
     bool deferred;         /* the kernel reads only when it is asked for events */
     struct msghdr message; /* only the lengths of name and control count */
     struct group groups[GROUP_COUNT];
-    struct rx_batch batch; /* when deferred */
+    struct rx_batch batch;                      /* when deferred */
+    uint8_t group_of[CANP_RECORDER_IFACES_MAX]; /* that the channel's request takes its buffers from */
+    bool armed[CANP_RECORDER_IFACES_MAX];       /* it was once: it is, or will be */
     bool rearm[CANP_RECORDER_IFACES_MAX];
     bool rearm_watch;
     bool rearm_any;

@@ -18,10 +18,11 @@
 #include <sys/mman.h>
 
 #include "intake/intake.h"
+#include "link/can_socket.h"
 #include "rx_run.h"
 
 /* user_data of a request: the channel, or one of these. */
-enum { TOKEN_STOP = 256, TOKEN_WATCH = 257 };
+enum { TOKEN_STOP = 256, TOKEN_WATCH = 257, TOKEN_CANCEL = 258 };
 
 /* ---- set-up -------------------------------------------------------------------------------------- */
 
@@ -116,13 +117,38 @@ static int ring_open(struct rx *rx)
     return r;
 }
 
-static void arm_socket(struct rx *rx, const struct chan *ch)
+static uint32_t buffer_bytes(const struct intake *in, uint32_t frame_bytes)
 {
+    return canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(in) + frame_bytes);
+}
+
+/* CAN XL frames come once the request has buffers for them: a smaller one would cut them. */
+static void choose_group(struct intake *in, struct chan *ch)
+{
+    struct rx *rx = in->rx;
+    if (!ch->xl || rx->group_of[ch->index] == GROUP_XL)
+        return;
+    int r = rx->groups[GROUP_XL].ring
+                ? 0
+                : group_open(rx, GROUP_XL, XL_BUFFERS, buffer_bytes(in, RX_XL_FRAME_BYTES));
+    if (r == 0)
+        r = canp_can_socket_take_xl(ch->fd);
+    if (r == 0)
+        rx->group_of[ch->index] = GROUP_XL;
+    else
+        canp_intake_notice(in, "%s: CAN XL frames cannot be received: %s", ch->name, canp_strerror(r));
+}
+
+static void arm_socket(struct intake *in, struct chan *ch)
+{
+    struct rx *rx = in->rx;
+    choose_group(in, ch);
+    rx->armed[ch->index] = true;
     struct io_uring_sqe *sqe = io_uring_get_sqe(&rx->uring);
     assert(sqe); /* SQ_ENTRIES: each request is armed at most once between two submissions */
     io_uring_prep_recvmsg_multishot(sqe, ch->fd, &rx->message, 0);
     sqe->flags |= IOSQE_BUFFER_SELECT;
-    sqe->buf_group = ch->xl ? GROUP_XL : GROUP_FRAMES;
+    sqe->buf_group = rx->group_of[ch->index];
     io_uring_sqe_set_data64(sqe, ch->index);
 }
 
@@ -137,23 +163,10 @@ static void arm_poll(struct rx *rx, int fd, uint64_t token)
 static void arm_all(struct intake *in)
 {
     for (unsigned i = 0; i < in->chan_count; i++)
-        arm_socket(in->rx, &in->chans[i]);
+        arm_socket(in, &in->chans[i]);
     arm_poll(in->rx, in->stop_fd, TOKEN_STOP);
-    arm_poll(in->rx, in->watch_fd, TOKEN_WATCH);
-}
-
-static bool any_xl(const struct intake *in)
-{
-    for (unsigned i = 0; i < in->chan_count; i++) {
-        if (in->chans[i].xl)
-            return true;
-    }
-    return false;
-}
-
-static uint32_t buffer_bytes(const struct intake *in, uint32_t frame_bytes)
-{
-    return canp_align8((uint32_t)sizeof(struct io_uring_recvmsg_out) + rx_control_bytes(in) + frame_bytes);
+    if (in->watch_fd >= 0)
+        arm_poll(in->rx, in->watch_fd, TOKEN_WATCH);
 }
 
 static int set_up(struct intake *in)
@@ -162,8 +175,6 @@ static int set_up(struct intake *in)
     int r = ring_open(rx);
     if (r == 0)
         r = group_open(rx, GROUP_FRAMES, FRAME_BUFFERS, buffer_bytes(in, RX_FRAME_BYTES));
-    if (r == 0 && any_xl(in))
-        r = group_open(rx, GROUP_XL, XL_BUFFERS, buffer_bytes(in, RX_XL_FRAME_BYTES));
     if (r == 0 && rx->deferred)
         r = canp_rx_batch_open(&rx->batch, rx_control_bytes(in), RX_FRAME_BYTES);
     if (r < 0)
@@ -211,7 +222,7 @@ static int rx_uring_open(struct intake *in, struct canp_why *why)
 static void take_message(struct intake *in, struct chan *ch, const struct io_uring_cqe *cqe)
 {
     struct rx *rx = in->rx;
-    struct group *g = &rx->groups[ch->xl ? GROUP_XL : GROUP_FRAMES];
+    struct group *g = &rx->groups[rx->group_of[ch->index]];
     uint32_t id = cqe->flags >> IORING_CQE_BUFFER_SHIFT;
     uint8_t *buffer = g->buffers + (size_t)id * g->buffer_bytes;
     struct io_uring_recvmsg_out *out = io_uring_recvmsg_validate(buffer, cqe->res, &rx->message);
@@ -230,7 +241,8 @@ static void take_message(struct intake *in, struct chan *ch, const struct io_uri
 static void socket_ended(struct intake *in, struct chan *ch, int error)
 {
     rearm_later(in, ch->index);
-    if (error >= 0 || error == -ENOBUFS || error == -ENETDOWN || error == -ENODEV || error == -EINTR)
+    if (error >= 0 || error == -ENOBUFS || error == -ENETDOWN || error == -ENODEV || error == -EINTR ||
+        error == -ECANCELED)
         return;
     in->rx_retry = true;
     if (in->rx->odd_errors++ < 4)
@@ -280,7 +292,7 @@ static void rearm(struct intake *in)
     rx->rearm_any = false;
     for (unsigned i = 0; i < in->chan_count; i++) {
         if (rx->rearm[i])
-            arm_socket(rx, &in->chans[i]);
+            arm_socket(in, &in->chans[i]);
         rx->rearm[i] = false;
     }
     if (rx->rearm_watch)
@@ -320,6 +332,20 @@ static void rx_uring_harvest(struct intake *in)
     }
 }
 
+/* A request that takes small buffers ends first; its end arms the next one. */
+static void rx_uring_take_up(struct intake *in, struct chan *ch)
+{
+    if (!in->rx->armed[ch->index]) {
+        rearm_later(in, ch->index);
+        return;
+    }
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&in->rx->uring);
+    if (!sqe)
+        return;
+    io_uring_prep_cancel64(sqe, ch->index, 0);
+    io_uring_sqe_set_data64(sqe, TOKEN_CANCEL);
+}
+
 static void rx_uring_wait(struct intake *in, int64_t timeout_ns)
 {
     struct __kernel_timespec limit = {.tv_sec = timeout_ns / 1000000000, .tv_nsec = timeout_ns % 1000000000};
@@ -327,5 +353,5 @@ static void rx_uring_wait(struct intake *in, int64_t timeout_ns)
     io_uring_wait_cqes(&in->rx->uring, &cqe, 1, timeout_ns < 0 ? NULL : &limit, NULL);
 }
 
-const struct rx_ops canp_rx_uring_ops = {"io_uring", rx_uring_open, rx_uring_wait, rx_uring_harvest,
-                                         rx_uring_close};
+const struct rx_ops canp_rx_uring_ops = {"io_uring",       rx_uring_open,    rx_uring_wait,
+                                         rx_uring_harvest, rx_uring_take_up, rx_uring_close};

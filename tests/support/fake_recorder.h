@@ -32,6 +32,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     rec->in.frames_left = UINT64_MAX;
     rec->end_ns = UINT64_MAX;
     rec->in.chan_count = opts->chan_count;
+    atomic_store(&rec->chans_shown, opts->chan_count);
     rec->in.block_bytes = opts->slab_bytes;
     rec->dir = strdup(opts->dir ? opts->dir : "");
     rec->opts.notice = opts->notice;

@@ -19,6 +19,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "live/open_sender.h"
 #include "live/tx_watch.h"
 
 #define LANES_MAX    64
@@ -49,6 +50,7 @@ struct gen {
     uint64_t frames_max;  /* per interface, 0 = no limit */
     uint64_t duration_ns; /* 0 = no limit */
     uint64_t give_up_ns;  /* of a queue that takes nothing; 0 = never */
+    bool wait;
     unsigned lane_count;
     struct lane *lanes;
 };
@@ -163,7 +165,7 @@ static int open_lane(struct gen *gen, struct lane *lane, const char *name)
 {
     struct canp_why why;
     struct canp_vehicle_opts traffic = gen->traffic;
-    int r = canp_sender_open(name, &lane->sender, &why);
+    int r = open_sender(gen->command, name, gen->wait, &lane->sender, &why);
     if (r < 0)
         return opts_fail(gen->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     const struct canp_iface *iface = canp_sender_iface(lane->sender);
@@ -327,6 +329,7 @@ int canp_cmd_gen(int argc, char **argv)
         {'n', "frames", OPT_COUNT, &gen.frames_max, "FRAMES", "end after so many frames on each interface"},
         {'d', "duration", OPT_DURATION, &gen.duration_ns, "TIME", "end after this time"},
         {0, "give-up", OPT_DURATION, &gen.give_up_ns, "TIME", "end when the queue took nothing for so long"},
+        {0, "wait", OPT_FLAG, &gen.wait, NULL, "wait for an interface that is absent or down"},
         {'p', "profile", OPT_TEXT, &profile, "NAME", "vehicle (default), fd, flood or flood-fd"},
         {'s', "seed", OPT_NUMBER, &gen.traffic.seed, "N",
          "another drive (default 1); flood: id 0x100 + N % 256"},

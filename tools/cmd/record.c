@@ -225,11 +225,13 @@ static int bring_up(const struct canp_recorder_opts *o, uint64_t bitrate, uint64
     struct canp_link link;
     struct canp_why why;
     for (unsigned i = 0; i < o->iface_count; i++) {
-        char name[64];
+        char name[160];
         snprintf(name, sizeof(name), "%.*s", (int)strcspn(o->ifaces[i], ","), o->ifaces[i]);
         if (strcmp(name, "any") == 0)
             return opts_fail("record", CANP_EXIT_USAGE, "--bitrate needs interfaces by name, not `any`");
         int r = canp_link_find(name, &link, &why);
+        if (r == -ENODEV && o->wait_absent)
+            continue; /* it is brought up when it comes */
         if (r == 0 && strcmp(link.kind, "can") == 0)
             r = canp_link_up(name, (uint32_t)bitrate, (uint32_t)dbitrate, &why);
         else if (r == 0)
@@ -282,6 +284,7 @@ static int read_sync(const char *text, struct canp_recorder_opts *o)
 
 static const char epilogue[] =
     "Ends on SIGINT or SIGTERM, or by -d or -n, and prints a summary: frames, frames lost by layer, rate.\n"
+    "An interface that is down is recorded when it is up. One that goes is recorded again when it is back.\n"
     "A line on stderr says when frames are really being received. SIGHUP closes the segment\n"
     "and begins the next.\n"
     "On a full disk frames are counted as lost, and recording resumes when there is room;\n"
@@ -339,8 +342,11 @@ int canp_cmd_record(int argc, char **argv)
         {0, "stall", OPT_DURATION, &o.stall_ns, "TIME",
          "disk stall that costs no frame at 170,000/s; takes 5 MB of memory a second (10s)"},
         {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
-        {0, "bitrate", OPT_COUNT, &bitrate, "N", "bring the interfaces up with this bit rate"},
+        {0, "bitrate", OPT_COUNT, &bitrate, "N",
+         "bring the interfaces up with this bit rate, again when they come back"},
         {0, "dbitrate", OPT_COUNT, &dbitrate, "N", "and, for CAN FD, this one of the data phase"},
+        {0, "wait", OPT_FLAG, &o.wait_absent, NULL, "an interface that is absent is recorded when it comes"},
+        {0, "no-wait", OPT_FLAG, &o.no_wait, NULL, "an interface that is down is an error"},
         {0, "hw-timestamps", OPT_FLAG, &o.hw_timestamps, NULL,
          "keep the adapter's own stamps beside the kernel's"},
         {0, "note", OPT_LIST, &notes, "KEY=VALUE",
@@ -358,9 +364,9 @@ int canp_cmd_record(int argc, char **argv)
         {0, "json", OPT_FLAG, &json, NULL, "print the summary as one JSON object"},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL},
     };
-    const struct opt_spec spec = {"record", "IFACE[,FILTER]...",
-                                  "Record CAN interfaces; `any` is every CAN interface that is up.", options,
-                                  epilogue};
+    const struct opt_spec spec = {
+        "record", "IFACE[,FILTER]...",
+        "Record CAN interfaces; `any` is every CAN interface that is up, now or later.", options, epilogue};
     int count = opts_parse(&spec, argc, argv);
     if (count < 0)
         return OPTS_EXIT(count);
@@ -382,6 +388,8 @@ int canp_cmd_record(int argc, char **argv)
         status = check_bitrates(bitrate, dbitrate);
     if (status == 0 && bitrate)
         status = bring_up(&o, bitrate, dbitrate);
+    o.bitrate = (uint32_t)bitrate;
+    o.dbitrate = (uint32_t)dbitrate;
     if (status)
         return status;
     if (!o.dir)

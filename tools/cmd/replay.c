@@ -19,6 +19,7 @@
 #include "logs/log_open.h"
 #include "lib/text.h"
 #include "live/keys.h"
+#include "live/open_sender.h"
 #include "live/tx_watch.h"
 #include "logs/select.h"
 
@@ -48,6 +49,7 @@ struct replay {
     struct canp_sender *targets[TARGETS_MAX];
     struct tx_watch watches[TARGETS_MAX]; /* of the targets */
     uint64_t give_up_ns;
+    bool wait;
     bool known[CHANNELS_MAX];      /* routes[channel] is worked out */
     uint64_t routes[CHANNELS_MAX]; /* bit t: to targets[t] */
     uint64_t unmapped;             /* frames of interfaces that go nowhere */
@@ -86,9 +88,17 @@ static int target_of(struct replay *p, const char *name)
     }
     if (p->target_count == TARGETS_MAX)
         return canp_fail(&p->why, -CANP_E_TOO_MANY, "more than %d interfaces", TARGETS_MAX);
-    int r = canp_sender_open(name, &p->targets[p->target_count], &p->why);
+    struct canp_sender *sender;
+    int r = open_sender(p->command, name, p->wait, &sender, &p->why);
     if (r < 0)
         return r;
+    for (unsigned i = 0; i < p->target_count; i++) { /* under another name of it */
+        if (canp_sender_iface(p->targets[i])->ifindex == canp_sender_iface(sender)->ifindex) {
+            canp_sender_close(sender);
+            return (int)i;
+        }
+    }
+    p->targets[p->target_count] = sender;
     r = p->txtime ? canp_sender_use_txtime(p->targets[p->target_count], &p->why) : 0;
     int index = (int)p->target_count++;
     tx_watch_begin(&p->watches[index], p->command, p->targets[index], p->give_up_ns);
@@ -442,6 +452,7 @@ int canp_cmd_replay(int argc, char **argv)
         {0, "txtime", OPT_FLAG, &p.txtime, NULL,
          "have the kernel send each frame at its time (SO_TXTIME), where its queue is fq"},
         {0, "give-up", OPT_DURATION, &p.give_up_ns, "TIME", "end when a queue took nothing for so long"},
+        {0, "wait", OPT_FLAG, &p.wait, NULL, "wait for an interface that is absent or down"},
         {0, "json", OPT_FLAG, &p.json, NULL, "print the summary as JSON"},
         {0},
     };

@@ -109,11 +109,24 @@ static void step_recording(struct source *src)
     canp_reader_refresh(src->reader);
 }
 
+static void describe_listener(const struct source *src, struct top_view *view)
+{
+    unsigned left_out = canp_listener_left_out(src->listener);
+    view->status[0] = '\0';
+    if (left_out)
+        snprintf(view->status, sizeof(view->status), "left out: %u interfaces more than %u", left_out,
+                 CANP_LISTENER_IFACES_MAX);
+    else if (canp_listener_iface_count(src->listener) == 0)
+        snprintf(view->status, sizeof(view->status), "waiting for an interface");
+}
+
 static void describe(const struct source *src, struct top_view *view)
 {
     char bytes[TEXT_BYTES], per_s[TEXT_BYTES];
-    if (!src->reader)
+    if (!src->reader) {
+        describe_listener(src, view);
         return;
+    }
     if (!src->caught_up)
         snprintf(view->status, sizeof(view->status), "reading what is there");
     else if (canp_reader_is_live(src->reader))
@@ -189,13 +202,15 @@ static int open_recording(struct source *src, const char *path)
     return r < 0 && !stop_is_requested() ? opts_fail("top", CANP_EXIT_ENVIRONMENT, "%s", why.text) : 0;
 }
 
-static int open_source(struct source *src, const char *const *arguments, unsigned count)
+static int open_source(struct source *src, const struct canp_listener_opts *opts)
 {
+    const char *const *arguments = opts->ifaces;
+    unsigned count = opts->iface_count;
     struct canp_why why;
     if (count == 1 && strcmp(arguments[0], "any") != 0 && is_recording(arguments[0]))
         return open_recording(src, arguments[0]);
     stop_catch_signals();
-    int r = canp_listener_open(arguments, count, &src->listener, &why);
+    int r = canp_listener_open(opts, &src->listener, &why);
     return r < 0 ? opts_fail("top",
                              r == -EINVAL || r == -CANP_E_TOO_MANY ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT,
                              "%s", why.text)
@@ -211,15 +226,15 @@ static void close_source(struct source *src)
         canp_reader_close(src->reader);
 }
 
-static int watch(const char *const *arguments, unsigned count, int interval_ms)
+static int watch(const struct canp_listener_opts *opts, int interval_ms)
 {
     struct source src = {.reader = NULL};
     char names[256] = "";
     struct top_view view = {.source = names};
-    for (unsigned i = 0; i < count; i++)
-        snprintf(names + strlen(names), sizeof(names) - strlen(names), i ? " %s" : "%s", arguments[i]);
+    for (unsigned i = 0; i < opts->iface_count; i++)
+        snprintf(names + strlen(names), sizeof(names) - strlen(names), i ? " %s" : "%s", opts->ifaces[i]);
     top_init(&stats);
-    int status = open_source(&src, arguments, count);
+    int status = open_source(&src, opts);
     if (status == 0 && !stop_is_requested())
         status = top_screen_begin();
     if (status == 0 && !stop_is_requested()) {
@@ -233,8 +248,12 @@ static int watch(const char *const *arguments, unsigned count, int interval_ms)
 int canp_cmd_top(int argc, char **argv)
 {
     uint64_t interval_ns = 200000000;
+    struct canp_listener_opts listen = CANP_LISTENER_OPTS_INIT;
     const struct opt options[] = {
         {'i', "interval", OPT_DURATION, &interval_ns, "TIME", "between two looks (200ms)"},
+        {0, "wait", OPT_FLAG, &listen.wait_absent, NULL,
+         "an interface that is absent is shown when it comes"},
+        {0, "no-wait", OPT_FLAG, &listen.no_wait, NULL, "an interface that is down is an error"},
         {0},
     };
     const struct opt_spec spec = {
@@ -257,5 +276,7 @@ int canp_cmd_top(int argc, char **argv)
                          "name interfaces, `any`, or a recording; `canp top --help` says more");
     if (interval_ns < 10000000 || interval_ns > 60000000000)
         return opts_fail("top", CANP_EXIT_USAGE, "option --interval: 10ms to 60s");
-    return watch((const char *const *)argv + 1, (unsigned)count, (int)(interval_ns / 1000000));
+    listen.ifaces = (const char *const *)argv + 1;
+    listen.iface_count = (unsigned)count;
+    return watch(&listen, (int)(interval_ns / 1000000));
 }

@@ -81,7 +81,11 @@ int decode_live(const char *iface, struct decode_bus *bus, int (*flush)(void *us
                 struct canp_why *why)
 {
     struct live live = {.bus = bus};
-    int r = canp_listener_open(&iface, 1, &live.listener, why);
+    struct canp_listener_opts opts = CANP_LISTENER_OPTS_INIT;
+    opts.ifaces = &iface;
+    opts.iface_count = 1;
+    opts.no_wait = true; /* there is nothing to look at while one waits */
+    int r = canp_listener_open(&opts, &live.listener, why);
     if (r < 0)
         return r;
     r = walk(&live, flush, user);

@@ -10,6 +10,8 @@
 #include <canp/error.h>
 #include <canp/frame.h>
 #include <canp/link.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 CANP_BEGIN_DECLS
 
@@ -26,11 +28,17 @@ struct canp_listener_iface {
     struct canp_link link;
 };
 
-/*
- * Names as canp_recorder_opts.ifaces has them: `any`, and filters behind commas. Owned: *out, freed by
- * canp_listener_close(). Errors as of canp_recorder_open().
- */
-CANP_API int canp_listener_open(const char *const *ifaces, unsigned count, struct canp_listener **out,
+struct canp_listener_opts {
+    size_t size;               /* canp/export.h */
+    const char *const *ifaces; /* as canp_recorder_opts.ifaces: `any`, and filters behind commas. Borrowed. */
+    unsigned iface_count;
+    bool wait_absent; /* as in canp_recorder_opts */
+    bool no_wait;
+};
+#define CANP_LISTENER_OPTS_INIT CANP_OPTS_INIT_(canp_listener_opts)
+
+/* Owned: *out, freed by canp_listener_close(). Errors as of canp_recorder_open(). */
+CANP_API int canp_listener_open(const struct canp_listener_opts *opts, struct canp_listener **out,
                                 struct canp_why *why);
 CANP_API void canp_listener_close(struct canp_listener *listener); /* NULL is allowed */
 
@@ -42,10 +50,14 @@ CANP_API void canp_listener_close(struct canp_listener *listener); /* NULL is al
 CANP_API unsigned canp_listener_take(struct canp_listener *listener,
                                      void (*each)(void *user, const struct canp_record *record), void *user);
 
-/* Looks at the interfaces: states, counters; binds again what was gone and is back. 0 or a negative errno. */
+/* Looks at the interfaces: states, counters; binds again what was gone and is back, takes in what came and is
+ * wanted. 0 or a negative errno. */
 CANP_API int canp_listener_refresh(struct canp_listener *listener);
 
+/* It grows when interfaces come. */
 CANP_API unsigned canp_listener_iface_count(const struct canp_listener *listener);
+/* CAN interfaces that `any` leaves out, as they are more than CANP_LISTENER_IFACES_MAX; at the last look. */
+CANP_API unsigned canp_listener_left_out(const struct canp_listener *listener);
 /* Borrowed until canp_listener_close(); NULL beyond the last. */
 CANP_API const struct canp_listener_iface *canp_listener_iface(const struct canp_listener *listener,
                                                                unsigned index);

@@ -34,9 +34,11 @@ enum canp_recorder_io {
 
 struct canp_recorder_opts {
     size_t size; /* canp/export.h */
-    /* Names; `any` = every CAN interface that is up now. Behind a name, after commas, candump's filters
-     * (canp/filter.h), kept by the kernel: `can0,123:7FF,#FF`. What they do not let through is neither stored
-     * nor counted as lost. With filters, error frames come by the mask (`#`) alone. Borrowed for open. */
+    /* Names, other names (altnames) too; `any` = every CAN interface that is up, now or later. One that is
+     * down is recorded when it is up; `any` may have none that is. Behind a name, after commas, candump's
+     * filters (canp/filter.h), kept by the kernel: `can0,123:7FF,#FF`. What they do not let through is
+     * neither stored nor counted as lost. With filters, error frames come by the mask (`#`) alone. Borrowed
+     * for open. */
     const char *const *ifaces;
     unsigned iface_count;
     const char *dir;        /* of the recording; made when missing, refused when it holds one. Borrowed. */
@@ -74,6 +76,13 @@ struct canp_recorder_opts {
     uint64_t stall_ns; /* 0 = 10 s: so long may the disk stall at 170,000 classic frames of 8 bytes a second,
                           and nothing is lost. What it takes is allocated at the start: 5 MB a second. */
     enum canp_recorder_io io;
+    bool wait_absent; /* a name that there is not is no error: it is recorded when it comes */
+    bool no_wait;     /* one that is down is an error, -ENETDOWN, and so is `any` when none is up */
+    /* An interface with a controller that comes (back) while recording, and is down, is brought up with
+     * these, and with the modes and the restart time that it had before; 0 = it is not. What is there at open
+     * is left as it is. Takes CAP_NET_ADMIN. */
+    uint32_t bitrate;
+    uint32_t dbitrate; /* of the data phase (CAN FD); 0 = none */
     /* What a user should know: one sentence without newline. Called by the thread in open, then by the flush
      * thread; never by the capture thread. NULL allowed. */
     void (*notice)(void *user, const char *text);
@@ -91,7 +100,7 @@ struct canp_recorder_lost {
 };
 
 struct canp_recorder_iface_stats {
-    char name[CANP_IFACE_NAME_BYTES]; /* as it was when recording began */
+    char name[CANP_IFACE_NAME_BYTES]; /* as it was when its recording began */
     uint64_t frames;                  /* received and not lost since; the newest may still lie in slabs */
     uint64_t outside;                 /* received, but let go as in no window: neither stored nor lost */
     struct canp_recorder_lost lost;
@@ -118,8 +127,8 @@ struct canp_recorder_stats {
     uint64_t slabs_full_max; /* most slabs that ever waited for the disk */
     uint64_t slab_stalls;    /* times that no slab was free */
     unsigned slab_count;
-    const char *io; /* "io_uring" or "recvmmsg"; static text */
-    unsigned iface_count;
+    const char *io;       /* "io_uring" or "recvmmsg"; static text */
+    unsigned iface_count; /* grows when interfaces come */
     struct canp_recorder_iface_stats ifaces[CANP_RECORDER_IFACES_MAX];
 };
 
@@ -128,8 +137,8 @@ struct canp_recorder_stats {
  * Reception begins here: what arrives until canp_recorder_run() waits in the socket buffers.
  * Owned: *out, freed by canp_recorder_close(). `why` says what failed and what to do about it. Errors:
  * -EINVAL (option out of bounds, interface named twice, bad filter, trigger or note), -ENODEV (no such
- * interface), -EPROTOTYPE (not a CAN interface), -ENETDOWN (interface is down), -EAFNOSUPPORT (kernel without
- * CAN), and those of canp_writer_open().
+ * interface), -EPROTOTYPE (not a CAN interface), -ENETDOWN (with no_wait: interface is down), -EAFNOSUPPORT
+ * (kernel without CAN), and those of canp_writer_open().
  */
 CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_recorder **out,
                                 struct canp_why *why);
