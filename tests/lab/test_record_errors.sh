@@ -25,14 +25,14 @@ fails "missing interface" 3 "nope0: no such interface; .*vcan0" -o "$work/a" nop
 fails "missing interface among others" 3 "nope0" -o "$work/a" vcan0 nope0
 fails "not a CAN interface" 3 "lo: not a CAN interface" -o "$work/a" lo
 ip link set vcan1 down
-fails "interface is down" 3 "vcan1: interface is down: ip link set vcan1 up" -o "$work/a" vcan1
+fails "interface is down" 3 "vcan1: interface is down: ip link set vcan1 up" --no-wait -o "$work/a" vcan1
 ip link set vcan1 up
 if [ -d /sys/class/net/can0 ]; then
     fresh_interface can0 || not_ok "can0 anew" "$(ip -details link show can0 2>&1 | tr '\n' ' ')"
     fails "CAN interface without bit rate" 3 \
-        "can0: interface is down and has no bit rate: ip link set can0 up type can bitrate 500000" -o "$work/a" can0
+        "can0: interface is down and has no bit rate: ip link set can0 up type can bitrate 500000" --no-wait -o "$work/a" can0
     ip link set can0 up type can bitrate 500000 && ip link set can0 down
-    fails "CAN interface that is down, with a bit rate" 3 "can0: interface is down: ip link set can0 up" -o "$work/a" can0
+    fails "CAN interface that is down, with a bit rate" 3 "can0: interface is down: ip link set can0 up" --no-wait -o "$work/a" can0
 else
     skip "CAN interface that is down" "no can0 here (CANP_LAB=${CANP_LAB:-none})"
 fi

@@ -16,11 +16,11 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
-#include "logs/log_open.h"
 #include "lib/text.h"
 #include "live/keys.h"
 #include "live/open_sender.h"
 #include "live/tx_watch.h"
+#include "logs/log_open.h"
 #include "logs/select.h"
 
 #define SPIN_NS        100000 /* about twice how late a sleep ends */

@@ -15,8 +15,8 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
-#include "logs/log_open.h"
 #include "lib/text.h"
+#include "logs/log_open.h"
 #include "top/top_recorders.h"
 
 #define FEED_MAX   200000 /* records of a recording between two looks at the keyboard */
