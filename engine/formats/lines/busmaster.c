@@ -9,25 +9,17 @@
  * by more than half a day has passed midnight. Without a date, or in relative mode, stamps count from zero.
  * Types: s and x, sr and xr for remote frames; s-fd and x-fd. `***DEC***` makes ids and bytes decimal.
  */
-#include "formats/log_format.h"
 #include "formats/text/cells.h"
 #include "formats/text/civil.h"
+#include "formats/text/frame_line.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_NS    (86400 * SECOND_NS)
-
-enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
 
 struct reading {
     int64_t day_ns;  /* midnight of the day that is meant */
     int64_t last_ns; /* the clock of the frame before */
     bool is_decimal, is_relative;
-};
-
-struct line {
-    int64_t clock_ns;
-    uint64_t channel;
-    bool is_sent, is_fd;
 };
 
 static bool take_part(struct canp_text *t, uint64_t max, uint64_t *value)
@@ -92,7 +84,7 @@ static bool take_number(struct canp_text word, bool is_decimal, uint32_t max, ui
     return true;
 }
 
-static bool take_type(const struct canp_text *type, struct line *line, struct canp_frame *frame)
+static bool take_type(const struct canp_text *type, struct canp_frame_line *line, struct canp_frame *frame)
 {
     bool is_extended = canp_peek(type) == 'x' || canp_peek(type) == 'X';
     struct canp_text rest = {type->at + 1, type->end};
@@ -123,54 +115,23 @@ static bool take_payload(struct canp_text *t, bool is_decimal, struct canp_frame
     return !canp_take_word(t, &word);
 }
 
-static bool take_frame(struct canp_text t, bool is_decimal, struct line *line, struct canp_frame *frame)
+static bool take_frame(struct canp_text t, bool is_decimal, int64_t *clock_ns, struct canp_frame_line *line,
+                       struct canp_frame *frame)
 {
     struct canp_text word, type;
     uint64_t len;
     memset(frame, 0, sizeof(union canp_frame_store));
-    if (!canp_take_word(&t, &word) || !take_clock(word, &line->clock_ns) || !canp_take_word(&t, &word))
+    if (!canp_take_word(&t, &word) || !take_clock(word, clock_ns) || !canp_take_word(&t, &word))
         return false;
     line->is_sent = canp_text_is(&word, "Tx");
     if ((!line->is_sent && !canp_text_is(&word, "Rx")) || !canp_take_word(&t, &word) ||
-        !canp_cell_decimal(word, 0xFFFF, &line->channel) || !canp_take_word(&t, &word) ||
+        !canp_cell_decimal(word, 0xFFFF, &line->number) || !canp_take_word(&t, &word) ||
         !take_number(word, is_decimal, CANP_ID_EFF_MASK, &frame->id) || !canp_take_word(&t, &type) ||
         !take_type(&type, line, frame) || !canp_take_word(&t, &word) ||
         !canp_cell_decimal(word, line->is_fd ? 64 : 8, &len))
         return false;
     frame->len = (uint8_t)len;
     return take_payload(&t, is_decimal, frame);
-}
-
-static enum line_kind take_line(struct canp_text t, struct reading *state, struct line *line,
-                                struct canp_frame *frame)
-{
-    canp_trim_end(&t);
-    canp_skip_blanks(&t);
-    if (canp_take_text(&t, "***")) {
-        take_header(t, state);
-        return LINE_OTHER;
-    }
-    if (t.at == t.end)
-        return LINE_OTHER;
-    return take_frame(t, state->is_decimal, line, frame) ? LINE_FRAME : LINE_BAD;
-}
-
-static int judge(const char *text, size_t bytes)
-{
-    struct canp_text t = {text, text + bytes};
-    struct reading state = {.is_decimal = false};
-    struct line line;
-    union canp_frame_store store;
-    canp_skip_blanks(&t);
-    if (canp_take_text(&t, "***BUSMASTER"))
-        return 1;
-    return take_line((struct canp_text){text, text + bytes}, &state, &line, &store.frame);
-}
-
-static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
-{
-    (void)what;
-    return canp_log_probe_lines(head, judge);
 }
 
 static int64_t time_of(struct reading *state, int64_t clock_ns)
@@ -183,29 +144,26 @@ static int64_t time_of(struct reading *state, int64_t clock_ns)
     return state->day_ns + clock_ns;
 }
 
-static int next(struct canp_log_reader *reader, struct canp_record *out)
+static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
+                                     struct canp_frame *frame)
 {
-    struct reading *state = reader->state;
-    struct line line;
-    const char *text;
-    size_t bytes;
-    int r;
-    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
-        struct canp_text t = {text, text + bytes};
-        enum line_kind kind = take_line(t, state, &line, &reader->store.frame);
-        if (kind == LINE_BAD)
-            canp_log_bad_line(reader, "cannot be read", text, bytes);
-        if (kind != LINE_FRAME)
-            continue;
-        int channel = canp_log_channel_numbered(reader, (uint32_t)line.channel);
-        if (channel < 0)
-            return channel;
-        return canp_log_lend(reader, out, time_of(state, line.clock_ns),
-                             line.is_fd ? CANP_KIND_FD : CANP_KIND_CAN, (uint8_t)channel,
-                             line.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
+    struct reading *reading = state;
+    int64_t clock_ns;
+    canp_trim_end(&t);
+    canp_skip_blanks(&t);
+    if (canp_take_text(&t, "***")) {
+        take_header(t, reading);
+        return canp_take_text(&t, "BUSMASTER") ? CANP_LINE_HEAD : CANP_LINE_OTHER;
     }
-    return r;
+    if (t.at == t.end)
+        return CANP_LINE_OTHER;
+    if (!take_frame(t, reading->is_decimal, &clock_ns, line, frame))
+        return CANP_LINE_BAD;
+    line->time_ns = time_of(reading, clock_ns);
+    return CANP_LINE_FRAME;
 }
+
+CANP_FRAME_LINE_READER(take_line, sizeof(struct reading))
 
 const struct canp_log_format canp_format_busmaster = {
     .info = {.name = "busmaster",

@@ -7,16 +7,8 @@
  * Seconds since 1970; hex; Dir 1 is sent; EDL 1 is CAN FD; no place for ESI. The names of the columns are
  * optional: rows are recognised by themselves. No state.
  */
-#include "formats/log_format.h"
 #include "formats/text/cells.h"
-
-enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
-
-struct line {
-    int64_t time_ns;
-    uint64_t channel;
-    bool is_sent, is_fd;
-};
+#include "formats/text/frame_line.h"
 
 static const char names[] = "TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;";
 
@@ -34,13 +26,13 @@ static bool take_payload(struct canp_text *t, uint64_t len, struct canp_frame *f
            canp_hex_bytes(&cell.at, cell.end, frame->data, frame->len) == len && cell.at == cell.end;
 }
 
-static bool take_row(struct canp_text t, struct line *line, struct canp_frame *frame)
+static bool take_row(struct canp_text t, struct canp_frame_line *line, struct canp_frame *frame)
 {
     struct canp_text cell, id;
     uint64_t is_extended, dlc, len, is_sent, is_fd, has_brs;
     memset(frame, 0, sizeof(union canp_frame_store));
     if (!canp_take_cell(&t, ';', &cell) || canp_take_seconds(&cell, &line->time_ns) < 0 ||
-        cell.at != cell.end || !take_number(&t, 0xFFFF, &line->channel) || !canp_take_cell(&t, ';', &id) ||
+        cell.at != cell.end || !take_number(&t, 0xFFFF, &line->number) || !canp_take_cell(&t, ';', &id) ||
         !take_number(&t, 1, &is_extended) || !take_number(&t, 15, &dlc) || !take_number(&t, 64, &len) ||
         !take_number(&t, 1, &is_sent) || !take_number(&t, 1, &is_fd) || !take_number(&t, 1, &has_brs))
         return false;
@@ -57,50 +49,20 @@ static bool take_row(struct canp_text t, struct line *line, struct canp_frame *f
     return take_payload(&t, len, frame);
 }
 
-static enum line_kind take_line(struct canp_text t, struct line *line, struct canp_frame *frame)
+static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
+                                     struct canp_frame *frame)
 {
     struct canp_text head = t;
+    (void)state;
     canp_trim_end(&t);
-    if (t.at == t.end || canp_take_text(&head, names))
-        return LINE_OTHER;
-    return take_row(t, line, frame) ? LINE_FRAME : LINE_BAD;
+    if (t.at == t.end)
+        return CANP_LINE_OTHER;
+    if (canp_take_text(&head, names))
+        return CANP_LINE_HEAD;
+    return take_row(t, line, frame) ? CANP_LINE_FRAME : CANP_LINE_BAD;
 }
 
-static int judge(const char *text, size_t bytes)
-{
-    struct canp_text t = {text, text + bytes}, head = t;
-    struct line line;
-    union canp_frame_store store;
-    return canp_take_text(&head, names) ? 1 : take_line(t, &line, &store.frame);
-}
-
-static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
-{
-    (void)what;
-    return canp_log_probe_lines(head, judge);
-}
-
-static int next(struct canp_log_reader *reader, struct canp_record *out)
-{
-    struct line line;
-    const char *text;
-    size_t bytes;
-    int r;
-    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
-        struct canp_text t = {text, text + bytes};
-        enum line_kind kind = take_line(t, &line, &reader->store.frame);
-        if (kind == LINE_BAD)
-            canp_log_bad_line(reader, "cannot be read", text, bytes);
-        if (kind != LINE_FRAME)
-            continue;
-        int channel = canp_log_channel_numbered(reader, (uint32_t)line.channel);
-        if (channel < 0)
-            return channel;
-        return canp_log_lend(reader, out, line.time_ns, line.is_fd ? CANP_KIND_FD : CANP_KIND_CAN,
-                             (uint8_t)channel, line.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
-    }
-    return r;
-}
+CANP_FRAME_LINE_READER(take_line, 0)
 
 const struct canp_log_format canp_format_css = {
     .info = {.name = "css",

@@ -10,22 +10,14 @@
  * Cells behind the payload are no part of it. More than 8 bytes are an FD frame; there is no place for its
  * flags, nor for remote and error frames. No state.
  */
-#include "formats/log_format.h"
 #include "formats/text/cells.h"
+#include "formats/text/frame_line.h"
 #include "formats/text/text_out.h"
 
 #define BUSES      256
 #define LINE_BYTES 128
 
 static const char header[] = "Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8\n";
-
-enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
-
-struct line {
-    int64_t time_ns;
-    uint64_t bus;
-    bool is_sent;
-};
 
 static bool take_time(struct canp_text cell, int64_t *time_ns)
 {
@@ -63,10 +55,10 @@ static bool take_payload(struct canp_text *t, uint64_t len, struct canp_frame *f
     return true;
 }
 
-static bool take_row(struct canp_text t, struct line *line, struct canp_frame *frame)
+static bool take_row(struct canp_text t, struct canp_frame_line *line, struct canp_frame *frame)
 {
     struct canp_text time, id, extended, cell;
-    uint64_t len;
+    uint64_t bus, len;
     memset(frame, 0, sizeof(union canp_frame_store));
     if (!canp_take_cell(&t, ',', &time) || !canp_take_cell(&t, ',', &id) ||
         !canp_take_cell(&t, ',', &extended) || !canp_take_cell(&t, ',', &cell))
@@ -74,59 +66,31 @@ static bool take_row(struct canp_text t, struct line *line, struct canp_frame *f
     line->is_sent = canp_text_is(&cell, "Tx");
     if ((line->is_sent || canp_text_is(&cell, "Rx")) && !canp_take_cell(&t, ',', &cell))
         return false;
-    return take_time(time, &line->time_ns) && take_id(id, extended, frame) &&
-           canp_cell_decimal(cell, BUSES - 1, &line->bus) && canp_take_cell(&t, ',', &cell) &&
-           canp_cell_decimal(cell, 64, &len) && take_payload(&t, len, frame);
+    if (!take_time(time, &line->time_ns) || !take_id(id, extended, frame) ||
+        !canp_cell_decimal(cell, BUSES - 1, &bus) || !canp_take_cell(&t, ',', &cell) ||
+        !canp_cell_decimal(cell, 64, &len))
+        return false;
+    line->number = bus + 1;
+    line->is_fd = len > 8;
+    return take_payload(&t, len, frame);
 }
 
-static enum line_kind take_line(struct canp_text t, struct line *line, struct canp_frame *frame)
+static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
+                                     struct canp_frame *frame)
 {
+    struct canp_text first = t, names = t, cell;
+    (void)state;
     canp_trim_end(&t);
-    struct canp_text first = t, cell;
     if (t.at == t.end)
-        return LINE_OTHER;
-    if (canp_take_cell(&first, ',', &cell) && canp_text_is(&cell, "Time Stamp"))
-        return LINE_OTHER;
-    return take_row(t, line, frame) ? LINE_FRAME : LINE_BAD;
-}
-
-static int judge(const char *text, size_t bytes)
-{
-    struct canp_text t = {text, text + bytes}, names = t;
-    struct line line;
-    union canp_frame_store store;
+        return CANP_LINE_OTHER;
     if (canp_take_text(&names, "Time Stamp,ID,Extended,"))
-        return 1;
-    return take_line(t, &line, &store.frame);
+        return CANP_LINE_HEAD;
+    if (canp_take_cell(&first, ',', &cell) && canp_text_is(&cell, "Time Stamp"))
+        return CANP_LINE_OTHER;
+    return take_row(t, line, frame) ? CANP_LINE_FRAME : CANP_LINE_BAD;
 }
 
-static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
-{
-    (void)what;
-    return canp_log_probe_lines(head, judge);
-}
-
-static int next(struct canp_log_reader *reader, struct canp_record *out)
-{
-    struct line line;
-    const char *text;
-    size_t bytes;
-    int r;
-    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
-        struct canp_frame *frame = &reader->store.frame;
-        enum line_kind kind = take_line((struct canp_text){text, text + bytes}, &line, frame);
-        if (kind == LINE_BAD)
-            canp_log_bad_line(reader, "cannot be read", text, bytes);
-        if (kind != LINE_FRAME)
-            continue;
-        int channel = canp_log_channel_numbered(reader, (uint32_t)line.bus + 1);
-        if (channel < 0)
-            return channel;
-        return canp_log_lend(reader, out, line.time_ns, frame->len > 8 ? CANP_KIND_FD : CANP_KIND_CAN,
-                             (uint8_t)channel, line.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
-    }
-    return r;
-}
+CANP_FRAME_LINE_READER(take_line, 0)
 
 static int create(struct canp_log_writer *writer, struct canp_why *why)
 {

@@ -7,15 +7,8 @@
  * Stamps stay as they are: counted from zero, for what they begin with is not the start that the head names.
  * The log tells an extended id only by its size, and knows one bus, which is number 1. No state.
  */
-#include "formats/log_format.h"
 #include "formats/text/cells.h"
-
-enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
-
-struct line {
-    int64_t time_ns;
-    bool is_sent;
-};
+#include "formats/text/frame_line.h"
 
 /* Milliseconds, some versions with a fraction of them. */
 static bool take_time(struct canp_text cell, int64_t *time_ns)
@@ -27,7 +20,7 @@ static bool take_time(struct canp_text cell, int64_t *time_ns)
     return true;
 }
 
-static bool take_frame(struct canp_text t, struct line *line, struct canp_frame *frame)
+static bool take_frame(struct canp_text t, struct canp_frame_line *line, struct canp_frame *frame)
 {
     struct canp_text cell;
     uint64_t len;
@@ -57,48 +50,19 @@ static bool is_head(struct canp_text t)
            canp_take_text(&t, "Logging Started");
 }
 
-static enum line_kind take_line(struct canp_text t, struct line *line, struct canp_frame *frame)
+static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
+                                     struct canp_frame *frame)
 {
+    (void)state;
+    line->number = 1;
     canp_trim_end(&t);
     canp_skip_blanks(&t);
     if (is_head(t))
-        return LINE_OTHER;
-    return take_frame(t, line, frame) ? LINE_FRAME : LINE_BAD;
+        return CANP_LINE_OTHER;
+    return take_frame(t, line, frame) ? CANP_LINE_FRAME : CANP_LINE_BAD;
 }
 
-static int judge(const char *text, size_t bytes)
-{
-    struct line line;
-    union canp_frame_store store;
-    return take_line((struct canp_text){text, text + bytes}, &line, &store.frame);
-}
-
-static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
-{
-    (void)what;
-    return canp_log_probe_lines(head, judge);
-}
-
-static int next(struct canp_log_reader *reader, struct canp_record *out)
-{
-    struct line line;
-    const char *text;
-    size_t bytes;
-    int r;
-    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
-        enum line_kind kind = take_line((struct canp_text){text, text + bytes}, &line, &reader->store.frame);
-        if (kind == LINE_BAD)
-            canp_log_bad_line(reader, "cannot be read", text, bytes);
-        if (kind != LINE_FRAME)
-            continue;
-        int channel = canp_log_channel_numbered(reader, 1);
-        if (channel < 0)
-            return channel;
-        return canp_log_lend(reader, out, line.time_ns, CANP_KIND_CAN, (uint8_t)channel,
-                             line.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
-    }
-    return r;
-}
+CANP_FRAME_LINE_READER(take_line, 0)
 
 const struct canp_log_format canp_format_microchip = {
     .info = {.name = "microchip",
