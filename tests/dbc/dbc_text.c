@@ -25,7 +25,7 @@ static void print_values(const struct canp_value *values, uint32_t count)
         memcpy(&bits, &values[i].value, sizeof(bits));
         if (values[i].value != values[i].value) /* NaN has no sign here */
             bits = UINT64_C(0x7FF8000000000000);
-        printf(" %s %llx %llx %x\n", values[i].signal->name, (unsigned long long)values[i].raw,
+        printf(" %s %llx %llx %x\n", values[i].signal->long_name, (unsigned long long)values[i].raw,
                (unsigned long long)bits, values[i].flags);
     }
 }
