@@ -4,7 +4,9 @@
  */
 #include "cursor_priv.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 
 void canp_cursor_tell_damage(struct canp_cursor *c, int64_t to_ns)
 {
@@ -79,13 +81,17 @@ static void check_header(struct canp_cursor *c)
         note_damaged_cache(c, 0, sizeof(c->segment.header));
 }
 
-/* Where a seal would be there are zeros, or it is being written right now. */
+/* Where a seal would be there are zeros, or it is being written right now: its writer holds a lock until it
+ * is done. */
 static void check_seal(struct canp_cursor *c)
 {
     static const struct seg_seal none;
     struct segment_reader *s = &c->segment;
     if (s->sealed || memcmp(&s->seal, &none, sizeof(none)) == 0)
         return;
+    if (flock(s->fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+        return;
+    flock(s->fd, LOCK_UN);
     if (canp_segment_reader_refresh(s) == 0 && !s->sealed)
         note_damaged_cache(c, SEG_SEAL_OFFSET, sizeof(none));
 }

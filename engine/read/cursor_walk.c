@@ -37,19 +37,38 @@ static void note_missing(struct canp_cursor *c, uint64_t before, uint64_t number
             c, (struct canp_damage){.segment = before + 1, .block = UINT32_MAX, .error = -ENOENT});
 }
 
+/* Listed, and not there any more: was it another than retention? That removes the oldest first, and never the
+ * last. */
+static bool is_lost_segment(struct canp_cursor *c, uint64_t gone)
+{
+    return (c->number && canp_reader_has_segment(c->reader, c->number)) ||
+           canp_segment_list_dir_last(c->reader->dir_fd) < gone;
+}
+
+static void note_gone(struct canp_cursor *c, uint64_t gone)
+{
+    if (gone && is_lost_segment(c, gone))
+        canp_cursor_note_damage(c,
+                                (struct canp_damage){.segment = gone, .block = UINT32_MAX, .error = -ENOENT});
+}
+
 /* Opens the next segment that can be read; unreadable ones count as damaged, ones that retention has removed
  * do not. 1, 0 when there is none, or an error after which one may try again. */
 static int enter_next_segment(struct canp_cursor *c)
 {
-    uint64_t number = c->number, before;
+    uint64_t number = c->number, before, gone = 0;
     while ((number = canp_reader_next_match(c->reader, number, &c->query, &before)) != 0 &&
            number <= c->last_number) {
         struct segment_reader next;
         int r = canp_reader_open_segment(c->reader, number, &next);
         if (reader_error_passes(r))
             return r;
-        if (r == -ENOENT && !c->reader->file_path)
-            continue; /* removed by retention since the directory was listed */
+        if (r == -ENOENT && !c->reader->file_path) { /* removed since the directory was listed */
+            gone = gone ? gone : number;
+            continue;
+        }
+        note_gone(c, gone);
+        gone = 0;
         note_missing(c, before > c->number ? before : c->number, number);
         c->number = number;
         if (r < 0) {
@@ -61,6 +80,7 @@ static int enter_next_segment(struct canp_cursor *c)
             canp_cursor_check_segment(c);
         return 1;
     }
+    note_gone(c, gone);
     return 0;
 }
 

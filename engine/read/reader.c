@@ -18,6 +18,8 @@
 
 #include "writer_lock.h"
 
+#define LIST_TRIES 100U
+
 uint64_t canp_reader_next_segment(struct canp_reader *reader, uint64_t after)
 {
     pthread_mutex_lock(&reader->lock);
@@ -228,24 +230,37 @@ static int look_first(struct canp_reader *reader, const char *path, struct canp_
     return 0;
 }
 
-/* At least one segment must be readable; what is wrong with the first one is what the user is told. */
-static int check_readable(struct canp_reader *reader, const char *path, struct canp_why *why)
+/* 0 when there is a readable segment; what is wrong with the first one that is there; -ENOENT: all have gone.
+ */
+static int find_readable(struct canp_reader *reader)
 {
-    int first_error = 0;
+    int first_error = -ENOENT;
     for (uint64_t number = canp_reader_next_segment(reader, 0); number;
          number = canp_reader_next_segment(reader, number)) {
         struct segment_reader s;
         int r = canp_stop_is_set(reader->stop) ? -ECANCELED : canp_reader_open_segment(reader, number, &s);
-        if (r == 0) {
+        if (r == 0)
             canp_segment_reader_close(&s);
-            return 0;
-        }
-        if (first_error == 0 || r == -ECANCELED)
+        if (r == 0 || r == -ECANCELED)
+            return r;
+        if (first_error == -ENOENT)
             first_error = r;
-        if (r == -ECANCELED)
-            break;
     }
-    return canp_fail(why, first_error, "cannot read %s: %s", path, canp_strerror(first_error));
+    return first_error;
+}
+
+/* At least one segment must be readable. Retention of a fast recorder may have removed all that were listed.
+ */
+static int check_readable(struct canp_reader *reader, const char *path, struct canp_why *why)
+{
+    int r = find_readable(reader);
+    for (unsigned i = 0; i < LIST_TRIES && r == -ENOENT && !reader->file_path; i++) {
+        r = look_first(reader, path, why);
+        if (r < 0)
+            return r;
+        r = find_readable(reader);
+    }
+    return r < 0 ? canp_fail(why, r, "cannot read %s: %s", path, canp_strerror(r)) : 0;
 }
 
 /* Blocks of the usual size come from a class of their own, larger ones are made for the purpose. */

@@ -68,6 +68,19 @@ static int add_numbers(struct segment_list *l, DIR *dir)
     return r;
 }
 
+uint64_t canp_segment_list_dir_last(int dir_fd)
+{
+    uint64_t last = 0;
+    DIR *dir = open_dir(dir_fd);
+    for (struct dirent *e = dir ? readdir(dir) : NULL; e; e = readdir(dir)) {
+        uint64_t number = canp_seg_number(e->d_name);
+        last = number > last ? number : last;
+    }
+    if (dir)
+        closedir(dir);
+    return last;
+}
+
 static void sort_numbers(struct segment_list *l)
 {
     if (l->count > 1)

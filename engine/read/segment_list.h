@@ -73,4 +73,7 @@ static inline uint64_t segment_list_last(const struct segment_list *l)
 
 bool canp_segment_list_dir_has(int dir_fd, uint64_t number);
 
+/* The highest number that the directory holds now; 0 = none, or it cannot be listed. */
+uint64_t canp_segment_list_dir_last(int dir_fd);
+
 #endif

@@ -6,6 +6,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "logs/leftovers.h"
 #include "logs/log_open.h"
 #include "lib/text.h"
 
@@ -66,6 +67,7 @@ int canp_cmd_pack(int argc, char **argv)
     int r = canp_repack(argv[1], &opts, &stats, &why);
     if (r < 0)
         return log_open_fail("pack", r, &why);
+    leftovers_tell("pack", argv[1], true);
     json ? print_json(&stats) : print_text(&stats, unpack);
     return stats.damaged ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
 }

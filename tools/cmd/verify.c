@@ -7,6 +7,7 @@
 #include "lib/opts.h"
 #include "lib/text.h"
 #include "logs/damage.h"
+#include "logs/leftovers.h"
 #include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/log_summary.h"
@@ -147,5 +148,6 @@ int canp_cmd_verify(int argc, char **argv)
         return log_open_fail("verify", r, &why);
     }
     print_result(&v, &info);
+    leftovers_tell("verify", argv[1], false);
     return v.places ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
 }
