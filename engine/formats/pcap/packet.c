@@ -1,7 +1,10 @@
 /* CAN frames as packets (packet.h). */
 #include "formats/pcap/packet.h"
 
+#include "formats/text/text_out.h"
+
 #define SLL_BYTES  16
+#define SLL2_BYTES 20
 #define CAN_MTU    16
 #define FD_MTU     72
 #define XL_HEADER  12
@@ -160,6 +163,27 @@ static int read_sll(struct canp_packet_habit *habit, const uint8_t *bytes, uint3
     return read_can(habit, bytes + SLL_BYTES, length - SLL_BYTES, protocol, store, packet);
 }
 
+static int read_sll2(struct canp_packet_habit *habit, const uint8_t *bytes, uint32_t length,
+                     union canp_log_store *store, struct canp_packet *packet)
+{
+    if (length < SLL2_BYTES)
+        return fail(packet, "a packet too short for its frame");
+    uint16_t protocol = canp_get_u16(bytes, true);
+    if (protocol < SLL_CAN || protocol > SLL_XL)
+        return pass(packet, "packets of other protocols");
+    packet->ifindex = canp_get_u32(bytes + 4, true);
+    packet->dir = bytes[10] == 4 ? CANP_DIR_TX : CANP_DIR_RX;
+    return read_can(habit, bytes + SLL2_BYTES, length - SLL2_BYTES, protocol, store, packet);
+}
+
+int canp_packet_channel(struct canp_log_reader *reader, const struct canp_packet *packet, int channel)
+{
+    char name[16] = "if";
+    if (__builtin_expect(!packet->ifindex, 1))
+        return channel;
+    return canp_log_channel_named(reader, name, (size_t)(canp_put_decimal(name + 2, packet->ifindex) - name));
+}
+
 int canp_packet_read(struct canp_packet_habit *habit, const uint8_t *bytes, uint32_t length,
                      union canp_log_store *store, struct canp_packet *packet)
 {
@@ -167,5 +191,7 @@ int canp_packet_read(struct canp_packet_habit *habit, const uint8_t *bytes, uint
         return read_can(habit, bytes, length, 0, store, packet);
     if (habit->link_type == CANP_LINK_TYPE_SLL)
         return read_sll(habit, bytes, length, store, packet);
+    if (habit->link_type == CANP_LINK_TYPE_SLL2)
+        return read_sll2(habit, bytes, length, store, packet);
     return pass(packet, "packets of other link types");
 }

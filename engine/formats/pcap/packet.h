@@ -1,6 +1,6 @@
 /*
- * A CAN frame as a packet of a capture, in link types 227 (CAN_SOCKETCAN) and 113 (LINUX_SLL), as
- * tcpdump.org/linktypes describes them: what pcap and pcapng have in common.
+ * A CAN frame as a packet of a capture, in link types 227 (CAN_SOCKETCAN), 113 (LINUX_SLL) and 276
+ * (LINUX_SLL2), as tcpdump.org/linktypes describes them: what pcap and pcapng have in common.
  *
  * The id is big-endian by the definition. Files with little-endian ids exist, so each interface counts which
  * order makes sense of its ids, until one is settled. One thread at a time.
@@ -10,11 +10,12 @@
 
 #include "formats/log_format.h"
 
-enum canp_link_type { CANP_LINK_TYPE_SLL = 113, CANP_LINK_TYPE_CAN = 227 };
+enum canp_link_type { CANP_LINK_TYPE_SLL = 113, CANP_LINK_TYPE_CAN = 227, CANP_LINK_TYPE_SLL2 = 276 };
 
 static inline bool canp_link_type_is_can(uint32_t link_type)
 {
-    return link_type == CANP_LINK_TYPE_CAN || link_type == CANP_LINK_TYPE_SLL;
+    return link_type == CANP_LINK_TYPE_CAN || link_type == CANP_LINK_TYPE_SLL ||
+           link_type == CANP_LINK_TYPE_SLL2;
 }
 
 enum canp_id_order { CANP_ID_ORDER_OPEN = 0, CANP_ID_ORDER_BIG, CANP_ID_ORDER_LITTLE };
@@ -30,6 +31,7 @@ struct canp_packet_habit {
 struct canp_packet {
     uint8_t kind;
     uint8_t dir;
+    uint32_t ifindex;    /* of the host that captured, where the link type says it; 0: it does not */
     const char *problem; /* static; why it is no frame */
     bool is_foreign;     /* no CAN at all: to be passed over, `problem` says what */
 };
@@ -58,5 +60,9 @@ static inline uint64_t canp_get_u64(const uint8_t *at, bool is_big)
 /* Reads a packet into `store`: 1, or 0 and packet->problem. */
 int canp_packet_read(struct canp_packet_habit *habit, const uint8_t *bytes, uint32_t length,
                      union canp_log_store *store, struct canp_packet *packet);
+
+/* A capture of all interfaces of a host: the channel "if3" of its interface 3; `channel` where the packet
+ * tells none. Or -CANP_E_TOO_MANY. */
+int canp_packet_channel(struct canp_log_reader *reader, const struct canp_packet *packet, int channel);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * pcap, read (libpcap's own format): both byte orders, stamps in micro- and nanoseconds, link types 227 and
- * 113. The one interface of such a file has no name: it is number 1.
+ * pcap, read (libpcap's own format): both byte orders, stamps in micro- and nanoseconds, link types 227,
+ * 113 and 276. The one interface of such a file has no name: it is number 1; a capture of all interfaces
+ * (276) names them by their indexes.
  *
  * A record's header has nothing to find it by again: where its length cannot be, reading ends. One thread.
  */
@@ -59,7 +60,7 @@ static int open_reader(struct canp_log_reader *reader, struct canp_why *why)
     if (!canp_link_type_is_can(link_type))
         return canp_fail(why, -CANP_E_DAMAGED, "%s: its packets have link type %u, which is not CAN", name,
                          link_type);
-    int channel = canp_log_channel_numbered(reader, 1);
+    int channel = link_type == CANP_LINK_TYPE_SLL2 ? 0 : canp_log_channel_numbered(reader, 1);
     if (channel < 0)
         return channel;
     state->channel = (uint8_t)channel;
@@ -104,8 +105,11 @@ static int next(struct canp_log_reader *reader, struct canp_record *out)
         else if (__builtin_expect(!r, 0))
             canp_log_bad_object(reader, packet.problem, canp_source_offset(s));
         s->at += RECORD_BYTES + length;
-        if (__builtin_expect(r, 1))
-            return canp_log_lend(reader, out, time_ns, packet.kind, state->channel, packet.dir);
+        if (__builtin_expect(!r, 0))
+            continue;
+        int channel = canp_packet_channel(reader, &packet, state->channel);
+        return channel < 0 ? channel
+                           : canp_log_lend(reader, out, time_ns, packet.kind, (uint8_t)channel, packet.dir);
     }
     return end_within(reader);
 }

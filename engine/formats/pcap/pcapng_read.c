@@ -1,6 +1,6 @@
 /*
  * pcapng, read (draft-ietf-opsawg-pcapng): several sections, both byte orders, stamps of any resolution, link
- * types 227 and 113. Interfaces of one name are one channel, in all sections.
+ * types 227, 113 and 276. Interfaces of one name are one channel, in all sections.
  *
  * What a packet's comments and its dropcount say comes before its frame: the writer's comments become the
  * records that they were (comment.h), those of others a text mark; frames that were dropped, also by an
@@ -356,7 +356,9 @@ static int lend_frame(struct canp_log_reader *reader, const uint8_t *bytes, stru
     }
     state->last_ns = state->channels[i->channel].last_ns = time_ns;
     state->has_lent = true;
-    return canp_log_lend(reader, out, time_ns, packet.kind, (uint8_t)i->channel, packet.dir);
+    int channel = canp_packet_channel(reader, &packet, i->channel);
+    return channel < 0 ? channel
+                       : canp_log_lend(reader, out, time_ns, packet.kind, (uint8_t)channel, packet.dir);
 }
 
 /* 1, or 0: there was nothing (more) in this block. */
