@@ -10,6 +10,7 @@
     X(canp)                                                                                                  \
     X(pcapng)                                                                                                \
     X(pcap)                                                                                                  \
+    X(db)                                                                                                    \
     X(trc)                                                                                                   \
     X(screen)                                                                                                \
     X(candump)                                                                                               \
@@ -19,6 +20,9 @@
     X(gvret)                                                                                                 \
     X(busmaster)                                                                                             \
     X(microchip)                                                                                             \
+    X(generic)                                                                                               \
+    X(ydwg)                                                                                                  \
+    X(canhacker)                                                                                             \
     X(css)                                                                                                   \
     X(panda)                                                                                                 \
     X(asc)                                                                                                   \

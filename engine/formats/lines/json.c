@@ -1,12 +1,12 @@
 /*
  * JSON lines, written: one object for each record, with all that the record holds. Keys are stable: scripts
- * depend on them. No state.
+ * depend on them, and json_read.c. No state.
  */
 #include <canp/error_text.h>
 #include <canp/names.h>
 #include <canp/safe_text.h>
 
-#include "formats/log_format.h"
+#include "formats/lines/json_parts.h"
 #include "formats/text/frame_view.h"
 #include "formats/text/text_out.h"
 
@@ -219,13 +219,18 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     return 0;
 }
 
+#define ALL                                                                                                  \
+    (CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS | CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | \
+     CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_HW_TIME | CANP_LOG_NAMES | CANP_LOG_IFACES | CANP_LOG_GAPS | \
+     CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_CLOCKS | CANP_LOG_TEXT)
+
 const struct canp_log_format canp_format_json = {
     .info = {.name = "json",
              .title = "JSON lines",
              .suffixes = "json jsonl ndjson",
-             .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS |
-                       CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH |
-                       CANP_LOG_HW_TIME | CANP_LOG_NAMES | CANP_LOG_IFACES | CANP_LOG_GAPS | CANP_LOG_LINKS |
-                       CANP_LOG_MARKS | CANP_LOG_CLOCKS | CANP_LOG_TEXT},
+             .reads = CANP_LOG_READ | ALL,
+             .writes = CANP_LOG_WRITE | ALL},
+    .probe = canp_json_probe,
+    .next = canp_json_next,
     .write = write_record,
 };

@@ -43,6 +43,19 @@ static inline bool canp_cell_byte(struct canp_text cell, uint8_t *byte)
     return true;
 }
 
+/* The rest of a line as bytes with blanks between them: up to 8, into the frame. false: something else is
+ * there, or more. */
+static inline bool canp_take_spaced_bytes(struct canp_text *t, struct canp_frame *frame)
+{
+    struct canp_text word;
+    while (canp_take_word(t, &word)) {
+        if (frame->len == 8 || word.end - word.at != 2 || !canp_cell_byte(word, &frame->data[frame->len]))
+            return false;
+        frame->len++;
+    }
+    return true;
+}
+
 /* Whether a bus can have such an id. */
 static inline bool canp_id_fits(uint32_t id, bool is_extended)
 {
