@@ -13,11 +13,13 @@
 #include <canp/recorder.h>
 
 #include "lib/commands.h"
+#include "lib/config.h"
 #include "lib/opts.h"
 #include "lib/text.h"
 #include "live/live.h"
 #include "live/record_live.h"
 #include "live/record_stats.h"
+#include "live/service.h"
 #include "live/speaker.h"
 
 #define NAMES_MAX 1000U /* directories of one second */
@@ -100,6 +102,9 @@ static void say_ready(void *user, const struct canp_recorder *rec)
     for (unsigned i = 0; i < stats.iface_count; i++)
         used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", stats.ifaces[i].name);
     speaker_say("canp record: recording%s -> %s", names, face->dir);
+    char status[sizeof(names) + TEXT_BYTES];
+    snprintf(status, sizeof(status), "recording%s", names);
+    service_ready(status);
 }
 
 static double rate(uint64_t frames, uint64_t duration_ns)
@@ -191,6 +196,8 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     catch_signals(&caught);
     if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
         speaker_say("canp record: no statistics: %s", canp_strerror(r));
+    if ((r = service_watch_start(running)) < 0)
+        speaker_say("canp record: no watchdog: %s", canp_strerror(r));
     uint32_t pid, uid;
     r = record_live_start(running, opts->dir);
     if (r == -EADDRINUSE && live_holder(opts->dir, &pid, &uid) == 0)
@@ -201,6 +208,7 @@ static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
     else if (r < 0)
         speaker_say("canp record: `canp top` will not show the slabs: %s", canp_strerror(r));
     r = canp_recorder_run(running, &why);
+    service_watch_stop();
     record_live_stop();
     record_stats_stop();
     struct canp_recorder_stats stats;
@@ -300,6 +308,15 @@ static const char epilogue[] =
     "holds is 2.6 million frames in 64 MiB; where that is less than the time asked for, windows begin\n"
     "later, and a line says so. Frames in no window are let go and counted apart: they are no loss.\n";
 
+static int say_checked(const struct canp_recorder_opts *o)
+{
+    fputs("the options are in order; it would record", stdout);
+    for (unsigned i = 0; i < o->iface_count; i++)
+        printf(" %s", SAFE(o->ifaces[i]));
+    putchar('\n');
+    return CANP_EXIT_DONE;
+}
+
 static int check_keep(const struct canp_recorder_opts *o)
 {
     if (o->keep_segments && o->keep_bytes)
@@ -321,9 +338,9 @@ int canp_cmd_record(int argc, char **argv)
 {
     struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
     static struct opt_list notes, triggers;
-    bool json = false;
+    bool json = false, check = false;
     uint64_t stats_ns = 0, bitrate = 0, dbitrate = 0;
-    const char *sync = "1s";
+    const char *sync = "1s", *config; /* config: config_expand() takes it */
     char name[64];
     const struct opt options[] = {
         {'o', "output", OPT_TEXT, &o.dir, "DIR", "directory of the recording (canp-YYYYMMDD-HHMMSS)"},
@@ -362,12 +379,17 @@ int canp_cmd_record(int argc, char **argv)
         {0, "stats", OPT_DURATION, &stats_ns, "TIME",
          "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
         {0, "json", OPT_FLAG, &json, NULL, "print the summary as one JSON object"},
+        {0, "config", OPT_TEXT, &config, "FILE",
+         "take options from FILE, one per line: `flush = 50ms`, `interface = can0`"},
+        {0, "check", OPT_FLAG, &check, NULL, "only check the options and the file"},
         {0, NULL, OPT_FLAG, NULL, NULL, NULL},
     };
     const struct opt_spec spec = {
         "record", "IFACE[,FILTER]...",
         "Record CAN interfaces; `any` is every CAN interface that is up, now or later.", options, epilogue};
-    int count = opts_parse(&spec, argc, argv);
+    int count = config_expand(&spec, &argc, &argv);
+    if (count == 0)
+        count = opts_parse(&spec, argc, argv);
     if (count < 0)
         return OPTS_EXIT(count);
     if (read_sync(sync, &o) < 0)
@@ -386,6 +408,8 @@ int canp_cmd_record(int argc, char **argv)
         status = take_triggers(&o, &triggers);
     if (status == 0)
         status = check_bitrates(bitrate, dbitrate);
+    if (status == 0 && check)
+        return say_checked(&o);
     if (status == 0 && bitrate)
         status = bring_up(&o, bitrate, dbitrate);
     o.bitrate = (uint32_t)bitrate;

@@ -1,0 +1,154 @@
+/*
+ * The service manager's protocol (service.h): datagrams of KEY=VALUE lines to the socket in $NOTIFY_SOCKET.
+ *
+ * The watchdog is told that all is well only when the capture thread was seen at work: a signal that does
+ * nothing else wakes it, and its count of harvests has to grow. A stalled disk does not stop that thread, and
+ * so does not end the service; a thread that hangs does. Once the capture is over (its duration stands still)
+ * the end may take its time.
+ */
+#include "live/service.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <canp/pools/clock.h>
+#include <canp/private/signals.h>
+
+#define WAKE_SIGNAL SIGURG    /* whose default is to be ignored */
+#define LOOK_NS     50000000U /* between looks whether the thread has worked */
+#define PERIOD_MIN  100000U   /* us */
+
+static struct {
+    const struct canp_recorder *rec;
+    pthread_t thread, capture;
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    uint64_t period_ns;
+    bool runs, ends;
+} self = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+static void notify(const char *text)
+{
+    const char *name = getenv("NOTIFY_SOCKET");
+    struct sockaddr_un to = {.sun_family = AF_UNIX};
+    size_t n = name ? strlen(name) : 0;
+    if (n < 2 || n >= sizeof(to.sun_path) || (name[0] != '/' && name[0] != '@'))
+        return;
+    memcpy(to.sun_path, name, n);
+    if (name[0] == '@')
+        to.sun_path[0] = '\0'; /* an abstract name */
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT, (const struct sockaddr *)&to,
+           (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
+    close(fd);
+}
+
+void service_ready(const char *status)
+{
+    char text[512];
+    snprintf(text, sizeof(text), "READY=1\nSTATUS=%s\n", status);
+    notify(text);
+}
+
+/* How often the manager wants to hear from this process; 0 = never. */
+static uint64_t asked_period_ns(void)
+{
+    const char *period = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
+    if (!period || (pid && strtoll(pid, NULL, 10) != getpid()))
+        return 0;
+    unsigned long long us = strtoull(period, NULL, 10);
+    if (us == 0 || us > UINT64_MAX / 1000)
+        return 0;
+    return (us < PERIOD_MIN ? PERIOD_MIN : us) * 1000 / 3; /* early enough to miss one */
+}
+
+/* Waits for the end of the watch, so long at most. True when it has come. */
+static bool ended_within(uint64_t ns)
+{
+    struct timespec until = canp_timespec_of_ns((int64_t)(canp_monotonic_ns() + ns));
+    pthread_mutex_lock(&self.mutex);
+    while (!self.ends && pthread_cond_timedwait(&self.changed, &self.mutex, &until) == 0)
+        ;
+    bool ends = self.ends;
+    pthread_mutex_unlock(&self.mutex);
+    return ends;
+}
+
+/* Has the capture thread worked, or is it done? Asks it once, and gives it most of the period. */
+static bool is_alive(void)
+{
+    struct canp_recorder_stats before, now;
+    canp_recorder_stats(self.rec, &before);
+    pthread_kill(self.capture, WAKE_SIGNAL);
+    for (uint64_t waited = 0; waited < self.period_ns; waited += LOOK_NS) {
+        if (ended_within(LOOK_NS))
+            return true;
+        canp_recorder_stats(self.rec, &now);
+        if (now.harvests != before.harvests || now.duration_ns == before.duration_ns)
+            return true;
+    }
+    return false;
+}
+
+static void *watch(void *arg)
+{
+    while (!ended_within(self.period_ns)) {
+        if (is_alive())
+            notify("WATCHDOG=1\n");
+    }
+    return arg;
+}
+
+static void wake(int number)
+{
+    (void)number; /* it interrupts a wait, that is all */
+}
+
+int service_watch_start(const struct canp_recorder *rec)
+{
+    struct sigaction action = {.sa_handler = wake};
+    pthread_condattr_t clock;
+    sigset_t before;
+    self.period_ns = asked_period_ns();
+    if (self.period_ns == 0)
+        return 0;
+    self.rec = rec;
+    self.capture = pthread_self();
+    sigemptyset(&action.sa_mask);
+    sigaction(WAKE_SIGNAL, &action, NULL);
+    pthread_condattr_init(&clock);
+    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+    pthread_cond_init(&self.changed, &clock);
+    canp_signals_block(&before);
+    int r = pthread_create(&self.thread, NULL, watch, NULL);
+    canp_signals_restore(&before);
+    self.runs = r == 0;
+    if (self.runs)
+        pthread_setname_np(self.thread, "canp-watch");
+    return -r;
+}
+
+void service_watch_stop(void)
+{
+    notify("STOPPING=1\n");
+    if (!self.runs)
+        return;
+    pthread_mutex_lock(&self.mutex);
+    self.ends = true;
+    pthread_cond_signal(&self.changed);
+    pthread_mutex_unlock(&self.mutex);
+    pthread_join(self.thread, NULL);
+    self.runs = false;
+}
