@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "formats/mf4/mf4_parts.h"
+#include "formats/mf4/mf4_write.h"
 #include "formats/text/civil.h"
 
 #define ID_BYTES    64U
@@ -189,19 +190,24 @@ static void close_log(struct canp_log_reader *reader)
     canp_mf4_file_close(&state->file);
 }
 
-#define READS                                                                                                \
+#define HOLDS                                                                                                \
     (CANP_LOG_FD | CANP_LOG_REMOTE | CANP_LOG_ERRORS | CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION |               \
-     CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_NUMBERED)
+     CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_NAMES | CANP_LOG_IFACES | CANP_LOG_NUMBERED |                \
+     CANP_LOG_GAPS | CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_CLOCKS)
 
 const struct canp_log_format canp_format_mf4 = {
     .info = {.name = "mf4",
              .title = "ASAM MDF 4",
-             .suffixes = "mf4 mdf MF4 MDF",
-             .reads = CANP_LOG_READ | READS},
+             .suffixes = "mf4 MF4 mdf MDF",
+             .reads = CANP_LOG_READ | HOLDS,
+             .writes = CANP_LOG_WRITE | HOLDS},
     .probe = probe,
     .reader_bytes = sizeof(struct canp_mf4_reading),
     .open = open_log,
     .next = next,
     .close = close_log,
     .refresh = refresh,
+    .writer_bytes = sizeof(struct canp_mf4_writing),
+    .write = canp_mf4_write,
+    .finish = canp_mf4_finish,
 };
