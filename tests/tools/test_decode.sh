@@ -50,6 +50,8 @@ BO_ $(eff 0x09F80500) Boat: 12 ECU
 BO_ 2024 Answer: 20 ECU
  SG_ Service : 0|8@1+ (1,0) [0|0] "" X
  SG_ Vin : 24|136@1+ (1,0) [0|0] "" X
+BO_ 1720 Diagnosis: 10 ECU
+ SG_ End : 72|8@1+ (1,0) [0|0] "" X
 BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
 BA_DEF_DEF_ "VFrameFormat" "StandardCAN";
 BA_ "VFrameFormat" BO_ $(eff 0x18F00400) 3;
@@ -120,6 +122,28 @@ check "in JSON" status_is 0 decode "$work/dm.log" -f json --wide
 check "as a list" field 'len(d) == 2 and [c["spn"] for c in d[1]["codes"]] == [110, 137372] and d[1]["codes"][1] ==
     {"spn": 137372, "fmi": 3, "occurrences": None, "old_conversion": False}'
 check "no codes of a bus that is not J1939" status_is 1 decode "$work/dm.log" Engine
+
+check "dump --transport" status_is 0 "$canp" dump "$work/a.log" --transport
+check "are the messages that several frames brought" prints \
+    '(1700000001.100000000) can0 18FEE321 BAM 21>FF [10] 01 02 03 04 05 06 07 08 09 0A' \
+    '(1700000001.300000000) can0 19F80500 FAST 00>FF [12] 01 02 42 4F 41 54 00 00 00 00 00 00' \
+    '(1700000001.600000000) can0 7E8 ISOTP [20] 49 02 01 57 42 41 41 4C 4C 4F 31 32 33 34 35 36 37 38 39 30'
+check "as JSON" status_is 0 "$canp" dump "$work/dm.log" --transport -f json
+check "with all of it" field 'd == [{"time": 1700000001.1, "first": 1700000001.0, "iface": "can0", "id": "18FECB00", "protocol": "BAM",
+    "source": 0, "destination": 255, "frames": 3, "data": "04FF6E0000059C18437F"}]'
+cat >"$work/isotp.log" <<'END'
+(1700000000.000000) can0 6B8#100A0102030405
+(1700000000.100000) can0 6B8#210607080910
+(1700000000.200000) can0 18DB1234#5503AABBCC
+END
+check "no ISO-TP there unless told" status_is 1 "$canp" dump "$work/isotp.log" --transport
+check "--isotp" status_is 0 "$canp" dump "$work/isotp.log" --transport --isotp 6B0:6B8
+check "has it" says 'can0 6B8 ISOTP [10] 01 02 03 04 05 06 07 08 09 10'
+check "decode --isotp" status_is 0 decode "$work/isotp.log" --isotp 6B0:6B8
+check "decodes it" prints '(1700000000.100000000) can0 6B8 Diagnosis.End = 16'
+check "a bad pair" status_is 2 "$canp" dump "$work/isotp.log" --transport --isotp 6B0:XY
+check "is named" complains "'6B0:XY' is not RX:TX"
+check "no CSV of messages" status_is 2 "$canp" dump "$work/a.log" --transport -f csv
 
 check "CSV" status_is 0 decode "$work/a.log" 'Engine.*' Vin EngSpeed -f csv --raw
 check "CSV has it all" prints 'time,iface,id,message,signal,value,unit,text,mark,raw' \

@@ -23,6 +23,7 @@
 #include "signals/decode_live.h"
 #endif
 #include "signals/decode_print.h"
+#include "signals/isotp_pairs.h"
 
 #define POLL_NS   20000000 /* --follow looks for more so often */
 #define OUT_BYTES 65536
@@ -36,6 +37,8 @@ struct decode {
     struct decode_choice choice;
     struct decode_printer printer;
     struct decode_bus bus;
+    struct isotp_pairs isotp;
+    struct canp_transport_opts transport;
     struct canp_log_reader *reader; /* NULL: an interface */
 };
 
@@ -192,6 +195,10 @@ static int run(struct decode *d)
     d->bus.choice = &d->choice;
     d->bus.take = print_row;
     d->bus.take_codes = print_codes;
+    d->transport = (struct canp_transport_opts)CANP_TRANSPORT_OPTS_INIT;
+    d->transport.isotp = d->isotp.ids;
+    d->transport.isotp_count = d->isotp.count;
+    d->bus.transport = &d->transport;
     d->bus.user = d;
     if (decode_bus_open(&d->bus) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
@@ -287,6 +294,7 @@ int canp_cmd_decode(int argc, char **argv)
     static struct decode d; /* large: filters, channels */
     const char *asked = NULL;
     bool is_long = false;
+    struct opt_list isotp = {0};
     d.command = argv[0];
     const struct opt options[] = {
         {0, "dbc", OPT_LIST, &d.files, "[IFACE=]FILE", "a signal database; several are allowed"},
@@ -299,6 +307,7 @@ int canp_cmd_decode(int argc, char **argv)
         {0, "raw", OPT_FLAG, &d.printer.raw, NULL, "raw values, too; with --wide in csv and json instead"},
         {0, "j1939", OPT_FLAG, &d.choice.j1939, NULL,
          "all 29 bit messages are J1939's, where a database does not say so"},
+        {0, "isotp", OPT_LIST, &isotp, ISOTP_PAIRS_HELP, "ISO-TP on these IDs, too, beside those of OBD"},
         {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the log grows, until its recorder ends"},
         {0, "from", OPT_TEXT, &d.selection.from, "T",
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
@@ -321,6 +330,9 @@ int canp_cmd_decode(int argc, char **argv)
         return opts_fail(d.command, CANP_EXIT_USAGE, "--wide and --long exclude each other");
     if (format < 0)
         return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': text, csv or json", asked);
+    int bad = isotp_pairs_add(&d.isotp, d.command, &isotp);
+    if (bad)
+        return bad;
     d.in = argv[1];
     d.printer.format = (enum decode_format)format;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */

@@ -17,6 +17,7 @@
 #include "logs/log_open.h"
 #include "logs/log_report.h"
 #include "logs/select.h"
+#include "signals/dump_messages.h"
 
 #define POLL_NS 20000000 /* --follow looks for more so often */
 
@@ -26,8 +27,10 @@ struct dump {
     bool follow;
     struct selection selection;
     struct canp_log_reader *reader;
-    struct canp_log_writer *writer;
-    uint64_t printed; /* frames */
+    struct canp_log_writer *writer; /* NULL with --transport */
+    bool is_transport;
+    struct dump_messages messages;
+    uint64_t printed; /* frames, or messages */
     bool is_closed;   /* the reader of our pipe has gone */
 };
 
@@ -37,9 +40,19 @@ static bool is_stopped(void *user)
     return stop_is_requested();
 }
 
+static int print_messages(struct dump *d)
+{
+    int status = dump_messages(&d->messages);
+    d->printed = d->messages.printed;
+    d->is_closed = status == -EPIPE;
+    return d->is_closed ? 0 : status;
+}
+
 /* All there is now. 0 or an exit status. */
 static int print_all(struct dump *d)
 {
+    if (d->is_transport)
+        return print_messages(d);
     struct canp_log_copy_opts opts = {.size = sizeof(opts), .is_stopped = is_stopped};
     struct canp_log_copy_result result;
     struct canp_why why;
@@ -75,13 +88,16 @@ static int print_log(struct dump *d)
     int status = d->follow ? follow(d) : print_all(d);
     if (status || d->is_closed)
         return status;
+    if (d->is_transport)
+        dump_messages_report(&d->messages);
     status = log_report_bad(d->command, strcmp(d->path, "-") == 0 ? "stdin" : d->path, d->reader);
     if (d->follow && !stop_is_requested() && log_report_abandoned(d->command, d->path, d->reader))
         status = CANP_EXIT_FINDING;
     if (status || stop_is_requested())
         return status;
     select_tell_unknown_in_log(&d->selection, d->command, d->reader);
-    return d->printed || !select_is_narrow(&d->selection) ? CANP_EXIT_DONE : CANP_EXIT_FINDING;
+    return d->printed || (!d->is_transport && !select_is_narrow(&d->selection)) ? CANP_EXIT_DONE
+                                                                                : CANP_EXIT_FINDING;
 }
 
 static int open_and_print(struct dump *d, const char *format, const struct canp_log_write_opts *opts)
@@ -91,10 +107,15 @@ static int open_and_print(struct dump *d, const char *format, const struct canp_
     if (r)
         return r;
     r = select_log(&d->selection, d->command, d->reader);
-    if (r == 0 && canp_log_writer_open("-", format, opts, &d->writer, &why) < 0)
+    if (r == 0 && d->is_transport) {
+        d->messages.reader = d->reader;
+        r = dump_messages_open(&d->messages);
+    } else if (r == 0 && canp_log_writer_open("-", format, opts, &d->writer, &why) < 0) {
         r = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    }
     if (r == 0)
         r = print_log(d);
+    dump_messages_close(&d->messages);
     canp_log_abandon(d->writer); /* all was flushed */
     canp_log_close(d->reader);
     return r;
@@ -115,7 +136,8 @@ int canp_cmd_dump(int argc, char **argv)
     static struct dump d; /* large: the filters */
     const char *format = "log";
     bool micros = false, direction = false;
-    d.command = argv[0];
+    struct opt_list isotp = {0};
+    d.command = d.messages.command = argv[0];
     const struct opt options[] = {
         {0, "from", OPT_TEXT, &d.selection.from, "T",
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
@@ -125,6 +147,9 @@ int canp_cmd_dump(int argc, char **argv)
         {'x', "direction", OPT_FLAG, &direction, NULL, "log, candump: show the direction, as candump -x"},
         {0, "micros", OPT_FLAG, &micros, NULL,
          "log, candump: 6 digits, for Wireshark and can-utils before 2022"},
+        {0, "transport", OPT_FLAG, &d.is_transport, NULL,
+         "messages of several frames in place of frames: J1939, fast packets, ISO-TP; log or json"},
+        {0, "isotp", OPT_LIST, &isotp, ISOTP_PAIRS_HELP, "ISO-TP on these IDs, too, beside those of OBD"},
         {0},
     };
     const struct opt_spec spec = {
@@ -149,6 +174,15 @@ int canp_cmd_dump(int argc, char **argv)
         if (r)
             return r;
     }
+    int bad = isotp_pairs_add(&d.messages.isotp, d.command, &isotp);
+    if (bad)
+        return bad;
+    d.messages.json = strcmp(chosen, "json") == 0;
+    if (d.is_transport && ((!d.messages.json && strcmp(chosen, "candump") != 0) || micros || direction))
+        return opts_fail(d.command, CANP_EXIT_USAGE,
+                         "--transport goes with the formats log and json, without -x and --micros");
+    if (isotp.count && !d.is_transport)
+        return opts_fail(d.command, CANP_EXIT_USAGE, "--isotp goes with --transport");
     struct canp_log_write_opts opts = {.size = sizeof(opts)};
     opts.style = (micros ? CANP_LOG_MICROS : 0) | (direction ? CANP_LOG_DIRECTION : 0) |
                  (strcmp(chosen, "candump") == 0 ? CANP_LOG_EVENTS : 0);

@@ -34,7 +34,7 @@ static int line_of(struct decode_bus *b, uint64_t bases, struct decode_line **ou
         }
     }
     struct decode_line *line = &b->lines[b->line_count]; /* at most one for each named interface, and one */
-    int r = canp_transport_open(NULL, &line->transport);
+    int r = canp_transport_open(b->transport, &line->transport);
     if (r < 0)
         return r;
     b->line_count++;

@@ -27,6 +27,7 @@ struct decode_bus {
     /* The same of trouble codes, when they are wanted. NULL: they are left out. */
     int (*take_codes)(void *user, const struct decode_codes *codes);
     void *user;
+    const struct canp_transport_opts *transport; /* of all transports; NULL: the defaults */
     struct decode_thin thin;
     struct canp_value *values;
     struct decode_line lines[DECODE_BASES_MAX + 1];
