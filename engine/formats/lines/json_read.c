@@ -50,8 +50,11 @@
 
 #define KEY_ENUM(key) KEY_##key,
 enum key { KEYS(KEY_ENUM) KEY_COUNT };
-#define KEY_NAME(key) #key,
-static const char *const key_names[] = {KEYS(KEY_NAME)};
+#define KEY_NAME(key) {#key, sizeof(#key) - 1},
+static const struct {
+    const char *name;
+    size_t bytes;
+} keys[] = {KEYS(KEY_NAME)};
 
 #define MARK_TEXT_MAX 2048
 
@@ -113,7 +116,7 @@ static enum key key_of(const struct canp_text *name, unsigned from)
     size_t bytes = (size_t)(name->end - name->at);
     for (unsigned i = 0; i < KEY_COUNT; i++) {
         unsigned key = from + i < KEY_COUNT ? from + i : from + i - KEY_COUNT;
-        if (strncmp(key_names[key], name->at, bytes) == 0 && !key_names[key][bytes])
+        if (keys[key].bytes == bytes && memcmp(keys[key].name, name->at, bytes) == 0)
             return (enum key)key;
     }
     return KEY_COUNT;
