@@ -12,6 +12,7 @@
     X(pcap)                                                                                                  \
     X(db)                                                                                                    \
     X(trc)                                                                                                   \
+    X(trc11)                                                                                                 \
     X(screen)                                                                                                \
     X(candump)                                                                                               \
     X(csv)                                                                                                   \

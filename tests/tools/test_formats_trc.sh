@@ -31,8 +31,27 @@ check "2,000 frames of every kind are written" test "$(grep -vc '^;' "$work/out.
 check "they come back as they were" is "$("$read_log" - "$work/out.trc" | grep '^(' | md5sum)" \
     "$("$read_log" - "$work/in.log" | grep '^(' | md5sum)"
 
+# Version 1.1 has neither buses nor CAN FD.
+grep -v '##' "$work/in.log" >"$work/classic.log"
+"$canp" convert -f trc11 "$work/classic.log" "$work/old.trc" 2>/dev/null
+check "version 1.1 is written and comes back" is "$("$read_log" - "$work/old.trc" | grep '^(' | cut -d' ' -f1,3,4 | md5sum)" \
+    "$("$read_log" - "$work/classic.log" | grep '^(' | cut -d' ' -f1,3,4 | md5sum)"
+check "by its version" grep -q '^;$FILEVERSION=1.1' "$work/old.trc"
+
 if /usr/bin/python3 -c 'import can' 2>/dev/null; then
     # It reads DT rows, later versions also FD and FB, so others are left out on both sides.
+    check "python-can reads version 1.1" /usr/bin/python3 - "$work/old.trc" "$work/classic.log" <<'PY'
+import sys, can
+want = [w for w in map(str.split, open(sys.argv[2])) if "#R" not in w[2]]
+rows = [line for line in open(sys.argv[1]) if "RTR" not in line]  # which it does not take
+open(sys.argv[1] + ".trc", "w").writelines(rows)
+got = [m for m in can.TRCReader(sys.argv[1] + ".trc") if m is not None]
+assert len(got) == len(want) > 1000, (len(got), len(want))
+for m, (time, iface, text, way) in zip(got, want):
+    ident, data = text.split("#")
+    assert m.arbitration_id == int(ident, 16) and m.is_extended_id == (len(ident) == 8), (m, text)
+    assert bytes(m.data).hex().upper() == data and m.is_rx == (way == "R"), (m, text)
+PY
     check "python-can reads the same" /usr/bin/python3 - "$work/out.trc" "$work/in.log" <<'PY'
 import sys, can
 want = [line.split() for line in open(sys.argv[2])]

@@ -1,6 +1,6 @@
 /*
  * PEAK's trace files (PCAN-View, PCAN-Explorer), read in versions 1.0, 1.1, 1.2, 1.3, 2.0 and 2.1, written
- * in 2.1 (PEAK CAN TRC file format, peak-system.com):
+ * in 2.1, and as format `trc11` in 1.1 for older programs (PEAK CAN TRC file format, peak-system.com):
  *
  *   ;$FILEVERSION=2.1
  *   ;$STARTTIME=45244.9259259259              days since 30 December 1899
@@ -23,6 +23,8 @@ struct reading {
     char columns[COLUMNS_MAX]; /* letters of $COLUMNS; empty: version 1.0 */
     int64_t start_ns;
 };
+
+extern const struct canp_log_format canp_format_trc, canp_format_trc11;
 
 struct writing {
     int64_t start_ns;
@@ -100,50 +102,69 @@ struct row {
     struct canp_text data;
 };
 
+/* The two letters of a type as a number. */
+#define TYPE(a, b) ((unsigned)(a) << 8 | (unsigned)(b))
+
 static enum row_kind take_type(const struct canp_text *word, struct row *row)
 {
-    static const struct {
-        char name[3];
-        bool is_fd, is_remote;
-        uint8_t flags;
-    } types[] = {{"DT", false, false, 0},
-                 {"FD", true, false, CANP_FD_FDF},
-                 {"FB", true, false, CANP_FD_FDF | CANP_FD_BRS},
-                 {"FE", true, false, CANP_FD_FDF | CANP_FD_ESI},
-                 {"BI", true, false, CANP_FD_FDF | CANP_FD_BRS | CANP_FD_ESI},
-                 {"RR", false, true, 0}};
     if (word->end - word->at != 2)
         return ROW_BAD;
-    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (memcmp(word->at, types[i].name, 2) == 0) {
-            row->is_fd = types[i].is_fd;
-            row->is_remote = types[i].is_remote;
-            row->flags = types[i].flags;
-            return ROW_FRAME;
-        }
-    }
+    unsigned type = TYPE((uint8_t)word->at[0], (uint8_t)word->at[1]);
+    if (type == TYPE('D', 'T'))
+        return ROW_FRAME;
+    row->is_remote = type == TYPE('R', 'R');
+    row->is_fd =
+        type == TYPE('F', 'D') || type == TYPE('F', 'B') || type == TYPE('F', 'E') || type == TYPE('B', 'I');
+    if (row->is_fd)
+        row->flags = CANP_FD_FDF;
+    if (type == TYPE('F', 'B') || type == TYPE('B', 'I'))
+        row->flags |= CANP_FD_BRS;
+    if (type == TYPE('F', 'E') || type == TYPE('B', 'I'))
+        row->flags |= CANP_FD_ESI;
+    if (row->is_remote || row->is_fd)
+        return ROW_FRAME;
     return *word->at >= 'A' && *word->at <= 'Z' ? ROW_OTHER : ROW_BAD; /* status, errors, events */
 }
 
 static enum row_kind take_direction(const struct canp_text *word, struct row *row)
 {
-    row->is_sent = canp_text_is(word, "Tx");
-    if (row->is_sent || canp_text_is(word, "Rx"))
-        return ROW_FRAME;
+    if (word->end - word->at == 2 && (word->at[1] | 0x20) == 'x') {
+        row->is_sent = (word->at[0] | 0x20) == 't';
+        if (row->is_sent || (word->at[0] | 0x20) == 'r')
+            return ROW_FRAME;
+    }
     return canp_text_is(word, "Warng") || canp_text_is(word, "Error") ? ROW_OTHER : ROW_BAD;
 }
 
-static enum row_kind take_cell(char column, struct canp_text word, struct row *row)
+/* Milliseconds, with up to six digits behind the point. */
+static bool take_offset(struct canp_text *word, int64_t *offset_ns)
+{
+    static const uint32_t scale[] = {0, 100000, 10000, 1000, 100, 10, 1};
+    const char *at = word->at, *end = word->end;
+    uint64_t ms = 0, part = 0;
+    for (; at < end && at - word->at < 12 && (unsigned)(*at - '0') < 10; at++)
+        ms = ms * 10 + (unsigned)(*at - '0');
+    const char *point = at;
+    for (at += at < end && *at == '.'; at < end && at - point <= 6 && (unsigned)(*at - '0') < 10; at++)
+        part = part * 10 + (unsigned)(*at - '0');
+    if (at == end && at - point > 1 && point > word->at) {
+        *offset_ns = (int64_t)(ms * MS_NS + part * scale[at - point - 1]);
+        word->at = at;
+        return true;
+    }
+    bool is_right = canp_take_seconds(word, offset_ns) == 0; /* a sign, no point, many digits */
+    *offset_ns /= is_right ? 1000 : 1;
+    return is_right;
+}
+
+static inline __attribute__((always_inline)) enum row_kind take_cell(char column, struct canp_text word,
+                                                                     struct row *row)
 {
     const char *start = word.at;
     switch (column) {
-    case 'N':
-    case 'R':
-        return ROW_FRAME;
-    case 'O': /* milliseconds */
-        if (canp_take_seconds(&word, &row->offset_ns) < 0)
+    case 'O':
+        if (!take_offset(&word, &row->offset_ns))
             return ROW_BAD;
-        row->offset_ns /= 1000;
         break;
     case 'T':
         return take_type(&word, row);
@@ -164,25 +185,68 @@ static enum row_kind take_cell(char column, struct canp_text word, struct row *r
         if (canp_take_decimal(&word, &row->length) < 0)
             return ROW_BAD;
         break;
-    default:
+    default: /* the row's number, what is reserved, what is unknown */
         return ROW_FRAME;
     }
     return word.at == word.end ? ROW_FRAME : ROW_BAD;
 }
 
+/* Inline: a column that the compiler knows needs no switch. */
+static inline __attribute__((always_inline)) enum row_kind take_column(char column, struct canp_text *t,
+                                                                       struct row *row)
+{
+    canp_skip_blanks(t);
+    struct canp_text word = {t->at, t->at};
+    while (word.end < t->end && *word.end != ' ' && *word.end != '\t')
+        word.end++;
+    t->at = word.end;
+    return word.at == word.end ? ROW_BAD : take_cell(column, word, row);
+}
+
+static enum row_kind take_columns(const char *columns, struct canp_text *t, struct row *row)
+{
+    enum row_kind kind = ROW_FRAME;
+    for (; *columns && *columns != 'D' && kind == ROW_FRAME; columns++)
+        kind = take_column(*columns, t, row);
+    return kind;
+}
+
+/* Those of version 2.1, "NOTBIdRLD". */
+static enum row_kind take_usual_columns(struct canp_text *t, struct row *row)
+{
+    enum row_kind kind = take_column('N', t, row);
+    kind = kind == ROW_FRAME ? take_column('O', t, row) : kind;
+    kind = kind == ROW_FRAME ? take_column('T', t, row) : kind;
+    kind = kind == ROW_FRAME ? take_column('B', t, row) : kind;
+    kind = kind == ROW_FRAME ? take_column('I', t, row) : kind;
+    kind = kind == ROW_FRAME ? take_column('d', t, row) : kind;
+    kind = kind == ROW_FRAME ? take_column('R', t, row) : kind;
+    return kind == ROW_FRAME ? take_column('L', t, row) : kind;
+}
+
 static enum row_kind take_row(const char *columns, struct canp_text t, struct row *row)
 {
-    struct canp_text word;
     *row = (struct row){.bus = 1};
-    for (const char *c = columns[0] ? columns : "NOILD"; *c && *c != 'D'; c++) {
-        if (!canp_take_word(&t, &word))
-            return ROW_BAD;
-        enum row_kind kind = take_cell(*c, word, row);
-        if (kind != ROW_FRAME)
-            return kind;
-    }
+    enum row_kind kind = strcmp(columns, "NOTBIdRLD") == 0
+                             ? take_usual_columns(&t, row)
+                             : take_columns(columns[0] ? columns : "NOILD", &t, row);
     row->data = t;
-    return row->id == UINT32_MAX ? ROW_OTHER : ROW_FRAME; /* bus status in versions 1.x */
+    return kind == ROW_FRAME && row->id == UINT32_MAX ? ROW_OTHER : kind; /* bus status in versions 1.x */
+}
+
+/* Bytes with one blank before each, as PEAK writes them, or with more. */
+static bool take_payload(struct canp_text *t, uint8_t *data, unsigned len)
+{
+    const char *at = t->at, *end = t->end;
+    for (unsigned i = 0; i < len; i++, at += 2) {
+        while (at < end && (*at == ' ' || *at == '\t'))
+            at++;
+        int byte = end - at >= 2 ? canp_hex_byte(at) : -1;
+        if (byte < 0)
+            return false;
+        data[i] = (uint8_t)byte;
+    }
+    return true;
 }
 
 static int take_frame(struct row *row, struct canp_frame *frame)
@@ -198,12 +262,7 @@ static int take_frame(struct row *row, struct canp_frame *frame)
     frame->id = row->id | (row->is_extended ? CANP_ID_EFF : 0) | (row->is_remote ? CANP_ID_RTR : 0);
     frame->flags = row->flags;
     frame->len = (uint8_t)row->length;
-    for (unsigned i = 0; i < frame->len && !row->is_remote; i++) {
-        canp_skip_blanks(&row->data);
-        if (canp_hex_bytes(&row->data.at, row->data.end, frame->data + i, 1) != 1)
-            return -CANP_E_SYNTAX;
-    }
-    return 0;
+    return row->is_remote || take_payload(&row->data, frame->data, frame->len) ? 0 : -CANP_E_SYNTAX;
 }
 
 static int next(struct canp_log_reader *reader, struct canp_record *out)
@@ -269,7 +328,9 @@ static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp
 static void put_header(struct canp_log_writer *writer, int64_t first_ns)
 {
     struct writing *state = writer->state;
-    char line[128], *at = canp_put_text(line, ";$FILEVERSION=2.1\r\n;$STARTTIME=");
+    bool is_old = writer->format == &canp_format_trc11;
+    char line[192], *at = canp_put_text(line, is_old ? ";$FILEVERSION=1.1\r\n;$STARTTIME="
+                                                     : ";$FILEVERSION=2.1\r\n;$STARTTIME=");
     int64_t start_ns = first_ns >= 0 ? first_ns / MS_NS * MS_NS : 0;
     uint64_t part =
         (uint64_t)(start_ns % DAY_NS) / MS_NS; /* of a day, in ms: 13 digits say it exactly enough */
@@ -278,39 +339,43 @@ static void put_header(struct canp_log_writer *writer, int64_t first_ns)
     *at++ = '.';
     for (uint64_t unit = 1000000000000U; unit; unit /= 10)
         *at++ = (char)('0' + digits / unit % 10);
-    at = canp_put_text(at, "\r\n;$COLUMNS=N,O,T,B,I,d,R,L,D\r\n;\r\n;   Generated by canp\r\n;\r\n");
+    at = canp_put_text(at, is_old ? "\r\n" : "\r\n;$COLUMNS=N,O,T,B,I,d,R,L,D\r\n");
+    at = canp_put_text(at, ";\r\n;   Generated by canp\r\n;\r\n");
     canp_sink_put(&writer->sink, line, (size_t)(at - line));
     state->start_ns = start_ns;
     state->has_header = true;
 }
 
-static char *put_right(char *out, const char *text, size_t bytes, size_t width)
-{
-    for (size_t i = bytes; i < width; i++)
-        *out++ = ' ';
-    memcpy(out, text, bytes);
-    return out + bytes;
-}
-
+/* The number with blanks before it, at least `width` wide (up to 16). */
 static char *put_number(char *out, uint64_t value, size_t width)
 {
-    char digits[24];
-    return put_right(out, digits, (size_t)(canp_put_decimal(digits, value) - digits), width);
+    char text[16 + 24], *digits = text + 16;
+    size_t bytes = (size_t)(canp_put_decimal(digits, value) - digits);
+    size_t blanks = bytes < width ? width - bytes : 0;
+    memcpy(text, "                ", 16);
+    memcpy(out, digits - blanks, 24);
+    return out + blanks + bytes;
 }
 
-/* Milliseconds with three digits behind the point. */
+/* Milliseconds with three digits behind the point, right-aligned. */
 static char *put_offset(char *out, int64_t offset_ns)
 {
     bool is_negative = offset_ns < 0;
     uint64_t us = (is_negative ? 0 - (uint64_t)offset_ns : (uint64_t)offset_ns) / 1000;
-    char text[32], *at = text;
-    if (is_negative)
-        *at++ = '-';
-    at = canp_put_decimal(at, us / 1000);
-    *at++ = '.';
-    *at++ = (char)('0' + us % 1000 / 100);
-    at = canp_put_2(at, (uint32_t)(us % 100));
-    return put_right(out, text, (size_t)(at - text), 13);
+    char *start = out;
+    out = put_number(out, us / 1000, 9);
+    if (is_negative) { /* before the first digit */
+        char *at = out;
+        while (at > start && at[-1] != ' ')
+            at--;
+        memmove(at + 1, at, (size_t)(out - at));
+        *at = '-';
+        out++;
+    }
+    uint32_t part = (uint32_t)(us % 1000);
+    out[0] = '.';
+    out[1] = (char)('0' + part / 100);
+    return canp_put_2(out + 2, part % 100);
 }
 
 static unsigned code_of(unsigned len)
@@ -329,25 +394,54 @@ static const char *type_of(const struct canp_record *r)
     return types[r->frame->flags & (CANP_FD_BRS | CANP_FD_ESI)];
 }
 
+static char *put_id(char *at, const struct canp_frame *f)
+{
+    if (f->id & CANP_ID_EFF)
+        return canp_put_hex_u32(at, f->id & CANP_ID_EFF_MASK);
+    memcpy(at, "    ", 4);
+    return canp_put_hex_byte(canp_put_hex_byte(at + 4, (uint8_t)(f->id >> 8 & 7)), (uint8_t)f->id);
+}
+
+static char *put_bytes(char *at, const uint8_t *data, unsigned bytes)
+{
+    for (unsigned i = 0; i < bytes; i++) {
+        *at = ' ';
+        at = canp_put_hex_byte(at + 1, data[i]);
+    }
+    memcpy(at, "\r\n", 2);
+    return at + 2;
+}
+
+/* What stands behind the type and the bus in version 2.1. */
 static char *put_frame(char *at, const struct canp_record *r)
 {
     const struct canp_frame *f = r->frame;
     unsigned code = r->kind == CANP_KIND_FD ? code_of(f->len) : f->len;
     unsigned bytes = r->kind == CANP_KIND_FD ? fd_lengths[code] : f->id & CANP_ID_RTR ? 0 : f->len;
-    if (f->id & CANP_ID_EFF) {
-        at = canp_put_hex_u32(at, f->id & CANP_ID_EFF_MASK);
-    } else {
-        at = canp_put_hex_byte(canp_put_text(at, "    "), (uint8_t)(f->id >> 8 & 7));
-        at = canp_put_hex_byte(at, (uint8_t)f->id);
-    }
-    at = canp_put_text(at, r->dir == CANP_DIR_RX ? " Rx -  " : " Tx -  ");
-    at = canp_put_decimal(at, code);
+    at = put_id(at, f);
+    memcpy(at, r->dir == CANP_DIR_RX ? " Rx -  " : " Tx -  ", 7);
+    at = canp_put_decimal(at + 7, code);
     at = canp_put_text(at, code < 10 ? "   " : "  ");
-    for (unsigned i = 0; i < bytes; i++) {
-        *at++ = ' ';
-        at = canp_put_hex_byte(at, i < f->len ? f->data[i] : 0);
-    }
-    return canp_put_text(at, "\r\n");
+    uint8_t data[64] = {0}; /* an FD frame of an odd length has zeros behind it */
+    if (bytes == f->len)
+        return put_bytes(at, f->data, bytes);
+    memcpy(data, f->data, f->len);
+    return put_bytes(at, data, bytes);
+}
+
+/* A row of version 1.1: neither bus nor type. */
+static char *put_old_row(char *at, const struct canp_record *r, uint64_t count, int64_t offset_ns)
+{
+    const struct canp_frame *f = r->frame;
+    at = put_number(at, count, 6);
+    *at++ = ')';
+    at = put_offset(at, offset_ns);
+    at = put_id(canp_put_text(at, r->dir == CANP_DIR_RX ? "  Rx  " : "  Tx  "), f);
+    memcpy(at, "  0 ", 4);
+    at[2] = (char)('0' + f->len);
+    if (f->id & CANP_ID_RTR)
+        return canp_put_text(at + 4, " RTR\r\n");
+    return put_bytes(at + 4, f->data, f->len);
 }
 
 static int write_record(struct canp_log_writer *writer, const struct canp_record *r)
@@ -361,7 +455,13 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
         offset_ns = 0;
     }
     char *at = canp_sink_room(&writer->sink, LINE_BYTES);
-    at = put_offset(canp_put_text(put_number(at, ++state->count, 7), " "), offset_ns);
+    if (writer->format == &canp_format_trc11) {
+        writer->sink.at = (uint8_t *)put_old_row(at, r, ++state->count, offset_ns);
+        return 0;
+    }
+    at = put_number(at, ++state->count, 7);
+    *at++ = ' ';
+    at = put_offset(at, offset_ns);
     at = canp_put_text(at, type_of(r));
     at = put_number(at, canp_log_number(writer, r->channel), 2);
     *at++ = ' ';
@@ -387,6 +487,17 @@ const struct canp_log_format canp_format_trc = {
     .probe = probe,
     .reader_bytes = sizeof(struct reading),
     .next = next,
+    .writer_bytes = sizeof(struct writing),
+    .write = write_record,
+    .finish = finish,
+};
+
+const struct canp_log_format canp_format_trc11 = {
+    .info = {.name = "trc11",
+             .title = "PEAK's trace in version 1.1",
+             .suffixes = "",
+             .writes =
+                 CANP_LOG_WRITE | CANP_LOG_REMOTE | CANP_LOG_DIRECTION | CANP_LOG_EPOCH | CANP_LOG_TEXT},
     .writer_bytes = sizeof(struct writing),
     .write = write_record,
     .finish = finish,
