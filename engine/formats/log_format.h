@@ -71,6 +71,7 @@ struct canp_log_writer {
     void *state; /* the format's own: format->writer_bytes, zeroed at create */
     struct canp_sink sink;
     struct canp_channels channels; /* by the numbers of the records that are written */
+    uint32_t lacks;                /* capabilities that the format or the style lacks; log_writer.c's */
     unsigned style;
     struct canp_log_write_stats stats;
     char *path;

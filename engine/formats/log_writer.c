@@ -16,6 +16,9 @@
 
 static int start_format(struct canp_log_writer *writer, struct canp_why *why)
 {
+    writer->lacks = ~writer->format->info.writes;
+    if (writer->style & CANP_LOG_MICROS)
+        writer->lacks |= CANP_LOG_NANOS;
     if (writer->format->writer_bytes) {
         writer->state = calloc(1, writer->format->writer_bytes);
         if (!writer->state)
@@ -113,13 +116,15 @@ int canp_log_writer_open(const char *path, const char *format, const struct canp
 
 /* ---- write --------------------------------------------------------------------------------------- */
 
-static bool lacks(const struct canp_log_writer *writer, uint32_t capability)
+/* Every format that is written has it. */
+static inline bool is_data_frame(const struct canp_record *record)
 {
-    return !(writer->format->info.writes & capability);
+    return record->kind == CANP_KIND_CAN && !(record->frame->id & (CANP_ID_ERR | CANP_ID_RTR));
 }
 
-/* Left out as a whole, and counted? */
-static bool is_lost(struct canp_log_writer *writer, const struct canp_record *record)
+/* Left out as a whole, and counted? Of what is no classic data frame. */
+static __attribute__((noinline)) bool is_lost(struct canp_log_writer *writer,
+                                              const struct canp_record *record)
 {
     static const struct {
         uint32_t capability;
@@ -136,15 +141,12 @@ static bool is_lost(struct canp_log_writer *writer, const struct canp_record *re
     enum canp_log_loss loss = record->kind < 16 ? of_kind[record->kind].loss : CANP_LOG_LOSS_OTHER;
     if (record->kind == CANP_KIND_CAN) {
         bool is_error = (record->frame->id & CANP_ID_ERR) != 0;
-        bool is_remote = (record->frame->id & CANP_ID_RTR) != 0;
-        capability = is_error ? CANP_LOG_ERRORS : is_remote ? CANP_LOG_REMOTE : CANP_LOG_READ;
+        capability = is_error ? CANP_LOG_ERRORS : CANP_LOG_REMOTE;
         loss = is_error ? CANP_LOG_LOSS_ERRORS : CANP_LOG_LOSS_REMOTE;
-        if (capability == CANP_LOG_READ)
-            return false;
     } else if (!capability) {
         loss = CANP_LOG_LOSS_OTHER;
     }
-    if (capability && !lacks(writer, capability))
+    if (capability && !(writer->lacks & capability))
         return false;
     canp_log_lose(writer, loss);
     return true;
@@ -153,19 +155,21 @@ static bool is_lost(struct canp_log_writer *writer, const struct canp_record *re
 /* Fields that the format has no place for. */
 static void count_lost_fields(struct canp_log_writer *writer, const struct canp_record *record)
 {
-    uint32_t writes = writer->format->info.writes;
-    if (!(writes & CANP_LOG_DIRECTION) && record->dir != CANP_DIR_RX)
-        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
-    if ((!(writes & CANP_LOG_NANOS) || (writer->style & CANP_LOG_MICROS)) && record->time_ns % 1000)
-        canp_log_lose(writer, CANP_LOG_LOSS_NANOS);
-    if (!(writes & CANP_LOG_HW_TIME) && record->has_hw_time)
+    uint32_t lacks = writer->lacks;
+    if (record->has_hw_time && (lacks & CANP_LOG_HW_TIME))
         canp_log_lose(writer, CANP_LOG_LOSS_HW_TIME);
-    if (!(writes & CANP_LOG_RAW_DLC) && record->kind == CANP_KIND_CAN && record->frame->len == 8 &&
+    if (!(lacks & (CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_RAW_DLC)))
+        return;
+    if ((lacks & CANP_LOG_DIRECTION) && record->dir != CANP_DIR_RX)
+        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
+    if ((lacks & CANP_LOG_NANOS) && record->time_ns % 1000)
+        canp_log_lose(writer, CANP_LOG_LOSS_NANOS);
+    if ((lacks & CANP_LOG_RAW_DLC) && record->kind == CANP_KIND_CAN && record->frame->len == 8 &&
         record->frame->len8_dlc > 8)
         canp_log_lose(writer, CANP_LOG_LOSS_RAW_DLC);
 }
 
-static int define(struct canp_log_writer *writer, const struct canp_record *record)
+static __attribute__((noinline)) int define(struct canp_log_writer *writer, const struct canp_record *record)
 {
     uint32_t writes = writer->format->info.writes;
     bool is_new = !writer->channels.of[record->channel].is_there;
@@ -183,11 +187,11 @@ static int define(struct canp_log_writer *writer, const struct canp_record *reco
 
 static int write_one(struct canp_log_writer *writer, const struct canp_record *record)
 {
-    if (record->kind == CANP_KIND_IFACE)
+    if (__builtin_expect(record->kind == CANP_KIND_IFACE, 0))
         return define(writer, record);
-    if (!writer->channels.of[record->channel].is_there)
+    if (__builtin_expect(!writer->channels.of[record->channel].is_there, 0))
         return -EINVAL;
-    if (is_lost(writer, record))
+    if (__builtin_expect(!is_data_frame(record), 0) && is_lost(writer, record))
         return 0;
     count_lost_fields(writer, record);
     int r = writer->format->write(writer, record);
@@ -198,12 +202,12 @@ static int write_one(struct canp_log_writer *writer, const struct canp_record *r
 
 int canp_log_write(struct canp_log_writer *writer, const struct canp_record *record)
 {
-    if (writer->error < 0)
+    if (__builtin_expect(writer->error < 0, 0))
         return writer->error;
     int r = write_one(writer, record);
-    if (r == 0)
+    if (__builtin_expect(r == 0, 1))
         r = writer->sink.error;
-    if (r < 0 && r != -EINVAL)
+    if (__builtin_expect(r < 0, 0) && r != -EINVAL)
         writer->error = r;
     return r;
 }

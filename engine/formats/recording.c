@@ -13,6 +13,7 @@
 
 #include "formats/log_format.h"
 #include "formats/recording.h"
+#include "read/cursor_priv.h"
 #include "segment/format.h"
 
 struct reading {
@@ -136,8 +137,7 @@ static int next_of_cursor(struct canp_log_reader *reader, struct canp_record *ou
     do
         r = canp_cursor_next(state->cursor, out);
     while (r == 1 && __builtin_expect(state->has_bus_window, 0) && !is_in_window(state, out));
-    uint32_t damaged = canp_cursor_damaged(state->cursor);
-    for (; __builtin_expect(state->damaged < damaged, 0); state->damaged++)
+    for (; __builtin_expect(state->damaged < state->cursor->damaged, 0); state->damaged++)
         canp_log_bad_object(reader, "damaged place", 0);
     return r;
 }

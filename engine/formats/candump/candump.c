@@ -6,6 +6,7 @@
  */
 #include <canp/candump.h>
 
+#include "formats/candump/candump_text.h"
 #include "formats/log_format.h"
 
 struct reading {
@@ -58,20 +59,61 @@ static int next(struct canp_log_reader *reader, struct canp_record *out)
     return r;
 }
 
-static int write_record(struct canp_log_writer *writer, const struct canp_record *record)
+struct writing {
+    unsigned style;                   /* of canp_candump_format() */
+    struct canp_seconds_text seconds; /* of the line before */
+    struct canp_iface_word {
+        char name[CANP_IFACE_NAME_BYTES];
+        struct canp_word word;
+    } words[CANP_CHANNELS_MAX];
+};
+
+/* The channel's name as it stands in a line; made again when it is another one. */
+static const struct canp_word *word_of(struct canp_log_writer *writer, uint8_t channel)
 {
-    if (__builtin_expect(!canp_kind_is_frame(record->kind) && !(writer->style & CANP_LOG_EVENTS), 0)) {
+    struct canp_iface_word *kept = &((struct writing *)writer->state)->words[channel];
+    const char *name = canp_log_name(writer, channel);
+    if (__builtin_expect(!kept->word.bytes || !canp_same_name(kept->name, name), 0)) {
+        memcpy(kept->name, name, sizeof(kept->name));
+        kept->word.bytes = (unsigned)(canp_put_iface(kept->word.text, name) - kept->word.text);
+    }
+    return &kept->word;
+}
+
+/* What is no frame. */
+static int write_event(struct canp_log_writer *writer, const struct canp_record *record, unsigned style)
+{
+    if (!(writer->style & CANP_LOG_EVENTS)) {
         canp_log_lose(writer, record->kind == CANP_KIND_GAP    ? CANP_LOG_LOSS_GAPS
                               : record->kind == CANP_KIND_LINK ? CANP_LOG_LOSS_LINKS
                                                                : CANP_LOG_LOSS_MARKS);
         return 0;
     }
-    if (!(writer->style & CANP_LOG_DIRECTION) && record->dir != CANP_DIR_RX)
-        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
-    unsigned style = (writer->style & CANP_LOG_MICROS ? CANP_CANDUMP_MICROS : 0) |
-                     (writer->style & CANP_LOG_DIRECTION ? CANP_CANDUMP_DIRECTION : 0);
     char *room = canp_sink_room(&writer->sink, CANP_CANDUMP_LINE_BYTES);
     writer->sink.at += canp_candump_format(record, canp_log_name(writer, record->channel), style, room);
+    return 0;
+}
+
+static int create(struct canp_log_writer *writer, struct canp_why *why)
+{
+    struct writing *state = writer->state;
+    (void)why;
+    state->style = (writer->style & CANP_LOG_MICROS ? CANP_CANDUMP_MICROS : 0) |
+                   (writer->style & CANP_LOG_DIRECTION ? CANP_CANDUMP_DIRECTION : 0);
+    return 0;
+}
+
+static int write_record(struct canp_log_writer *writer, const struct canp_record *record)
+{
+    struct writing *state = writer->state;
+    unsigned style = state->style;
+    if (__builtin_expect(!canp_kind_is_frame(record->kind), 0))
+        return write_event(writer, record, style);
+    if (__builtin_expect(record->dir != CANP_DIR_RX && !(style & CANP_CANDUMP_DIRECTION), 0))
+        canp_log_lose(writer, CANP_LOG_LOSS_DIRECTION);
+    char *room = canp_sink_room(&writer->sink, CANP_CANDUMP_LINE_BYTES);
+    const struct canp_word *word = word_of(writer, record->channel);
+    writer->sink.at = (uint8_t *)canp_candump_put_line(room, &state->seconds, record, word, style);
     return 0;
 }
 
@@ -88,5 +130,7 @@ const struct canp_log_format canp_format_candump = {
     .probe = probe,
     .reader_bytes = sizeof(struct reading),
     .next = next,
+    .writer_bytes = sizeof(struct writing),
+    .create = create,
     .write = write_record,
 };

@@ -28,7 +28,7 @@ static inline char *put_raw_dlc(char *out, const struct canp_frame *f)
     return out;
 }
 
-static inline char *put_classic(char *out, const struct canp_frame *f)
+static inline __attribute__((always_inline)) char *put_classic(char *out, const struct canp_frame *f)
 {
     unsigned len = f->len <= 8 ? f->len : 8;
     out = put_id(out, f->id);
@@ -66,7 +66,7 @@ static char *put_xl(char *out, const struct canp_xl_frame *f)
     return put_data(out, f->data, f->len <= 2048 ? f->len : 2048);
 }
 
-static inline char *put_frame(char *out, const struct canp_record *r)
+static inline __attribute__((always_inline)) char *put_frame(char *out, const struct canp_record *r)
 {
     if (__builtin_expect(r->kind == CANP_KIND_CAN, 1))
         return put_classic(out, r->frame);
@@ -78,24 +78,41 @@ size_t canp_candump_format_frame(const struct canp_record *record, char *out)
     return record->kind > CANP_KIND_XL ? 0 : (size_t)(put_frame(out, record) - out);
 }
 
+/* Behind the time and the name. */
+static inline __attribute__((always_inline)) char *put_rest(char *at, const struct canp_record *record,
+                                                            unsigned style)
+{
+    *at++ = ' ';
+    at = put_frame(at, record);
+    if (style & CANP_CANDUMP_DIRECTION) {
+        *at++ = ' ';
+        *at++ = record->dir == CANP_DIR_RX ? 'R' : 'T';
+    }
+    *at++ = '\n';
+    return at;
+}
+
+char *canp_candump_put_line(char *out, struct canp_seconds_text *kept, const struct canp_record *record,
+                            const struct canp_word *word, unsigned style)
+{
+    *out++ = '(';
+    out = canp_put_seconds_kept(kept, out, record->time_ns, 10, style & CANP_CANDUMP_MICROS ? 6 : 9);
+    *out++ = ')';
+    *out++ = ' ';
+    return put_rest(canp_put_word(out, word), record, style);
+}
+
 size_t canp_candump_format(const struct canp_record *record, const char *iface, unsigned style, char *out)
 {
     char *at = out;
     if (__builtin_expect(record->kind > CANP_KIND_XL, 0)) {
         at = canp_put_event(at, record, iface);
-    } else {
-        *at++ = '(';
-        at = canp_put_candump_time(at, record->time_ns, style);
-        *at++ = ')';
-        *at++ = ' ';
-        at = canp_put_iface(at, iface);
-        *at++ = ' ';
-        at = put_frame(at, record);
-        if (style & CANP_CANDUMP_DIRECTION) {
-            *at++ = ' ';
-            *at++ = record->dir == CANP_DIR_RX ? 'R' : 'T';
-        }
+        *at++ = '\n';
+        return (size_t)(at - out);
     }
-    *at++ = '\n';
-    return (size_t)(at - out);
+    *at++ = '(';
+    at = canp_put_candump_time(at, record->time_ns, style);
+    *at++ = ')';
+    *at++ = ' ';
+    return (size_t)(put_rest(canp_put_iface(at, iface), record, style) - out);
 }

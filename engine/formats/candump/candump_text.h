@@ -13,6 +13,10 @@ static inline char *canp_put_candump_time(char *out, int64_t time_ns, unsigned s
     return canp_put_seconds(out, time_ns, 10, style & CANP_CANDUMP_MICROS ? 6 : 9);
 }
 
+/* A frame's line, as canp_candump_format() makes it. Returns the place behind it. */
+char *canp_candump_put_line(char *out, struct canp_seconds_text *kept, const struct canp_record *record,
+                            const struct canp_word *word, unsigned style);
+
 /* What is no frame, as a comment line. */
 char *canp_put_event(char *out, const struct canp_record *record, const char *iface);
 

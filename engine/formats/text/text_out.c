@@ -56,15 +56,20 @@ char *canp_put_seconds(char *out, int64_t time_ns, unsigned width, unsigned frac
         *out++ = '-';
         magnitude = 0 - magnitude;
     }
-    uint32_t fraction = (uint32_t)(magnitude % 1000000000U);
     out = put_whole_seconds(out, magnitude / 1000000000U, width);
     *out++ = '.';
-    if (fraction_digits == 6) {
-        fraction /= 1000;
-        return canp_put_4(canp_put_2(out, fraction / 10000), fraction % 10000);
-    }
-    *out++ = (char)('0' + fraction / 100000000U);
-    return canp_put_8(out, fraction % 100000000U);
+    return canp_put_fraction(out, (uint32_t)(magnitude % 1000000000U), fraction_digits);
+}
+
+void canp_keep_seconds(struct canp_seconds_text *kept, int64_t time_ns, unsigned width)
+{
+    kept->bytes = 0;
+    if (time_ns < 0)
+        return;
+    char *end = put_whole_seconds(kept->text, (uint64_t)time_ns / 1000000000U, width);
+    *end++ = '.';
+    kept->bytes = (unsigned)(end - kept->text);
+    kept->from_ns = time_ns - time_ns % 1000000000;
 }
 
 char *canp_put_safe(char *out, const char *text, size_t bytes)

@@ -95,6 +95,24 @@ static inline char *canp_put_hex_byte(char *out, uint8_t byte)
     return out + 2;
 }
 
+/*
+ * Eight bytes as sixteen digits at once, in a vector of 16 bits for each byte: its nibbles go to the two
+ * bytes, the high one first (little-endian, as segment files are); 7 lie between '9' and 'A'.
+ */
+static inline char *canp_put_hex_8(char *out, const uint8_t bytes[8])
+{
+    typedef uint8_t eight __attribute__((vector_size(8)));
+    typedef uint16_t wide __attribute__((vector_size(16)));
+    typedef uint8_t digits __attribute__((vector_size(16)));
+    eight packed;
+    memcpy(&packed, bytes, sizeof(packed));
+    wide spread = __builtin_convertvector(packed, wide);
+    digits v = (digits)(spread >> 4 | (spread & 0x0F) << 8);
+    v += '0' + ((digits)(v > 9) & 7);
+    memcpy(out, &v, sizeof(v));
+    return out + sizeof(v);
+}
+
 static inline char *canp_put_hex_u32(char *out, uint32_t value)
 {
     out = canp_put_hex_byte(out, (uint8_t)(value >> 24));
@@ -105,8 +123,10 @@ static inline char *canp_put_hex_u32(char *out, uint32_t value)
 
 static inline char *canp_put_hex_bytes(char *out, const uint8_t *data, size_t bytes)
 {
-    for (size_t i = 0; i < bytes; i++)
-        out = canp_put_hex_byte(out, data[i]);
+    for (; bytes >= 8; bytes -= 8, data += 8)
+        out = canp_put_hex_8(out, data);
+    for (; bytes; bytes--)
+        out = canp_put_hex_byte(out, *data++);
     return out;
 }
 
