@@ -40,7 +40,7 @@ head -c 70000 /dev/zero >"$work/large"
 says 3 "$work/large: " --config "$work/large"
 
 missing=$(sed -n 's/^ *\(-., \)\? *--\([a-z-]*\).*/\2/p' "$work/help" | while read -r name; do
-    case $name in help | config | check | wait | no-wait) continue ;; esac
+    case $name in help | config | check) continue ;; esac
     grep -qE "^#?$name( |$)" "$example" || echo "$name"
 done)
 [ -z "$missing" ] || { echo "canp.conf has not: $missing"; exit 1; }
