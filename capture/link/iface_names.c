@@ -1,6 +1,6 @@
 /*
- * From the names that a user types to links: an interface's name, another name of it (altname), `any`; and
- * what is said when there is none. Any thread; no state.
+ * Finds the interfaces that a user names, by their name, by another name of theirs (altname) or all of them
+ * (`any`), and makes the sentence for when there is none. Any thread; no state.
  */
 #include "ifaces.h"
 

@@ -1,9 +1,9 @@
 /*
- * Channels: one for each interface that is recorded. Those that are there at open are made by the owner; what
- * the user wants and comes later (a name that was waited for, or by `any`) is taken up by the capture thread.
+ * Channels: one for each interface that is recorded. The owner makes those of interfaces that exist at open;
+ * the capture thread adds those that appear later and that the user asked for, by name or by `any`.
  *
  * Invariants: a channel keeps its number and its socket to the end. Its definition stands in the stream
- * before its first frame. Threads besides capture know the channels below chans_shown alone.
+ * before its first frame. Other threads look at the channels below chans_shown only.
  */
 #include "channels.h"
 

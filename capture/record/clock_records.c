@@ -1,8 +1,11 @@
 /*
- * Clock anchors: records that tie CLOCK_REALTIME, which can be set, to CLOCK_MONOTONIC, which cannot. One at
- * the start, one at the end, one a minute while frames come, and as soon as a step is seen two of one moment:
- * what the clock would say had it not been set, and what it says. A machine that was suspended is told from a
- * clock that was set by CLOCK_BOOTTIME, which goes on meanwhile: one record of its own. Capture thread only.
+ * Clock anchors: records that tie CLOCK_REALTIME, which can be set, to CLOCK_MONOTONIC, which cannot. One is
+ * written at the start, one at the end, and one a minute while frames come. When the clock was set, two are
+ * written for one moment: the time that it would show had it not been set, and the time that it shows.
+ * CLOCK_BOOTTIME goes on while the machine is suspended, which tells a suspend from a clock that was set; a
+ * suspend has a record of its own.
+ *
+ * Capture thread only.
  */
 #include "clock_records.h"
 

@@ -1,8 +1,10 @@
 /*
- * Interfaces live and die while they are recorded: every change becomes a link event in the stream and a
- * sentence for the user; a socket whose interface was unregistered is bound again when the name is back; an
- * interface that the user wants and that comes becomes a channel.
- * A socket stays bound over down and up, so nothing is to be done there. Capture thread only.
+ * What happens to interfaces while they are recorded. Every change becomes a link event in the stream and a
+ * sentence for the user. A socket whose interface was unregistered is bound again when an interface of that
+ * name appears; an interface that the user asked for and that appears later becomes a channel. A socket
+ * stays bound while its interface goes down and up.
+ *
+ * Capture thread only.
  */
 #include "link_events.h"
 

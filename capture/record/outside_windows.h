@@ -1,8 +1,9 @@
 /*
- * What a recording by triggers lets go: frames by interface, and the losses among them. The recording itself
- * tells it, by a mark and by gaps, before the next window begins and at the end, so that of each interface
- * frames stored + frames lost + frames outside of windows = frames on the bus. Losses are told a minute after
- * they were let go at the latest, whether a window begins or not: no crash takes more than that.
+ * What a recording by triggers does not keep: frames by interface, and the losses among them. The recording
+ * says so itself, by a mark and by gaps, before the next window begins and at the end, so that of each
+ * interface frames stored + frames lost + frames outside of windows = frames on the bus. Losses are written
+ * at most a minute after they were noted, whether a window begins or not, so a crash hides no more than
+ * that.
  *
  * Invariant: a frame or a loss given to canp_outside_windows_note() is told once. Flush thread only.
  */

@@ -1,7 +1,9 @@
 /*
- * Real-time priority of the capture thread: above all ordinary threads, so that a machine whose CPUs are busy
- * costs no frame. It sleeps between harvests and takes a few percent of a CPU; what is over 95 % the kernel
- * takes back (kernel.sched_rt_runtime_us). Of the calling thread.
+ * Real-time priority of the capture thread, above all ordinary threads, so that no frame is lost while other
+ * programs keep the CPUs busy. The thread sleeps between harvests and takes a few percent of a CPU; the
+ * kernel limits real-time threads to 95 % in any case (kernel.sched_rt_runtime_us).
+ *
+ * The functions act on the calling thread.
  */
 #ifndef CANP_CAPTURE_PRIORITY_H
 #define CANP_CAPTURE_PRIORITY_H

@@ -1,7 +1,7 @@
 /*
- * Storing (store.h). A full disk: what cannot be stored is dropped, counted, and told by gaps once there is
- * room for a whole slab again, which is tried for once a second. Any other error that stays ends the
- * recording.
+ * Storing (store.h). While the disk is full, rows are dropped and counted; once a second the thread looks
+ * whether there is room for a whole slab again, and then the gaps are written. Any other error that lasts
+ * ends the recording.
  */
 #include "store.h"
 

@@ -1,5 +1,6 @@
 /*
- * Which protocol a frame is of. All memory is taken when a canp_transport is opened. One thread at a time.
+ * Finds the protocol that a frame belongs to. All memory is taken when a canp_transport is opened. One
+ * thread at a time.
  */
 #include "transport_session.h"
 

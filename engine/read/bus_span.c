@@ -1,9 +1,9 @@
 /*
  * canp_busclock_span(): what a recording spans in bus time (canp/busclock.h).
  *
- * Most recordings had no clock set, and then the lowest and highest stamp will do. Clock records say so where
- * there are any, else the spans of the blocks, one behind the other, which an index has at hand. Only where
- * they do not are all frames read. Any thread; no state.
+ * In most recordings the clock was never set, and the lowest and the highest stamp are the answer. Clock
+ * records tell whether it was set; without them the time spans of successive blocks do, which the index
+ * holds. All frames are read only when neither can tell. Any thread; no state.
  */
 #include <canp/busclock.h>
 

@@ -1,6 +1,7 @@
 /*
- * What a cursor tells of damage: each place once, when the first whole block behind it is known, so that its
- * times can be told, too (struct canp_damage in canp/reader.h). One thread.
+ * Reports damage to whoever opened the cursor (struct canp_damage in canp/reader.h): each place once, as
+ * soon as the first whole block behind it is known, because the report names the times around it. One
+ * thread.
  */
 #include "cursor_priv.h"
 

@@ -1,6 +1,6 @@
 /*
- * How a cursor comes from block to block and from segment to segment, in recorded order: past what cannot be
- * read, over what is not wanted (cursor_priv.h). One thread.
+ * Moves a cursor from block to block and from segment to segment in recorded order. It passes what cannot be
+ * read and skips what is not wanted (cursor_priv.h). One thread.
  */
 #include "cursor_priv.h"
 

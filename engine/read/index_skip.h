@@ -1,9 +1,9 @@
 /*
- * Leaping: in a sealed segment the index tells which blocks hold nothing that is wanted, so that a cursor
- * goes from one that does to the next.
+ * Skipping by the index: in a sealed segment the index tells which blocks hold nothing that is wanted, so
+ * that a cursor goes straight to the next block that does.
  *
- * Invariant: where a leap leads there is the block that the index promised, or the place goes back to where
- * the leap began, and the blocks are walked. One thread.
+ * Invariant: a skip ends at the block that the index promised; if something else is there, the cursor goes
+ * back to where the skip began and reads block by block. One thread.
  */
 #ifndef CANP_ENGINE_INDEX_SKIP_H
 #define CANP_ENGINE_INDEX_SKIP_H

@@ -4,13 +4,12 @@
  * Each recording is read ahead by CANP_MERGE_WINDOW_NS into a queue per channel; the earliest head of all
  * queues is next. Queues keep recorded order, so only heads are compared. A record in a queue holds its
  * block. What is compared is bus time, set ahead in each recording by how far its clock was set in all: that
- * is the stamp once the clock is right.
- * Invariant: a recording's heads are final when `newest_ns` is a window ahead of the earliest one, at its
- * end, or when its next record runs back too far (`held`); or when AHEAD blocks are held
- * already, which is more than a second of eight busy buses. One thread.
+ * is the stamp once the clock is right. Invariant: a recording's heads are final when `newest_ns` is a
+ * window ahead of the earliest one, at its end, or when its next record runs back too far (`held`); or when
+ * AHEAD blocks are held already, which is more than a second of eight busy buses. One thread.
  *
- * Following recordings that grow, what is there now is not the end: a head is lent once no recording can have
- * an earlier one, or when it was read `wait_ns` ago.
+ * When growing recordings are followed, the end of what is there now is not the end of the recording: a head
+ * is lent once no recording can still bring an earlier one, or `wait_ns` after it was read.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -2,9 +2,9 @@
  * The locks of a writer, as a reader sees them (writer_lock.h).
  *
  * A writer holds flock(2) on its directory from its start to its end, and on each segment until that is
- * sealed; the kernel drops both when it is killed. They are tried on descriptors of their own: the reader's
- * may be shared with a writer of this process, whose lock would be changed. Where a lock cannot be had at all
- * nothing is concluded.
+ * sealed; the kernel drops both when it is killed. A reader tries them on descriptors opened for that alone:
+ * its own may be shared with a writer of this process, whose lock the attempt would change. On a file system
+ * without locks nothing is concluded.
  */
 #include "writer_lock.h"
 

@@ -2,8 +2,8 @@
  * The file of a segment that is being written: made under a temporary name, really allocated, then given its
  * own.
  *
- * Invariant: nobody but the one who made it under its temporary name, and holds its lock, ever cuts a file;
- * what once had a segment's name is not changed any more. No state; any thread.
+ * Invariant: a file is cut only by the one who made it under its temporary name and holds its lock; a file
+ * that has had a segment's name is not changed any more. No state; any thread.
  */
 #ifndef CANP_ENGINE_SEGMENT_FILE_H
 #define CANP_ENGINE_SEGMENT_FILE_H

@@ -1,4 +1,6 @@
-/* canp record: CAN interfaces into a recording. The recorder does it all (canp/recorder.h); here is its face.
+/*
+ * canp record: CAN interfaces into a recording. canp/recorder.h records; this file reads the options and
+ * speaks.
  */
 #include <errno.h>
 #include <signal.h>

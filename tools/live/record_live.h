@@ -1,4 +1,4 @@
-/* Answers who asks how the recording goes (live.h), by a thread of its own. */
+/* A thread that answers programs which ask how the recording goes (live.h). */
 #ifndef CANP_TOOLS_RECORD_LIVE_H
 #define CANP_TOOLS_RECORD_LIVE_H
 

@@ -1,5 +1,7 @@
-/* Whether frames go out (tx_watch.h). Counters of the interface are of all who send on it: a lower bound of
- * doubt. */
+/*
+ * Watches whether frames go out (tx_watch.h). The interface's counters include what other programs send on
+ * it, so at least as many frames are missing as they show.
+ */
 #include "tx_watch.h"
 
 #include <canp/link.h>
