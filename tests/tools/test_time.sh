@@ -35,6 +35,14 @@ is "a part behind both" "100#0BB7 " "$("$canp" dump "$work/weeks" --from +29.965
 
 # A silence of hours is one.
 printf '(%s) can0 123#%02d\n' 1700000000.000000 1 1700036000.000000 2 1700036000.010000 3 | take silence
+# The same of the log itself, of which no recording is made; and its notes.
+printf '(%s) can0 123#%02d\n' 1700000000.000000 1 1700000001.000000 2 1600000001.500000 3 1600000002.000000 4 1600000004.000000 5 >"$work/set.log"
+is "a log's --from and --to, in bus time" "123#02 123#03 123#04 " "$("$canp" dump "$work/set.log" --from +1s --to +1.6s | ids)"
+is "and in stamps" "123#04 123#05 " "$("$canp" dump "$work/set.log" --from @1600000002 --to @1600000009 | ids)"
+printf '{"time_ns":%d,"iface":"can0","kind":"%s","code":1,"text":"driver=%s","id":1,"len":0}\n' 1 mark ann 5000000000 can ann 6000000000 mark bob 7000000000 can bob >"$work/notes.json"
+is "a log's notes" "bob" "$(info notes.json 'o["notes"]["driver"]')"
+is "they do not begin its time" "001# " "$("$canp" dump "$work/notes.json" --from +1s 001:7FF | ids)"
+
 is "a silence" "36000.01 0 0" "$(info silence 'o["duration_ns"] / 1e9, o["clock_sets"], o["odd_stamps"]' | tr -d '(),')"
 
 # One ID is stamped 6.2 s late, a frame now and then 9 s early.

@@ -271,6 +271,7 @@ static int summarise_log(struct summary *s)
     s->log = &log;
     s->info = log.info;
     s->span = log.span;
+    s->events = log.events;
     s->iface_count = log.iface_count;
     memcpy(s->ifaces, log.ifaces, sizeof(s->ifaces));
     s->quick = false;

@@ -9,12 +9,6 @@
 #define STEP_NS     1000000 /* as capture/record/clock_records.c has it: less may be slewing */
 #define SLEW_DIVIDE 1000
 
-struct scan {
-    struct info_events *out;
-    struct canp_clock last;
-    bool has_last;
-};
-
 static char *note_with_key(struct info_events *events, const char *text, size_t key_bytes)
 {
     for (unsigned i = 0; i < events->note_count; i++) {
@@ -70,7 +64,7 @@ static int64_t minus(int64_t a, int64_t b)
     return (int64_t)((uint64_t)a - (uint64_t)b);
 }
 
-static void take_clock(struct scan *scan, const struct canp_clock *clock)
+static void take_clock(struct info_events_scan *scan, const struct canp_clock *clock)
 {
     bool woke = clock->code == CANP_CLOCK_SUSPEND && canp_clock_has_boottime(clock);
     int64_t passed_ns = minus(clock->monotonic_ns, scan->last.monotonic_ns);
@@ -89,26 +83,32 @@ static void take_clock(struct scan *scan, const struct canp_clock *clock)
     scan->has_last = true;
 }
 
+void info_events_take(struct info_events_scan *scan, const struct canp_record *record)
+{
+    if (record->kind == CANP_KIND_CLOCK)
+        take_clock(scan, record->clock);
+    else if (record->kind != CANP_KIND_MARK)
+        return;
+    else if (record->event->code == CANP_MARK_NOTE)
+        take_note(scan->out, record->event);
+    else if (record->event->code == CANP_MARK_WINDOW_BEGIN)
+        scan->out->windows++;
+    else if (record->event->code == CANP_MARK_OUTSIDE)
+        take_outside(scan->out, record->event);
+}
+
 int info_events_read(struct canp_reader *reader, struct info_events *out)
 {
     struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
     struct canp_cursor *cursor;
     struct canp_record r;
-    struct scan scan = {.out = out};
+    struct info_events_scan scan = {.out = out};
     opts.kinds = 1U << CANP_KIND_MARK | 1U << CANP_KIND_CLOCK;
     int result = canp_cursor_open(reader, &opts, &cursor);
     if (result < 0)
         return result;
-    while ((result = canp_cursor_next(cursor, &r)) == 1) {
-        if (r.kind == CANP_KIND_CLOCK)
-            take_clock(&scan, r.clock);
-        else if (r.event->code == CANP_MARK_NOTE)
-            take_note(out, r.event);
-        else if (r.event->code == CANP_MARK_WINDOW_BEGIN)
-            out->windows++;
-        else if (r.event->code == CANP_MARK_OUTSIDE)
-            take_outside(out, r.event);
-    }
+    while ((result = canp_cursor_next(cursor, &r)) == 1)
+        info_events_take(&scan, &r);
     canp_cursor_close(cursor);
     return result;
 }

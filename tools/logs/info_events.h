@@ -25,6 +25,14 @@ struct info_events {
     uint64_t outside;       /* frames that lay in none */
 };
 
+/* Records taken one after the other; of all but `out` zero at first. What is no event is passed over. */
+struct info_events_scan {
+    struct info_events *out;
+    struct canp_clock last;
+    bool has_last;
+};
+void info_events_take(struct info_events_scan *scan, const struct canp_record *record);
+
 /* Reads the blocks that hold events. 0 or a negative error. */
 int info_events_read(struct canp_reader *reader, struct info_events *out);
 

@@ -90,6 +90,7 @@ static void note_frame(struct log_summary *s, const struct canp_record *r, int64
 static int count_all(struct canp_log_reader *reader, struct log_summary *s, struct ids *ids)
 {
     struct canp_busclock clock = CANP_BUSCLOCK_INIT;
+    struct info_events_scan events = {.out = &s->events};
     struct canp_record record;
     int r;
     while ((r = canp_log_next(reader, &record)) == 1) {
@@ -99,8 +100,10 @@ static int count_all(struct canp_log_reader *reader, struct log_summary *s, stru
             s->info.lost += record.gap->lost;
             s->ifaces[record.channel].lost += record.gap->lost;
         }
-        if (!canp_kind_is_frame(record.kind))
+        if (!canp_kind_is_frame(record.kind)) {
+            info_events_take(&events, &record);
             continue;
+        }
         note_frame(s, &record, bus_ns);
         r = note_id(ids, &record);
         if (r < 0 || ((s->info.frames & 0xFFF) == 0 && stop_is_requested()))

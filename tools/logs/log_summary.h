@@ -6,12 +6,15 @@
 #include <canp/log.h>
 #include <canp/reader.h>
 
+#include "info_events.h"
+
 #define LOG_SUMMARY_CHANNELS 256
 
 struct log_summary {
     const char *format, *title;
     struct canp_info info; /* bytes, frames, records, lost, ids, first and last; the rest is 0 */
     struct canp_bus_span span;
+    struct info_events events;
     struct canp_iface_info ifaces[LOG_SUMMARY_CHANNELS];
     unsigned iface_count;
     struct canp_log_stats stats;
