@@ -7,6 +7,7 @@
 #ifndef CANP_FORMATS_LOG_FORMAT_H
 #define CANP_FORMATS_LOG_FORMAT_H
 
+#include <canp/busclock.h>
 #include <canp/log.h>
 
 #include "formats/bytes/sink.h"
@@ -57,7 +58,8 @@ struct canp_log_reader {
     bool has_begun;
     bool is_over; /* behind -to, or an error */
     int error;
-    int64_t first_ns;
+    bool has_origin; /* the first frame was met: relative times of the selection are none any more */
+    struct canp_busclock clock;
     unsigned told;           /* channels whose definition was lent */
     struct canp_record held; /* waits until the definitions before it were lent */
     bool has_held;

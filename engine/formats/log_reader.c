@@ -247,24 +247,36 @@ int canp_log_select(struct canp_log_reader *reader, const struct canp_log_select
     return reader->format->select ? reader->format->select(reader, s) : 0;
 }
 
-/* The first record tells what relative times are relative to. */
-static void begin(struct canp_log_reader *reader, const struct canp_record *first)
+/* Relative times count from the first frame, in bus time: that somebody set the clock does not matter. */
+static bool is_in_relative_window(struct canp_log_reader *reader, const struct canp_record *record)
 {
     struct canp_log_selection *s = &reader->selection;
-    reader->first_ns = first->time_ns;
-    if (s->has_from && s->from_is_relative)
-        s->from_ns = add_clamped(first->time_ns, s->from_ns);
-    if (s->has_to && s->to_is_relative)
-        s->to_ns = add_clamped(first->time_ns, s->to_ns);
-    reader->has_begun = true;
+    int64_t bus_ns = canp_busclock_time(&reader->clock, NULL, record);
+    if (!reader->has_origin && !canp_kind_is_frame(record->kind))
+        return !s->from_is_relative || s->from_ns <= 0;
+    if (!reader->has_origin && s->from_is_relative)
+        s->from_ns = add_clamped(bus_ns, s->from_ns);
+    if (!reader->has_origin && s->to_is_relative)
+        s->to_ns = add_clamped(bus_ns, s->to_ns);
+    reader->has_origin = true;
+    return (s->from_is_relative ? bus_ns : record->time_ns) >= s->from_ns &&
+           (s->to_is_relative ? bus_ns : record->time_ns) <= s->to_ns;
 }
 
-static bool is_selected(const struct canp_log_reader *reader, const struct canp_record *record)
+static bool is_in_window(struct canp_log_reader *reader, const struct canp_record *record)
+{
+    const struct canp_log_selection *s = &reader->selection;
+    if (s->from_is_relative || s->to_is_relative)
+        return is_in_relative_window(reader, record);
+    return record->time_ns >= s->from_ns && record->time_ns <= s->to_ns;
+}
+
+static bool is_selected(struct canp_log_reader *reader, const struct canp_record *record)
 {
     const struct canp_log_selection *s = &reader->selection;
     if (record->kind == CANP_KIND_IFACE)
         return !s->kinds || (s->kinds >> record->kind & 1);
-    if (record->time_ns < s->from_ns || record->time_ns > s->to_ns)
+    if (!is_in_window(reader, record))
         return false;
     if (s->kinds && !(s->kinds >> record->kind & 1))
         return false;
@@ -308,8 +320,7 @@ static int next_raw(struct canp_log_reader *reader, struct canp_record *out)
     }
     reader->stats.records++;
     reader->stats.frames += canp_kind_is_frame(out->kind);
-    if (__builtin_expect(!reader->has_begun, 0))
-        begin(reader, out);
+    reader->has_begun = true;
     return r;
 }
 

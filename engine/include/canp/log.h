@@ -119,7 +119,7 @@ struct canp_log_selection {
     const char *const *ifaces; /* names, or numbers where the format numbers channels; of all records */
     unsigned iface_count;      /* 0 = all; the texts are borrowed until canp_log_close() */
     bool has_from, has_to;     /* are these set? */
-    bool from_is_relative, to_is_relative; /* counted from the first record's time */
+    bool from_is_relative, to_is_relative; /* counted from the first frame, in bus time (canp/busclock.h) */
     int64_t from_ns, to_ns;                /* records before and after are left out */
     uint32_t kinds;                        /* bit 1 << enum canp_kind; 0 = all */
     uint8_t dirs;                          /* of frames: bit 1 << enum canp_dir; 0 = all */
