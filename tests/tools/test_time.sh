@@ -41,7 +41,7 @@ is "a log's --from and --to, in bus time" "123#02 123#03 123#04 " "$("$canp" dum
 is "and in stamps" "123#04 123#05 " "$("$canp" dump "$work/set.log" --from @1600000002 --to @1600000009 | ids)"
 printf '{"time_ns":%d,"iface":"can0","kind":"%s","code":1,"text":"driver=%s","id":1,"len":0}\n' 1 mark ann 5000000000 can ann 6000000000 mark bob 7000000000 can bob >"$work/notes.json"
 is "a log's notes" "bob" "$(info notes.json 'o["notes"]["driver"]')"
-is "they do not begin its time" "001# " "$("$canp" dump "$work/notes.json" --from +1s 001:7FF | ids)"
+is "they do not begin its time" "driver=bob 001# " "$("$canp" dump "$work/notes.json" --from +1s 001:7FF | ids)"
 
 is "a silence" "36000.01 0 0" "$(info silence 'o["duration_ns"] / 1e9, o["clock_sets"], o["odd_stamps"]' | tr -d '(),')"
 
