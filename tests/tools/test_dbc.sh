@@ -2,23 +2,10 @@
 # canp dbc: listing, findings, differences, exit statuses; all real databases are read without an error.
 # usage: test_dbc.sh SOURCE_DIR BUILD_DIR; CANP_DATA: real files. prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
 data=${CANP_DATA:-$1/../shared/data}
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
-bad=0
 
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 300 <<<"$said")" && bad=1; fi
-}
-status_is() { # STATUS COMMAND...: with this exit status
-    local wanted=$1 got=0
-    shift
-    "$@" >"$work/out" 2>"$work/err" || got=$?
-    [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err" "$work/out")" && return 1; }
-}
 says() { grep -qF -- "$1" "$work/out" "$work/err" || { cat "$work/out" "$work/err" && return 1; }; }
 field() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)' "$work/out" "$1"; }
 

@@ -3,23 +3,10 @@
 # databases, patterns, marks, hostile names; real logs with their databases where they are.
 # usage: test_decode.sh SOURCE_DIR BUILD_DIR; CANP_DATA: real files. prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
 data=${CANP_DATA:-$1/../shared/data}
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
-bad=0
 
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 400 <<<"$said")" && bad=1; fi
-}
-status_is() { # STATUS COMMAND...: with this exit status
-    local wanted=$1 got=0
-    shift
-    "$@" >"$work/out" 2>"$work/err" || got=$?
-    [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err" "$work/out")" && return 1; }
-}
 says() { grep -qF -- "$1" "$work/out" || { cat "$work/out" && return 1; }; }
 complains() { grep -qF -- "$1" "$work/err" || { cat "$work/err" && return 1; }; }
 prints() { diff <(printf '%s\n' "$@") "$work/out"; } # exactly these lines

@@ -2,15 +2,8 @@
 # Names and notes of a hostile recording: no command lets a control or a forged line through, and names come back.
 # usage: test_hostile_text.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
-bad=0
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 300 <<<"$said" | cat -v)" && bad=1; fi
-}
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
 # No control but newline (and candump's tab), no C1, no bidi control, valid UTF-8.
 harmless() {
     python3 -c 'import re, sys

@@ -2,22 +2,8 @@
 # canp merge: what comes out is what `sort` makes of the dumps; interfaces by name; exit statuses.
 # usage: test_merge.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
-bad=0
-
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 300 <<<"$said")" && bad=1; fi
-}
-status_is() { # STATUS COMMAND...: with this exit status
-    local wanted=$1 got=0
-    shift
-    "$@" >"$work/out" 2>"$work/err" || got=$?
-    [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err")" && return 1; }
-}
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
 
 is_repaired() { "$canp" dump "$work/repaired" | grep -q '^# GAP vcan1 store lost [1-9]' && "$canp" verify "$work/repaired"; }
 frames() { "$canp" info --json "$1" | python3 -c 'import json, sys; o = json.load(sys.stdin); print(o["frames"] + o["lost"])'; }
