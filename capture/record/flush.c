@@ -67,7 +67,7 @@ static void take(struct canp_recorder *rec, const struct canp_slab *slab)
 
 static void take_trigger(struct canp_recorder *rec)
 {
-    /* relaxed: nothing but the wish itself is handed over */
+    /* relaxed: no other data is handed over with the flag */
     if (!atomic_exchange_explicit(&rec->triggered, false, memory_order_relaxed) || !rec->window)
         return;
     int64_t monotonic_ns = (int64_t)canp_monotonic_ns();
@@ -105,12 +105,12 @@ static void flush_all(struct canp_recorder *rec)
     }
 }
 
-/* What a segment's end may wait for: the user's wish, or its time. A full disk lets the segment go on. */
+/* Ends the segment when the user asked for it or its time is over; not while the disk is full. */
 static void rotate(struct canp_recorder *rec)
 {
     if (rec->store_error || rec->full_error)
         return;
-    /* relaxed: nothing but the wish itself is handed over */
+    /* relaxed: no other data is handed over with the flag */
     if (atomic_exchange_explicit(&rec->rotate, false, memory_order_relaxed)) {
         int r = canp_writer_rotate(rec->writer);
         if (r < 0)

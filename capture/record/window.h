@@ -24,9 +24,9 @@ struct window_opts {
     size_t block_bytes;  /* largest block */
     /* Takes a block for good: into the files. */
     void (*store)(void *user, const struct canp_rowbuf *rows);
-    /* A block is let go: it lay in no window. */
+    /* A block is not kept: it lay in no window. */
     void (*let_go)(void *user, const struct canp_rowbuf *rows);
-    /* A window is to begin: what lay before it can be told now. NULL allowed. */
+    /* A window begins: now what was not kept before it can be written down. NULL allowed. */
     void (*begins)(void *user);
     /* A window begins later than pre_ns asks: the memory held no more. */
     void (*short_of_memory)(void *user, uint64_t held_ns);

@@ -35,8 +35,8 @@ bool canp_index_skip_enter(struct index_skip *skip, const struct query *query,
 bool canp_index_skip_forward(struct index_skip *skip, const struct query *query,
                              const struct segment_reader *segment, struct block_place *place);
 
-/* Is this what the index promised, if it promised anything? Else the place is where the leap began, and this
- * segment is not skipped in any more. r is what canp_segment_reader_block_at() said of *b. */
+/* Is this the block that the index promised, if it promised one? If not, the place is where the skip began,
+ * and this segment is not skipped in any more. r is what canp_segment_reader_block_at() said of *b. */
 bool canp_index_skip_is_right(struct index_skip *skip, int r, const struct segment_block *b,
                               struct block_place *place);
 

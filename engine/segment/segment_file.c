@@ -93,9 +93,9 @@ static int lock_named(int fd, int dir_fd, const char *name)
 }
 
 /*
- * What still has the temporary name is nobody's, unless it is locked: whoever left it was killed. It is not
- * written to: it may be a segment that had been exchanged and not yet removed, which readers or other names
- * (a backup of hard links) still hold, or a link to anywhere.
+ * Removes a file with the temporary name, unless it is locked: its maker was killed. The file is not reused,
+ * because others may hold it: it may be a segment that was exchanged and not yet removed, which readers or
+ * other names (a backup of hard links) still refer to, or a link to anywhere.
  */
 static int remove_left(int dir_fd, const char *name)
 {

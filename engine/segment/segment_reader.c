@@ -176,8 +176,8 @@ int canp_segment_reader_header_at(const struct segment_reader *s, uint64_t offse
 }
 
 /*
- * Up to the mark all was checked, so that headers alone lead from block to block: what a leap left out of the
- * chain is made up for, a few blocks each time.
+ * Everything up to the mark was checked, so the headers alone lead from block to block there. Follows them, a
+ * few blocks each time, over what was skipped by the index.
  */
 static void catch_up(struct segment_reader *s, uint64_t offset)
 {

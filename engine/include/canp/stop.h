@@ -1,5 +1,5 @@
 /*
- * A wish to stop that other threads may set: the one way to end a long walk of the library early.
+ * A request to stop that other threads may make: the one way to end a long walk of the library early.
  *
  * The caller holds the struct, zeroed, and lends it by the options of what walks: canp_reader_opts (cursors,
  * canp_reader_info*(), canp_busclock_span(), merges and refreshes of that reader return -ECANCELED),
