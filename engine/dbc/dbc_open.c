@@ -60,7 +60,8 @@ int canp_dbc_open_fd(int fd, const struct stat *st, const char *path, const stru
     if (!S_ISREG(st->st_mode)) /* O_NONBLOCK: it has not waited for a pipe's writer either */
         return canp_fail(why, -EINVAL, "%s is a pipe or device: copy what it says into a file", path);
     uint64_t size = (uint64_t)st->st_size;
-    r = size > taken.file_bytes_max ? -EFBIG : read_all(fd, size, taken.file_bytes_max, &text, &bytes);
+    r = size > taken.file_bytes_max ? -EFBIG
+                                    : read_all(fd, (size_t)size, taken.file_bytes_max, &text, &bytes);
     if (r == -EFBIG)
         return canp_fail(why, r,
                          "%s has more than %llu bytes, the most that may be read: is it a signal database?",

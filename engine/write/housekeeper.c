@@ -377,6 +377,10 @@ void canp_housekeeper_retire(struct housekeeper *k)
     pthread_mutex_lock(&k->lock);
     if (k->current)
         queue_for_sealing(k);
+    while (k->want_ready) /* one is being made */
+        pthread_cond_wait(&k->done, &k->lock);
+    canp_segment_writer_free(k->ready); /* a program may end without closing the writer */
+    k->ready = NULL;
     pthread_mutex_unlock(&k->lock);
 }
 

@@ -63,7 +63,7 @@ void canp_housekeeper_prepare(struct housekeeper *k, uint64_t least_bytes);
  */
 int canp_housekeeper_next(struct housekeeper *k, uint64_t least_bytes);
 
-/* Hands the current segment over for sealing, without a next one. */
+/* Hands the current segment over for sealing, without a next one: one that is ready is removed. */
 void canp_housekeeper_retire(struct housekeeper *k);
 
 /* Something was committed: sync and prefault in time. */

@@ -51,6 +51,23 @@ static void put_frames(struct canp_writer *w, unsigned from, unsigned to)
     cr_assert_eq(canp_writer_flush(w), 0);
 }
 
+/* The next segment is made when one is half full. What is finished has none, whether the writer is closed or
+ * not: `canp record` ends without. */
+Test(retention, nothing_is_left_of_the_segment_that_would_be_next)
+{
+    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
+    struct canp_writer *w = open_writer(opts);
+    char next[64];
+    put_frames(w, 0, 2000);
+    snprintf(next, sizeof(next), "%s/00000002.canp.new", dir);
+    for (int i = 0; i < 10000 && access(next, F_OK) < 0; i++)
+        usleep(1000);
+    cr_assert_eq(access(next, F_OK), 0, "it is not made");
+    cr_assert_eq(canp_writer_finish(w), 0);
+    cr_assert_eq(access(next, F_OK), -1);
+    canp_writer_close(w);
+}
+
 struct use {
     unsigned segments;
     uint64_t bytes; /* of all files */
