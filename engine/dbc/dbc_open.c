@@ -12,7 +12,7 @@
 #include "dbc_priv.h"
 
 /* The whole file; *text is the caller's. Reads what is there even when the size is not known before. */
-static int read_all(int fd, size_t expected, size_t max, char **text, size_t *bytes)
+static int read_all(int fd, size_t expected, uint64_t max, char **text, size_t *bytes)
 {
     size_t capacity = expected + 1, used = 0;
     char *buffer = malloc(capacity);

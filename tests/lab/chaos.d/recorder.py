@@ -72,7 +72,7 @@ class Recorder:
 
     def limits(self):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        if self.plan.memory and self.run.stage.have["cgroup"]:
+        if self.plan.memory and not self.plan.trigger and self.run.stage.have["cgroup"]:
             with open("/sys/fs/cgroup/canp-chaos/memory.max", "w") as file:
                 file.write("%dM" % self.plan.memory)
             with open("/sys/fs/cgroup/canp-chaos/cgroup.procs", "w") as file:
