@@ -217,9 +217,10 @@ int canp_cursor_next_block(struct canp_cursor *c)
             continue;
         if (c->segment_open && !c->segment.sealed && !c->rechecked) {
             /* The writer publishes a segment after the last block of the one before: look once more. */
+            uint64_t before = c->segment.file_bytes;
             c->rechecked = canp_reader_next_segment(c->reader, c->number) != 0;
             canp_segment_reader_refresh(&c->segment);
-            if (c->rechecked || c->segment.sealed)
+            if (c->rechecked || c->segment.sealed || c->segment.file_bytes > before)
                 continue;
             return 0;
         }

@@ -41,13 +41,12 @@ int canp_segment_file_write_all(int fd, const void *data, size_t bytes, uint64_t
     return 0;
 }
 
-/* For file systems without fallocate (9p, some FUSE): writing zeros is what really allocates. */
-static int allocate_by_writing(int fd, uint64_t bytes)
+int canp_segment_file_grow(int fd, uint64_t from, uint64_t to)
 {
     static const uint8_t zeros[ZERO_CHUNK];
     int r = 0;
-    for (uint64_t at = 0; r == 0 && at < bytes; at += ZERO_CHUNK) {
-        size_t n = bytes - at < ZERO_CHUNK ? (size_t)(bytes - at) : ZERO_CHUNK;
+    for (uint64_t at = from; r == 0 && at < to; at += ZERO_CHUNK) {
+        size_t n = to - at < ZERO_CHUNK ? (size_t)(to - at) : ZERO_CHUNK;
         r = canp_segment_file_write_all(fd, zeros, n, at);
     }
     return r;
@@ -55,20 +54,19 @@ static int allocate_by_writing(int fd, uint64_t bytes)
 
 static int allocate(int fd, uint64_t bytes)
 {
-    while (fallocate(fd, 0, 0, (off_t)bytes) < 0) {
-        if (errno == EINTR)
-            continue;
-        if (errno == EOPNOTSUPP || errno == ENOSYS)
-            return allocate_by_writing(fd, bytes);
-        return -errno;
-    }
-    return 0;
+    int r;
+    do
+        r = fallocate(fd, 0, 0, (off_t)bytes) < 0 ? -errno : 0;
+    while (r == -EINTR);
+    return r;
 }
 
 int canp_segment_file_allocate(int fd, uint64_t *size, uint64_t least_bytes)
 {
     uint64_t size_bytes = *size;
     int r = allocate(fd, size_bytes);
+    if (r == -EOPNOTSUPP || r == -ENOSYS)
+        return -EOPNOTSUPP;
     while (canp_is_disk_full(r) && size_bytes / 2 >= least_bytes) {
         size_bytes = (size_bytes / 2) & ~(uint64_t)4095;
         if (ftruncate(fd, 0) < 0)

@@ -19,6 +19,8 @@ int canp_segment_file_open(int dir_fd, const char *name);
 
 /* Really allocates *size bytes, or what the disk still has, by halves down to least_bytes; *size is what it
  * got. */
+/* -EOPNOTSUPP: the file system (9p, vfat, some FUSE) has no fallocate; then the file grows by this. */
+int canp_segment_file_grow(int fd, uint64_t from, uint64_t to);
 int canp_segment_file_allocate(int fd, uint64_t *size, uint64_t least_bytes);
 
 /* The file is to replace the old one: mode and, where we may, owner and group become its. 0 or an error. */

@@ -147,9 +147,13 @@ static int ensure_mapped(struct segment_reader *s, uint64_t end)
         return -CANP_E_DAMAGED;
     if (s->by_copy)
         return 0;
-    /* A segment never grows: its size is allocated before it is published. So one mapping lasts. */
-    if (s->map)
+    /* A segment has its size before it is published, so one mapping lasts; but where the file system cannot
+     * allocate it grows. What others share of the mapping before stays theirs. */
+    if (s->map && s->sealed)
         return -CANP_E_LOST;
+    canp_mapped_release(s->mapped);
+    s->mapped = NULL;
+    s->map = NULL;
     int r = map_segment(s);
     if (cannot_be_mapped(r)) {
         s->by_copy = true;

@@ -23,6 +23,7 @@
 #define INDEX_PACKED_MIN (512U << 10) /* bytes of packed blocks from which on there is an index */
 #define INDEX_SHARE      64U          /* below: when it takes no more than this part of them */
 #define WINDOW_BYTES     (4ULL << 20) /* prefaulted at a time */
+#define GROW_BYTES       (1ULL << 20) /* written as zeros at a time, where there is no fallocate */
 #define AHEAD_BYTES      (8ULL << 20) /* prefaulted in front of the write position */
 
 #ifndef MADV_POPULATE_WRITE
@@ -96,7 +97,7 @@ static int check_file(struct segment_writer *s)
     struct stat st;
     if (fstat(s->fd, &st) < 0)
         return give_up(s, -errno);
-    bool is_gone = st.st_nlink == 0 || (uint64_t)st.st_size < s->size_bytes;
+    bool is_gone = st.st_nlink == 0 || (uint64_t)st.st_size < atomic_load(&s->allocated);
     return is_gone ? give_up(s, -CANP_E_LOST) : check_mapping(s);
 }
 
@@ -128,6 +129,22 @@ uint64_t canp_segment_writer_frames_lost(const struct segment_writer *s)
     return s->seal.frames > left ? s->seal.frames - left : 0;
 }
 
+/* Where the file system cannot allocate a file it grows, so that a short recording is not 64 MiB of zeros. */
+static int allocate_file(struct segment_writer *s, uint64_t least_bytes)
+{
+    uint64_t first = least_bytes > GROW_BYTES ? least_bytes : GROW_BYTES;
+    int r = canp_segment_file_allocate(s->fd, &s->size_bytes, least_bytes);
+    if (r != -EOPNOTSUPP) {
+        atomic_store(&s->allocated, s->size_bytes);
+        return r;
+    }
+    if (first > s->size_bytes)
+        first = s->size_bytes;
+    r = canp_segment_file_grow(s->fd, 0, first);
+    atomic_store(&s->allocated, first);
+    return r;
+}
+
 static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_bytes, uint64_t least_bytes,
                        const struct segment_writer_identity *identity)
 {
@@ -139,7 +156,7 @@ static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_
     if (ftruncate(s->fd, 0) < 0)
         return -errno;
     s->size_bytes = size_bytes;
-    r = canp_segment_file_allocate(s->fd, &s->size_bytes, least_bytes);
+    r = allocate_file(s, least_bytes);
     if (r < 0)
         return r;
     r = fill_header(s, number, identity);
@@ -149,7 +166,8 @@ static int create_file(struct segment_writer *s, uint64_t number, uint64_t size_
     r = canp_segment_file_write_all(s->fd, &s->header, sizeof(s->header), 0);
     if (r < 0)
         return r;
-    map_file(s);
+    if (atomic_load(&s->allocated) == s->size_bytes) /* else blocks go by pwrite */
+        map_file(s);
     canp_segment_writer_populate(s);
     return 0;
 }
@@ -199,8 +217,25 @@ uint64_t canp_segment_writer_block_bytes(const struct canp_rowbuf *rows)
 bool canp_segment_writer_fits(const struct segment_writer *s, size_t payload_bytes)
 {
     uint64_t used = atomic_load_explicit(&s->used, memory_order_relaxed);
-    return payload_bytes <= BLOCK_BYTES_MAX &&
+    return payload_bytes <= BLOCK_BYTES_MAX && !s->is_full &&
            used + sizeof(struct block_header) + payload_bytes <= s->size_bytes;
+}
+
+bool canp_segment_writer_make_room(struct segment_writer *s, size_t payload_bytes)
+{
+    uint64_t allocated = atomic_load_explicit(&s->allocated, memory_order_relaxed);
+    uint64_t end =
+        atomic_load_explicit(&s->used, memory_order_relaxed) + sizeof(struct block_header) + payload_bytes;
+    if (!canp_segment_writer_fits(s, payload_bytes))
+        return false;
+    if (end <= allocated)
+        return true;
+    uint64_t to = end + GROW_BYTES < s->size_bytes ? end + GROW_BYTES : s->size_bytes;
+    s->is_full =
+        canp_segment_file_grow(s->fd, allocated, to) < 0; /* the next segment makes room, or says why not */
+    if (!s->is_full)
+        atomic_store(&s->allocated, to);
+    return !s->is_full;
 }
 
 static void fill_block_header(struct block_header *h, const struct canp_rowbuf *rows, uint32_t seq)
@@ -285,8 +320,8 @@ static int commit_block(struct segment_writer *s, const struct canp_rowbuf *rows
         return poison;
     h->stored_bytes = p->bytes + p->tail_bytes;
     h->tail_bytes = p->tail_bytes;
-    if (!canp_segment_writer_fits(s, h->stored_bytes))
-        return -EFBIG;
+    if (!canp_segment_writer_make_room(s, h->stored_bytes))
+        return s->is_full ? -ENOSPC : -EFBIG;
     uint64_t at = atomic_load_explicit(&s->used, memory_order_relaxed);
     h->crc = canp_block_crc_parts(h, p->data, p->bytes, p->tail, s->header.salt);
     int r = store_block(s, at, h, p);

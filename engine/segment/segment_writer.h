@@ -22,12 +22,14 @@ struct segment_writer {
     int dir_fd;   /* borrowed */
     uint8_t *map; /* NULL where the file system cannot map: blocks go by pwrite */
     int watch;    /* of the SIGBUS guard, when mapped: the file may be cut by anybody, or the disk break */
-    uint64_t size_bytes;
-    _Atomic uint64_t used; /* release in commit, acquire in populate and sync */
-    _Atomic int failed;    /* first negative errno of a sync or write: the segment is poisoned */
-    uint64_t populated;    /* housekeeper: prefaulted up to here */
-    uint64_t dropped;      /* housekeeper: page table entries given back up to here */
-    uint64_t synced;       /* housekeeper: on disk up to here */
+    uint64_t size_bytes;        /* that it may have */
+    _Atomic uint64_t allocated; /* that it has: less, where the file system has no fallocate */
+    bool is_full;               /* it could not grow any more */
+    _Atomic uint64_t used;      /* release in commit, acquire in populate and sync */
+    _Atomic int failed;         /* first negative errno of a sync or write: the segment is poisoned */
+    uint64_t populated;         /* housekeeper: prefaulted up to here */
+    uint64_t dropped;           /* housekeeper: page table entries given back up to here */
+    uint64_t synced;            /* housekeeper: on disk up to here */
     uint32_t next_seq;
     struct seg_header header;
     struct seg_seal seal; /* sums up while writing */
@@ -69,6 +71,9 @@ uint64_t canp_segment_writer_block_bytes(const struct canp_rowbuf *rows);
 
 /* Does a block of so many payload bytes fit? */
 bool canp_segment_writer_fits(const struct segment_writer *s, size_t payload_bytes);
+/* The same; where the file grows (no fallocate) it grows so far. False also when it cannot: no room on the
+ * disk. The thread that commits. */
+bool canp_segment_writer_make_room(struct segment_writer *s, size_t payload_bytes);
 
 /* Commits one block of rows: readable by others on return. 0, -EFBIG when it does not fit, or the poison's
  * error. */

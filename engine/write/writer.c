@@ -287,9 +287,9 @@ static bool is_time_up(const struct canp_writer *w)
 
 static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
 {
-    const struct segment_writer *s = w->keeper.current;
+    struct segment_writer *s = w->keeper.current;
     size_t extra = w->ifaces_pending || w->gap_pending ? iface_block_bytes(w) : 0;
-    return !s || atomic_load(&s->failed) < 0 || !canp_segment_writer_fits(s, payload_bytes + extra);
+    return !s || atomic_load(&s->failed) < 0 || !canp_segment_writer_make_room(s, payload_bytes + extra);
 }
 
 static void widen(struct canp_gap *gap, const struct canp_gap *other)

@@ -70,8 +70,17 @@ static bool is_short(void)
 
 WRAP(int, fallocate, -1, (int fd, int mode, off_t at, off_t bytes), (fd, mode, at, bytes))
 WRAP(int, ftruncate, -1, (int fd, off_t bytes), (fd, bytes))
-WRAP(void *, mmap, MAP_FAILED, (void *at, size_t bytes, int prot, int flags, int fd, off_t offset),
-     (at, bytes, prot, flags, fd, offset))
+
+/* ENODEV is what a file system says that cannot map: memory without a file goes on. */
+void *__real_mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t offset);
+void *__wrap_mmap(void *at, size_t bytes, int prot, int flags, int fd, off_t offset)
+{
+    if ((fd >= 0 || fault_errno != ENODEV) && fails(FAULT_mmap))
+        return MAP_FAILED;
+    return __real_mmap(at, bytes, prot, flags, fd, offset);
+}
+
 WRAP(int, mlock, -1, (const void *at, size_t bytes), (at, bytes))
 WRAP(int, madvise, -1, (void *at, size_t bytes, int advice), (at, bytes, advice))
 WRAP(int, fdatasync, -1, (int fd), (fd))
