@@ -6,9 +6,9 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
+#include "lib/text.h"
 #include "logs/leftovers.h"
 #include "logs/log_open.h"
-#include "lib/text.h"
 
 static void print_json(const struct canp_repack_stats *s)
 {

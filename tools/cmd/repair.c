@@ -8,9 +8,9 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
-#include "logs/log_open.h"
 #include "lib/text.h"
 #include "logs/damage.h"
+#include "logs/log_open.h"
 
 struct repair {
     const char *output;
