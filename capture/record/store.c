@@ -48,6 +48,15 @@ void canp_store_publish(struct canp_recorder *rec)
                        "recording goes on under the next number",
                        rec->dir);
     rec->passed_over_told = stats.passed_over;
+    if (stats.dirs_again != rec->dirs_again_told)
+        canp_store_say(rec,
+                       "%s: somebody removed the recording's directory; it goes on in a new one, and a gap "
+                       "counts the frames of the segment that was written",
+                       rec->dir);
+    rec->dirs_again_told = stats.dirs_again;
+    if (stats.missing)
+        canp_store_say(rec, "%s: %llu of its segments are not there any more: somebody removed them",
+                       rec->dir, (unsigned long long)stats.missing);
 }
 
 static void store_failed(struct canp_recorder *rec, int error)

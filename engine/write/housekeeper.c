@@ -1,6 +1,8 @@
 /* The writer's second thread (housekeeper.h). */
 #include "housekeeper.h"
 
+#include "newdir.h"
+
 #include <canp/pools/clock.h>
 #include <canp/private/disk_full.h>
 
@@ -344,6 +346,17 @@ static bool pass_over(struct housekeeper *k)
     return true;
 }
 
+/* Somebody removed the directory. What was prepared in it goes with it. */
+static bool find_directory_again(struct housekeeper *k)
+{
+    if (canp_newdir_again(k->dir, !k->dir_must_exist, k->no_sync, k->dir_fd) < 0)
+        return false;
+    canp_segment_writer_free(k->ready);
+    k->ready = NULL;
+    k->dirs_again++;
+    return true;
+}
+
 static int publish_ready(struct housekeeper *k, uint64_t least_bytes)
 {
     int r;
@@ -351,7 +364,7 @@ static int publish_ready(struct housekeeper *k, uint64_t least_bytes)
         r = wait_for_ready(k, least_bytes);
         if (r == 0)
             r = canp_segment_writer_publish(k->ready);
-    } while (r == -CANP_E_EXISTS && pass_over(k));
+    } while ((r == -CANP_E_EXISTS && pass_over(k)) || (r == -ENOENT && find_directory_again(k)));
     return r;
 }
 

@@ -19,7 +19,9 @@ struct housekeeper {
     pthread_mutex_t lock;
     pthread_cond_t work; /* for the housekeeper */
     pthread_cond_t done; /* for the writer */
-    int dir_fd;          /* borrowed */
+    int dir_fd;          /* borrowed; becomes another directory's when it is removed */
+    char *dir;           /* its path, owned by the writer */
+    bool dir_must_exist; /* it is not made again, only found again */
     struct segment_writer_identity identity;
     uint64_t segment_bytes;
     uint64_t sync_ns; /* 0 = only when sealing */
@@ -36,6 +38,7 @@ struct housekeeper {
     bool want_ready;
     uint64_t next_number;
     uint64_t passed_over; /* numbers whose name a file had that is not ours */
+    uint64_t dirs_again;  /* times that the directory was removed, and is there again */
     bool dir_unsynced;    /* a segment was given its name, and the directory is not on disk yet */
     bool dir_syncing;
     uint64_t least_bytes; /* what the next block needs */

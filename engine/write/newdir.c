@@ -91,3 +91,24 @@ int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struc
     *out = canp_take_fd(&fd);
     return 0;
 }
+
+/* A removed directory has no link: nothing can be made in it any more. */
+static bool is_removed(int fd)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && st.st_nlink == 0;
+}
+
+int canp_newdir_again(const char *dir, bool create, bool no_sync, int fd)
+{
+    int again = -1;
+    struct canp_why why;
+    if (!is_removed(fd))
+        return -EEXIST;
+    int r = canp_newdir_open(dir, create, no_sync, &again, &why);
+    if (r < 0)
+        return r;
+    r = dup3(again, fd, O_CLOEXEC) < 0 ? -errno : 0; /* the lock is the description's, and stays */
+    close(again);
+    return r;
+}

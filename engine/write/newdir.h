@@ -12,4 +12,8 @@
 /* Owned: *out, the directory's descriptor; closing it releases the lock. Errors as canp_writer_open()'s. */
 int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struct canp_why *why);
 
+/* The directory that `fd` was opened for was removed: `fd` is one of the same path now, made anew, or found
+ * where somebody else made it. 0; -EEXIST: it was not removed; or as above. */
+int canp_newdir_again(const char *dir, bool create, bool no_sync, int fd);
+
 #endif

@@ -98,6 +98,7 @@ static void configure(struct canp_writer *w, const struct canp_writer_opts *opts
     k->segment_bytes = segment_bytes_of(opts);
     k->sync_ns = opts->sync_ns;
     k->no_sync = opts->no_sync;
+    k->dir_must_exist = opts->dir_must_exist;
     k->next_number = 1;
     canp_boot_id(k->identity.boot_id);
 }
@@ -149,8 +150,10 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
         return canp_fail(why, -ENOMEM, "out of memory");
     w->dir_fd = dir_fd;
     configure(w, opts);
-    r = start_threads(w, opts);
+    w->keeper.dir = strdup(dir);
+    r = w->keeper.dir ? start_threads(w, opts) : -ENOMEM;
     if (r < 0) {
+        free(w->keeper.dir);
         free(w);
         return canp_fail(why, r, "cannot start the writer's threads: %s", canp_strerror(r));
     }
@@ -411,6 +414,17 @@ void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *ou
     *out = w->stats;
     out->removed = retention_oldest(&w->keeper.retention) - 1;
     out->passed_over = w->keeper.passed_over;
+    out->dirs_again = w->keeper.dirs_again;
+}
+
+/* Segments that are closed and that somebody removed: nobody tells a writer, so it looks at the end. */
+static void note_missing(struct canp_writer *w)
+{
+    char name[SEG_NAME_BYTES];
+    for (uint64_t n = retention_oldest(&w->keeper.retention); n < w->keeper.next_number; n++) {
+        canp_seg_name(name, n);
+        w->stats.missing += faccessat(w->dir_fd, name, F_OK, 0) < 0 && errno == ENOENT;
+    }
 }
 
 int canp_writer_finish(struct canp_writer *w)
@@ -422,6 +436,7 @@ int canp_writer_finish(struct canp_writer *w)
     int sealed = canp_housekeeper_drain(&w->keeper);
     int packed = w->keeper.packer ? canp_packer_drain(&w->packer) : 0;
     canp_segment_list_update_catalogue(w->dir_fd); /* a cache */
+    note_missing(w);
     if (r == 0)
         r = sealed;
     return r < 0 ? r : packed;
@@ -438,5 +453,6 @@ void canp_writer_close(struct canp_writer *w)
     if (w->dir_fd >= 0)
         close(w->dir_fd);
     free(w->gather.data);
+    free(w->keeper.dir);
     free(w);
 }

@@ -5,6 +5,8 @@
 #include <criterion/criterion.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <canp/pools/mapped.h>
@@ -101,4 +103,74 @@ Test(cut_segment, removed)
     canp_writer_sync(w); /* notices */
     commit(w);
     end(w, 3 * FRAMES);
+}
+
+static void remove_directory(void)
+{
+    char command[128];
+    snprintf(command, sizeof(command), "rm -rf '%s'", dir);
+    cr_assert_eq(system(command), 0);
+}
+
+/* Two segments, of which one is closed; then the directory goes, and the writer notices. */
+static struct canp_writer *begin_and_remove(bool made_again)
+{
+    struct canp_writer *w = begin();
+    cr_assert_eq(canp_writer_rotate(w), 0);
+    commit(w);
+    remove_directory();
+    if (made_again)
+        cr_assert_eq(mkdir(dir, 0755), 0);
+    commit(w);
+    canp_writer_sync(w); /* notices */
+    commit(w);
+    return w;
+}
+
+/* What was closed is counted as missing; what was being written is a gap. */
+static void end_in_another(struct canp_writer *w)
+{
+    struct canp_reader *reader;
+    struct canp_info info;
+    struct canp_writer_stats stats;
+    canp_writer_finish(w);
+    canp_writer_stats(w, &stats);
+    canp_writer_close(w);
+    cr_assert_eq(stats.dirs_again, 1);
+    cr_assert_eq(stats.missing, 2, "%llu", (unsigned long long)stats.missing);
+    cr_assert_eq(stats.lost, 2 * FRAMES);
+    cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
+    cr_assert_eq(canp_reader_info(reader, &info), 0);
+    cr_assert_eq(info.frames, FRAMES);
+    cr_assert_eq(info.lost, 2 * FRAMES);
+    cr_assert_eq(info.segments, 1);
+    canp_reader_close(reader);
+}
+
+Test(cut_segment, directory_removed)
+{
+    end_in_another(begin_and_remove(false));
+}
+
+Test(cut_segment, directory_removed_and_made_by_somebody)
+{
+    end_in_another(begin_and_remove(true));
+}
+
+/* A directory that somebody else's recording has by now is left alone. */
+Test(cut_segment, directory_taken_by_another)
+{
+    struct canp_writer *w = begin(), *other;
+    struct canp_writer_opts opts = {.size = sizeof(opts), .segment_bytes = 1U << 20};
+    struct canp_rowbuf rows;
+    union canp_frame_store f = {.frame = {.id = 1, .len = 8}};
+    remove_directory();
+    cr_assert_eq(canp_writer_open(dir, &opts, &other, NULL), 0);
+    canp_writer_sync(w); /* notices */
+    canp_rowbuf_init(&rows, room, sizeof(room));
+    cr_assert_eq(canp_rowbuf_put_frame(&rows, 1, 0, &f.frame), 0);
+    cr_assert_lt(canp_writer_commit(w, &rows), 0);
+    cr_assert_eq(canp_writer_finish(other), 0);
+    canp_writer_close(other);
+    canp_writer_close(w);
 }

@@ -37,24 +37,37 @@ ends "gen: --give-up ends it" 4000 --give-up 500ms
 
 printf '(1.%06d) vcan1 123#01\n' $(seq 100) >"$work/log"
 check "setup: a recording to replay" "$canp" convert --in-format candump "$work/log" "$work/rec"
-# stopped NAME SIGNAL COMMAND...: it ends soon after the signal, and prints its summary.
-stopped() {
-    local name=$1 signal=$2 pid start n
-    shift 2
+# dies COMMAND...: milliseconds from a signal until it has ended; its status is ours. Without a guard it might never.
+dies() {
+    local pid guard start status
     "$@" >"$work/out" 2>"$work/err" &
     pid=$!
+    { sleep 30 && kill -KILL "$pid"; } 2>/dev/null &
+    guard=$!
     sleep 1.5
     start=$(ms)
     kill -s "$signal" "$pid"
-    for ((n = 0; n < 100; n++)); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done
-    kill -KILL "$pid" 2>/dev/null
     wait "$pid"
     status=$?
-    # 100 ms are promised; a virtual machine on a busy host took 1.6 s for the whole of it
-    if [ $(($(ms) - start)) -lt 5000 ] && [ "$status" -lt 124 ] && grep -q 'frames' "$work/out"; then
-        ok "$name ($(($(ms) - start)) ms)"
+    echo $(($(ms) - start)) >"$work/ms"
+    kill "$guard" 2>/dev/null
+    return "$status"
+}
+
+# stopped NAME SIGNAL COMMAND...: it ends within 100 ms of the signal, and prints its summary. How slow this machine is
+# right now a Python says that does nothing but end: such a machine's virtual one took 1.6 s for what takes 10 ms.
+stopped() {
+    local name=$1 signal=$2 plain took
+    shift 2
+    dies python3 -c 'import signal, sys; signal.signal(signal.SIG'"$signal"', lambda *a: sys.exit()); signal.pause()'
+    plain=$(cat "$work/ms")
+    dies "$@"
+    status=$?
+    took=$(cat "$work/ms")
+    if [ "$took" -lt $((100 + 5 * plain)) ] && [ "$status" -lt 124 ] && grep -q 'frames' "$work/out"; then
+        ok "$name ($took ms; a Python that ends: $plain ms)"
     else
-        not_ok "$name" "status $status after $(($(ms) - start)) ms: $(cat "$work/out" "$work/err" | tr '\n' ' ')"
+        not_ok "$name" "status $status after $took ms, a Python that ends took $plain: $(cat "$work/out" "$work/err" | tr '\n' ' ')"
     fi
 }
 for i in 1 2 3; do

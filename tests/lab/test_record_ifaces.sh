@@ -50,7 +50,7 @@ refused "gen: refuses what is absent" "vcan6: no such interface" gen -n 1 vcan6
 
 # gen and replay wait when asked to.
 printf '(1.%06d) vcan6 123#01\n' $(seq 10) >"$work/log"
-check "setup: a recording to replay" "$canp" convert -f candump "$work/log" "$work/played"
+check "setup: a recording to replay" "$canp" convert --in-format candump "$work/log" "$work/played"
 timeout 30 "$canp" gen --wait -n 5 vcan5 >"$work/out" 2>"$work/err" &
 gen=$!
 says "vcan5: interface is down.*waiting for it"

@@ -48,6 +48,8 @@ struct canp_writer_stats {
     uint64_t segments; /* segments started */
     uint64_t removed;  /* of these, removed to keep within keep_segments, keep_bytes or a full disk */
     uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
+    uint64_t dirs_again;  /* times that the directory was removed by somebody, and made or found again */
+    uint64_t missing;     /* known after canp_writer_finish(): segments that somebody removed */
     uint64_t passed_over; /* numbers left out because a file that is not ours has that segment's name */
 };
 
@@ -73,7 +75,8 @@ CANP_API int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const
 
 /*
  * Commits one block, readable by other processes on return. The rows are copied; the buffer may be reused.
- * An empty block is a no-op. Errors: -ENOSPC (the file system is full: the block is not stored, all earlier
+ * A directory that somebody removed is made again (found, with dir_must_exist). An empty block is a no-op.
+ * Errors: -ENOSPC (the file system is full: the block is not stored, all earlier
  * ones are; the call may be tried again), -EIO, -EFBIG (block larger than a segment).
  */
 CANP_API int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows);
