@@ -89,8 +89,9 @@ static void sync_idle(struct canp_recorder *rec)
 {
     int r = rec->store_error ? 0 : canp_writer_sync(rec->writer);
     rec->unsynced = false;
-    if (r < 0)
+    if (r < 0 && r != rec->sync_error_told) /* the writer goes on saying its first one */
         canp_store_say(rec, "%s: sync: %s", rec->dir, canp_strerror(r));
+    rec->sync_error_told = r;
 }
 
 static void flush_all(struct canp_recorder *rec)

@@ -60,6 +60,7 @@ struct canp_recorder {
     bool unsynced;
     int64_t tend_ns;           /* as canp_writer_tend() said last */
     uint64_t passed_over_told; /* segment numbers left out that the user knows of */
+    int sync_error_told;
     uint64_t dirs_again_told;  /* directories that were removed, likewise */
     uint64_t poisoned_told;    /* segments that could not be synced and that the user knows of */
     struct disk_losses unstored;
@@ -82,6 +83,7 @@ struct canp_recorder {
     _Atomic uint64_t blocks;
     _Atomic uint64_t segments;
     _Atomic uint64_t removed;
+    _Atomic uint64_t undone;
     _Atomic(const char *) io;
 };
 

@@ -271,6 +271,10 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
         out->outside += iface->outside;
         out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder;
     }
+    uint64_t undone = counter_get(&rec->undone);
+    out->undone = undone < out->frames ? undone : out->frames;
+    out->frames -= out->undone;
+    out->lost += out->undone;
 }
 
 const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec)

@@ -32,6 +32,7 @@ void canp_store_publish(struct canp_recorder *rec)
     atomic_store_explicit(&rec->bytes, stats.bytes, memory_order_relaxed);
     atomic_store_explicit(&rec->blocks, stats.blocks, memory_order_relaxed);
     atomic_store_explicit(&rec->segments, stats.segments, memory_order_relaxed);
+    atomic_store_explicit(&rec->undone, stats.undone, memory_order_relaxed);
     atomic_store_explicit(&rec->removed, stats.removed, memory_order_relaxed);
     if (stats.poisoned != rec->poisoned_told)
         canp_store_say(

@@ -313,6 +313,7 @@ static void note_poisoned(struct canp_writer *w)
     if (!canp_housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns, &gap.lost))
         return;
     w->stats.frames -= gap.lost;
+    w->stats.undone += gap.lost;
     if (w->gap_pending)
         widen(&gap, &w->gap); /* one that could not be told yet */
     w->gap = gap;
@@ -434,6 +435,7 @@ int canp_writer_finish(struct canp_writer *w)
         r = commit_ifaces(w, w->iface_time_ns);
     canp_housekeeper_retire(&w->keeper);
     int sealed = canp_housekeeper_drain(&w->keeper);
+    note_poisoned(w); /* of the last segment it can be counted, but not told any more */
     int packed = w->keeper.packer ? canp_packer_drain(&w->packer) : 0;
     canp_segment_list_update_catalogue(w->dir_fd); /* a cache */
     note_missing(w);

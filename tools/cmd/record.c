@@ -138,6 +138,9 @@ static void print_summary(const struct canp_recorder_stats *s, const struct face
     if (s->removed)
         printf(", %llu of them removed again,", (unsigned long long)s->removed);
     printf(" of %s (%s)\n", SAFE(face->dir), s->io);
+    if (s->undone)
+        printf("%s of the lost frames were stored, and somebody cut or removed their segment\n",
+               text_count(lost, s->undone));
     if (face->windows)
         print_windows(s);
 }
@@ -150,6 +153,8 @@ static void print_json(const struct canp_recorder_stats *s, const struct face *f
            (unsigned long long)s->frames, (unsigned long long)s->lost, (unsigned long long)s->duration_ns,
            (unsigned long long)s->segments, (unsigned long long)s->removed, (unsigned long long)s->bytes);
     text_json_string(stdout, face->dir);
+    if (s->undone)
+        printf(",\"undone\":%llu", (unsigned long long)s->undone);
     if (face->windows)
         printf(",\"windows\":%llu,\"outside\":%llu", (unsigned long long)s->windows,
                (unsigned long long)s->outside);

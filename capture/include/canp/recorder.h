@@ -108,8 +108,9 @@ struct canp_recorder_iface_stats {
 
 /* A snapshot: each counter is exact, read together they may be a harvest apart. */
 struct canp_recorder_stats {
-    uint64_t frames;      /* sum over the interfaces */
-    uint64_t lost;        /* sum over interfaces and layers */
+    uint64_t frames;      /* sum over the interfaces, without `undone` */
+    uint64_t lost;        /* sum over interfaces and layers, and `undone` */
+    uint64_t undone;      /* were stored, and somebody cut or removed their segment; of any interface */
     uint64_t outside;     /* sum over the interfaces */
     uint64_t windows;     /* begun by triggers */
     uint64_t duration_ns; /* since frames were really received; stands still at the end */
