@@ -42,7 +42,7 @@ dies() {
     local pid guard start status
     "$@" >"$work/out" 2>"$work/err" &
     pid=$!
-    { sleep 30 && kill -KILL "$pid"; } 2>/dev/null &
+    { sleep 30 && kill -KILL "$pid"; } >/dev/null 2>&1 &
     guard=$!
     sleep 1.5
     start=$(ms)
