@@ -61,8 +61,8 @@ struct canp_recorder {
     int64_t tend_ns;           /* as canp_writer_tend() said last */
     uint64_t passed_over_told; /* segment numbers left out that the user knows of */
     int sync_error_told;
-    uint64_t dirs_again_told;  /* directories that were removed, likewise */
-    uint64_t poisoned_told;    /* segments that could not be synced and that the user knows of */
+    uint64_t dirs_again_told; /* directories that were removed, likewise */
+    uint64_t poisoned_told;   /* segments that could not be synced and that the user knows of */
     struct disk_losses unstored;
     struct outside_windows outside;
     struct notes notes;    /* owner's until the thread starts */

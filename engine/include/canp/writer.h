@@ -48,7 +48,7 @@ struct canp_writer_stats {
     uint64_t segments; /* segments started */
     uint64_t removed;  /* of these, removed to keep within keep_segments, keep_bytes or a full disk */
     uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
-    uint64_t undone;     /* frames of these that somebody cut off or removed; of `lost`, not of `frames` */
+    uint64_t undone;   /* frames of these that somebody cut off or removed; of `lost`, not of `frames` */
     uint64_t dirs_again;  /* times that the directory was removed by somebody, and made or found again */
     uint64_t missing;     /* known after canp_writer_finish(): segments that somebody removed */
     uint64_t passed_over; /* numbers left out because a file that is not ours has that segment's name */
