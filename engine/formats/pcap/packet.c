@@ -180,7 +180,7 @@ int canp_packet_channel(struct canp_log_reader *reader, const struct canp_packet
 {
     char name[16] = "if";
     if (__builtin_expect(!packet->ifindex, 1))
-        return channel;
+        return channel >= 0 ? channel : canp_log_channel_named(reader, "any", 3);
     return canp_log_channel_named(reader, name, (size_t)(canp_put_decimal(name + 2, packet->ifindex) - name));
 }
 

@@ -62,7 +62,7 @@ int canp_packet_read(struct canp_packet_habit *habit, const uint8_t *bytes, uint
                      union canp_log_store *store, struct canp_packet *packet);
 
 /* A capture of all interfaces of a host: the channel "if3" of its interface 3; `channel` where the packet
- * tells none. Or -CANP_E_TOO_MANY. */
+ * tells none, or "any" when that is negative. Or -CANP_E_TOO_MANY. */
 int canp_packet_channel(struct canp_log_reader *reader, const struct canp_packet *packet, int channel);
 
 #endif

@@ -14,7 +14,7 @@
 struct reading {
     bool is_big;
     uint32_t tick_ns;
-    uint8_t channel;
+    int channel; /* negative: packets say whose they are */
     struct canp_packet_habit habit;
 };
 
@@ -60,10 +60,12 @@ static int open_reader(struct canp_log_reader *reader, struct canp_why *why)
     if (!canp_link_type_is_can(link_type))
         return canp_fail(why, -CANP_E_DAMAGED, "%s: its packets have link type %u, which is not CAN", name,
                          link_type);
-    int channel = link_type == CANP_LINK_TYPE_SLL2 ? 0 : canp_log_channel_numbered(reader, 1);
-    if (channel < 0)
-        return channel;
-    state->channel = (uint8_t)channel;
+    state->channel = -1;
+    if (link_type != CANP_LINK_TYPE_SLL2) {
+        state->channel = canp_log_channel_numbered(reader, 1);
+        if (state->channel < 0)
+            return state->channel;
+    }
     state->habit.link_type = (uint16_t)link_type;
     s->at += HEADER_BYTES;
     return 0;
