@@ -59,7 +59,8 @@ dies() {
 stopped() {
     local name=$1 signal=$2 plain took
     shift 2
-    dies python3 -c 'import signal, sys; signal.signal(signal.SIG'"$signal"', lambda *a: sys.exit()); signal.pause()'
+    # by SIGTERM always: SIGINT is ignored in a script's background until the Python has begun
+    signal=TERM dies python3 -c 'import signal, sys; signal.signal(signal.SIGTERM, lambda *a: sys.exit()); signal.pause()'
     plain=$(cat "$work/ms")
     dies "$@"
     status=$?
