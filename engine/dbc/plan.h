@@ -34,7 +34,7 @@ struct plan_op {
     uint64_t special; /* raw values from here on may be J1939 marks; UINT64_MAX: none are */
     const struct canp_dbc_signal *signal;
 };
-_Static_assert(sizeof(struct plan_op) == 64, "one cache line");
+_Static_assert(sizeof(struct plan_op) == 64 || sizeof(void *) < 8, "one cache line");
 
 struct plan_case {
     uint64_t first, last; /* of the muxer's raw bits */

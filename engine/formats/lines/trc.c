@@ -36,6 +36,18 @@ static const uint8_t fd_lengths[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 16, 20, 24
 
 /* ---- reading: the header --------------------------------------------------------------------------- */
 
+/* So many ns are the first `digits` (18 at most) decimals of a day, without 128 bits: a day is 864 * 10^11
+ * ns. */
+static int64_t ns_of_day(uint64_t fraction, unsigned digits)
+{
+    uint64_t unit = 1;
+    for (unsigned i = digits < 11 ? digits : 11; i < (digits < 11 ? 11 : digits); i++)
+        unit *= 10;
+    if (digits <= 11)
+        return (int64_t)(fraction * unit * 864);
+    return (int64_t)(fraction / unit * 864 + fraction % unit * 864 / unit);
+}
+
 /* Days with a fraction. PEAK writes 10 digits, 8.64 us, of a time in tenths of a millisecond. */
 static int take_days(struct canp_text *t, int64_t *start_ns)
 {
@@ -43,18 +55,17 @@ static int take_days(struct canp_text *t, int64_t *start_ns)
     if (canp_take_decimal(t, &days) < 0 || days > 100000)
         return -CANP_E_SYNTAX;
     unsigned digits = 0;
-    __int128 fraction = 0, unit = 1;
+    uint64_t fraction = 0;
     if (canp_take_char(t, '.')) {
         for (int c; (c = canp_peek(t)) >= '0' && c <= '9'; t->at++) {
             if (digits == 18)
                 continue;
-            fraction = fraction * 10 + (c - '0');
-            unit *= 10;
+            fraction = fraction * 10 + (uint64_t)(c - '0');
             digits++;
         }
     }
     int64_t step = digits > 10 ? 1000 : 100000;
-    int64_t ns = (int64_t)(fraction * DAY_NS / unit);
+    int64_t ns = ns_of_day(fraction, digits);
     *start_ns = ((int64_t)days - DAYS_TO_1970) * DAY_NS + (ns + step / 2) / step * step;
     return 0;
 }
@@ -333,8 +344,8 @@ static void put_header(struct canp_log_writer *writer, int64_t first_ns)
                                                      : ";$FILEVERSION=2.1\r\n;$STARTTIME=");
     int64_t start_ns = first_ns >= 0 ? first_ns / MS_NS * MS_NS : 0;
     uint64_t part =
-        (uint64_t)(start_ns % DAY_NS) / MS_NS; /* of a day, in ms: 13 digits say it exactly enough */
-    uint64_t digits = (uint64_t)((unsigned __int128)part * 10000000000000U / 86400000U);
+        (uint64_t)(start_ns % DAY_NS) / MS_NS;         /* of a day, in ms: 13 digits say it exactly enough */
+    uint64_t digits = (uint64_t)part * 3125000U / 27U; /* 10^13 / 86400000 */
     at = canp_put_decimal(at, (uint64_t)(start_ns / DAY_NS) + DAYS_TO_1970);
     *at++ = '.';
     for (uint64_t unit = 1000000000000U; unit; unit /= 10)

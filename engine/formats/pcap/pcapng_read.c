@@ -86,9 +86,35 @@ static bool take_option(const struct reading *state, const struct block *block, 
 
 /* ---- stamps ---------------------------------------------------------------------------------------- */
 
-static int64_t clamp(__int128 ns)
+/* Both saturate. */
+static int64_t times(int64_t a, int64_t b)
 {
-    return ns > INT64_MAX ? INT64_MAX : ns < INT64_MIN ? INT64_MIN : (int64_t)ns;
+    int64_t product;
+    if (!__builtin_mul_overflow(a, b, &product))
+        return product;
+    return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
+}
+
+static int64_t plus(int64_t a, int64_t b)
+{
+    int64_t sum;
+    if (!__builtin_add_overflow(a, b, &sum))
+        return sum;
+    return a < 0 ? INT64_MIN : INT64_MAX;
+}
+
+/* (ticks * 10^9) >> shift, at most INT64_MAX, in two halves of 64 bits. */
+static int64_t seconds_by_shift(uint64_t ticks, unsigned shift)
+{
+    uint64_t low = (ticks & UINT32_MAX) * 1000000000U, high = (ticks >> 32) * 1000000000U;
+    uint64_t sum = low + (high << 32), top = (high >> 32) + (sum < low);
+    if (shift >= 64)
+        sum = shift - 64 < 64 ? top >> (shift - 64) : 0;
+    else if (shift > 0)
+        sum = top >> shift ? UINT64_MAX : sum >> shift | top << (64 - shift);
+    else
+        sum = top ? UINT64_MAX : sum;
+    return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
 }
 
 static void set_resolution(struct interface *i, uint8_t code)
@@ -109,10 +135,11 @@ static void set_resolution(struct interface *i, uint8_t code)
 
 static int64_t odd_time(const struct interface *i, uint64_t ticks)
 {
-    if (i->divide)
-        return clamp((__int128)(int64_t)ticks * i->multiply / i->divide + i->offset_ns);
-    unsigned __int128 ns = (unsigned __int128)ticks * 1000000000U;
-    return clamp((__int128)(ns >> i->shift) + i->offset_ns);
+    if (i->divide == 1)
+        return plus(times((int64_t)ticks, i->multiply), i->offset_ns);
+    if (i->divide) /* finer than ns: multiply is 1 */
+        return plus(i->divide > INT64_MAX ? 0 : (int64_t)ticks / (int64_t)i->divide, i->offset_ns);
+    return plus(seconds_by_shift(ticks, i->shift), i->offset_ns);
 }
 
 static inline int64_t time_of(const struct reading *state, const struct interface *i, const uint8_t *at)
@@ -181,7 +208,7 @@ static bool read_options(const struct reading *state, const struct block *block,
         else if (option.code == PCAPNG_IF_RESOLUTION && option.bytes == 1)
             set_resolution(i, option.value[0]);
         else if (option.code == PCAPNG_IF_OFFSET && option.bytes == 8)
-            i->offset_ns = clamp((__int128)(int64_t)canp_get_u64(option.value, state->is_big) * 1000000000);
+            i->offset_ns = times((int64_t)canp_get_u64(option.value, state->is_big), 1000000000);
         else if (option.code == PCAPNG_OPT_COMMENT)
             is_ours |= canp_comment_iface_take((const char *)option.value, option.bytes, iface) == 1;
     }
