@@ -122,6 +122,13 @@ odd_files() {
     check "they are named" grep -q 'bad.log:2: cannot be read: what?' "$work/err"
     check "and counted" grep -q '2 of 3 lines' "$work/err"
     check "the others are kept" is "$("$canp" dump "$work/bad" | wc -l)" 2
+    printf 'x\n(1.1) can0 zz\n' >"$work/worse.log"
+    check "no line can be read: status 1" is "$(status_of "$canp" convert --in-format candump "$work/worse.log" "$work/worse")" 1
+    check "nothing is left, a retry works" is "$(status_of "$canp" convert "$work/bad.log" "$work/worse")" 1
+    echo '(1.123456789) can0 123#11' >"$work/fine.log"
+    check "a candump log has 6 digits for others" is "$("$canp" convert "$work/fine.log" - 2>"$work/err") $(grep -c 'cut to microseconds' "$work/err")" \
+        "(0000000001.123456) can0 123#11 1"
+    check "and 9 where that is asked for" is "$("$canp" convert --nanos "$work/fine.log" -)" "(0000000001.123456789) can0 123#11"
     awk 'BEGIN { for (i = 1; i <= 300; i++) printf "(1.000000) if%d 123#11\n", i }' >"$work/many.log"
     check "too many interfaces: status 3" is "$(status_of "$canp" convert "$work/many.log" "$work/many")" 3
     check "it says where" grep -q 'more than 255 interfaces; what stands behind line 255 is left out' "$work/err"

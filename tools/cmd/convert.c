@@ -5,6 +5,7 @@
  * what the target cannot hold is counted and said at the end. Main thread.
  */
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct convert {
     uint64_t frames;   /* written */
     bool is_from_file; /* else from a pipe or terminal */
     bool is_write_error;
+    bool has_bad; /* something could not be read */
 };
 
 /* What a signal ends: a file is left where it is; from a pipe all is read that its writer, who has mostly got
@@ -68,6 +70,7 @@ static int copy_one(struct convert *c, struct canp_log_reader *reader)
     c->is_write_error = r < 0 && result.is_write_error && r != -CANP_E_TOO_MANY;
     if (c->is_write_error && r == -EPIPE) /* its reader has gone: no error worth a word */
         return CANP_EXIT_ENVIRONMENT;
+    c->has_bad |= r < 0 || canp_log_reader_stats(reader)->bad > 0;
     if (r < 0)
         return tell_end(c, reader, r, &why);
     if (canp_log_reader_stats(reader)->records == 0 && canp_log_reader_stats(reader)->bad == 0)
@@ -84,6 +87,16 @@ static int convert_one(struct convert *c, struct canp_log_reader *reader)
     return status ? status : copy_one(c, reader);
 }
 
+/* Nothing could be read: a retry, by another format perhaps, must not find the name taken. The segment is
+ * ours: a directory with one in it would have been refused. */
+static void leave_nothing(const struct convert *c)
+{
+    char path[PATH_MAX];
+    canp_log_abandon(c->writer);
+    if (snprintf(path, sizeof(path), "%s/00000001.canp", c->out) < (int)sizeof(path) && unlink(path) == 0)
+        rmdir(c->out);
+}
+
 /* What has been read before an error is kept, unless it could not be written. */
 static int finish(struct convert *c, const char *format, int status)
 {
@@ -91,6 +104,10 @@ static int finish(struct convert *c, const char *format, int status)
     struct canp_why why;
     bool is_silent = c->is_write_error;
     canp_log_writer_stats(c->writer, &stats);
+    if (stats.records == 0 && c->has_bad && !is_silent) {
+        leave_nothing(c);
+        return status;
+    }
     if (!is_silent)
         log_report_numbers(c->command, c->writer);
     int r = canp_log_finish(c->writer, &why);
@@ -177,7 +194,7 @@ int canp_cmd_convert(int argc, char **argv)
 {
     static struct convert c; /* large: the filters */
     const char *asked = NULL, *map = NULL;
-    bool micros = false, direction = false, events = false, pack = false;
+    bool micros = false, nanos = false, direction = false, events = false, pack = false;
     c.command = argv[0];
     const struct opt options[] = {
         {'f', "format", OPT_TEXT, &asked, "FORMAT", "of OUT (default: by its suffix; none: a recording)"},
@@ -190,8 +207,10 @@ int canp_cmd_convert(int argc, char **argv)
         {0, "events", OPT_FLAG, &events, NULL,
          "candump: gaps, notes and so on as comments; other programs may not take them. csv: all records"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "candump: write the direction of each frame"},
-        {0, "micros", OPT_FLAG, &micros, NULL,
-         "6 digits of a second: candump logs for Wireshark and can-utils before 2022"},
+        {0, "nanos", OPT_FLAG, &nanos, NULL,
+         "candump: 9 digits of a second, which Wireshark and can-utils before 2022 misread; so with "
+         "--events"},
+        {0, "micros", OPT_FLAG, &micros, NULL, "6 digits of a second, with --events, too"},
         {0, "pack", OPT_FLAG, &pack, NULL, "canp: pack the recording"},
         {0},
     };
@@ -216,6 +235,8 @@ int canp_cmd_convert(int argc, char **argv)
         return CANP_EXIT_USAGE;
     if (strcmp(c.out, "-") == 0 && strcmp(format->name, "canp") == 0)
         return opts_fail(c.command, CANP_EXIT_USAGE, "a recording cannot be written to stdout");
+    if (strcmp(format->name, "candump") == 0 && !nanos && !events)
+        micros = true; /* what every program reads */
     struct canp_log_write_opts opts = {.size = sizeof(opts), .map = map};
     opts.style = (micros ? CANP_LOG_MICROS : 0) | (direction ? CANP_LOG_DIRECTION : 0) |
                  (events ? CANP_LOG_EVENTS : 0) | (pack ? CANP_LOG_PACK : 0);
