@@ -297,12 +297,13 @@ static bool define(struct canp_log_reader *reader, int64_t time_ns, struct canp_
         if (!c->is_there || !c->is_changed)
             continue;
         c->is_changed = false;
-        uint8_t channel = (uint8_t)reader->told++;
+        uint8_t channel = (uint8_t)reader->told;
         reader->wanted[channel] = reader->selection.iface_count && is_wanted(reader, channel);
         if (reader->selection.iface_count && !reader->wanted[channel])
             continue;
         *out = (struct canp_record){.time_ns = time_ns, .kind = CANP_KIND_IFACE, .channel = channel};
         out->iface = &c->iface;
+        reader->told++;
         return true;
     }
     return false;
