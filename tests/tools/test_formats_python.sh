@@ -87,7 +87,7 @@ peer() { /usr/bin/python3 -W ignore "$work/peer.py" "$@"; }
 formats=(asc blf db)
 for format in "${formats[@]}"; do
     same=same
-    [ "$format" = db ] && same=same-plain
+    [ "$format" = db ] && same="same-plain"
     check "$format is written" "$convert" "$work/in.log" "$work/ours.$format"
     check "$format: python-can reads what we write" peer read "$work/ours.$format" "$work/in.log"
     check "$format: python-can writes" peer write "$work/theirs.$format" "$work/in.log"
