@@ -216,7 +216,7 @@ static uint64_t draw(uint64_t *state)
 static int draw_rows(struct decode *d)
 {
     uint64_t state = 15;
-    int r = 0;
+    int r = d->ids.count > 0 ? 0 : -ENODATA; /* a database without messages */
 
     for (unsigned i = 0; i < ROWS && r == 0; i++) {
         union canp_frame_store store;
