@@ -307,13 +307,21 @@ static void widen(struct canp_gap *gap, const struct canp_gap *other)
  * failure: these frames stay counted as frames, and the gap that says so does not count them. What somebody
  * cut off or removed is lost: the gap counts it.
  */
+static bool take_poisoned(struct canp_writer *w, struct canp_gap *gap)
+{
+    *gap = (struct canp_gap){.layer = CANP_LAYER_STORE, .bytes = sizeof(*gap)};
+    if (!canp_housekeeper_take_poisoned(&w->keeper, &gap->from_ns, &gap->to_ns, &gap->lost))
+        return false;
+    w->stats.frames -= gap->lost;
+    w->stats.undone += gap->lost;
+    return true;
+}
+
 static void note_poisoned(struct canp_writer *w)
 {
-    struct canp_gap gap = {.layer = CANP_LAYER_STORE, .bytes = sizeof(gap)};
-    if (!canp_housekeeper_take_poisoned(&w->keeper, &gap.from_ns, &gap.to_ns, &gap.lost))
+    struct canp_gap gap;
+    if (!take_poisoned(w, &gap))
         return;
-    w->stats.frames -= gap.lost;
-    w->stats.undone += gap.lost;
     if (w->gap_pending)
         widen(&gap, &w->gap); /* one that could not be told yet */
     w->gap = gap;
@@ -328,7 +336,7 @@ int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
     note_poisoned(w);
     if (is_time_up(w))
         rotate_by_time(w);
-    size_t bytes = canp_segment_writer_block_bytes(rows) - sizeof(struct block_header);
+    size_t bytes = (size_t)canp_segment_writer_block_bytes(rows) - sizeof(struct block_header);
     int r = must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
     if (r == 0 && (w->ifaces_pending || w->gap_pending))
         r = commit_ifaces(w, rows->first_ns);
@@ -430,12 +438,13 @@ static void note_missing(struct canp_writer *w)
 
 int canp_writer_finish(struct canp_writer *w)
 {
+    struct canp_gap untold;
     int r = canp_writer_flush(w);
     if (r == 0 && w->ifaces_pending && w->keeper.current)
         r = commit_ifaces(w, w->iface_time_ns);
     canp_housekeeper_retire(&w->keeper);
     int sealed = canp_housekeeper_drain(&w->keeper);
-    note_poisoned(w); /* of the last segment it can be counted, but not told any more */
+    take_poisoned(w, &untold); /* of the last segment: it can be counted, but no gap can tell it any more */
     int packed = w->keeper.packer ? canp_packer_drain(&w->packer) : 0;
     canp_segment_list_update_catalogue(w->dir_fd); /* a cache */
     note_missing(w);
