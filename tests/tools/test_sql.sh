@@ -93,7 +93,7 @@ cp -r "$work/rec" "$work/packed" && "$canp" pack "$work/packed" >/dev/null
 
 # ---- the same as the other commands say -------------------------------------------------------------------------------
 python=/usr/bin/python3
-if readelf -d "$2/libcanp.so" | grep -qE 'NEEDED.*(asan|tsan)' || nm -D "$2/libcanp.so" | grep -qE '__(asan|tsan)_init|__gcov'; then
+if readelf -d "$2/libcanp.so" | grep -E 'NEEDED.*(asan|tsan)' >/dev/null || nm -D "$2/libcanp.so" | grep -E '__(asan|tsan)_init|__gcov' >/dev/null; then
     echo "skip extension: a sanitizer's library does not load into other programs"
 elif ! $python -c 'import sqlite3, sys; sys.exit(not hasattr(sqlite3.Connection, "enable_load_extension"))'; then
     echo "skip extension: this Python's sqlite3 loads none"

@@ -23,6 +23,7 @@
 static struct {
     char **list;
     size_t count;
+    char **argv; /* what is handed out */
 } words;
 
 static int failed(const struct opt_spec *spec, int status, const char *file, const char *what)
@@ -148,7 +149,11 @@ int config_expand(const struct opt_spec *spec, int *argc, char ***argv)
         if (!file)
             words.list[words.count++] = (*argv)[i];
     }
+    *argv = malloc((words.count + 1) * sizeof(char *)); /* a copy: opts_parse() moves what is in it */
+    if (!*argv)
+        return failed(spec, CANP_EXIT_ENVIRONMENT, "--config", canp_strerror(-ENOMEM));
+    memcpy(*argv, words.list, (words.count + 1) * sizeof(char *));
+    words.argv = *argv;
     *argc = (int)words.count;
-    *argv = words.list;
     return 0;
 }
