@@ -61,7 +61,7 @@ static void read_head(struct canp_input *in, uint8_t form, const struct canp_unp
 static bool read_stream(struct canp_input *in, struct canp_unpack_lane *lane, struct canp_input *times)
 {
     uint64_t bytes = canp_varint_get(in);
-    if (bytes > UINT32_MAX || !(lane->stream = canp_input_take(times, bytes)))
+    if (bytes > UINT32_MAX || !(lane->stream = canp_input_take(times, (size_t)bytes)))
         return false;
     lane->stream_bytes = (uint32_t)bytes;
     return in->ok;
@@ -187,7 +187,7 @@ static bool read_groups(struct canp_unpacker *u, struct canp_input *table, struc
         *group = (struct canp_unpack_group){.first_lane = lane, .lane_count = (uint32_t)lanes};
         for (uint64_t i = 0; i < lanes; i++)
             group->plain_bytes += u->lanes[lane++].plain_bytes; /* at most rows_bytes in all */
-        if (packed > group->plain_bytes || !(group->packed = canp_input_take(groups, packed)))
+        if (packed > group->plain_bytes || !(group->packed = canp_input_take(groups, (size_t)packed)))
             return false;
         group->packed_bytes = (uint32_t)packed;
     }
@@ -207,7 +207,7 @@ static bool read_exceptions(struct canp_unpacker *u, struct canp_input *in)
     uint64_t count = canp_varint_get(in);
     if (!in->ok || count > rows || (count > 0 && u->header.order == CANP_ORDER_LANE))
         return false;
-    memset(u->excepted, 0, (rows + 63) / 64 * sizeof(*u->excepted));
+    memset(u->excepted, 0, (size_t)(rows + 63) / 64 * sizeof(*u->excepted));
     for (uint64_t i = 0; i < count; i++) {
         uint64_t step = canp_varint_get(in), index = canp_varint_get(in);
         if (!in->ok || step >= rows || index >= rows || (i > 0 && step == 0))

@@ -242,7 +242,7 @@ bool canp_index_is_valid(const uint8_t *data, uint64_t bytes, uint64_t salt, str
         return false;
     uint32_t crc = canp_crc32c(0, &salt, sizeof(salt));
     crc = canp_crc32c(crc, &h->blocks, sizeof(*h) - offsetof(struct index_header, blocks));
-    if (canp_crc32c(crc, data + sizeof(*h), bytes - sizeof(*h)) != h->crc)
+    if (canp_crc32c(crc, data + sizeof(*h), (size_t)bytes - sizeof(*h)) != h->crc)
         return false;
     out->ids = (const struct index_id *)(data + sizeof(*h));
     out->blocks = data + sizeof(*h) + h->ids * sizeof(struct index_id);

@@ -162,7 +162,7 @@ static int ensure_mapped(struct segment_reader *s, uint64_t end)
     if (r < 0)
         return r;
     s->map_bytes = canp_mapped_bytes(s->mapped);
-    r = canp_mapped_borrow(s->mapped, 0, s->map_bytes, &s->map);
+    r = canp_mapped_borrow(s->mapped, 0, (size_t)s->map_bytes, &s->map);
     return r == 0 && end > s->map_bytes ? -CANP_E_LOST : r;
 }
 
@@ -203,7 +203,7 @@ static void map_ahead(struct segment_reader *s, uint64_t offset, uint64_t end)
     if (!s->sealed || s->run < RUN_MIN || end <= s->at_hand || end <= canp_mapped_mark(s->mapped))
         return;
     uint64_t left = blocks_limit(s) - offset, bytes = left < AHEAD_BYTES ? left : AHEAD_BYTES;
-    canp_mapped_advise(s->mapped, offset, bytes, CANP_MAPPED_AT_HAND);
+    canp_mapped_advise(s->mapped, (size_t)offset, (size_t)bytes, CANP_MAPPED_AT_HAND);
     s->at_hand = offset + bytes;
 }
 

@@ -57,12 +57,15 @@ static int fill_header(struct segment_writer *s, uint64_t number,
 
 static void map_file(struct segment_writer *s)
 {
-    void *map = mmap(NULL, s->size_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
+    size_t bytes = (size_t)s->size_bytes;
+    if (bytes != s->size_bytes) /* more than 32 bits can address: blocks go by pwrite */
+        return;
+    void *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, s->fd, 0);
     if (map == MAP_FAILED)
         return;
-    s->watch = canp_sigbus_watch(map, s->size_bytes, true);
+    s->watch = canp_sigbus_watch(map, bytes, true);
     if (s->watch < 0) { /* so many mappings cannot be watched: blocks go by pwrite */
-        munmap(map, s->size_bytes);
+        munmap(map, bytes);
         return;
     }
     s->map = map;
@@ -73,7 +76,7 @@ static void unmap_file(struct segment_writer *s)
     if (!s->map)
         return;
     canp_sigbus_unwatch(s->watch);
-    munmap(s->map, s->size_bytes);
+    munmap(s->map, (size_t)s->size_bytes);
     s->map = NULL;
 }
 
@@ -362,7 +365,7 @@ int canp_segment_writer_commit_packed(struct segment_writer *s, const struct can
     return commit_block(s, rows, &h, &p);
 }
 
-static void populate_window(struct segment_writer *s, uint64_t bytes)
+static void populate_window(struct segment_writer *s, size_t bytes)
 {
     uint8_t *from = s->map + s->populated;
     int r = madvise(from, bytes, MADV_POPULATE_WRITE) < 0 ? -errno : 0;
@@ -394,12 +397,12 @@ void canp_segment_writer_populate(struct segment_writer *s)
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     if (is_window_due(s, used)) {
         uint64_t left = s->size_bytes - s->populated;
-        populate_window(s, left < WINDOW_BYTES ? left : WINDOW_BYTES);
+        populate_window(s, left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES);
     }
     uint64_t behind = used & ~(WINDOW_BYTES - 1);
     if (behind > s->dropped) {
         /* The pages stay in the page cache; only this process's resident set shrinks. */
-        madvise(s->map + s->dropped, behind - s->dropped, MADV_DONTNEED);
+        madvise(s->map + s->dropped, (size_t)(behind - s->dropped), MADV_DONTNEED);
         s->dropped = behind;
     }
 }

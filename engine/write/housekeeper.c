@@ -215,7 +215,7 @@ static void wait_for_work(struct housekeeper *k)
         pthread_cond_wait(&k->work, &k->lock);
         return;
     }
-    struct timespec until = {k->sync_due_ns / 1000000000LL, k->sync_due_ns % 1000000000LL};
+    struct timespec until = canp_timespec_of_ns(k->sync_due_ns);
     pthread_cond_timedwait(&k->work, &k->lock, &until);
 }
 
