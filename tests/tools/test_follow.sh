@@ -16,7 +16,7 @@ bad=0
 sentence="the recorder ended without closing it"
 is_python=yes
 # A sanitizer's library does not load into an interpreter.
-nm -D "$2/libcanp.so.0" 2>/dev/null | grep __asan_init >/dev/null && is_python=
+nm -D "$2/libcanp.so.0" 2>/dev/null | grep -E '__(asan|tsan)_init' >/dev/null && is_python=
 
 fail() { echo "not ok $1: $2" && bad=1; }
 wait_for() { # COMMAND...: until it is true
