@@ -52,13 +52,10 @@ static bool take_row(struct canp_text t, struct canp_frame_line *line, struct ca
 static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
                                      struct canp_frame *frame)
 {
-    struct canp_text head = t;
+    enum canp_line_kind kind = canp_line_of_table(&t, names);
     (void)state;
-    canp_trim_end(&t);
-    if (t.at == t.end)
-        return CANP_LINE_OTHER;
-    if (canp_take_text(&head, names))
-        return CANP_LINE_HEAD;
+    if (kind != CANP_LINE_FRAME)
+        return kind;
     return take_row(t, line, frame) ? CANP_LINE_FRAME : CANP_LINE_BAD;
 }
 

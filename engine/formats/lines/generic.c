@@ -6,26 +6,27 @@
  *
  * There are no stamps: all is at 0. An id of more than 11 bits is an extended one. No state.
  */
-#include "formats/log_format.h"
 #include "formats/text/cells.h"
+#include "formats/text/frame_line.h"
 
-enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
-
-static enum line_kind take_line(struct canp_text t, struct canp_frame *frame)
+static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
+                                     struct canp_frame *frame)
 {
     struct canp_text id;
+    (void)state;
+    line->number = 1;
     canp_trim_end(&t);
     if (t.at == t.end)
-        return LINE_OTHER;
+        return CANP_LINE_OTHER;
     memset(frame, 0, sizeof(union canp_frame_store));
     if (!canp_take_cell(&t, ',', &id) || !t.at)
-        return LINE_BAD;
+        return CANP_LINE_BAD;
     if (canp_text_is(&id, "ID"))
-        return LINE_OTHER;
+        return CANP_LINE_OTHER;
     if (!canp_cell_hex(id, CANP_ID_EFF_MASK, &frame->id) || !canp_take_spaced_bytes(&t, frame))
-        return LINE_BAD;
+        return CANP_LINE_BAD;
     frame->id |= frame->id > CANP_ID_SFF_MASK ? CANP_ID_EFF : 0;
-    return LINE_FRAME;
+    return CANP_LINE_FRAME;
 }
 
 /* Only with its header: rows alone could be anybody's. */
@@ -47,20 +48,7 @@ static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp
 
 static int next(struct canp_log_reader *reader, struct canp_record *out)
 {
-    const char *text;
-    size_t bytes;
-    int r;
-    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
-        enum line_kind kind = take_line((struct canp_text){text, text + bytes}, &reader->store.frame);
-        if (kind == LINE_BAD)
-            canp_log_bad_line(reader, "cannot be read", text, bytes);
-        if (kind != LINE_FRAME)
-            continue;
-        int channel = canp_log_channel_numbered(reader, 1);
-        return channel < 0 ? channel
-                           : canp_log_lend(reader, out, 0, CANP_KIND_CAN, (uint8_t)channel, CANP_DIR_RX);
-    }
-    return r;
+    return canp_next_frame_line(reader, out, take_line);
 }
 
 const struct canp_log_format canp_format_generic = {

@@ -78,13 +78,11 @@ static bool take_row(struct canp_text t, struct canp_frame_line *line, struct ca
 static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
                                      struct canp_frame *frame)
 {
-    struct canp_text first = t, names = t, cell;
+    struct canp_text first = t, cell;
+    enum canp_line_kind kind = canp_line_of_table(&t, "Time Stamp,ID,Extended,");
     (void)state;
-    canp_trim_end(&t);
-    if (t.at == t.end)
-        return CANP_LINE_OTHER;
-    if (canp_take_text(&names, "Time Stamp,ID,Extended,"))
-        return CANP_LINE_HEAD;
+    if (kind != CANP_LINE_FRAME)
+        return kind;
     if (canp_take_cell(&first, ',', &cell) && canp_text_is(&cell, "Time Stamp"))
         return CANP_LINE_OTHER;
     return take_row(t, line, frame) ? CANP_LINE_FRAME : CANP_LINE_BAD;

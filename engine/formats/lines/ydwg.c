@@ -6,13 +6,11 @@
  * All ids are extended. There is no date: stamps count from midnight of the first day, and one that is more
  * than half a day before its predecessor is of the next. No thread of its own.
  */
-#include "formats/log_format.h"
 #include "formats/text/cells.h"
+#include "formats/text/frame_line.h"
 
 #define SECOND_NS INT64_C(1000000000)
 #define DAY_NS    (86400 * SECOND_NS)
-
-enum line_kind { LINE_FRAME = 1, LINE_OTHER = 0, LINE_BAD = -1 };
 
 struct reading {
     int64_t day_ns, last_ns;
@@ -32,36 +30,6 @@ static bool take_time_of_day(struct canp_text word, int64_t *time_ns)
     return true;
 }
 
-static enum line_kind take_line(struct canp_text t, int64_t *time_ns, bool *is_sent, struct canp_frame *frame)
-{
-    struct canp_text time, dir, id;
-    canp_trim_end(&t);
-    if (!canp_take_word(&t, &time))
-        return LINE_OTHER;
-    memset(frame, 0, sizeof(union canp_frame_store));
-    if (!take_time_of_day(time, time_ns) || !canp_take_word(&t, &dir) || !canp_take_word(&t, &id))
-        return LINE_BAD;
-    *is_sent = canp_text_is(&dir, "T");
-    if ((!*is_sent && !canp_text_is(&dir, "R")) || !canp_cell_hex(id, CANP_ID_EFF_MASK, &frame->id))
-        return LINE_BAD;
-    frame->id |= CANP_ID_EFF;
-    return canp_take_spaced_bytes(&t, frame) ? LINE_FRAME : LINE_BAD;
-}
-
-static int judge(const char *text, size_t bytes)
-{
-    union canp_frame_store store;
-    int64_t time_ns;
-    bool is_sent;
-    return take_line((struct canp_text){text, text + bytes}, &time_ns, &is_sent, &store.frame);
-}
-
-static enum canp_log_verdict probe(const struct canp_log_head *head, struct canp_why *what)
-{
-    (void)what;
-    return canp_log_probe_lines(head, judge);
-}
-
 /* Days that passed are counted: at most one a line, so nothing overflows. */
 static int64_t on_its_day(struct reading *state, int64_t time_ns)
 {
@@ -71,28 +39,35 @@ static int64_t on_its_day(struct reading *state, int64_t time_ns)
     return state->day_ns + time_ns;
 }
 
-static int next(struct canp_log_reader *reader, struct canp_record *out)
+static bool take_frame(struct canp_text t, struct canp_frame_line *line, struct canp_frame *frame)
 {
-    const char *text;
-    size_t bytes;
-    int r;
-    while ((r = canp_source_line(&reader->source, &text, &bytes)) == 1) {
-        int64_t time_ns;
-        bool is_sent;
-        enum line_kind kind =
-            take_line((struct canp_text){text, text + bytes}, &time_ns, &is_sent, &reader->store.frame);
-        if (kind == LINE_BAD)
-            canp_log_bad_line(reader, "cannot be read", text, bytes);
-        if (kind != LINE_FRAME)
-            continue;
-        int channel = canp_log_channel_numbered(reader, 1);
-        if (channel < 0)
-            return channel;
-        return canp_log_lend(reader, out, on_its_day(reader->state, time_ns), CANP_KIND_CAN, (uint8_t)channel,
-                             is_sent ? CANP_DIR_TX : CANP_DIR_RX);
-    }
-    return r;
+    struct canp_text time, dir, id;
+    memset(frame, 0, sizeof(union canp_frame_store));
+    if (!canp_take_word(&t, &time) || !take_time_of_day(time, &line->time_ns) || !canp_take_word(&t, &dir) ||
+        !canp_take_word(&t, &id))
+        return false;
+    line->is_sent = canp_text_is(&dir, "T");
+    if ((!line->is_sent && !canp_text_is(&dir, "R")) || !canp_cell_hex(id, CANP_ID_EFF_MASK, &frame->id))
+        return false;
+    frame->id |= CANP_ID_EFF;
+    return canp_take_spaced_bytes(&t, frame);
 }
+
+static enum canp_line_kind take_line(void *state, struct canp_text t, struct canp_frame_line *line,
+                                     struct canp_frame *frame)
+{
+    line->number = 1;
+    canp_trim_end(&t);
+    canp_skip_blanks(&t);
+    if (t.at == t.end)
+        return CANP_LINE_OTHER;
+    if (!take_frame(t, line, frame))
+        return CANP_LINE_BAD;
+    line->time_ns = on_its_day(state, line->time_ns);
+    return CANP_LINE_FRAME;
+}
+
+CANP_FRAME_LINE_READER(take_line, sizeof(struct reading))
 
 const struct canp_log_format canp_format_ydwg = {
     .info = {.name = "ydwg",

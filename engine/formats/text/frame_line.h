@@ -28,6 +28,16 @@ struct canp_frame_line {
 typedef enum canp_line_kind canp_take_line(void *state, struct canp_text text, struct canp_frame_line *line,
                                            struct canp_frame *frame);
 
+/* For tables: an empty line, the one with the columns' names, or a row, which is left to be read. */
+static inline enum canp_line_kind canp_line_of_table(struct canp_text *t, const char *names)
+{
+    struct canp_text head = *t;
+    canp_trim_end(t);
+    if (t->at == t->end)
+        return CANP_LINE_OTHER;
+    return canp_take_text(&head, names) ? CANP_LINE_HEAD : CANP_LINE_FRAME;
+}
+
 /* The reader's next(). Inline, so that each format's own function is called directly. */
 static inline int canp_next_frame_line(struct canp_log_reader *reader, struct canp_record *out,
                                        canp_take_line *take)
