@@ -9,6 +9,7 @@
 #include <canp/pools/mempool.h>
 #include <canp/pools/memstats.h>
 #include <canp/private/cleanup.h>
+#include <canp/private/read_at.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -58,18 +59,11 @@ static size_t file_bytes(int fd)
     return fits ? (size_t)st.st_size : 0;
 }
 
-/* Reads exactly so many bytes. */
+/* All of the file's bytes. */
 static bool read_whole(int fd, struct canp_mbuf *to, size_t bytes)
 {
-    while (to->used_bytes < bytes) {
-        ssize_t n = pread(fd, to->data + to->used_bytes, bytes - to->used_bytes, (off_t)to->used_bytes);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        to->used_bytes += (size_t)n;
-    }
-    return true;
+    to->used_bytes = bytes;
+    return canp_read_at(fd, to->data, bytes, 0) == (int64_t)bytes;
 }
 
 static bool is_ascending(const struct catalogue_entry *entries, uint32_t count)

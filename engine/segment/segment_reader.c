@@ -5,6 +5,7 @@
 #include <canp/pools/buf.h>
 #include <canp/pools/mapcache.h>
 #include <canp/pools/mapped.h>
+#include <canp/private/read_at.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,23 +19,6 @@
 #define AHEAD_BYTES     (1024U << 10) /* mapped at a time */
 #define COPY_BYTES_MIN  (512U << 10)
 #define INDEX_BYTES_MAX (64U << 20) /* of one that is copied; the blocks tell the same */
-
-/* Reads up to `bytes`; fewer at the end of the file. */
-static ssize_t read_at(int fd, void *to, size_t bytes, uint64_t offset)
-{
-    size_t done = 0;
-    while (done < bytes) {
-        ssize_t n = pread(fd, (uint8_t *)to + done, bytes - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        if (n == 0)
-            break;
-        done += (size_t)n;
-    }
-    return (ssize_t)done;
-}
 
 /* Write permission for one's own group is the usual umask of systems where each user has a group alone. */
 static bool others_may_write(const struct stat *st)
@@ -58,7 +42,7 @@ static int read_file_size(struct segment_reader *s)
 
 static int read_header(struct segment_reader *s)
 {
-    ssize_t n = read_at(s->fd, &s->header, sizeof(s->header), 0);
+    int64_t n = canp_read_at(s->fd, &s->header, sizeof(s->header), 0);
     if (n < 0)
         return (int)n;
     if ((size_t)n < sizeof(s->header))
@@ -73,7 +57,7 @@ int canp_segment_reader_refresh(struct segment_reader *s)
     if (s->sealed)
         return 0;
     /* The seal first: once it is there, the size that follows is final. */
-    ssize_t n = read_at(s->fd, &s->seal, sizeof(s->seal), SEG_SEAL_OFFSET);
+    int64_t n = canp_read_at(s->fd, &s->seal, sizeof(s->seal), SEG_SEAL_OFFSET);
     int r = n < 0 ? (int)n : read_file_size(s);
     if (r == 0)
         s->sealed = n == sizeof(s->seal) && canp_seg_seal_is_valid(&s->seal, s->header.salt);
@@ -173,7 +157,7 @@ int canp_segment_reader_header_at(const struct segment_reader *s, uint64_t offse
         memcpy(h, s->map + offset, sizeof(*h));
         return 1;
     }
-    ssize_t n = read_at(s->fd, h, sizeof(*h), offset);
+    int64_t n = canp_read_at(s->fd, h, sizeof(*h), offset);
     if (n < 0)
         return (int)n;
     return (size_t)n == sizeof(*h);
@@ -229,7 +213,7 @@ static int borrow(struct segment_reader *s, uint64_t offset, uint32_t bytes, con
     r = ensure_copy(s, bytes);
     if (r < 0)
         return r;
-    ssize_t n = read_at(s->fd, s->copy.data, bytes, offset);
+    int64_t n = canp_read_at(s->fd, s->copy.data, bytes, offset);
     if (n < 0)
         return (int)n;
     if ((size_t)n < bytes)
@@ -353,7 +337,7 @@ int canp_segment_reader_block_after(struct segment_reader *s, uint64_t offset, u
         at = s->header.header_bytes;
     uint64_t limit = blocks_limit(s), budget = at < limit ? search_budget(s, at) : 0;
     while ((at = skip_holes(s, at, limit)) < limit) {
-        ssize_t n = read_at(s->fd, chunk, sizeof(chunk), at);
+        int64_t n = canp_read_at(s->fd, chunk, sizeof(chunk), at);
         if (n < 8)
             return n < 0 ? (int)n : 0;
         for (size_t i = 0; (i = find_magic(chunk, i, (size_t)n)) < (size_t)n; i += 8) {
@@ -390,7 +374,7 @@ static const uint8_t *copy_index(struct segment_reader *s, uint64_t offset, uint
     if (s->index_copy || bytes > INDEX_BYTES_MAX)
         return s->index_copy;
     uint8_t *copy = malloc((size_t)bytes);
-    if (copy && read_at(s->fd, copy, (size_t)bytes, offset) == (ssize_t)bytes)
+    if (copy && canp_read_at(s->fd, copy, (size_t)bytes, offset) == (int64_t)bytes)
         return s->index_copy = copy;
     free(copy);
     return NULL;

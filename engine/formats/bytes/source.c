@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <canp/error.h>
+#include <canp/private/read_at.h>
 
 #define STAGES_MAX 3 /* a gzip'd file of UTF-16 has two */
 
@@ -212,18 +213,9 @@ uint64_t canp_source_size(const struct canp_source *source)
 
 int64_t canp_source_read_at(struct canp_source *source, uint64_t offset, void *to, size_t bytes)
 {
-    size_t got = 0;
     if (!source->is_seekable || offset > INT64_MAX)
         return -ESPIPE;
-    while (got < bytes) {
-        ssize_t n = pread(source->fd, (uint8_t *)to + got, bytes - got, (off_t)(offset + got));
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n == 0)
-            break;
-        got += n > 0 ? (size_t)n : 0;
-    }
-    return (int64_t)got;
+    return canp_read_at(source->fd, to, bytes, offset);
 }
 
 int canp_source_refresh(struct canp_source *source)

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <canp/private/read_at.h>
+
 #include "formats/mf4/mf4_parts.h"
 
 int canp_mf4_unnamed_file(void)
@@ -94,22 +96,13 @@ void canp_mf4_file_close(struct canp_mf4_file *file)
 
 int64_t canp_mf4_read(struct canp_mf4_file *file, uint64_t offset, void *to, size_t bytes)
 {
-    size_t got = 0;
     if (offset >= file->bytes)
         return 0;
     if (bytes > file->bytes - offset)
         bytes = (size_t)(file->bytes - offset);
     if (file->copy < 0)
         return canp_source_read_at(file->source, file->begin + offset, to, bytes);
-    while (got < bytes) {
-        ssize_t n = pread(file->copy, (uint8_t *)to + got, bytes - got, (off_t)(offset + got));
-        if (n < 0 && errno != EINTR)
-            return -errno;
-        if (n == 0)
-            break;
-        got += n > 0 ? (size_t)n : 0;
-    }
-    return (int64_t)got;
+    return canp_read_at(file->copy, to, bytes, offset);
 }
 
 static int read_head(struct canp_mf4_file *file, uint64_t offset, struct canp_mf4_block *out)
