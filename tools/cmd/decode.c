@@ -24,6 +24,7 @@
 #endif
 #include "signals/decode_print.h"
 #include "signals/isotp_pairs.h"
+#include "signals/transport_report.h"
 
 #define POLL_NS   20000000 /* --follow looks for more so often */
 #define OUT_BYTES 65536
@@ -118,14 +119,7 @@ static void tell_transports(const struct decode *d)
 {
     struct canp_transport_stats t;
     decode_bus_transports(&d->bus, &t);
-    uint64_t lost = t.incomplete + t.aborted + t.evicted + t.malformed + t.too_long;
-    if (lost)
-        opts_fail(d->command, 0,
-                  "%llu messages of several frames, or parts of them, gave nothing: %llu incomplete, %llu "
-                  "aborted, %llu malformed, %llu too long, %llu given up for room",
-                  (unsigned long long)lost, (unsigned long long)t.incomplete, (unsigned long long)t.aborted,
-                  (unsigned long long)t.malformed, (unsigned long long)t.too_long,
-                  (unsigned long long)t.evicted);
+    transport_report(d->command, "messages of several frames", &t);
 }
 
 #ifdef CANP_WITH_CAPTURE

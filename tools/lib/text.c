@@ -29,20 +29,20 @@ void text_put_safe(FILE *to, const char *text)
     }
 }
 
-size_t text_json_char(const char *text, size_t bytes, char out[TEXT_JSON_CHAR_BYTES])
+void text_json_bytes(FILE *to, const char *text, size_t bytes)
 {
-    return canp_safe_json_char(text, bytes, out);
+    char out[CANP_SAFE_JSON_BYTES];
+    putc('"', to);
+    for (size_t took; bytes > 0; bytes -= took, text += took) {
+        took = canp_safe_json_char(text, bytes, out);
+        fputs(out, to);
+    }
+    putc('"', to);
 }
 
 void text_json_string(FILE *to, const char *text)
 {
-    char out[TEXT_JSON_CHAR_BYTES];
-    fputc('"', to);
-    for (size_t left = strlen(text), took; left > 0; left -= took, text += took) {
-        took = text_json_char(text, left, out);
-        fputs(out, to);
-    }
-    fputc('"', to);
+    text_json_bytes(to, text, strlen(text));
 }
 
 const char *text_bytes(char out[TEXT_BYTES], uint64_t bytes)

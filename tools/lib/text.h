@@ -22,12 +22,9 @@ const char *text_safe_word(char out[TEXT_SAFE_BYTES], const char *text);
 /* However long it is. */
 void text_put_safe(FILE *to, const char *text);
 
-#define TEXT_JSON_CHAR_BYTES CANP_SAFE_JSON_BYTES
-/* The next character as it stands in a JSON string: canp_safe_json_char(). */
-size_t text_json_char(const char *text, size_t bytes, char out[TEXT_JSON_CHAR_BYTES]);
-
 /* A JSON string, quotes included. */
 void text_json_string(FILE *to, const char *text);
+void text_json_bytes(FILE *to, const char *text, size_t bytes);
 
 #define TEXT_BYTES 48
 /* "12.3 MB" (powers of 1000), "1,234,567", "12.345 s" or "1 h 02 min 03 s", "2026-01-31 12:00:00.123456789

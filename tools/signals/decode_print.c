@@ -245,17 +245,6 @@ void decode_print_header(const struct decode_printer *p, const struct decode_cho
 
 /* ---- JSON --------------------------------------------------------------------------------------------- */
 
-static void put_json_bytes(FILE *to, const char *text, size_t bytes)
-{
-    char out[TEXT_JSON_CHAR_BYTES];
-    putc('"', to);
-    for (size_t took; bytes > 0; bytes -= took, text += took) {
-        took = text_json_char(text, bytes, out);
-        fputs(out, to);
-    }
-    putc('"', to);
-}
-
 static void put_json_value(const struct decode_printer *p, const struct canp_value *v)
 {
     char number[NUMBER_BYTES];
@@ -278,7 +267,7 @@ static void put_json_text(const struct decode_printer *p, const struct decode_ro
     size_t bytes;
     if (v->flags & CANP_VALUE_BYTES) {
         const char *characters = decode_characters(row, v, &bytes);
-        put_json_bytes(p->to, characters, bytes);
+        text_json_bytes(p->to, characters, bytes);
     } else if (words) {
         text_json_string(p->to, words);
     } else {

@@ -12,6 +12,7 @@
 #include "lib/commands.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "transport_report.h"
 
 static const char *const protocols[] = {
     [CANP_TRANSPORT_BAM] = "BAM",
@@ -127,12 +128,5 @@ void dump_messages_report(const struct dump_messages *d)
 {
     struct canp_transport_stats t;
     canp_transport_stats(d->transport, &t);
-    uint64_t lost = t.incomplete + t.aborted + t.evicted + t.malformed + t.too_long;
-    if (lost)
-        opts_fail(d->command, 0,
-                  "%llu messages, or parts of them, gave nothing: %llu incomplete, %llu aborted, "
-                  "%llu malformed, %llu too long, %llu given up for room",
-                  (unsigned long long)lost, (unsigned long long)t.incomplete, (unsigned long long)t.aborted,
-                  (unsigned long long)t.malformed, (unsigned long long)t.too_long,
-                  (unsigned long long)t.evicted);
+    transport_report(d->command, "messages", &t);
 }

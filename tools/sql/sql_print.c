@@ -258,17 +258,6 @@ static int print_csv(FILE *to, sqlite3_stmt *s)
 
 /* ---- JSON --------------------------------------------------------------------------------------------- */
 
-static void put_json_bytes(FILE *to, const char *text, size_t bytes)
-{
-    char out[TEXT_JSON_CHAR_BYTES];
-    putc('"', to);
-    for (size_t took; bytes > 0; bytes -= took, text += took) {
-        took = text_json_char(text, bytes, out);
-        fputs(out, to);
-    }
-    putc('"', to);
-}
-
 static bool put_json_cell(FILE *to, sqlite3_stmt *s, int column)
 {
     char number[NUMBER_BYTES];
@@ -279,7 +268,7 @@ static bool put_json_cell(FILE *to, sqlite3_stmt *s, int column)
         const char *text = (const char *)sqlite3_column_text(s, column);
         if (!text)
             return false;
-        put_json_bytes(to, text, (size_t)sqlite3_column_bytes(s, column));
+        text_json_bytes(to, text, (size_t)sqlite3_column_bytes(s, column));
     } else if (type == SQLITE_BLOB) {
         char *hex = hex_text(s, column);
         fprintf(to, "\"%s\"", hex ? hex : "");
