@@ -341,93 +341,109 @@ static int take_triggers(struct canp_recorder_opts *o, const struct opt_list *tr
     return 0;
 }
 
+/* What the command line and its file ask for. */
+static struct {
+    struct canp_recorder_opts o;
+    struct opt_list notes, triggers;
+    uint64_t stats_ns, bitrate, dbitrate;
+    const char *sync;
+    const char *config; /* config_expand() takes it */
+    bool json, check;
+} asked = {.o = CANP_RECORDER_OPTS_INIT, .sync = "1s"};
+
+static const struct opt options[] = {
+    {'o', "output", OPT_TEXT, &asked.o.dir, "DIR", "directory of the recording (canp-YYYYMMDD-HHMMSS)"},
+    {'d', "duration", OPT_DURATION, &asked.o.duration_ns, "TIME", "end after this time"},
+    {'n', "frames", OPT_COUNT, &asked.o.frames_max, "FRAMES", "end after so many frames"},
+    {0, "segment-size", OPT_SIZE, &asked.o.segment_bytes, "SIZE", "size of a segment file (64M)"},
+    {0, "segment-time", OPT_DURATION, &asked.o.segment_ns, "TIME", "begin the next segment after this time"},
+    {0, "keep", OPT_COUNT, &asked.o.keep_segments, "N", "keep so many segments, remove the oldest"},
+    {0, "keep-bytes", OPT_SIZE, &asked.o.keep_bytes, "SIZE",
+     "keep so many bytes of segments, remove the oldest"},
+    {0, "flush", OPT_DURATION, &asked.o.flush_ns, "TIME",
+     "readable by others at most so long after reception (100ms)"},
+    {0, "sync", OPT_TEXT, &asked.sync, "none|segment|TIME", "what a power cut can take at most (1s)"},
+    {0, "pack", OPT_FLAG, &asked.o.pack, NULL, "pack segments in the background once they are full"},
+    {0, "latency", OPT_DURATION, &asked.o.latency_ns, "TIME", "longest sleep on a busy bus (20ms)"},
+    {0, "stall", OPT_DURATION, &asked.o.stall_ns, "TIME",
+     "disk stall that costs no frame at 170,000/s; takes 5 MB of memory a second (10s)"},
+    {0, "rcvbuf", OPT_SIZE, &asked.o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
+    {0, "bitrate", OPT_COUNT, &asked.bitrate, "N",
+     "bring the interfaces up with this bit rate, again when they come back"},
+    {0, "dbitrate", OPT_COUNT, &asked.dbitrate, "N", "and, for CAN FD, this one of the data phase"},
+    {0, "wait", OPT_FLAG, &asked.o.wait_absent, NULL,
+     "an interface that is absent is recorded when it comes"},
+    {0, "no-wait", OPT_FLAG, &asked.o.no_wait, NULL, "an interface that is down is an error"},
+    {0, "hw-timestamps", OPT_FLAG, &asked.o.hw_timestamps, NULL,
+     "keep the adapter's own stamps beside the kernel's"},
+    {0, "note", OPT_LIST, &asked.notes, "KEY=VALUE",
+     "keep this in the recording; `canp info` shows it; may be repeated"},
+    {0, "pre-trigger", OPT_DURATION, &asked.o.pre_trigger_ns, "TIME",
+     "record by triggers: hold the last TIME in memory, keep it when a trigger comes"},
+    {0, "trigger", OPT_LIST, &asked.triggers, "TRIGGER",
+     "what triggers (see below); may be repeated; SIGUSR1 does, too"},
+    {0, "post-trigger", OPT_DURATION, &asked.o.post_trigger_ns, "TIME",
+     "and keep what follows for TIME (10s)"},
+    {0, "trigger-memory", OPT_SIZE, &asked.o.trigger_memory_bytes, "SIZE",
+     "memory for the time before a trigger (64M)"},
+    {0, "no-error-frames", OPT_FLAG, &asked.o.no_error_frames, NULL, "leave error frames out"},
+    {0, "stats", OPT_DURATION, &asked.stats_ns, "TIME",
+     "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
+    {0, "json", OPT_FLAG, &asked.json, NULL, "print the summary as one JSON object"},
+    {0, "config", OPT_TEXT, &asked.config, "FILE",
+     "take options from FILE, one per line: `flush = 50ms`, `interface = can0`"},
+    {0, "check", OPT_FLAG, &asked.check, NULL, "only check the options and the file"},
+    {0, NULL, OPT_FLAG, NULL, NULL, NULL},
+};
+
+/* What the options say, beyond what each says for itself. 0 or an exit status, which was told. */
+static int take_asked(char **ifaces, int count)
+{
+    struct canp_recorder_opts *o = &asked.o;
+    if (read_sync(asked.sync, o) < 0)
+        return opts_fail("record", CANP_EXIT_USAGE, "option --sync: '%s' is neither none, segment nor a TIME",
+                         asked.sync);
+    if (count == 0)
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "name an interface, or `any`; `canp record --help` says more");
+    o->ifaces = (const char *const *)ifaces;
+    o->iface_count = (unsigned)count;
+    o->notes = asked.notes.texts;
+    o->note_count = asked.notes.count;
+    o->io = io_of_environment();
+    int status = check_keep(o);
+    if (status == 0)
+        status = take_triggers(o, &asked.triggers);
+    if (status == 0)
+        status = check_bitrates(asked.bitrate, asked.dbitrate);
+    o->bitrate = (uint32_t)asked.bitrate;
+    o->dbitrate = (uint32_t)asked.dbitrate;
+    return status;
+}
+
 int canp_cmd_record(int argc, char **argv)
 {
-    struct canp_recorder_opts o = CANP_RECORDER_OPTS_INIT;
-    static struct opt_list notes, triggers;
-    bool json = false, check = false;
-    uint64_t stats_ns = 0, bitrate = 0, dbitrate = 0;
-    const char *sync = "1s", *config; /* config: config_expand() takes it */
-    char name[64];
-    const struct opt options[] = {
-        {'o', "output", OPT_TEXT, &o.dir, "DIR", "directory of the recording (canp-YYYYMMDD-HHMMSS)"},
-        {'d', "duration", OPT_DURATION, &o.duration_ns, "TIME", "end after this time"},
-        {'n', "frames", OPT_COUNT, &o.frames_max, "FRAMES", "end after so many frames"},
-        {0, "segment-size", OPT_SIZE, &o.segment_bytes, "SIZE", "size of a segment file (64M)"},
-        {0, "segment-time", OPT_DURATION, &o.segment_ns, "TIME", "begin the next segment after this time"},
-        {0, "keep", OPT_COUNT, &o.keep_segments, "N", "keep so many segments, remove the oldest"},
-        {0, "keep-bytes", OPT_SIZE, &o.keep_bytes, "SIZE",
-         "keep so many bytes of segments, remove the oldest"},
-        {0, "flush", OPT_DURATION, &o.flush_ns, "TIME",
-         "readable by others at most so long after reception (100ms)"},
-        {0, "sync", OPT_TEXT, &sync, "none|segment|TIME", "what a power cut can take at most (1s)"},
-        {0, "pack", OPT_FLAG, &o.pack, NULL, "pack segments in the background once they are full"},
-        {0, "latency", OPT_DURATION, &o.latency_ns, "TIME", "longest sleep on a busy bus (20ms)"},
-        {0, "stall", OPT_DURATION, &o.stall_ns, "TIME",
-         "disk stall that costs no frame at 170,000/s; takes 5 MB of memory a second (10s)"},
-        {0, "rcvbuf", OPT_SIZE, &o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
-        {0, "bitrate", OPT_COUNT, &bitrate, "N",
-         "bring the interfaces up with this bit rate, again when they come back"},
-        {0, "dbitrate", OPT_COUNT, &dbitrate, "N", "and, for CAN FD, this one of the data phase"},
-        {0, "wait", OPT_FLAG, &o.wait_absent, NULL, "an interface that is absent is recorded when it comes"},
-        {0, "no-wait", OPT_FLAG, &o.no_wait, NULL, "an interface that is down is an error"},
-        {0, "hw-timestamps", OPT_FLAG, &o.hw_timestamps, NULL,
-         "keep the adapter's own stamps beside the kernel's"},
-        {0, "note", OPT_LIST, &notes, "KEY=VALUE",
-         "keep this in the recording; `canp info` shows it; may be repeated"},
-        {0, "pre-trigger", OPT_DURATION, &o.pre_trigger_ns, "TIME",
-         "record by triggers: hold the last TIME in memory, keep it when a trigger comes"},
-        {0, "trigger", OPT_LIST, &triggers, "TRIGGER",
-         "what triggers (see below); may be repeated; SIGUSR1 does, too"},
-        {0, "post-trigger", OPT_DURATION, &o.post_trigger_ns, "TIME", "and keep what follows for TIME (10s)"},
-        {0, "trigger-memory", OPT_SIZE, &o.trigger_memory_bytes, "SIZE",
-         "memory for the time before a trigger (64M)"},
-        {0, "no-error-frames", OPT_FLAG, &o.no_error_frames, NULL, "leave error frames out"},
-        {0, "stats", OPT_DURATION, &stats_ns, "TIME",
-         "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
-        {0, "json", OPT_FLAG, &json, NULL, "print the summary as one JSON object"},
-        {0, "config", OPT_TEXT, &config, "FILE",
-         "take options from FILE, one per line: `flush = 50ms`, `interface = can0`"},
-        {0, "check", OPT_FLAG, &check, NULL, "only check the options and the file"},
-        {0, NULL, OPT_FLAG, NULL, NULL, NULL},
-    };
     const struct opt_spec spec = {
         "record", "IFACE[,FILTER]...",
         "Record CAN interfaces; `any` is every CAN interface that is up, now or later.", options, epilogue};
+    char name[64];
     int count = config_expand(&spec, &argc, &argv);
     if (count == 0)
         count = opts_parse(&spec, argc, argv);
     if (count < 0)
         return OPTS_EXIT(count);
-    if (read_sync(sync, &o) < 0)
-        return opts_fail("record", CANP_EXIT_USAGE, "option --sync: '%s' is neither none, segment nor a TIME",
-                         sync);
-    if (count == 0)
-        return opts_fail("record", CANP_EXIT_USAGE,
-                         "name an interface, or `any`; `canp record --help` says more");
-    o.ifaces = (const char *const *)argv + 1;
-    o.iface_count = (unsigned)count;
-    o.notes = notes.texts;
-    o.note_count = notes.count;
-    o.io = io_of_environment();
-    int status = check_keep(&o);
-    if (status == 0)
-        status = take_triggers(&o, &triggers);
-    if (status == 0)
-        status = check_bitrates(bitrate, dbitrate);
-    if (status == 0 && check)
-        return say_checked(&o);
-    if (status == 0 && bitrate)
-        status = bring_up(&o, bitrate, dbitrate);
-    o.bitrate = (uint32_t)bitrate;
-    o.dbitrate = (uint32_t)dbitrate;
+    int status = take_asked(argv + 1, count);
+    if (status == 0 && asked.check)
+        return say_checked(&asked.o);
+    if (status == 0 && asked.bitrate)
+        status = bring_up(&asked.o, asked.bitrate, asked.dbitrate);
     if (status)
         return status;
-    if (!o.dir)
+    bool ours = !asked.o.dir;
+    if (ours)
         name_after_now(name, sizeof(name));
-    bool ours = !o.dir;
-    o.dir = ours ? name : o.dir;
-    status = record(&o, json, stats_ns);
+    asked.o.dir = ours ? name : asked.o.dir;
+    status = record(&asked.o, asked.json, asked.stats_ns);
     if (ours && status)
         rmdir(name); /* fails where it holds a recording */
     return status;
