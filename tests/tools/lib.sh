@@ -18,3 +18,7 @@ status_is() { # STATUS COMMAND...: with this exit status; what it said is in $wo
     "$@" >"$work/out" 2>"$work/err" || got=$?
     [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err" "$work/out")" && return 1; }
 }
+says() { grep -qF -- "$1" "$work/out" || { cat "$work/out" && return 1; }; }
+complains() { grep -qF -- "$1" "$work/err" || { cat "$work/err" && return 1; }; }
+prints() { diff <(printf '%s\n' "$@") "$work/out"; } # exactly these lines
+eff() { echo $(($1 | 0x80000000)); }                 # an extended id, as a database has it

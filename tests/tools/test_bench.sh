@@ -2,16 +2,9 @@
 # canp-bench, the modes that read recordings: every result is there, of the right kind, and nothing stays behind. How
 # fast anything is, is not tested here. usage: test_bench.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
 bench=$2/tools/canp-bench
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
-bad=0
-
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 300 <<<"$said")" && bad=1; fi
-}
 
 mkdir "$work/tmp"
 check "the modes run" env TMPDIR="$work/tmp" \

@@ -7,13 +7,9 @@ set -uo pipefail
 . "$1/tests/tools/lib.sh"
 data=${CANP_DATA:-$1/../shared/data}
 
-says() { grep -qF -- "$1" "$work/out" || { cat "$work/out" && return 1; }; }
-complains() { grep -qF -- "$1" "$work/err" || { cat "$work/err" && return 1; }; }
-prints() { diff <(printf '%s\n' "$@") "$work/out"; } # exactly these lines
 field() { python3 -c 'import json,sys; d=[json.loads(l) for l in open(sys.argv[1])]; sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)' "$work/out" "$1"; }
 decode() { "$canp" decode --dbc "$work/a.dbc" "$@"; }
 
-eff() { echo $(($1 | 0x80000000)); }
 cat >"$work/a.dbc" <<END
 VERSION ""
 BU_: ECU

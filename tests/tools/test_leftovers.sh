@@ -3,16 +3,10 @@
 # its own, and neither touches what somebody works on.
 # usage: test_leftovers.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp grow=$2/tests/grow
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
+grow=$2/tests/grow
 cd "$work" || exit 3
-bad=0
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 400 <<<"$said")" && bad=1; fi
-}
 says() { "$canp" "${@:2}" >out 2>&1 && grep -qF -- "$1" out || { cat out && return 1; }; }
 silent() { "$canp" "$@" >/dev/null 2>err && [ ! -s err ] || { cat err && return 1; }; }
 

@@ -3,22 +3,17 @@
 # writes; one among a recording's segments, or given as a database, is an error that names it. Nothing ever waits for ever.
 # usage: test_pipes.sh SOURCE_DIR BUILD_DIR; prints `ok NAME` or `not ok NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp grow=$2/tests/grow
-work=$(mktemp -d) || exit 3
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
+grow=$2/tests/grow
 holder=
 clean_up() {
     [ -z "$holder" ] || kill "$holder" 2>/dev/null
     rm -rf "$work"
 }
 trap clean_up EXIT
-bad=0
 cd "$work" || exit 3
 
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 400 <<<"$said")" && bad=1; fi
-}
 # ends STATUS COMMAND...: within a minute, with this exit status.
 ends() {
     local wanted=$1 got=0
@@ -47,8 +42,6 @@ stops() {
     wait $pid || got=$?
     [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat err)" && return 1; }
 }
-complains() { grep -qF -- "$1" err || { cat err && return 1; }; }
-says() { grep -qF -- "$1" out || { cat out && return 1; }; }
 
 for ((i = 0; i < 200; i++)); do printf '(1700000000.%06d) can0 100#%02X\n' "$i" "$i"; done >a.log
 cat >a.dbc <<'END'

@@ -2,26 +2,9 @@
 # canp sql and the loadable extension: the same as canp dump, decode and info say; what goes down; formats, prompt and errors;
 # hostile names. usage: test_sql.sh SOURCE_DIR BUILD_DIR; CANP_QUESTIONS: random ones, 200; prints `ok NAME`, `not ok NAME: reason` or `skip NAME: reason`.
 set -uo pipefail
-canp=$2/tools/canp
+# shellcheck source=tests/tools/lib.sh
+. "$1/tests/tools/lib.sh"
 extension=$2/tools/canp_sql
-work=$(mktemp -d) || exit 3
-trap 'rm -rf "$work"' EXIT
-bad=0
-
-check() { # NAME COMMAND...
-    local name=$1 said
-    shift
-    if said=$("$@" 2>&1); then echo "ok $name"; else echo "not ok $name: $(head -c 600 <<<"$said")" && bad=1; fi
-}
-status_is() { # STATUS COMMAND...: with this exit status
-    local wanted=$1 got=0
-    shift
-    "$@" >"$work/out" 2>"$work/err" || got=$?
-    [ "$got" -eq "$wanted" ] || { echo "status $got: $(cat "$work/err" "$work/out")" && return 1; }
-}
-says() { grep -qF -- "$1" "$work/out" || { cat "$work/out" && return 1; }; }
-complains() { grep -qF -- "$1" "$work/err" || { cat "$work/err" && return 1; }; }
-prints() { diff <(printf '%s\n' "$@") "$work/out"; } # exactly these lines
 
 if "$canp" sql x 2>&1 | grep -q 'built without SQLite'; then
     echo "skip sql: this build has no SQLite"
@@ -59,7 +42,6 @@ with open(sys.argv[1], "w") as out:
             at += f"{random.choice(['09F80500', '0DF80500'])}#{random.choice(['400C', '41', '600C'])}{''.join(random.choices('ABCxyz019 ', k=6)).encode().hex()}"
         out.write(at + "\n")
 PY
-eff() { echo $(($1 | 0x80000000)); }
 cat >"$work/a.dbc" <<END
 BU_: ECU
 BO_ 256 Engine: 8 ECU
