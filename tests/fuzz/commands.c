@@ -26,6 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "put_right.h"
 #include "seed.h"
 #include "segment/crc32c.h"
 #include "segment/format.h" /* engine's own: the layout and the checksums */
@@ -219,31 +220,19 @@ static void put_right(uint8_t *data, size_t bytes, uint64_t number)
 {
     struct seg_header header;
     struct seg_seal seal;
-    struct block_header block;
     if (bytes < SEG_BLOCKS_MIN)
         return;
     memcpy(&header, data, sizeof(header));
-    memcpy(header.magic, SEG_MAGIC, sizeof(header.magic));
     memset(header.recording, 7, sizeof(header.recording));
     header.number = number;
-    header.crc = canp_seg_header_crc(&header);
-    memcpy(data, &header, sizeof(header));
+    put_header_right(data, &header);
     memcpy(&seal, data + SEG_SEAL_OFFSET, sizeof(seal));
     put_index_right(data, bytes, &seal, header.salt);
-    seal.crc = canp_seg_seal_crc(&seal, header.salt);
-    memcpy(data + SEG_SEAL_OFFSET, &seal, sizeof(seal));
-    for (size_t at = header.header_bytes; at + sizeof(block) <= bytes;
-         at += sizeof(block) + block.stored_bytes) {
-        memcpy(&block, data + at, sizeof(block));
-        if (block.stored_bytes > bytes - at - sizeof(block))
-            break;
-        block.crc = canp_block_crc(&block, data + at + sizeof(block), header.salt);
-        memcpy(data + at, &block, sizeof(block));
-    }
+    put_seal_right(data, header.salt);
+    put_blocks_right(data, bytes, &header);
 }
 
-/* ---- a recording of one to three changed segments
- * --------------------------------------------------------------------- */
+/* ---- a recording of one to three changed segments --------------------------------------------- */
 
 static void empty(const char *path)
 {

@@ -13,6 +13,7 @@
 #include <canp/reader.h>
 #include <canp/rows.h>
 
+#include "put_right.h"
 #include "segment/format.h" /* engine's own: the layout and the checksums */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -129,23 +130,10 @@ static void read_file(const uint8_t *data, size_t size)
 static void put_checksums_right(uint8_t *data, size_t size)
 {
     struct seg_header header;
-    struct seg_seal seal;
-    struct block_header block;
     memcpy(&header, data, sizeof(header));
-    memcpy(header.magic, SEG_MAGIC, sizeof(header.magic));
-    header.crc = canp_seg_header_crc(&header);
-    memcpy(data, &header, sizeof(header));
-    memcpy(&seal, data + SEG_SEAL_OFFSET, sizeof(seal));
-    seal.crc = canp_seg_seal_crc(&seal, header.salt);
-    memcpy(data + SEG_SEAL_OFFSET, &seal, sizeof(seal));
-    for (size_t at = header.header_bytes; at + sizeof(block) <= size;
-         at += sizeof(block) + block.stored_bytes) {
-        memcpy(&block, data + at, sizeof(block));
-        if (block.stored_bytes > size - at - sizeof(block))
-            break;
-        block.crc = canp_block_crc(&block, data + at + sizeof(block), header.salt);
-        memcpy(data + at, &block, sizeof(block));
-    }
+    put_header_right(data, &header);
+    put_seal_right(data, header.salt);
+    put_blocks_right(data, size, &header);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
