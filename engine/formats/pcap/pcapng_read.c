@@ -17,6 +17,7 @@
 
 #include "formats/pcap/comment.h"
 #include "formats/pcap/pcapng.h"
+#include "formats/pcap/pcapng_clock.h"
 
 #define INTERFACES_MAX 65536U
 #define COMMENT_MAX    2048U /* of others: a mark holds no more */
@@ -26,11 +27,7 @@
 struct interface {
     struct canp_packet_habit habit;
     int channel; /* NOT_CAN */
-    /* A stamp is ticks * multiply / divide nanoseconds; divide 0: ticks of 2^-shift seconds. */
-    int64_t multiply;
-    uint64_t divide;
-    uint8_t shift;
-    int64_t offset_ns;
+    struct canp_pcapng_clock clock;
 };
 
 struct channel {
@@ -69,6 +66,11 @@ static uint32_t get_u32(const struct reading *state, const uint8_t *at)
     return canp_get_u32(at, state->is_big);
 }
 
+static inline int64_t time_of(const struct reading *state, const struct interface *i, const uint8_t *at)
+{
+    return canp_pcapng_time(&i->clock, (uint64_t)get_u32(state, at) << 32 | get_u32(state, at + 4));
+}
+
 /* The option at *at, which moves behind it: false at the end, or when it cannot be one. */
 static bool take_option(const struct reading *state, const struct block *block, uint32_t *at,
                         struct option *option)
@@ -82,71 +84,6 @@ static bool take_option(const struct reading *state, const struct block *block, 
         return false;
     *at += 4 + ((option->bytes + 3U) & ~3U);
     return true;
-}
-
-/* ---- stamps ---------------------------------------------------------------------------------------- */
-
-/* Both saturate. */
-static int64_t times(int64_t a, int64_t b)
-{
-    int64_t product;
-    if (!__builtin_mul_overflow(a, b, &product))
-        return product;
-    return (a < 0) == (b < 0) ? INT64_MAX : INT64_MIN;
-}
-
-static int64_t plus(int64_t a, int64_t b)
-{
-    int64_t sum;
-    if (!__builtin_add_overflow(a, b, &sum))
-        return sum;
-    return a < 0 ? INT64_MIN : INT64_MAX;
-}
-
-/* (ticks * 10^9) >> shift, at most INT64_MAX, in two halves of 64 bits. */
-static int64_t seconds_by_shift(uint64_t ticks, unsigned shift)
-{
-    uint64_t low = (ticks & UINT32_MAX) * 1000000000U, high = (ticks >> 32) * 1000000000U;
-    uint64_t sum = low + (high << 32), top = (high >> 32) + (sum < low);
-    if (shift >= 64)
-        sum = shift - 64 < 64 ? top >> (shift - 64) : 0;
-    else if (shift > 0)
-        sum = top >> shift ? UINT64_MAX : sum >> shift | top << (64 - shift);
-    else
-        sum = top ? UINT64_MAX : sum;
-    return sum > INT64_MAX ? INT64_MAX : (int64_t)sum;
-}
-
-static void set_resolution(struct interface *i, uint8_t code)
-{
-    unsigned power = code & 0x7F;
-    i->multiply = 1;
-    i->divide = 1;
-    if (code & 0x80) {
-        i->divide = 0;
-        i->shift = (uint8_t)power;
-        return;
-    }
-    for (; power < 9; power++)
-        i->multiply *= 10;
-    for (; power > 9; power--)
-        i->divide = i->divide > UINT64_MAX / 10 ? UINT64_MAX : i->divide * 10;
-}
-
-static int64_t odd_time(const struct interface *i, uint64_t ticks)
-{
-    if (i->divide == 1)
-        return plus(times((int64_t)ticks, i->multiply), i->offset_ns);
-    if (i->divide) /* finer than ns: multiply is 1 */
-        return plus(i->divide > INT64_MAX ? 0 : (int64_t)ticks / (int64_t)i->divide, i->offset_ns);
-    return plus(seconds_by_shift(ticks, i->shift), i->offset_ns);
-}
-
-static inline int64_t time_of(const struct reading *state, const struct interface *i, const uint8_t *at)
-{
-    uint64_t ticks = (uint64_t)get_u32(state, at) << 32 | get_u32(state, at + 4);
-    bool is_plain = i->multiply == 1 && i->divide == 1 && i->offset_ns == 0;
-    return __builtin_expect(is_plain, 1) ? (int64_t)ticks : odd_time(i, ticks);
 }
 
 /* ---- sections and interfaces ----------------------------------------------------------------------- */
@@ -206,9 +143,9 @@ static bool read_options(const struct reading *state, const struct block *block,
         else if (option.code == PCAPNG_IF_SPEED && option.bytes == 8)
             speed = canp_get_u64(option.value, state->is_big);
         else if (option.code == PCAPNG_IF_RESOLUTION && option.bytes == 1)
-            set_resolution(i, option.value[0]);
+            canp_pcapng_set_resolution(&i->clock, option.value[0]);
         else if (option.code == PCAPNG_IF_OFFSET && option.bytes == 8)
-            i->offset_ns = times((int64_t)canp_get_u64(option.value, state->is_big), 1000000000);
+            canp_pcapng_set_offset(&i->clock, (int64_t)canp_get_u64(option.value, state->is_big));
         else if (option.code == PCAPNG_OPT_COMMENT)
             is_ours |= canp_comment_iface_take((const char *)option.value, option.bytes, iface) == 1;
     }
@@ -243,7 +180,7 @@ static int take_interface(struct canp_log_reader *reader, const struct block *bl
 {
     struct reading *state = reader->state;
     struct canp_iface iface = {.bytes = sizeof(iface)};
-    struct interface i = {.channel = NOT_CAN, .multiply = 1000, .divide = 1};
+    struct interface i = {.channel = NOT_CAN, .clock = CANP_PCAPNG_MICROSECONDS};
     if (block->total < 20 || state->count == INTERFACES_MAX) {
         canp_log_bad_object(reader,
                             block->total < 20 ? "a description of an interface that is too short"
