@@ -1,18 +1,13 @@
 /*
- * Statistics while recording (record_stats.h). The thread takes no signals: they are for the capture
- * thread, whose sleep they end. `lock` guards `ended`; all else is the thread's own while it runs.
+ * Statistics while recording (record_stats.h). All of `self` is the thread's own while it runs.
  */
 #include "record_stats.h"
 
-#include <canp/pools/clock.h>
 #include <canp/pools/monitor.h>
-#include <canp/private/signals.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "lib/text.h"
+#include "side_thread.h"
 #include "speaker.h"
 
 static struct {
@@ -20,12 +15,8 @@ static struct {
     struct canp_monitor *monitor;
     bool json;
     uint64_t frames_before;
-    pthread_t thread;
-    bool runs;
-    pthread_mutex_t lock;
-    pthread_cond_t end;
-    bool ended;
-} self = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    struct side_thread thread;
+} self = {.thread = SIDE_THREAD_INIT};
 
 static void print_json(const struct canp_recorder_stats *stats, const struct canp_monitor_report *report)
 {
@@ -70,38 +61,11 @@ static void print(void *user, const struct canp_monitor_report *report)
     self.frames_before = stats.frames;
 }
 
-static struct timespec after(uint64_t ns)
-{
-    return canp_timespec_of_ns((int64_t)(canp_monotonic_ns() + ns));
-}
-
 static void *run(void *arg)
 {
-    pthread_mutex_lock(&self.lock);
-    while (!self.ended) {
-        struct timespec due = after(canp_monitor_due_ns(self.monitor));
-        pthread_cond_timedwait(&self.end, &self.lock, &due);
-        if (!self.ended)
-            canp_monitor_check(self.monitor);
-    }
-    pthread_mutex_unlock(&self.lock);
+    while (!side_thread_ends_within(&self.thread, canp_monitor_due_ns(self.monitor)))
+        canp_monitor_check(self.monitor);
     return arg;
-}
-
-static int start_thread(void)
-{
-    pthread_condattr_t attributes;
-    sigset_t before;
-
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.end, &attributes);
-    pthread_condattr_destroy(&attributes);
-    canp_signals_block(&before);
-    int r = pthread_create(&self.thread, NULL, run, NULL);
-    canp_signals_restore(&before);
-    self.runs = r == 0;
-    return -r;
 }
 
 int record_stats_start(const struct canp_recorder *rec, uint64_t interval_ns, bool json)
@@ -115,18 +79,11 @@ int record_stats_start(const struct canp_recorder *rec, uint64_t interval_ns, bo
     int r = canp_monitor_open(&opts, &self.monitor);
     if (r == 0)
         r = canp_monitor_watch_ring(self.monitor, "capture", canp_recorder_slabs(rec));
-    return r < 0 ? r : start_thread();
+    return r < 0 ? r : side_thread_start(&self.thread, "canp-stats", run);
 }
 
 void record_stats_stop(void)
 {
-    if (!self.runs)
-        return;
-    pthread_mutex_lock(&self.lock);
-    self.ended = true;
-    pthread_cond_signal(&self.end);
-    pthread_mutex_unlock(&self.lock);
-    pthread_join(self.thread, NULL);
-    self.runs = false;
-    canp_monitor_close(self.monitor);
+    if (side_thread_stop(&self.thread))
+        canp_monitor_close(self.monitor);
 }

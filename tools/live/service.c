@@ -18,11 +18,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <canp/pools/clock.h>
-#include <canp/private/signals.h>
+#include "live/side_thread.h"
 
 #define WAKE_SIGNAL SIGURG    /* whose default is to be ignored */
 #define LOOK_NS     50000000U /* between looks whether the thread has worked */
@@ -30,12 +28,10 @@
 
 static struct {
     const struct canp_recorder *rec;
-    pthread_t thread, capture;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
+    pthread_t capture;
     uint64_t period_ns;
-    bool runs, ends;
-} self = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    struct side_thread watcher;
+} self = {.watcher = SIDE_THREAD_INIT};
 
 static void notify(const char *text)
 {
@@ -74,18 +70,6 @@ static uint64_t asked_period_ns(void)
     return (us < PERIOD_MIN ? PERIOD_MIN : us) * 1000 / 3; /* early enough to miss one */
 }
 
-/* Waits for the end of the watch, so long at most. True when it has come. */
-static bool ended_within(uint64_t ns)
-{
-    struct timespec until = canp_timespec_of_ns((int64_t)(canp_monotonic_ns() + ns));
-    pthread_mutex_lock(&self.mutex);
-    while (!self.ends && pthread_cond_timedwait(&self.changed, &self.mutex, &until) == 0)
-        ;
-    bool ends = self.ends;
-    pthread_mutex_unlock(&self.mutex);
-    return ends;
-}
-
 /* Has the capture thread worked, or is it done? Asks it once, and gives it most of the period. */
 static bool is_alive(void)
 {
@@ -93,7 +77,7 @@ static bool is_alive(void)
     canp_recorder_stats(self.rec, &before);
     pthread_kill(self.capture, WAKE_SIGNAL);
     for (uint64_t waited = 0; waited < self.period_ns; waited += LOOK_NS) {
-        if (ended_within(LOOK_NS))
+        if (side_thread_ends_within(&self.watcher, LOOK_NS))
             return true;
         canp_recorder_stats(self.rec, &now);
         if (now.harvests != before.harvests || now.duration_ns == before.duration_ns)
@@ -104,7 +88,7 @@ static bool is_alive(void)
 
 static void *watch(void *arg)
 {
-    while (!ended_within(self.period_ns)) {
+    while (!side_thread_ends_within(&self.watcher, self.period_ns)) {
         if (is_alive())
             notify("WATCHDOG=1\n");
     }
@@ -119,8 +103,6 @@ static void wake(int number)
 int service_watch_start(const struct canp_recorder *rec)
 {
     struct sigaction action = {.sa_handler = wake};
-    pthread_condattr_t clock;
-    sigset_t before;
     self.period_ns = asked_period_ns();
     if (self.period_ns == 0)
         return 0;
@@ -128,27 +110,11 @@ int service_watch_start(const struct canp_recorder *rec)
     self.capture = pthread_self();
     sigemptyset(&action.sa_mask);
     sigaction(WAKE_SIGNAL, &action, NULL);
-    pthread_condattr_init(&clock);
-    pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-    pthread_cond_init(&self.changed, &clock);
-    canp_signals_block(&before);
-    int r = pthread_create(&self.thread, NULL, watch, NULL);
-    canp_signals_restore(&before);
-    self.runs = r == 0;
-    if (self.runs)
-        pthread_setname_np(self.thread, "canp-watch");
-    return -r;
+    return side_thread_start(&self.watcher, "canp-watch", watch);
 }
 
 void service_watch_stop(void)
 {
     notify("STOPPING=1\n");
-    if (!self.runs)
-        return;
-    pthread_mutex_lock(&self.mutex);
-    self.ends = true;
-    pthread_cond_signal(&self.changed);
-    pthread_mutex_unlock(&self.mutex);
-    pthread_join(self.thread, NULL);
-    self.runs = false;
+    side_thread_stop(&self.watcher);
 }
