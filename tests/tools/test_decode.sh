@@ -126,6 +126,34 @@ check "decode --isotp" status_is 0 decode "$work/isotp.log" --isotp 6B0:6B8
 check "decodes it" prints '(1700000000.100000000) can0 6B8 Diagnosis.End = 16'
 check "a bad pair" status_is 2 "$canp" dump "$work/isotp.log" --transport --isotp 6B0:XY
 check "is named" complains "'6B0:XY' is not RX:TX"
+check "dump --dbc" status_is 0 "$canp" dump --dbc "$work/a.dbc" "$work/a.log" --to +1.15s
+check "has signals beside the frames" prints \
+    '(1700000000.000000000) can0 100#B20C0A0112340000  Engine: Speed=812.5 rpm; Temp=-30 °C; Mode=1 "on, at last"; Big=466 kPa' \
+    '(1700000000.100000000) can0 100#FFFF  Engine: Speed=16383.75 rpm [out of range]' \
+    '(1700000000.200000000) can0 200#00FF  Choice: Which=0; A=255' \
+    '(1700000000.300000000) can0 200#01FF  Choice: Which=1; B=-1' \
+    '(1700000000.400000000) can0 300#FFFFFFFFFFFFFFFF  Exact: All=18446744073709551615' \
+    '(1700000000.500000000) can0 0CF00421#FFFFFF6813FFFFFF  Truck: EngSpeed=621 rpm' \
+    '(1700000000.600000000) can0 0CF00421#FFFFFFFFFFFFFFFF  Truck: EngSpeed=[not available]' \
+    '(1700000000.700000000) can0 0CF00421#FFFFFF12FEFFFFFF  Truck: EngSpeed=[error]' \
+    '(1700000001.000000000) can0 1CECFF21#200A0002FFE3FE00' \
+    '(1700000001.050000000) can0 1CEBFF21#0101020304050607' \
+    '(1700000001.100000000) can0 1CEBFF21#0208090AFFFFFFFF  Config: Last=2569'
+check "short frames, too, are told there" complains "3 values are missing"
+check "as candump shows frames" status_is 0 "$canp" dump --dbc "$work/a.dbc" "$work/dm.log" -f candump
+check "with trouble codes" says '[8]  02 18 43 7F FF FF FF FF  DM2: SPN 110 FMI 0=5; SPN 137372 FMI 3=[not available]'
+"$canp" dump "$work/a.log" -f json >"$work/plain"
+check "dump --dbc -f json" status_is 0 "$canp" dump --dbc "$work/a.dbc" "$work/a.log" -f json
+check "has it, too" python3 - "$work/plain" "$work/out" <<'PY'
+import json, sys
+plain, both = ([json.loads(l) for l in open(f)] for f in sys.argv[1:])
+decoded = [o.pop("decoded", None) for o in both]
+wanted = [{"message": "Engine", "signals": {"Speed": 812.5, "Temp": -30, "Mode": 1, "Big": 466}}]
+sys.exit(0 if plain == both and wanted in decoded and None in decoded else f"{both}\n{decoded}")
+PY
+check "not in CSV" status_is 2 "$canp" dump --dbc "$work/a.dbc" "$work/a.log" -f csv
+check "nor with --transport" status_is 2 "$canp" dump --dbc "$work/a.dbc" --transport "$work/a.log"
+
 check "no CSV of messages" status_is 2 "$canp" dump "$work/a.log" --transport -f csv
 
 check "CSV" status_is 0 decode "$work/a.log" 'Engine.*' Vin EngSpeed -f csv --raw

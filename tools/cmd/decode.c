@@ -22,9 +22,9 @@
 #ifdef CANP_WITH_CAPTURE
 #include "signals/decode_live.h"
 #endif
+#include "signals/decode_open.h"
 #include "signals/decode_print.h"
 #include "signals/isotp_pairs.h"
-#include "signals/transport_report.h"
 
 #define POLL_NS   20000000 /* --follow looks for more so often */
 #define OUT_BYTES 65536
@@ -115,13 +115,6 @@ static int decode_all(struct decode *d)
 
 /* ---- the end ------------------------------------------------------------------------------------------ */
 
-static void tell_transports(const struct decode *d)
-{
-    struct canp_transport_stats t;
-    decode_bus_transports(&d->bus, &t);
-    transport_report(d->command, "messages of several frames", &t);
-}
-
 #ifdef CANP_WITH_CAPTURE
 static bool is_iface(const char *argument)
 {
@@ -155,10 +148,7 @@ static int decode_iface(struct decode *d)
 static int report(struct decode *d)
 {
     const struct canp_decode_counts *c = &d->bus.counts;
-    if (c->short_values)
-        opts_fail(d->command, 0, "%llu values are missing because their frames are too short, first of %s",
-                  (unsigned long long)c->short_values, d->bus.short_message);
-    tell_transports(d);
+    decode_report(&d->bus, d->command);
     int status = d->reader ? log_report_bad(d->command, name_of(d), d->reader) : 0;
     if (d->reader && d->follow && !stop_is_requested() &&
         log_report_abandoned(d->command, name_of(d), d->reader))
@@ -234,27 +224,9 @@ static int format_of(const char *asked, const char *out)
     return asked ? -1 : DECODE_TEXT;
 }
 
-static int open_databases(struct decode *d, char *const *patterns, int pattern_count)
-{
-    struct canp_why why;
-    for (unsigned i = 0; i < d->files.count; i++) {
-        if (decode_choice_add(&d->choice, d->files.texts[i], &why) < 0)
-            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
-        uint64_t errors = canp_dbc_errors(d->choice.bases[i].dbc, NULL, NULL);
-        if (errors)
-            opts_fail(d->command, 0,
-                      "%s: %llu statements cannot be read and are left out; `canp dbc` lists them",
-                      d->choice.bases[i].path, (unsigned long long)errors);
-    }
-    int r = decode_choice_match(&d->choice, patterns, pattern_count, &why);
-    if (r < 0)
-        return opts_fail(d->command, r == -ENOENT ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT, "%s", why.text);
-    return 0;
-}
-
 static int open_and_run(struct decode *d, char *const *patterns, int pattern_count)
 {
-    int status = open_databases(d, patterns, pattern_count);
+    int status = decode_open(&d->choice, d->command, &d->files, patterns, pattern_count);
     if (status == 0 && !is_iface(d->in)) {
         status = log_open(d->command, d->in, NULL, &d->reader);
         if (status == 0)

@@ -18,6 +18,7 @@
 #include "logs/log_report.h"
 #include "logs/select.h"
 #include "signals/dump_messages.h"
+#include "signals/dump_signals.h"
 
 #define POLL_NS 20000000 /* --follow looks for more so often */
 
@@ -27,9 +28,11 @@ struct dump {
     bool follow;
     struct selection selection;
     struct canp_log_reader *reader;
-    struct canp_log_writer *writer; /* NULL with --transport */
+    struct canp_log_writer *writer; /* NULL with --transport and --dbc */
     bool is_transport;
     struct dump_messages messages;
+    struct opt_list databases;
+    struct dump_signals signals;
     uint64_t printed; /* frames, or messages */
     bool is_closed;   /* the reader of our pipe has gone */
 };
@@ -48,11 +51,21 @@ static int print_messages(struct dump *d)
     return d->is_closed ? 0 : status;
 }
 
+static int print_signals(struct dump *d)
+{
+    int status = dump_signals(&d->signals);
+    d->printed = d->signals.printed;
+    d->is_closed = status == -EPIPE;
+    return d->is_closed ? 0 : status;
+}
+
 /* All there is now. 0 or an exit status. */
 static int print_all(struct dump *d)
 {
     if (d->is_transport)
         return print_messages(d);
+    if (d->databases.count)
+        return print_signals(d);
     struct canp_log_copy_opts opts = {.size = sizeof(opts), .is_stopped = is_stopped};
     struct canp_log_copy_result result;
     struct canp_why why;
@@ -90,6 +103,8 @@ static int print_log(struct dump *d)
         return status;
     if (d->is_transport)
         dump_messages_report(&d->messages);
+    else if (d->databases.count)
+        dump_signals_report(&d->signals);
     status = log_report_bad(d->command, strcmp(d->path, "-") == 0 ? "stdin" : d->path, d->reader);
     if (d->follow && !stop_is_requested() && log_report_abandoned(d->command, d->path, d->reader))
         status = CANP_EXIT_FINDING;
@@ -110,12 +125,16 @@ static int open_and_print(struct dump *d, const char *format, const struct canp_
     if (r == 0 && d->is_transport) {
         d->messages.reader = d->reader;
         r = dump_messages_open(&d->messages);
+    } else if (r == 0 && d->databases.count) {
+        d->signals.reader = d->reader;
+        r = dump_signals_open(&d->signals);
     } else if (r == 0 && canp_log_writer_open("-", format, opts, &d->writer, &why) < 0) {
         r = opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     }
     if (r == 0)
         r = print_log(d);
     dump_messages_close(&d->messages);
+    dump_signals_close(&d->signals);
     canp_log_abandon(d->writer); /* all was flushed */
     canp_log_close(d->reader);
     return r;
@@ -129,6 +148,37 @@ static const char *format_named(const char *name)
     if (strcmp(name, "candump") == 0)
         return "screen";
     return strcmp(name, "json") == 0 || strcmp(name, "csv") == 0 ? name : NULL;
+}
+
+/* Messages, or frames with signals: do the options go together? 0 or an exit status. */
+static int choose_kind(struct dump *d, const char *format, const struct canp_log_write_opts *opts,
+                       const struct opt_list *isotp)
+{
+    bool is_json = strcmp(format, "json") == 0, is_log = strcmp(format, "candump") == 0;
+    struct isotp_pairs pairs = {0};
+    int bad = isotp_pairs_add(&pairs, d->command, isotp);
+    if (bad)
+        return bad;
+    if (d->is_transport && d->databases.count)
+        return opts_fail(d->command, CANP_EXIT_USAGE,
+                         "--dbc and --transport exclude each other; `canp decode` decodes both");
+    if (d->is_transport && ((!is_json && !is_log) || (opts->style & ~CANP_LOG_EVENTS)))
+        return opts_fail(d->command, CANP_EXIT_USAGE,
+                         "--transport goes with the formats log and json, without -x and --micros");
+    if (d->databases.count && strcmp(format, "csv") == 0)
+        return opts_fail(d->command, CANP_EXIT_USAGE,
+                         "--dbc goes with log, candump and json: `canp decode -f csv`");
+    if (isotp->count && !d->is_transport && !d->databases.count)
+        return opts_fail(d->command, CANP_EXIT_USAGE, "--isotp goes with --transport or --dbc");
+    if (d->signals.choice.j1939 && !d->databases.count)
+        return opts_fail(d->command, CANP_EXIT_USAGE, "--j1939 goes with --dbc");
+    d->messages.json = is_json;
+    d->messages.isotp = d->signals.isotp = pairs;
+    d->signals.command = d->command;
+    d->signals.format = format;
+    d->signals.writing = *opts;
+    d->signals.files = &d->databases;
+    return 0;
 }
 
 int canp_cmd_dump(int argc, char **argv)
@@ -147,9 +197,14 @@ int canp_cmd_dump(int argc, char **argv)
         {'x', "direction", OPT_FLAG, &direction, NULL, "log, candump: show the direction, as candump -x"},
         {0, "micros", OPT_FLAG, &micros, NULL,
          "log, candump: 6 digits, for Wireshark and can-utils before 2022"},
+        {0, "dbc", OPT_LIST, &d.databases, "[IFACE=]FILE",
+         "log, candump, json: signals beside each frame, by this database; several are allowed"},
+        {0, "j1939", OPT_FLAG, &d.signals.choice.j1939, NULL,
+         "--dbc: all 29 bit messages are J1939's, where a database does not say so"},
         {0, "transport", OPT_FLAG, &d.is_transport, NULL,
          "messages of several frames in place of frames: J1939, fast packets, ISO-TP; log or json"},
-        {0, "isotp", OPT_LIST, &isotp, ISOTP_PAIRS_HELP, "ISO-TP on these IDs, too, beside those of OBD"},
+        {0, "isotp", OPT_LIST, &isotp, ISOTP_PAIRS_HELP,
+         "--transport, --dbc: ISO-TP on these IDs, too, beside those of OBD"},
         {0},
     };
     const struct opt_spec spec = {
@@ -174,18 +229,12 @@ int canp_cmd_dump(int argc, char **argv)
         if (r)
             return r;
     }
-    int bad = isotp_pairs_add(&d.messages.isotp, d.command, &isotp);
-    if (bad)
-        return bad;
-    d.messages.json = strcmp(chosen, "json") == 0;
-    if (d.is_transport && ((!d.messages.json && strcmp(chosen, "candump") != 0) || micros || direction))
-        return opts_fail(d.command, CANP_EXIT_USAGE,
-                         "--transport goes with the formats log and json, without -x and --micros");
-    if (isotp.count && !d.is_transport)
-        return opts_fail(d.command, CANP_EXIT_USAGE, "--isotp goes with --transport");
     struct canp_log_write_opts opts = {.size = sizeof(opts)};
     opts.style = (micros ? CANP_LOG_MICROS : 0) | (direction ? CANP_LOG_DIRECTION : 0) |
                  (strcmp(chosen, "candump") == 0 ? CANP_LOG_EVENTS : 0);
+    int bad = choose_kind(&d, chosen, &opts, &isotp);
+    if (bad)
+        return bad;
     d.path = argv[1];
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
     return open_and_print(&d, chosen, &opts);

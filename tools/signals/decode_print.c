@@ -112,8 +112,16 @@ static void print_text_value(const struct decode_printer *p, const struct decode
 static void print_text_head(const struct decode_printer *p, const struct decode_row *row)
 {
     char seconds[TIME_BYTES], id[ID_BYTES];
-    fprintf(p->to, "(%s) %s %s %s", seconds_text(seconds, row->time_ns), SAFE_WORD(row->iface),
-            id_text(id, row->id), SAFE_WORD(row->message->message->long_name));
+    if (!p->beside)
+        fprintf(p->to, "(%s) %s %s ", seconds_text(seconds, row->time_ns), SAFE_WORD(row->iface),
+                id_text(id, row->id));
+    fputs(SAFE_WORD(row->message->message->long_name), p->to);
+}
+
+static void end_line(const struct decode_printer *p)
+{
+    if (!p->beside)
+        putc('\n', p->to);
 }
 
 static void print_text(const struct decode_printer *p, const struct decode_row *row)
@@ -125,7 +133,7 @@ static void print_text(const struct decode_printer *p, const struct decode_row *
                 SAFE_WORD(row->values[i].signal->long_name));
         print_text_value(p, row, &row->values[i]);
         if (!p->wide || i + 1 == row->count)
-            putc('\n', p->to);
+            end_line(p);
     }
 }
 
@@ -275,12 +283,21 @@ static void put_json_text(const struct decode_printer *p, const struct decode_ro
     }
 }
 
+static void put_json_where(const struct decode_printer *p, int64_t time_ns, const char *iface, uint32_t id)
+{
+    char seconds[TIME_BYTES], number[ID_BYTES];
+    putc('{', p->to);
+    if (p->beside)
+        return;
+    fprintf(p->to, "\"time\":%s,\"iface\":", seconds_text(seconds, time_ns));
+    text_json_string(p->to, iface);
+    fprintf(p->to, ",\"id\":\"%s\",", id_text(number, id));
+}
+
 static void print_json_head(const struct decode_printer *p, const struct decode_row *row)
 {
-    char seconds[TIME_BYTES], id[ID_BYTES];
-    fprintf(p->to, "{\"time\":%s,\"iface\":", seconds_text(seconds, row->time_ns));
-    text_json_string(p->to, row->iface);
-    fprintf(p->to, ",\"id\":\"%s\",\"message\":", id_text(id, row->id));
+    put_json_where(p, row->time_ns, row->iface, row->id);
+    fputs("\"message\":", p->to);
     text_json_string(p->to, row->message->message->long_name);
 }
 
@@ -322,7 +339,8 @@ static void print_json_wide(const struct decode_printer *p, const struct decode_
         else
             put_json_value(p, v);
     }
-    fputs("}}\n", p->to);
+    fputs("}}", p->to);
+    end_line(p);
 }
 
 void decode_print_row(const struct decode_printer *p, const struct decode_choice *choice,
@@ -356,15 +374,17 @@ static const char *occurrences_text(char out[NUMBER_BYTES], const struct canp_j1
 static void print_code_text(const struct decode_printer *p, const struct decode_codes *row, uint32_t i)
 {
     char seconds[TIME_BYTES], id[ID_BYTES], code[CODE_BYTES], number[NUMBER_BYTES];
+    if (!p->beside && (!p->wide || i == 0))
+        fprintf(p->to, "(%s) %s %s ", seconds_text(seconds, row->time_ns), SAFE_WORD(row->iface),
+                id_text(id, row->id));
     if (!p->wide || i == 0)
-        fprintf(p->to, "(%s) %s %s %s", seconds_text(seconds, row->time_ns), SAFE_WORD(row->iface),
-                id_text(id, row->id), row->message);
+        fputs(row->message, p->to);
     fprintf(p->to, p->wide ? "%s%s=%s" : "%s%s = %s", p->wide ? (i ? "; " : ": ") : ".",
             code_text(code, &row->codes[i]), occurrences_text(number, &row->codes[i], "[not available]"));
     if (row->codes[i].old_conversion)
         fputs(" [old conversion]", p->to);
     if (!p->wide || i + 1 == row->count)
-        putc('\n', p->to);
+        end_line(p);
 }
 
 static void print_code_csv(const struct decode_printer *p, const struct decode_codes *row, uint32_t i)
@@ -382,12 +402,11 @@ static void print_code_csv(const struct decode_printer *p, const struct decode_c
 
 static void print_code_json(const struct decode_printer *p, const struct decode_codes *row, uint32_t i)
 {
-    char seconds[TIME_BYTES], id[ID_BYTES], number[NUMBER_BYTES];
+    char number[NUMBER_BYTES];
     const struct canp_j1939_dtc *c = &row->codes[i];
     if (!p->wide || i == 0) {
-        fprintf(p->to, "{\"time\":%s,\"iface\":", seconds_text(seconds, row->time_ns));
-        text_json_string(p->to, row->iface);
-        fprintf(p->to, ",\"id\":\"%s\",\"message\":\"%s\",", id_text(id, row->id), row->message);
+        put_json_where(p, row->time_ns, row->iface, row->id);
+        fprintf(p->to, "\"message\":\"%s\",", row->message);
     }
     if (p->wide)
         fputs(i ? ",{" : "\"codes\":[{", p->to);
@@ -396,7 +415,7 @@ static void print_code_json(const struct decode_printer *p, const struct decode_
     if (p->wide && i + 1 == row->count)
         fputs("]}", p->to);
     if (!p->wide || i + 1 == row->count)
-        putc('\n', p->to);
+        end_line(p);
 }
 
 void decode_print_codes(const struct decode_printer *p, const struct decode_codes *row)

@@ -14,6 +14,8 @@ struct decode_printer {
     enum decode_format format;
     bool wide; /* a line for each message, else for each value */
     bool raw;
+    bool beside; /* with wide, not for CSV: behind a frame's own text. No time, interface, ID nor end of line
+                  */
 };
 
 void decode_print_header(const struct decode_printer *printer, const struct decode_choice *choice);

@@ -1,0 +1,184 @@
+/*
+ * Frames and their signals (dump_signals.h). The frame's text is that of its format's own writer, so that it
+ * is the same as without a database: the writer writes into a file in memory, from which each record's text
+ * is taken. A message of several frames stands behind its last one. Main thread.
+ */
+#include "dump_signals.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "decode_open.h"
+#include "lib/commands.h"
+#include "lib/stop.h"
+
+/* ---- values, behind the frame's text ------------------------------------------------------------------ */
+
+/* What stands in front of a message's values. */
+static void put_separator(struct dump_signals *d)
+{
+    if (d->printer.format == DECODE_JSON)
+        fputs(d->decoded ? "," : ",\"decoded\":[", stdout);
+    else
+        fputs(d->decoded ? "; " : "  ", stdout);
+    d->decoded++;
+}
+
+static int take_row(void *user, const struct decode_row *row)
+{
+    struct dump_signals *d = user;
+    put_separator(d);
+    decode_print_row(&d->printer, &d->choice, row);
+    return 0;
+}
+
+static int take_codes(void *user, const struct decode_codes *codes)
+{
+    struct dump_signals *d = user;
+    put_separator(d);
+    decode_print_codes(&d->printer, codes);
+    return 0;
+}
+
+/* ---- records ------------------------------------------------------------------------------------------ */
+
+/* The record's text into d->line: its length, or a negative error. */
+static ssize_t text_of(struct dump_signals *d, const struct canp_record *record)
+{
+    int r = canp_log_write(d->writer, record);
+    if (r == 0)
+        r = canp_log_flush(d->writer);
+    if (r < 0)
+        return r;
+    off_t bytes = lseek(d->fd, 0, SEEK_CUR);
+    if (bytes < 0 || lseek(d->fd, 0, SEEK_SET) < 0)
+        return -errno;
+    if ((size_t)bytes > d->room) {
+        char *larger = realloc(d->line, (size_t)bytes);
+        if (!larger)
+            return -ENOMEM;
+        d->line = larger;
+        d->room = (size_t)bytes;
+    }
+    ssize_t n = bytes ? pread(d->fd, d->line, (size_t)bytes, 0) : 0;
+    return n < 0 ? -errno : n;
+}
+
+static int name_channel(struct dump_signals *d, const struct canp_record *record)
+{
+    char number[CANP_IFACE_NAME_BYTES];
+    const struct canp_iface *iface = canp_log_iface(d->reader, record->channel);
+    snprintf(number, sizeof(number), "if%u", record->channel);
+    return decode_bus_name(&d->bus, record->channel, iface ? iface->name : number);
+}
+
+static int decode(struct dump_signals *d, const struct canp_record *record)
+{
+    int r = 0;
+    if (record->kind == CANP_KIND_IFACE || !decode_bus_is_named(&d->bus, record->channel))
+        r = name_channel(d, record);
+    if (r == 0 && (record->kind == CANP_KIND_CAN || record->kind == CANP_KIND_FD))
+        r = decode_bus_frame(&d->bus, record);
+    return r;
+}
+
+static int print(struct dump_signals *d, const struct canp_record *record)
+{
+    const char *end = d->printer.format == DECODE_JSON ? "}\n" : "\n";
+    ssize_t bytes = text_of(d, record);
+    if (bytes < 0)
+        return (int)bytes;
+    size_t end_bytes = strlen(end);
+    bool is_line = canp_kind_is_frame(record->kind) && (size_t)bytes >= end_bytes;
+    fwrite(d->line, 1, (size_t)bytes - (is_line ? end_bytes : 0), stdout);
+    d->decoded = 0;
+    int r = decode(d, record);
+    if (d->decoded && d->printer.format == DECODE_JSON)
+        putchar(']');
+    if (is_line)
+        fputs(end, stdout);
+    d->printed += canp_kind_is_frame(record->kind);
+    return r;
+}
+
+static int flush(const struct dump_signals *d)
+{
+    int error = fflush(stdout) == 0 && !ferror(stdout) ? 0 : errno ? -errno : -EIO;
+    if (error == -EPIPE)
+        clearerr(stdout); /* its reader has seen enough */
+    if (error == 0 || error == -EPIPE)
+        return error;
+    return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write the output: %s", canp_strerror(error));
+}
+
+int dump_signals(struct dump_signals *d)
+{
+    struct canp_record record;
+    int r = 1;
+    while (!stop_is_requested() && !ferror(stdout) && (r = canp_log_next(d->reader, &record)) > 0) {
+        int error = print(d, &record);
+        if (error < 0)
+            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
+    }
+    int error = flush(d);
+    if (error)
+        return error;
+    if (r < 0 && !stop_is_requested())
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
+    return 0;
+}
+
+/* ---- beginning and end -------------------------------------------------------------------------------- */
+
+static int open_bus(struct dump_signals *d)
+{
+    d->transport = (struct canp_transport_opts)CANP_TRANSPORT_OPTS_INIT;
+    d->transport.isotp = d->isotp.ids;
+    d->transport.isotp_count = d->isotp.count;
+    d->bus.choice = &d->choice;
+    d->bus.take = take_row;
+    d->bus.take_codes = take_codes;
+    d->bus.user = d;
+    d->bus.transport = &d->transport;
+    d->printer.to = stdout;
+    d->printer.format = strcmp(d->format, "json") == 0 ? DECODE_JSON : DECODE_TEXT;
+    d->printer.wide = d->printer.beside = true;
+    if (decode_bus_open(&d->bus) < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
+    return 0;
+}
+
+int dump_signals_open(struct dump_signals *d)
+{
+    struct canp_why why;
+    int status = decode_open(&d->choice, d->command, d->files, NULL, 0);
+    if (status == 0)
+        status = open_bus(d);
+    if (status)
+        return status;
+    d->fd = memfd_create("canp-dump", MFD_CLOEXEC);
+    if (d->fd < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no file in memory: %s", canp_strerror(-errno));
+    if (canp_log_writer_open_fd(d->fd, "stdout", d->format, &d->writing, &d->writer, &why) < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    return 0;
+}
+
+void dump_signals_close(struct dump_signals *d)
+{
+    canp_log_abandon(d->writer);
+    if (d->fd > 0)
+        close(d->fd);
+    free(d->line);
+    decode_bus_close(&d->bus);
+    decode_choice_close(&d->choice);
+}
+
+void dump_signals_report(const struct dump_signals *d)
+{
+    decode_report(&d->bus, d->command);
+}
