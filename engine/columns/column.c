@@ -14,7 +14,7 @@
 
 #include <canp/private/opts.h>
 
-#include "dbc/plan.h"
+#include "dbc/decode/plan.h"
 
 #define FRAME_KINDS (1U << CANP_KIND_CAN | 1U << CANP_KIND_FD)
 

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "dbc_mux.h"
+#include "dbc/base/dbc_mux.h"
 #include "plan.h"
 
 /* What one payload is decoded with. */

@@ -2,7 +2,7 @@
  * The statements that say something about what is there: comments, value texts, attributes. Lists of
  * attributes are built in reverse, for that is cheap; canp_dbc_link() turns them round. One thread.
  */
-#include "dbc_number.h"
+#include "dbc/base/dbc_number.h"
 #include "dbc_priv.h"
 
 #include <stdlib.h>

@@ -7,7 +7,7 @@
 #include <canp/frame.h>
 #include <string.h>
 
-#include "dbc_mux.h"
+#include "dbc/base/dbc_mux.h"
 
 /* ---- lists turned round -----------------------------------------------------------------------------------
  */

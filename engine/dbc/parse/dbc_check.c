@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbc_mux.h"
+#include "dbc/base/dbc_mux.h"
 #include "dbc_priv.h"
 
 #define COMPARISONS_MAX 1000000U /* of two signals' bytes or ranges, per message */

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dbc_arena.h"
-#include "dbc_mux.h"
-#include "dbc_names.h"
+#include "dbc/base/dbc_arena.h"
+#include "dbc/base/dbc_mux.h"
+#include "dbc/base/dbc_names.h"
 
 /* The decoder and what it stands on. */
 struct whole {

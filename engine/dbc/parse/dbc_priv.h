@@ -5,9 +5,9 @@
 #include <canp/dbc.h>
 #include <stdatomic.h>
 
-#include "dbc_arena.h"
-#include "dbc_lex.h"
-#include "dbc_names.h"
+#include "dbc/base/dbc_arena.h"
+#include "dbc/base/dbc_lex.h"
+#include "dbc/base/dbc_names.h"
 
 struct canp_dbc {
     struct canp_dbc_contents contents;

@@ -11,7 +11,7 @@
 
 #include <canp/decode.h>
 
-#include "dbc_mux.h"
+#include "dbc/base/dbc_mux.h"
 
 #define PLAN_WORDS 8 /* of 64 bits that the short way knows */
 
