@@ -3,7 +3,7 @@
 #ifndef CANP_CAPTURE_CHANNELS_H
 #define CANP_CAPTURE_CHANNELS_H
 
-#include "recorder_priv.h"
+#include "record/state/recorder_priv.h"
 
 /* Owner, in open: what the user named, and the sockets of what is there; they are not bound yet. */
 int canp_channels_open(struct canp_recorder *rec, const struct canp_recorder_opts *opts,

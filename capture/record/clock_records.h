@@ -2,7 +2,7 @@
 #ifndef CANP_CAPTURE_CLOCK_RECORDS_H
 #define CANP_CAPTURE_CLOCK_RECORDS_H
 
-#include "recorder_priv.h"
+#include "record/state/recorder_priv.h"
 
 /* Records what both clocks say now. */
 void canp_clock_records_anchor(struct canp_recorder *rec);

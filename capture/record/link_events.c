@@ -22,7 +22,7 @@
 #include "intake/intake.h"
 #include "link/can_socket.h"
 #include "link/ifaces.h"
-#include "up_orders.h"
+#include "record/flush/up_orders.h"
 
 #define LOOK_MAX     64 /* datagrams of one look */
 #define LAST_LOOKS   20 /* bound of the wait for the last statistics: 200 ms */

@@ -2,7 +2,7 @@
 #ifndef CANP_CAPTURE_LINK_EVENTS_H
 #define CANP_CAPTURE_LINK_EVENTS_H
 
-#include "recorder_priv.h"
+#include "record/state/recorder_priv.h"
 
 /* Reads what the netlink socket has, notes changes, binds again what came back. */
 void canp_link_events_read(struct canp_recorder *rec);

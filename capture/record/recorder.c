@@ -17,9 +17,9 @@
 #include <canp/private/signals.h>
 
 #include "channels.h"
-#include "flush.h"
 #include "intake/intake.h"
-#include "slab_sizes.h"
+#include "record/flush/flush.h"
+#include "record/state/slab_sizes.h"
 
 #define DEFAULT_FLUSH_NS   100000000U
 #define DEFAULT_LATENCY_NS 20000000U

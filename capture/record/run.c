@@ -9,11 +9,11 @@
 
 #include "channels.h"
 #include "clock_records.h"
-#include "flush.h"
 #include "intake/intake.h"
 #include "link/can_socket.h"
 #include "link_events.h"
 #include "priority.h"
+#include "record/flush/flush.h"
 
 #define RETRY_NS     10000000U   /* an oddly failed socket, or a flush that waits for flush */
 #define ASK_NS       1000000000U /* between looks at the interfaces' own drop counters, while frames come */

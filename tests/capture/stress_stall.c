@@ -12,7 +12,7 @@
 #include <canp/reader.h>
 
 #include "fake_recorder.h"
-#include "record/slab_sizes.h"
+#include "record/state/slab_sizes.h"
 
 #define T0         INT64_C(1700000000000000000)
 #define CHANS      8U

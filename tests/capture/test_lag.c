@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "fake_recorder.h"
-#include "record/lag.h"
+#include "intake/lag.h"
 #include "seed.h"
 
 enum { COUNT = 5000 };

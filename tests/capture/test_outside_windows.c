@@ -8,7 +8,7 @@
 #include <canp/reader.h>
 
 #include "fake_recorder.h"
-#include "record/outside_windows.h"
+#include "record/losses/outside_windows.h"
 #include "seed.h"
 #include "temp_dir.h"
 

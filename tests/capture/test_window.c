@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "record/window.h"
+#include "record/windows/window.h"
 #include "seed.h"
 
 #define MS     INT64_C(1000000)

@@ -10,7 +10,7 @@
 
 #include "intake/intake.h"
 #include "record/clock_records.h"
-#include "record/flush.h"
+#include "record/flush/flush.h"
 #include "record/link_events.h"
 
 struct fake_opts {

@@ -10,7 +10,7 @@
 #include <canp/pools/slabring.h>
 
 #include "intake/intake.h"
-#include "record/recorder_priv.h"
+#include "record/state/recorder_priv.h"
 #include "rx/rx_ring.h"
 
 #define SLAB_BYTES    (256U << 10) /* as the recorder has them */

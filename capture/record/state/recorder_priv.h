@@ -17,16 +17,16 @@
 #include <canp/rows.h>
 #include <canp/writer.h>
 
-#include "disk_losses.h"
+#include "intake/lag.h"
 #include "intake/state.h"
-#include "lag.h"
 #include "link/iface_spec.h"
 #include "link/netlink.h"
 #include "notes.h"
-#include "outside_windows.h"
+#include "record/losses/disk_losses.h"
+#include "record/losses/outside_windows.h"
+#include "record/windows/window.h"
 #include "rx/rx.h"
 #include "up_order.h"
-#include "window.h"
 
 struct canp_recorder {
     struct intake in; /* what receives */

@@ -2,7 +2,7 @@
 #ifndef CANP_CAPTURE_FLUSH_H
 #define CANP_CAPTURE_FLUSH_H
 
-#include "recorder_priv.h"
+#include "record/state/recorder_priv.h"
 
 /* Owner. 0 or a negative errno. */
 int canp_flush_start(struct canp_recorder *rec);

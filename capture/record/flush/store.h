@@ -7,7 +7,7 @@
 #ifndef CANP_CAPTURE_STORE_H
 #define CANP_CAPTURE_STORE_H
 
-#include "recorder_priv.h"
+#include "record/state/recorder_priv.h"
 
 /* A sentence for the user. */
 void canp_store_say(const struct canp_recorder *rec, const char *format, ...)

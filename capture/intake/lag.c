@@ -3,9 +3,9 @@
 
 #include <canp/pools/clock.h>
 
-#include "intake/counter.h"
-#include "intake/slab_head.h"
-#include "intake/state.h"
+#include "counter.h"
+#include "slab_head.h"
+#include "state.h"
 
 /* Of n >= LAG_STEPS: the doubling, and the quarter of it. */
 static unsigned bucket_of(uint64_t ns)
