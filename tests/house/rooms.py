@@ -14,16 +14,30 @@ import re
 import subprocess
 import sys
 
-# What each sub-room may use besides itself, public headers and all of the rooms below. Longest name first.
+# What each sub-room may use besides itself, public headers and all of the rooms below. "dbc/": all sub-rooms of dbc.
 ENGINE = {"frame": [], "segment": ["frame"], "pack": ["frame", "segment"], "read": ["frame", "segment", "pack"]}
 ENGINE["write"] = ENGINE["read"] + ["read"]
 ENGINE["replay"] = ["frame", "read"]
-ENGINE["dbc"] = ["frame"]
-ENGINE["columns"] = ["frame", "read", "dbc"]
-ENGINE["formats"] = ENGINE["write"] + ["write"]
+ENGINE["dbc/base"] = ["frame"]
+ENGINE["dbc/parse"] = ["frame", "dbc/base"]
+ENGINE["dbc/decode"] = ["frame", "dbc/base", "dbc/parse"]
+ENGINE["dbc/transport"] = ["frame", "dbc/parse", "dbc/decode"]
+ENGINE["columns"] = ["frame", "read", "dbc/"]
+ENGINE["formats"] = ENGINE["write"] + ["write", "formats/"]
+# A format uses the seam and what formats share, and another format only where that is said here.
+ENGINE["formats/bytes"] = ["frame"]
+ENGINE["formats/text"] = ["frame", "formats", "formats/bytes"]
+for one in ["asc", "blf", "candump", "db", "lines", "mf4", "pcap"]:
+    ENGINE["formats/" + one] = ENGINE["formats/text"] + ["formats/text"]
+ENGINE["formats/blf"] += ["formats/asc"]
+ENGINE["formats/mf4"] += ["formats/blf"]
 CAPTURE = {"link": [], "intake": ["link"], "rx": ["link", "intake"]}
 CAPTURE["send"] = ["link"]
-CAPTURE["record"] = ["link", "intake", "rx"]
+CAPTURE["record/losses"] = ["intake"]
+CAPTURE["record/windows"] = ["intake"]
+CAPTURE["record/state"] = ["link", "intake", "rx", "record/losses", "record/windows"]
+CAPTURE["record/flush"] = CAPTURE["record/state"] + ["record/state"]
+CAPTURE["record"] = ["link", "intake", "rx", "record/"]
 ORDER = {"pools": {}, "engine": ENGINE, "capture": CAPTURE}
 ROOMS = list(ORDER)  # lowest first
 BUILT_FROM = os.path.realpath(os.environ["BUILT_FROM"]) if "BUILT_FROM" in os.environ else None
@@ -87,9 +101,8 @@ def symbols(objects):
 
 def place(path):
     """(room, sub-room) of a unit: sub-room None for public headers and files at the room's root."""
-    parts = path.split("/")
-    sub = parts[1] if len(parts) > 2 and parts[1] not in ("include", "private") else None
-    return parts[0], sub
+    room, _, folder = os.path.dirname(path).partition("/")
+    return room, None if folder.split("/")[0] in ("", "include", "private") else folder
 
 
 def may_use(user, used):
@@ -98,7 +111,8 @@ def may_use(user, used):
         return ROOMS.index(other) < ROOMS.index(room)
     if sub == other_sub or other_sub is None or room == "pools":
         return True
-    return sub is not None and sub in ORDER[room] and other_sub in ORDER[room][sub]
+    allowed = ORDER[room].get(sub, [])
+    return other_sub in allowed or any(one.endswith("/") and other_sub.startswith(one) for one in allowed)
 
 
 def circles(edges):
