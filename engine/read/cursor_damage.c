@@ -5,9 +5,9 @@
  */
 #include "cursor_priv.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/file.h>
+
+#include "segment/file_lock.h"
 
 void canp_cursor_tell_damage(struct canp_cursor *c, int64_t to_ns)
 {
@@ -90,9 +90,8 @@ static void check_seal(struct canp_cursor *c)
     struct segment_reader *s = &c->segment;
     if (s->sealed || memcmp(&s->seal, &none, sizeof(none)) == 0)
         return;
-    if (flock(s->fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+    if (canp_file_lock_is_held(s->fd) > 0)
         return;
-    flock(s->fd, LOCK_UN);
     if (canp_segment_reader_refresh(s) == 0 && !s->sealed)
         note_damaged_cache(c, SEG_SEAL_OFFSET, sizeof(none));
 }

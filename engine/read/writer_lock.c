@@ -13,8 +13,9 @@
 
 #include <fcntl.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/vfs.h>
+
+#include "segment/file_lock.h"
 
 /* Locks that another machine holds may not be seen in these (statfs(2)). */
 static bool may_be_remote(int fd)
@@ -55,10 +56,7 @@ static bool is_of_this_boot(const uint8_t boot_id[16])
 /* True also where it cannot be known. */
 static bool is_held(int fd, bool is_here)
 {
-    if (flock(fd, LOCK_SH | LOCK_NB) < 0)
-        return true;
-    flock(fd, LOCK_UN);
-    return !is_here && may_be_remote(fd);
+    return canp_file_lock_is_held(fd) != 0 || (!is_here && may_be_remote(fd));
 }
 
 bool canp_writer_lock_is_held(int dir_fd, const char *file_path, const char *last, const uint8_t boot_id[16])

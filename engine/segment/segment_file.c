@@ -9,10 +9,10 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "file_lock.h"
 #include "format.h"
 
 #define ZERO_CHUNK      (256U << 10)
@@ -81,8 +81,9 @@ int canp_segment_file_allocate(int fd, uint64_t *size, uint64_t least_bytes)
 static int lock_named(int fd, int dir_fd, const char *name)
 {
     struct stat opened, named;
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return -EBUSY;
+    int r = canp_file_lock_take(fd);
+    if (r < 0)
+        return r;
     if (fstat(fd, &opened) < 0)
         return -errno;
     if (fstatat(dir_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
@@ -177,8 +178,9 @@ int canp_segment_file_replace(int dir_fd, const char *name)
         return -errno;
     /* For a moment it has the temporary name, under which others would cut it: see canp_segment_file_open().
      */
-    if (flock(old, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
-        return -EBUSY;
+    int r = canp_file_lock_take(old);
+    if (r < 0)
+        return r;
     if (renameat2(dir_fd, temporary, dir_fd, name, RENAME_EXCHANGE) < 0)
         return errno == EINVAL || errno == ENOSYS ? replace_by_renaming(dir_fd, name, temporary) : -errno;
     unlinkat(dir_fd, temporary, 0); /* what stays there holds no data for any reader */

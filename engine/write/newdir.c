@@ -10,10 +10,10 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "segment/file_lock.h"
 #include "segment/format.h"
 
 /* The entry of a new directory is on disk before a recording relies on it. */
@@ -78,7 +78,7 @@ int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struc
     CANP_CLEANUP(canp_fd_close) int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return canp_fail(why, -errno, "cannot open directory %s: %s", dir, canp_strerror(errno));
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+    if (canp_file_lock_take(fd) < 0)
         return canp_fail(why, -EBUSY, "another recorder is writing to %s; choose another directory", dir);
     r = holds_segments(fd);
     if (r < 0)

@@ -7,9 +7,12 @@
 #include <canp/rows.h>
 #include <canp/writer.h>
 
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -135,6 +138,43 @@ Test(store, a_writer_refuses_a_directory_that_holds_a_recording)
     struct canp_why why;
     cr_assert_eq(canp_writer_open(dir, NULL, &w, &why), -CANP_E_EXISTS);
     cr_assert(strstr(why.text, dir));
+}
+
+static int open_dir(void)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    cr_assert_geq(fd, 0);
+    return fd;
+}
+
+static void *look_for_a_while(void *fd)
+{
+    usleep(50000);
+    close(*(int *)fd);
+    return NULL;
+}
+
+/* A reader asks by a shared lock whether anybody writes: here just when the writer begins. */
+Test(store, who_looks_does_not_stop_a_writer)
+{
+    pthread_t thread;
+    int fd = open_dir();
+    cr_assert_eq(flock(fd, LOCK_SH | LOCK_NB), 0);
+    cr_assert_eq(pthread_create(&thread, NULL, look_for_a_while, &fd), 0);
+    canp_writer_close(open_writer(1 << 16));
+    pthread_join(thread, NULL);
+}
+
+Test(store, a_second_writer_is_refused)
+{
+    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
+    struct canp_why why = {""};
+    struct canp_writer *w;
+    int fd = open_dir();
+    cr_assert_eq(flock(fd, LOCK_EX | LOCK_NB), 0);
+    cr_expect_eq(canp_writer_open(dir, &opts, &w, &why), -EBUSY);
+    cr_expect(strstr(why.text, "another recorder"), "%s", why.text);
+    close(fd);
 }
 
 Test(store, what_is_committed_is_readable_at_once_and_after_a_crash)
