@@ -53,10 +53,11 @@ struct canp_log_reader {
     char *path;          /* NULL: a descriptor */
     struct canp_log_read_opts opts;
     /* The rest is log_reader.c's. */
-    struct canp_log_selection selection;
+    struct canp_log_selection asked;     /* as given: for a rewind */
+    struct canp_log_selection selection; /* the same, relative times resolved */
     bool has_selection;
     bool has_begun;
-    bool is_over; /* behind -to, or an error */
+    bool can_rewind;
     int error;
     bool has_origin; /* the first frame was met: relative times of the selection are none any more */
     struct canp_busclock clock;

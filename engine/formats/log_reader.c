@@ -115,22 +115,22 @@ static int open_directory(struct canp_log_reader *reader, const char *forced, st
     return start_format(reader, why);
 }
 
-static int open_stream(struct canp_log_reader *reader, int fd, const char *name,
-                       const struct canp_log_read_opts *opts, struct canp_why *why)
+static int open_stream(struct canp_log_reader *reader, int fd, const char *name, const char *format,
+                       struct canp_why *why)
 {
-    int r = canp_source_open(&reader->source, fd, name, opts->stop, opts->drain, why);
+    int r = canp_source_open(&reader->source, fd, name, reader->opts.stop, reader->opts.drain, why);
     if (r == 0)
-        r = choose_format(reader, name, opts->format, why);
+        r = choose_format(reader, name, format, why);
     if (r == 0 && reader->format->by_path && (!reader->path || !reader->source.is_seekable))
         r = canp_fail(why, -ESPIPE, "%s: %s is read from a file by its name, not from a pipe", name,
                       reader->format->info.title);
     return r < 0 ? r : start_format(reader, why);
 }
 
-/* O_NONBLOCK: opening a pipe without a writer must not wait for one here; reading does, and heeds the stop.
+/* What stands there now, by its path.
+ * O_NONBLOCK: opening a pipe without a writer must not wait for one here; reading does, and heeds the stop.
  */
-static int open_path(struct canp_log_reader *reader, const struct canp_log_read_opts *opts,
-                     struct canp_why *why)
+static int open_path(struct canp_log_reader *reader, const char *format, struct canp_why *why)
 {
     struct stat st;
     int fd = open(reader->path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
@@ -141,9 +141,10 @@ static int open_path(struct canp_log_reader *reader, const struct canp_log_read_
         return canp_fail(why, error, "cannot open %s: %s", reader->path, canp_strerror(error));
     }
     reader->owned_fd = fd;
+    reader->can_rewind = S_ISREG(st.st_mode) || S_ISDIR(st.st_mode);
     if (S_ISDIR(st.st_mode))
-        return open_directory(reader, opts->format, why);
-    return open_stream(reader, fd, reader->path, opts, why);
+        return open_directory(reader, format, why);
+    return open_stream(reader, fd, reader->path, format, why);
 }
 
 static int hand_out(int r, struct canp_log_reader *reader, struct canp_log_reader **out)
@@ -172,7 +173,7 @@ int canp_log_open_fd(int fd, const char *name, const struct canp_log_read_opts *
     struct canp_log_reader *reader = new_reader(NULL, &taken);
     if (!reader)
         return canp_fail(why, -ENOMEM, "no memory to read %s", name);
-    return hand_out(open_stream(reader, fd, name, &taken, why), reader, out);
+    return hand_out(open_stream(reader, fd, name, taken.format, why), reader, out);
 }
 
 int canp_log_open(const char *path, const struct canp_log_read_opts *opts, struct canp_log_reader **out,
@@ -187,21 +188,34 @@ int canp_log_open(const char *path, const struct canp_log_read_opts *opts, struc
     struct canp_log_reader *reader = new_reader(path, &taken);
     if (!reader)
         return canp_fail(why, -ENOMEM, "no memory to read %s", path);
-    return hand_out(open_path(reader, &taken, why), reader, out);
+    return hand_out(open_path(reader, taken.format, why), reader, out);
+}
+
+/* All that open_path() makes. */
+static void close_file(struct canp_log_reader *reader)
+{
+    if (reader->format && reader->format->close && (reader->state || !reader->format->reader_bytes))
+        reader->format->close(reader);
+    canp_source_close(&reader->source);
+    if (reader->owned_fd >= 0)
+        close(reader->owned_fd);
+    reader->owned_fd = -1;
+    free(reader->state);
+    reader->state = NULL;
 }
 
 void canp_log_close(struct canp_log_reader *reader)
 {
     if (!reader)
         return;
-    if (reader->format && reader->format->close && (reader->state || !reader->format->reader_bytes))
-        reader->format->close(reader);
-    canp_source_close(&reader->source);
-    if (reader->owned_fd >= 0)
-        close(reader->owned_fd);
-    free(reader->state);
+    close_file(reader);
     free(reader->path);
     free(reader);
+}
+
+bool canp_log_can_rewind(const struct canp_log_reader *reader)
+{
+    return reader->can_rewind;
 }
 
 /* ---- selection ----------------------------------------------------------------------------------- */
@@ -244,7 +258,35 @@ int canp_log_select(struct canp_log_reader *reader, const struct canp_log_select
     reader->has_selection = true;
     s->from_is_relative = s->from_is_relative && s->has_from;
     s->to_is_relative = s->to_is_relative && s->has_to;
+    reader->asked = *s;
     return reader->format->select ? reader->format->select(reader, s) : 0;
+}
+
+static int start_again(struct canp_log_reader *reader, struct canp_why *why)
+{
+    int r = open_path(reader, reader->format->info.name, why);
+    reader->selection = reader->asked;
+    if (r == 0 && reader->has_selection && reader->format->select) {
+        r = reader->format->select(reader, &reader->selection);
+        if (r < 0)
+            canp_fail(why, r, "cannot read %s: %s", reader->path, canp_strerror(r));
+    }
+    return r;
+}
+
+/* The channels stay as they are: a second pass meets the same ones. */
+int canp_log_rewind(struct canp_log_reader *reader, struct canp_why *why)
+{
+    if (!reader->can_rewind)
+        return canp_fail(why, -ESPIPE, "%s cannot be read twice: only a file can",
+                         reader->path ? reader->path : "a pipe");
+    close_file(reader);
+    reader->stats = (struct canp_log_stats){0};
+    reader->why = (struct canp_why){{0}};
+    reader->clock = (struct canp_busclock)CANP_BUSCLOCK_INIT;
+    reader->has_begun = reader->has_origin = reader->has_held = false;
+    int r = start_again(reader, why);
+    return reader->error = r < 0 ? r : 0;
 }
 
 /* Relative times count from the first frame, in bus time: that somebody set the clock does not matter. */

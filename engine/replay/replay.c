@@ -2,21 +2,25 @@
  * Replay: deadlines from a recording's times (canp/replay.h).
  *
  * Invariants: a frame is never put before its deadline; deadlines never run backwards, even where the
- * recording does; rows are flushed before the cursor leaves their block. One thread.
+ * recording does; rows are flushed before the cursor leaves their block, or the next ones of a log are read.
+ * One thread.
  *
  * Distances are those of bus time. Where it runs backwards a little, interfaces were recorded in turn: the
  * late frame is due at once.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <canp/busclock.h>
+#include <canp/log.h>
 #include <canp/private/opts.h>
 #include <canp/replay.h>
 #include <canp/rows.h>
 
 #define IDLE_NS       50000000           /* idle() is asked so often, and whether to stop */
 #define HOLD_NS       20000000           /* and so often while holding */
+#define AHEAD_BYTES   16384              /* of a log that are read ahead: 700 frames, 0.1 ms */
 #define OFFSET_MAX_NS (INT64_C(1) << 61) /* 73 years: for ever */
 
 struct run {
@@ -240,7 +244,7 @@ static int play_batch(struct run *run, struct canp_cursor *cursor, const struct 
     return flush(run);
 }
 
-static int play_once(struct run *run, struct canp_reader *reader)
+static int play_recording(struct run *run, struct canp_reader *reader)
 {
     struct canp_cursor_opts where = CANP_CURSOR_OPTS_INIT;
     struct canp_cursor *cursor;
@@ -253,8 +257,6 @@ static int play_once(struct run *run, struct canp_reader *reader)
     int r = canp_cursor_open(reader, &where, &cursor);
     if (r < 0)
         return r;
-    run->anchored = false;
-    run->clock = (struct canp_busclock)CANP_BUSCLOCK_INIT;
     while (!must_stop(run) && (r = canp_cursor_next_batch(cursor, &batch)) == 1) {
         r = play_batch(run, cursor, &batch);
         if (r < 0)
@@ -263,6 +265,67 @@ static int play_once(struct run *run, struct canp_reader *reader)
     run->stats->damaged = canp_cursor_damaged(cursor);
     canp_cursor_close(cursor);
     return r < 0 ? r : 0;
+}
+
+/* Rows of a log that were read ahead. */
+struct ahead {
+    struct canp_log_reader *log;
+    struct canp_record kept; /* found no room among the rows before */
+    bool has_kept;
+    struct canp_rowbuf rows;
+    _Alignas(8) uint8_t bytes[AHEAD_BYTES];
+};
+
+/* What has no time and is not counted is left out; so what is left fits into an empty buffer. */
+static bool matters(const struct canp_record *record)
+{
+    return canp_kind_is_frame(record->kind) || record->kind == CANP_KIND_GAP ||
+           record->kind == CANP_KIND_CLOCK;
+}
+
+/* As many rows as there is room for; of a pipe one. 1, 0 at the end, or an error, each with rows or without.
+ */
+static int read_ahead(struct ahead *a)
+{
+    size_t enough = canp_log_can_rewind(a->log) ? SIZE_MAX : 1;
+    int r = 1;
+    canp_rowbuf_init(&a->rows, a->bytes, sizeof(a->bytes));
+    while (a->rows.records < enough) {
+        if (!a->has_kept)
+            r = canp_log_next(a->log, &a->kept);
+        if (r != 1)
+            return r;
+        a->has_kept = matters(&a->kept) && canp_rowbuf_put_record(&a->rows, &a->kept) == -ENOSPC;
+        if (a->has_kept)
+            return 1;
+    }
+    return 1;
+}
+
+static int play_log(struct run *run, struct ahead *a)
+{
+    int more = 1, r = 0;
+    a->has_kept = false;
+    while (!must_stop(run) && more == 1 && r == 0) {
+        more = read_ahead(a);
+        const struct canp_batch batch = {
+            .rows = a->bytes, .bytes = a->rows.used_bytes, .base_ns = a->rows.base_ns};
+        r = a->rows.records ? play_batch(run, NULL, &batch) : 0;
+    }
+    uint64_t bad = canp_log_reader_stats(a->log)->bad;
+    run->stats->damaged = bad < UINT32_MAX ? (uint32_t)bad : UINT32_MAX;
+    return more < 0 && r == 0 ? more : r;
+}
+
+/* One of the two, once from its beginning. */
+static int play_once(struct run *run, struct canp_reader *recording, struct ahead *a)
+{
+    run->anchored = false;
+    run->clock = (struct canp_busclock)CANP_BUSCLOCK_INIT;
+    if (recording)
+        return play_recording(run, recording);
+    int r = run->stats->loops ? canp_log_rewind(a->log, NULL) : 0;
+    return r < 0 ? r : play_log(run, a);
 }
 
 /* What was put ahead of its time becomes due. */
@@ -291,6 +354,39 @@ static int take_opts(struct canp_replay_opts *taken, const struct canp_replay_op
     return 0;
 }
 
+static void sum_up(struct run *run, int64_t start_ns)
+{
+    struct canp_replay_stats *stats = run->stats;
+    stats->stopped = must_stop(run);
+    int64_t elapsed_ns = canp_pace_now(&run->pace) - (run->started ? run->first_due_ns : start_ns);
+    stats->elapsed_ns = elapsed_ns > 0 ? (uint64_t)elapsed_ns : 0;
+    stats->scheduled_ns = run->started ? (uint64_t)(run->due_ns - run->first_due_ns) : 0;
+    stats->drift_ns = canp_drift_ns(&run->drift);
+    stats->late_ns = run->pace.late_ns;
+}
+
+/* The options are taken. */
+static int play_all(struct run *run, struct canp_reader *recording, struct ahead *a)
+{
+    struct canp_replay_stats *stats = run->stats;
+    uint64_t loops = run->opts->loops;
+    int r;
+    canp_pace_init(&run->pace, run->opts->spin_ns);
+    int64_t start_ns = run->pace.now_ns;
+    do {
+        uint64_t before = stats->frames;
+        stats->lost = 0;
+        r = play_once(run, recording, a);
+        stats->loops++;
+        if (stats->frames == before)
+            break; /* nothing to play: no endless loop */
+    } while (r == 0 && !must_stop(run) && (loops == 0 || stats->loops < loops));
+    if (r == 0 && ahead_ns(run))
+        await_last(run);
+    sum_up(run, start_ns);
+    return stats->stopped && (r == -EINTR || r == -ECANCELED) ? 0 : r;
+}
+
 int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
                     const struct canp_replay_sink *sink, struct canp_replay_stats *stats)
 {
@@ -298,25 +394,23 @@ int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *o
     struct run run = {.opts = &taken, .sink = sink, .stats = stats};
     memset(stats, 0, sizeof(*stats));
     int r = take_opts(&taken, opts);
-    if (r < 0)
-        return r;
-    canp_pace_init(&run.pace, taken.spin_ns);
-    int64_t start_ns = run.pace.now_ns;
-    do {
-        uint64_t before = stats->frames;
-        stats->lost = 0;
-        r = play_once(&run, reader);
-        stats->loops++;
-        if (stats->frames == before)
-            break; /* nothing to play: no endless loop */
-    } while (r == 0 && !must_stop(&run) && (taken.loops == 0 || stats->loops < taken.loops));
-    if (r == 0 && ahead_ns(&run))
-        await_last(&run);
-    stats->stopped = must_stop(&run);
-    int64_t elapsed_ns = canp_pace_now(&run.pace) - (run.started ? run.first_due_ns : start_ns);
-    stats->elapsed_ns = elapsed_ns > 0 ? (uint64_t)elapsed_ns : 0;
-    stats->scheduled_ns = run.started ? (uint64_t)(run.due_ns - run.first_due_ns) : 0;
-    stats->drift_ns = canp_drift_ns(&run.drift);
-    stats->late_ns = run.pace.late_ns;
-    return stats->stopped && r == -EINTR ? 0 : r;
+    return r < 0 ? r : play_all(&run, reader, NULL);
+}
+
+int canp_replay_log(struct canp_log_reader *reader, const struct canp_replay_opts *opts,
+                    const struct canp_replay_sink *sink, struct canp_replay_stats *stats)
+{
+    struct canp_replay_opts taken;
+    struct run run = {.opts = &taken, .sink = sink, .stats = stats};
+    memset(stats, 0, sizeof(*stats));
+    int r = take_opts(&taken, opts);
+    if (r == 0 && taken.loops != 1 && !canp_log_can_rewind(reader))
+        return -ESPIPE;
+    struct ahead *a = r == 0 ? malloc(sizeof(*a)) : NULL;
+    if (!a)
+        return r < 0 ? r : -ENOMEM;
+    a->log = reader;
+    r = play_all(&run, NULL, a);
+    free(a);
+    return r;
 }

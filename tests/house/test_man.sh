@@ -12,6 +12,9 @@ done <"$build_dir/man/exported"
 while read -r name; do
     grep -qx "\.B $name" "$build_dir/man/canp.1" || { echo "canp(1) does not have $name" && exit 1; }
 done < <("$build_dir/tools/canp" help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
+for name in $("$build_dir/tools/canp" convert --help | sed -n 's/^Formats: //p' | sed 's/([a-z]*)//g'); do
+    grep -q "^\.BR $name " "$build_dir/man/canp.1" || { echo "canp(1) does not have the format $name" && exit 1; }
+done
 while read -r name; do
     grep -qx "\.B $name" "$build_dir/man/canp-bench.1" || { echo "canp-bench(1) does not have $name" && exit 1; }
 done < <("$build_dir/tools/canp-bench" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')

@@ -1,5 +1,5 @@
 /*
- * canp replay: a recording back onto buses, in its own time or as fast as they take it.
+ * canp replay: a recording or log back onto buses, in its own time or as fast as they take it.
  *
  * The engine's replay says when (canp/replay.h), a sender per interface sends (canp/sender.h), a table of
  * routes says whose frames go where. Main thread.
@@ -21,6 +21,8 @@
 #include "live/open_sender.h"
 #include "live/tx_watch.h"
 #include "logs/log_open.h"
+#include "logs/log_report.h"
+#include "logs/log_summary.h"
 #include "logs/select.h"
 
 #define SPIN_NS        100000 /* about twice how late a sleep ends */
@@ -40,7 +42,8 @@ struct replay {
     const char *command;
     bool json;
     bool txtime;
-    struct canp_reader *reader;
+    struct canp_reader *reader;  /* a recording, */
+    struct canp_log_reader *log; /* or any other log: one of both is NULL */
     struct selection selection;
     struct canp_replay_opts opts;
     unsigned mapping_count;
@@ -114,27 +117,45 @@ static int add_route(struct replay *p, uint8_t channel, const char *to)
     return 0;
 }
 
+/* Its name; of a log all channels that were met have one. */
+static const char *name_of(const struct replay *p, uint8_t channel)
+{
+    return p->log ? canp_log_iface(p->log, channel)->name : select_iface_name(p->reader, channel);
+}
+
+/* By its name, or by the number that the log gives it. */
+static bool is_from(const struct replay *p, const struct mapping *m, uint8_t channel)
+{
+    char number[16] = "";
+    uint32_t n = p->log ? canp_log_iface_number(p->log, channel) : UINT32_MAX;
+    if (n != UINT32_MAX)
+        snprintf(number, sizeof(number), "%u", n);
+    return strcmp(m->from, "*") == 0 || strcmp(m->from, name_of(p, channel)) == 0 ||
+           strcmp(m->from, number) == 0;
+}
+
 /* Where a channel's frames go: as the mappings say, or to the interface of the same name. */
 static int find_routes(struct replay *p, uint8_t channel)
 {
-    const char *from = select_iface_name(p->reader, channel);
     int r = 0;
     p->known[channel] = true;
     if (p->mapping_count == 0)
-        return add_route(p, channel, from);
+        return add_route(p, channel, name_of(p, channel));
     for (unsigned i = 0; i < p->mapping_count && r == 0; i++) {
-        if (strcmp(p->mappings[i].from, from) == 0 || strcmp(p->mappings[i].from, "*") == 0)
+        if (is_from(p, &p->mappings[i], channel))
             r = add_route(p, channel, p->mappings[i].to);
     }
     return r;
 }
 
-/* Opens what is known to be needed before the first frame is sent. */
+/* Opens what is known to be needed before the first frame is sent. Most logs name channels as they go. */
 static int open_targets(struct replay *p)
 {
     int r = 0;
-    for (unsigned i = 0; i < p->mapping_count && r == 0; i++)
+    for (unsigned i = 0; i < p->mapping_count && r >= 0; i++)
         r = target_of(p, p->mappings[i].to);
+    if (p->log)
+        return r < 0 ? r : 0;
     for (unsigned i = 0; i < canp_reader_iface_count(p->reader) && i < CHANNELS_MAX && r >= 0; i++) {
         struct canp_record any = {.kind = CANP_KIND_GAP}; /* passes every filter but the interface's */
         if (select_match(&p->selection, &any, select_iface_name(p->reader, (uint8_t)i)))
@@ -148,8 +169,8 @@ static int open_targets(struct replay *p)
 static bool want(void *self, const struct canp_record *record)
 {
     struct replay *p = self;
-    if (!select_match(&p->selection, record, select_iface_name(p->reader, record->channel)))
-        return false;
+    if (p->reader && !select_match(&p->selection, record, name_of(p, record->channel)))
+        return false; /* a log was selected from already */
     if (!p->known[record->channel])
         find_routes(p, record->channel); /* an error is told by put() */
     p->unmapped += p->routes[record->channel] == 0 && !p->failed;
@@ -346,15 +367,26 @@ static void print_text(const struct replay *p, const struct canp_replay_stats *s
 
 /* ---- the command ------------------------------------------------------------------------------- */
 
-static int finish(struct replay *p, int r, const struct canp_replay_stats *stats)
+static void tell_unknown(const struct replay *p)
+{
+    if (p->log)
+        select_tell_unknown_in_log(&p->selection, p->command, p->log);
+    else
+        select_tell_unknown(&p->selection, p->command, p->reader);
+}
+
+static int finish(struct replay *p, const char *path, int r, const struct canp_replay_stats *stats)
 {
     (p->json ? print_json : print_text)(p, stats);
     if (p->failed)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
     if (r < 0)
-        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "ended early: %s", canp_strerror(r));
+        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "ended early: %s",
+                         p->log && canp_log_why(p->log)[0] ? canp_log_why(p->log) : canp_strerror(r));
     if (!stats->stopped)
-        select_tell_unknown(&p->selection, p->command, p->reader);
+        tell_unknown(p);
+    if (stats->damaged && p->log)
+        return log_report_bad(p->command, path, p->log);
     if (stats->damaged)
         return opts_fail(p->command, CANP_EXIT_FINDING, "%u damaged places skipped; `canp verify` names them",
                          stats->damaged);
@@ -370,6 +402,34 @@ static int finish(struct replay *p, int r, const struct canp_replay_stats *stats
     return status;
 }
 
+static int open_log(struct replay *p, const char *path)
+{
+    int r = log_open(p->command, path, NULL, &p->log);
+    if (r)
+        return r;
+    if (p->opts.loops != 1 && !canp_log_can_rewind(p->log))
+        return opts_fail(p->command, CANP_EXIT_USAGE, "--loop: %s is a pipe and cannot be read twice",
+                         strcmp(path, "-") == 0 ? "stdin" : path);
+    return select_log(&p->selection, p->command, p->log);
+}
+
+/* A recording, or any other log. 0 or an exit status; with neither open: stopped before. */
+static int open_source(struct replay *p, const char *path)
+{
+    int r = recording_open(path, &p->reader, &p->why);
+    if (is_stop_error(r) && stop_is_requested())
+        return CANP_EXIT_DONE;
+    if (r < 0 && log_summary_is_worth_trying(path, r))
+        return open_log(p, path);
+    if (r < 0)
+        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
+    r = select_window(&p->selection, p->command, p->reader);
+    p->opts.from_ns = p->selection.from_ns;
+    p->opts.to_ns = p->selection.to_ns;
+    p->opts.bus_window = p->selection.bus_window;
+    return r;
+}
+
 static int open_and_run(struct replay *p, const char *path)
 {
     static struct canp_replay_stats stats; /* large: the histogram */
@@ -379,26 +439,19 @@ static int open_and_run(struct replay *p, const char *path)
                                           .put_at = p->txtime ? put_at : NULL,
                                           .flush = flush,
                                           .idle = idle};
-    int r = recording_open(path, &p->reader, &p->why);
-    if (is_stop_error(r) && stop_is_requested())
-        return CANP_EXIT_DONE;
-    if (r < 0)
-        return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
-    r = select_window(&p->selection, p->command, p->reader);
-    if (r)
+    int r = open_source(p, path);
+    if (r || !(p->reader || p->log))
         return r;
     if (open_targets(p) < 0)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
-    p->opts.from_ns = p->selection.from_ns;
-    p->opts.to_ns = p->selection.to_ns;
-    p->opts.bus_window = p->selection.bus_window;
     p->opts.stop = &stop_wish;
     keys_begin();
-    r = canp_replay_run(p->reader, &p->opts, &sink, &stats);
+    r = p->log ? canp_replay_log(p->log, &p->opts, &sink, &stats)
+               : canp_replay_run(p->reader, &p->opts, &sink, &stats);
     keys_end();
     if (p->txtime)
         take_txtime(p, &stats);
-    return finish(p, r, &stats);
+    return finish(p, path, r, &stats);
 }
 
 static int parse_speed(struct replay *p, const char *text)
@@ -431,6 +484,7 @@ static void close_all(struct replay *p)
     for (unsigned i = 0; i < p->target_count; i++)
         canp_sender_close(p->targets[i]);
     canp_reader_close(p->reader);
+    canp_log_close(p->log);
 }
 
 int canp_cmd_replay(int argc, char **argv)
@@ -457,10 +511,13 @@ int canp_cmd_replay(int argc, char **argv)
         {0},
     };
     const struct opt_spec spec = {
-        argv[0], "RECORDING [FROM=TO]... [FILTER|IFACE]...", "Sends a recording's frames, in their own time.",
-        options,
+        argv[0], "RECORDING [FROM=TO]... [FILTER|IFACE]...",
+        "Sends the frames of a recording or log file, in their own time.", options,
+        "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin.\n"
         "FROM=TO: what was recorded on FROM goes to TO; *=TO: everything; several for one FROM are\n"
-        "fine. Without any, frames go to the interface of the same name. FILTER is candump's.\n"
+        "fine; FROM may be the number of a channel (1=vcan0). Without any, frames go to the interface of the "
+        "same name.\n"
+        "FILTER: candump's, a bare ID (7DF), rx, tx.\n"
         "A full queue is waited for. Frames that an interface cannot take are counted.\n"
         "--txtime: lateness is what the kernel's transmit stamps say. Who listens on this host's own "
         "interface then\n"

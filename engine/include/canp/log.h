@@ -109,6 +109,16 @@ CANP_API int canp_log_open_fd(int fd, const char *name, const struct canp_log_re
                               struct canp_log_reader **out, struct canp_why *why);
 CANP_API void canp_log_close(struct canp_log_reader *reader); /* NULL is allowed */
 
+/* Can it be read again from its beginning? A file or recording that was opened by its path can; a pipe, a
+ * descriptor or several logs that are merged cannot. */
+CANP_API bool canp_log_can_rewind(const struct canp_log_reader *reader);
+/*
+ * Goes back to the beginning: the file is opened again, the selection stays, statistics begin anew, channels
+ * keep their numbers. 0; -ESPIPE where that cannot be done; or an error of opening, after which nothing more
+ * is read.
+ */
+CANP_API int canp_log_rewind(struct canp_log_reader *reader, struct canp_why *why);
+
 /* Static. */
 CANP_API const struct canp_log_format_info *canp_log_reader_format(const struct canp_log_reader *reader);
 

@@ -6,7 +6,8 @@
  * turn). Frames are as far apart as they were in bus time (canp/busclock.h): nothing waits for a clock that
  * was set or while the machine was suspended, nor for a single odd stamp.
  * Frames that are due at once are given to the sink together and then flushed; at full speed whole blocks
- * are. They are lent from the mapping of the recording: nothing is copied here.
+ * are. They are lent from the mapping of the recording: nothing is copied here. Of other logs some are read
+ * ahead and copied; of a pipe each frame is flushed at once, as the next one may be long in coming.
  *
  * One thread runs a replay; the sink is called on it.
  */
@@ -14,6 +15,7 @@
 #define CANP_REPLAY_H
 
 #include <canp/filter.h>
+#include <canp/log.h>
 #include <canp/pace.h>
 #include <canp/reader.h>
 
@@ -84,6 +86,15 @@ struct canp_replay_stats {
  * 0, or the error.
  */
 CANP_API int canp_replay_run(struct canp_reader *reader, const struct canp_replay_opts *opts,
+                             const struct canp_replay_sink *sink, struct canp_replay_stats *stats);
+
+/*
+ * The same for any log (canp/log.h), from where it stands, as selected by canp_log_select() and, besides, by
+ * the options. `damaged` counts what could not be read. What the reader says of channels is borrowed while
+ * it runs: a sink may ask canp_log_iface().
+ * -ESPIPE: more than one loop of what canp_log_can_rewind() denies; nothing is played then.
+ */
+CANP_API int canp_replay_log(struct canp_log_reader *reader, const struct canp_replay_opts *opts,
                              const struct canp_replay_sink *sink, struct canp_replay_stats *stats);
 
 CANP_END_DECLS
