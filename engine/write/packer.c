@@ -55,7 +55,7 @@ static void pack_one(struct packer *p)
     int r = pack_segment(p, number);
     pthread_mutex_lock(&p->lock);
     p->busy = false;
-    if (canp_is_disk_full(r))
+    if (canp_is_disk_full(r) || r == -EBUSY) /* EBUSY: another process packs this very segment */
         p->passed_over++;
     else if (r < 0 && r != -ENOENT && p->error == 0) /* ENOENT: retention was faster */
         p->error = r;

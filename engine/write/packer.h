@@ -22,7 +22,7 @@ struct packer {
     struct repack repack;
     uint64_t queue[PACKER_QUEUE];
     unsigned first, count;
-    unsigned passed_over; /* segments left raw because the queue or the disk was full */
+    unsigned passed_over; /* segments left raw because the queue or the disk was full, or left to others */
     int error;            /* first error of packing: what it met stays raw */
     bool busy;
     bool stop;

@@ -5,8 +5,10 @@
 #include <canp/repack.h>
 #include <canp/writer.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -214,6 +216,48 @@ Test(repack, a_reader_of_the_old_file_finishes_undisturbed)
     cr_assert_eq(canp_cursor_damaged(c), 0);
     canp_cursor_close(c);
     canp_reader_close(reader);
+}
+
+/* Small segments are packed within the moment in which the one who sealed them still held their lock. */
+Test(repack, a_writer_packs_each_of_many_small_segments)
+{
+    struct canp_writer_opts opts = {
+        .size = sizeof(opts), .segment_bytes = 64 << 10, .no_sync = true, .pack = true};
+    struct canp_writer *w;
+    cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
+    for (unsigned i = 0; i < 60 * 20; i++) {
+        union canp_frame_store f = {.frame = {.id = i % 3, .len = 8}};
+        struct canp_record r = {.time_ns = 1 + i, .frame = &f.frame};
+        cr_assert_eq(canp_writer_put(w, &r), 0);
+        if (i % 20 != 19)
+            continue;
+        cr_assert_eq(canp_writer_rotate(w), 0);
+        cr_assert_eq(canp_writer_sync(w), 0);
+    }
+    cr_assert_eq(canp_writer_finish(w), 0);
+    canp_writer_close(w);
+    cr_assert_eq(repack(false).changed, 0, "nothing is left to be packed");
+}
+
+/* The lock of the file beside a segment says that somebody packs it: it is theirs, and no error of ours. */
+Test(repack, a_writer_leaves_a_segment_to_another_who_packs_it)
+{
+    struct canp_writer_opts opts = {
+        .size = sizeof(opts), .segment_bytes = 64 << 10, .no_sync = true, .pack = true};
+    union canp_frame_store f = {.frame = {.len = 8}};
+    struct canp_record r = {.time_ns = 1, .frame = &f.frame};
+    struct canp_writer *w;
+    char other[64];
+    cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
+    snprintf(other, sizeof(other), "%s/00000001.canp.new", dir);
+    int fd = open(other, O_CREAT | O_RDWR, 0600);
+    cr_assert_eq(flock(fd, LOCK_EX), 0);
+    cr_assert_eq(canp_writer_put(w, &r), 0);
+    cr_assert_eq(canp_writer_finish(w), 0);
+    canp_writer_close(w);
+    close(fd);
+    cr_assert_eq(unlink(other), 0);
+    cr_assert_eq(repack(false).changed, 1);
 }
 
 Test(repack, a_writer_packs_in_the_background)
