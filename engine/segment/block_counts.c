@@ -61,13 +61,10 @@ uint32_t canp_block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLO
     return bytes;
 }
 
-bool canp_block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out)
+void canp_block_counts_add(const struct block_header *h, const uint8_t *end, struct block_counts *sums)
 {
     uint32_t bytes = block_counts_bytes(h->channel_mask);
-    if (h->tail_bytes < bytes || h->channel_mask >> 63 || h->lost == UINT32_MAX)
-        return false;
-    const uint8_t *at = payload + h->stored_bytes - bytes;
-    memset(out, 0, sizeof(*out));
+    const uint8_t *at = end - bytes;
     for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
         struct block_count c = {h->frames, h->lost};
         if (!(h->channel_mask >> i & 1))
@@ -76,9 +73,18 @@ bool canp_block_counts_read(const struct block_header *h, const uint8_t *payload
             memcpy(&c, at, sizeof(c));
             at += sizeof(c);
         }
-        out->frames[i] = c.frames;
-        out->lost[i] = c.lost;
+        sums->frames[i] += c.frames;
+        sums->lost[i] += c.lost;
     }
+}
+
+bool canp_block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out)
+{
+    uint32_t bytes = block_counts_bytes(h->channel_mask);
+    if (h->tail_bytes < bytes || h->channel_mask >> 63 || h->lost == UINT32_MAX)
+        return false;
+    memset(out, 0, sizeof(*out));
+    canp_block_counts_add(h, payload + h->stored_bytes, out);
     return true;
 }
 

@@ -38,6 +38,10 @@ uint32_t canp_block_counts_write(const struct canp_rowbuf *rows, uint8_t out[BLO
  */
 bool canp_block_counts_read(const struct block_header *h, const uint8_t *payload, struct block_counts *out);
 
+/* Adds what such a block says to the sums, also of channels from 63 on and where it says "or more"; `end` is
+ * where its payload ends. */
+void canp_block_counts_add(const struct block_header *h, const uint8_t *end, struct block_counts *sums);
+
 /* Do the header (and, with them, the counts) say what these, its rows, are? For verify: a reader needs none
  * of it to be safe. */
 bool canp_block_summary_is_true(const struct block_header *h, const uint8_t *payload, bool has_counts,

@@ -104,32 +104,52 @@ static int check_file(struct segment_writer *s)
     return is_gone ? give_up(s, -CANP_E_LOST) : check_mapping(s);
 }
 
-/* How many frames of the segment a reader still finds: those of the blocks in front of where the file ends,
- * or is blank. None where it has no name or no header any more. */
-static uint64_t frames_left(const struct segment_writer *s)
+/* Adds what the block at this place counts. False where there is none. */
+static bool count_block(const struct segment_writer *s, const struct block_header *h, uint64_t at,
+                        struct block_counts *sums)
+{
+    uint8_t tail[BLOCK_COUNTS_BYTES_MAX];
+    size_t bytes = block_counts_bytes(h->channel_mask);
+    uint64_t end = at + sizeof(*h) + h->stored_bytes;
+    if (h->tail_bytes < bytes || pread(s->fd, tail, bytes, (off_t)(end - bytes)) != (ssize_t)bytes)
+        return false;
+    canp_block_counts_add(h, tail + bytes, sums);
+    return true;
+}
+
+/* What a reader still finds of the segment: the blocks in front of where the file ends, or is blank. None
+ * where it has no name or no header any more. */
+static void count_left(const struct segment_writer *s, struct block_counts *left)
 {
     struct seg_header header;
     struct block_header h;
     struct stat st;
-    uint64_t frames = 0, at = s->header.header_bytes;
+    uint64_t at = s->header.header_bytes;
     if (fstat(s->fd, &st) < 0 || st.st_nlink == 0 ||
         pread(s->fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header) ||
         memcmp(&header, &s->header, sizeof(header)) != 0)
-        return 0;
+        return;
     for (uint32_t seq = 0; seq < s->next_seq && at < (uint64_t)st.st_size; seq++) {
         if (pread(s->fd, &h, sizeof(h), (off_t)at) != (ssize_t)sizeof(h) || h.seq != seq ||
-            !canp_block_header_is_sane(&h, (uint64_t)st.st_size - at))
+            !canp_block_header_is_sane(&h, (uint64_t)st.st_size - at) || !count_block(s, &h, at, left))
             break;
-        frames += h.frames;
         at += sizeof(h) + h.stored_bytes;
     }
-    return frames;
 }
 
-uint64_t canp_segment_writer_frames_lost(const struct segment_writer *s)
+static uint64_t less(uint64_t all, uint64_t part)
 {
-    uint64_t left = frames_left(s);
-    return s->seal.frames > left ? s->seal.frames - left : 0;
+    return all > part ? all - part : 0;
+}
+
+void canp_segment_writer_gone(const struct segment_writer *s, struct block_counts *gone)
+{
+    struct block_counts left = {0};
+    count_left(s, &left);
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+        gone->frames[i] = less(s->counts.frames[i], left.frames[i]);
+        gone->lost[i] = less(s->counts.lost[i], left.lost[i]);
+    }
 }
 
 /* Where the file system cannot allocate a file it grows, so that a short recording is not 64 MiB of zeros. */
@@ -335,6 +355,7 @@ static int commit_block(struct segment_writer *s, const struct canp_rowbuf *rows
         return r;
     s->next_seq++;
     sum_up(&s->seal, rows);
+    canp_block_counts_add(h, p->tail + p->tail_bytes, &s->counts);
     if (s->index)
         canp_index_add_block(s->index, at, h, rows->data);
     if (h->flags & CANP_BLOCK_PACKED)

@@ -13,6 +13,7 @@
 #include <canp/pools/objpool.h>
 #include <canp/rows.h>
 
+#include "block_counts.h"
 #include "format.h"
 #include "index.h"
 
@@ -32,7 +33,8 @@ struct segment_writer {
     uint64_t synced;            /* housekeeper: on disk up to here */
     uint32_t next_seq;
     struct seg_header header;
-    struct seg_seal seal; /* sums up while writing */
+    struct seg_seal seal;       /* sums up while writing */
+    struct block_counts counts; /* likewise */
     struct index_builder
         *index; /* borrowed; fed at each commit. NULL: the seal looks through the mapped rows */
     char name[SEG_NAME_BYTES];
@@ -94,8 +96,9 @@ int canp_segment_writer_sync(struct segment_writer *s);
 /* Writes the seal, cuts the file to its used part, syncs unless no_sync. */
 int canp_segment_writer_seal(struct segment_writer *s, bool no_sync, struct index_builder *scratch);
 
-/* Of a segment that was given up: how many of its frames no reader finds any more. */
-uint64_t canp_segment_writer_frames_lost(const struct segment_writer *s);
+/* Of a segment that was given up: how many of its frames, and of the losses that its gaps tell, no reader
+ * finds any more, by channel. */
+void canp_segment_writer_gone(const struct segment_writer *s, struct block_counts *gone);
 
 /* Closes; removes the file if it was never published. NULL is allowed. */
 void canp_segment_writer_free(struct segment_writer *s);

@@ -20,28 +20,30 @@ static void note_error(struct housekeeper *k, int r)
         k->error = r;
 }
 
-/* The writer puts a gap there. Several in a row become one. */
-static void note_poisoned(struct housekeeper *k, int64_t first_ns, int64_t last_ns, uint64_t frames)
+/* The writer puts gaps there. Several segments in a row become one. */
+static void add_poisoned(struct poisoned *sum, const struct poisoned *more)
 {
-    bool one_more = atomic_load_explicit(&k->poisoned, memory_order_relaxed);
-    k->poisoned_frames = frames + (one_more ? k->poisoned_frames : 0);
-    if (!one_more || first_ns < k->poisoned_from_ns)
-        k->poisoned_from_ns = first_ns;
-    if (!one_more || last_ns > k->poisoned_to_ns)
-        k->poisoned_to_ns = last_ns;
-    atomic_store_explicit(&k->poisoned, true,
-                          memory_order_relaxed); /* what it guards is read under the lock */
+    bool one_more = sum->channel_mask != 0;
+    sum->channel_mask |= more->channel_mask;
+    if (!one_more || more->from_ns < sum->from_ns)
+        sum->from_ns = more->from_ns;
+    if (!one_more || more->to_ns > sum->to_ns)
+        sum->to_ns = more->to_ns;
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+        sum->gone.frames[i] += more->gone.frames[i];
+        sum->gone.lost[i] += more->gone.lost[i];
+    }
 }
 
-bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns, uint64_t *frames)
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, struct poisoned *sum)
 {
-    if (!atomic_load_explicit(&k->poisoned, memory_order_relaxed))
+    /* relaxed: what it guards is read under the lock */
+    if (!atomic_load_explicit(&k->is_poisoned, memory_order_relaxed))
         return false;
     pthread_mutex_lock(&k->lock);
-    *from_ns = k->poisoned_from_ns;
-    *to_ns = k->poisoned_to_ns;
-    *frames = k->poisoned_frames;
-    atomic_store_explicit(&k->poisoned, false, memory_order_relaxed);
+    add_poisoned(sum, &k->poisoned);
+    k->poisoned = (struct poisoned){0};
+    atomic_store_explicit(&k->is_poisoned, false, memory_order_relaxed);
     pthread_mutex_unlock(&k->lock);
     return true;
 }
@@ -49,6 +51,22 @@ bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int
 /* Each chore is called with the lock held, releases it while it works, and returns true if it did something.
  * One that returns false has not released the lock: otherwise a request made while it was open would be
  * missed. */
+
+static void describe_poisoned(const struct segment_writer *s, struct poisoned *out)
+{
+    out->from_ns = s->seal.first_ns;
+    out->to_ns = s->seal.last_ns;
+    out->channel_mask = s->seal.channel_mask;
+    canp_segment_writer_gone(s, &out->gone);
+}
+
+static void note_poisoned(struct housekeeper *k, const struct poisoned *poisoned)
+{
+    if (poisoned->channel_mask == 0)
+        return;
+    add_poisoned(&k->poisoned, poisoned);
+    atomic_store_explicit(&k->is_poisoned, true, memory_order_relaxed);
+}
 
 static bool seal_one(struct housekeeper *k)
 {
@@ -59,19 +77,19 @@ static bool seal_one(struct housekeeper *k)
     k->sealing_count--;
     k->sealing_now = true;
     pthread_mutex_unlock(&k->lock);
+    uint64_t number = s->header.number;
+    struct poisoned poisoned = {0};
     int r = canp_segment_writer_seal(s, k->no_sync, &k->index);
     if (r == 0)
-        canp_retention_size(&k->retention, s->header.number, s->seal.blocks_end + s->seal.index_bytes);
-    if (r == 0 && k->packer)
-        canp_packer_push(k->packer, s->header.number);
-    bool poisoned = r < 0 && s->seal.blocks > 0;
-    int64_t first_ns = s->seal.first_ns, last_ns = s->seal.last_ns;
-    uint64_t frames = poisoned ? canp_segment_writer_frames_lost(s) : 0;
+        canp_retention_size(&k->retention, number, s->seal.blocks_end + s->seal.index_bytes);
+    else if (s->seal.blocks > 0)
+        describe_poisoned(s, &poisoned);
     canp_segment_writer_free(s);
+    if (r == 0 && k->packer) /* only now: the packer takes its lock */
+        canp_packer_push(k->packer, number);
     pthread_mutex_lock(&k->lock);
     k->sealing_now = false;
-    if (poisoned)
-        note_poisoned(k, first_ns, last_ns, frames);
+    note_poisoned(k, &poisoned);
     note_error(k, r);
     pthread_cond_broadcast(&k->done);
     return true;

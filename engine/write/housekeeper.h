@@ -14,6 +14,13 @@
 #include "retention.h"
 #include "segment/segment_writer.h"
 
+/* Segments that could not be synced or sealed: their times, channels, and what of them is gone. */
+struct poisoned {
+    int64_t from_ns, to_ns;
+    uint64_t channel_mask; /* 0 = there are none */
+    struct block_counts gone;
+};
+
 struct housekeeper {
     pthread_t thread;
     pthread_mutex_t lock;
@@ -43,11 +50,9 @@ struct housekeeper {
     bool dir_syncing;
     uint64_t least_bytes; /* what the next block needs */
     int ready_error;
-    int error; /* first error of a sync or seal */
-    _Atomic bool
-        poisoned; /* a segment could not be synced or sealed, and the writer has not taken note yet */
-    int64_t poisoned_from_ns, poisoned_to_ns; /* its times */
-    uint64_t poisoned_frames;                 /* that no reader finds any more */
+    int error;                /* first error of a sync or seal */
+    _Atomic bool is_poisoned; /* the writer has not taken note of `poisoned` yet */
+    struct poisoned poisoned;
     bool syncing;
     int64_t sync_due_ns; /* CLOCK_MONOTONIC; INT64_MAX = nothing to sync */
     bool stop;
@@ -75,10 +80,8 @@ void canp_housekeeper_note_commit(struct housekeeper *k);
 /* Syncs the current segment now, and waits for it and for those that are being sealed. */
 int canp_housekeeper_sync(struct housekeeper *k);
 
-/* The times of segments that could not be synced or sealed since the last call, and how many of their frames
- * are gone. False when there were none. */
-bool canp_housekeeper_take_poisoned(struct housekeeper *k, int64_t *from_ns, int64_t *to_ns,
-                                    uint64_t *frames);
+/* Adds the segments that could not be synced or sealed since the last call. False when there were none. */
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, struct poisoned *sum);
 
 /* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */
 int canp_housekeeper_drain(struct housekeeper *k);

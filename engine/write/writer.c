@@ -40,9 +40,9 @@ struct canp_writer {
     unsigned iface_count;
     struct canp_iface ifaces[IFACES_MAX];
     int64_t iface_time_ns;
-    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES + CANP_GAP_ROW_BYTES];
-    struct canp_gap gap; /* a poisoned segment, when gap_pending */
-    bool gap_pending;
+    uint8_t iface_rows[IFACES_MAX * IFACE_ROW_BYTES + BLOCK_CHANNELS_MAX * CANP_GAP_ROW_BYTES];
+    struct poisoned poisoned; /* segments that no gap tells of yet */
+    uint64_t undone[BLOCK_CHANNELS_MAX];
     struct canp_rowbuf gather; /* canp_writer_put(); its data is allocated on first use */
 };
 
@@ -205,20 +205,46 @@ static int commit_block(struct canp_writer *w, const struct canp_rowbuf *rows)
     return 0;
 }
 
-/* What a segment begins with, as a block of its own, stamped time_ns: the channels' names, and the gap that a
- * poisoned segment in front of it may be. */
+static bool has_gap(const struct poisoned *p, unsigned channel)
+{
+    return p->gone.frames[channel] || p->gone.lost[channel];
+}
+
+/*
+ * What a poisoned segment held is readable now, but may not outlive a power failure: these frames stay
+ * counted as frames, and the gap that says so does not count them. What somebody cut off or removed is lost:
+ * a gap of each interface counts it, and the losses that were told there.
+ */
+static void put_gaps(const struct poisoned *p, int64_t time_ns, struct canp_rowbuf *rows)
+{
+    struct canp_gap gap = {
+        .layer = CANP_LAYER_STORE, .bytes = sizeof(gap), .from_ns = p->from_ns, .to_ns = p->to_ns};
+    uint32_t before = rows->records;
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+        gap.lost = p->gone.frames[i] + p->gone.lost[i];
+        if (gap.lost)
+            canp_rowbuf_put_event(rows, time_ns, (uint8_t)i, CANP_KIND_GAP, &gap);
+    }
+    if (rows->records == before)
+        canp_rowbuf_put_event(rows, time_ns, (uint8_t)__builtin_ctzll(p->channel_mask), CANP_KIND_GAP, &gap);
+}
+
+/* What a segment begins with, as a block of its own, stamped time_ns: the channels' names, and the gaps that
+ * a poisoned segment in front of it may be. */
 static int commit_ifaces(struct canp_writer *w, int64_t time_ns)
 {
     struct canp_rowbuf rows;
     canp_rowbuf_init(&rows, w->iface_rows, sizeof(w->iface_rows));
     for (unsigned i = 0; i < w->iface_count; i++)
         canp_rowbuf_put_event(&rows, time_ns, (uint8_t)i, CANP_KIND_IFACE, &w->ifaces[i]);
-    if (w->gap_pending)
-        canp_rowbuf_put_event(&rows, time_ns, 0, CANP_KIND_GAP, &w->gap);
+    if (w->poisoned.channel_mask)
+        put_gaps(&w->poisoned, time_ns, &rows);
     int r = commit_block(w, &rows);
-    if (r == 0)
-        w->ifaces_pending = w->gap_pending = false;
-    return r;
+    if (r < 0)
+        return r;
+    w->ifaces_pending = false;
+    w->poisoned = (struct poisoned){0};
+    return 0;
 }
 
 /* The most that the counts of a block take (block_counts.h): its channels are those that have a name. */
@@ -230,8 +256,11 @@ static size_t counts_bytes_max(const struct canp_writer *w)
 
 static size_t iface_block_bytes(const struct canp_writer *w)
 {
-    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES + CANP_GAP_ROW_BYTES +
-           counts_bytes_max(w);
+    unsigned gaps = 0;
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++)
+        gaps += has_gap(&w->poisoned, i);
+    return sizeof(struct block_header) + w->iface_count * IFACE_ROW_BYTES +
+           (gaps ? gaps : 1) * CANP_GAP_ROW_BYTES + BLOCK_COUNTS_BYTES_MAX;
 }
 
 /* What a fresh segment must hold for this block to fit. */
@@ -291,54 +320,37 @@ static bool is_time_up(const struct canp_writer *w)
 static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
 {
     struct segment_writer *s = w->keeper.current;
-    size_t extra = w->ifaces_pending || w->gap_pending ? iface_block_bytes(w) : 0;
+    size_t extra = w->ifaces_pending || w->poisoned.channel_mask ? iface_block_bytes(w) : 0;
     return !s || atomic_load(&s->failed) < 0 || !canp_segment_writer_make_room(s, payload_bytes + extra);
 }
 
-static void widen(struct canp_gap *gap, const struct canp_gap *other)
+/* Segments that could not be synced or sealed: their frames that are gone are lost, and what told of losses
+ * is told anew. */
+static bool take_poisoned(struct canp_writer *w)
 {
-    gap->lost += other->lost;
-    gap->from_ns = gap->from_ns < other->from_ns ? gap->from_ns : other->from_ns;
-    gap->to_ns = gap->to_ns > other->to_ns ? gap->to_ns : other->to_ns;
-}
-
-/*
- * A segment that could not be synced or sealed. What it holds is readable now, but may not outlive a power
- * failure: these frames stay counted as frames, and the gap that says so does not count them. What somebody
- * cut off or removed is lost: the gap counts it.
- */
-static bool take_poisoned(struct canp_writer *w, struct canp_gap *gap)
-{
-    *gap = (struct canp_gap){.layer = CANP_LAYER_STORE, .bytes = sizeof(*gap)};
-    if (!canp_housekeeper_take_poisoned(&w->keeper, &gap->from_ns, &gap->to_ns, &gap->lost))
+    struct poisoned p = w->poisoned;
+    if (!canp_housekeeper_take_poisoned(&w->keeper, &w->poisoned))
         return false;
-    w->stats.frames -= gap->lost;
-    w->stats.undone += gap->lost;
+    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+        uint64_t frames = w->poisoned.gone.frames[i] - p.gone.frames[i];
+        w->undone[i] += frames;
+        w->stats.undone += frames;
+        w->stats.frames -= frames;
+        w->stats.lost -= w->poisoned.gone.lost[i] - p.gone.lost[i];
+    }
     return true;
-}
-
-static void note_poisoned(struct canp_writer *w)
-{
-    struct canp_gap gap;
-    if (!take_poisoned(w, &gap))
-        return;
-    if (w->gap_pending)
-        widen(&gap, &w->gap); /* one that could not be told yet */
-    w->gap = gap;
-    w->gap_pending = true;
-    w->stats.poisoned++;
 }
 
 int canp_writer_commit(struct canp_writer *w, const struct canp_rowbuf *rows)
 {
     if (rows->records == 0)
         return 0;
-    note_poisoned(w);
+    w->stats.poisoned += take_poisoned(w);
     if (is_time_up(w))
         rotate_by_time(w);
     size_t bytes = (size_t)canp_segment_writer_block_bytes(rows) - sizeof(struct block_header);
     int r = must_rotate(w, bytes) ? next_segment(w, bytes) : 0;
-    if (r == 0 && (w->ifaces_pending || w->gap_pending))
+    if (r == 0 && (w->ifaces_pending || w->poisoned.channel_mask))
         r = commit_ifaces(w, rows->first_ns);
     if (r == 0)
         r = commit_block(w, rows);
@@ -426,6 +438,11 @@ void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *ou
     out->dirs_again = w->keeper.dirs_again;
 }
 
+uint64_t canp_writer_undone(const struct canp_writer *w, uint8_t channel)
+{
+    return channel < BLOCK_CHANNELS_MAX ? w->undone[channel] : 0;
+}
+
 /* Segments that are closed and that somebody removed: nobody tells a writer, so it looks at the end. */
 static void note_missing(struct canp_writer *w)
 {
@@ -438,13 +455,12 @@ static void note_missing(struct canp_writer *w)
 
 int canp_writer_finish(struct canp_writer *w)
 {
-    struct canp_gap untold;
     int r = canp_writer_flush(w);
     if (r == 0 && w->ifaces_pending && w->keeper.current)
         r = commit_ifaces(w, w->iface_time_ns);
     canp_housekeeper_retire(&w->keeper);
     int sealed = canp_housekeeper_drain(&w->keeper);
-    take_poisoned(w, &untold); /* of the last segment: it can be counted, but no gap can tell it any more */
+    take_poisoned(w); /* of the last segment: it can be counted, but no gap can tell it any more */
     int packed = w->keeper.packer ? canp_packer_drain(&w->packer) : 0;
     canp_segment_list_update_catalogue(w->dir_fd); /* a cache */
     note_missing(w);

@@ -47,7 +47,7 @@ struct canp_writer_stats {
     uint64_t bytes;    /* bytes of committed blocks and segment headers: what the files held before packing */
     uint64_t segments; /* segments started */
     uint64_t removed;  /* of these, removed to keep within keep_segments, keep_bytes or a full disk */
-    uint64_t poisoned; /* gaps of layer CANP_LAYER_STORE: segments that could not be synced or sealed */
+    uint64_t poisoned; /* times that gaps of CANP_LAYER_STORE told of segments not synced or sealed */
     uint64_t undone;   /* frames of these that somebody cut off or removed; of `lost`, not of `frames` */
     uint64_t dirs_again;  /* times that the directory was removed by somebody, and made or found again */
     uint64_t missing;     /* known after canp_writer_finish(): segments that somebody removed */
@@ -109,6 +109,9 @@ CANP_API int64_t canp_writer_tend(struct canp_writer *w);
 CANP_API int canp_writer_sync(struct canp_writer *w);
 
 CANP_API void canp_writer_stats(const struct canp_writer *w, struct canp_writer_stats *out);
+
+/* The channel's part of canp_writer_stats.undone; that of channels from 63 on is one, and channel 63's. */
+CANP_API uint64_t canp_writer_undone(const struct canp_writer *w, uint8_t channel);
 
 /*
  * Flushes, seals the last segment and syncs; with opts.pack waits until all is packed. The last error that

@@ -28,6 +28,12 @@ TestSuite(cut_segment, .init = init, .fini = temp_dir_remove);
 static uint8_t room[FRAMES * 24] __attribute__((aligned(8)));
 static uint64_t sent;
 
+/* Every fourth is the second interface's. */
+static unsigned channel_of(unsigned number)
+{
+    return number % 4 == 3;
+}
+
 /* As the recorder does it: what a segment did not take goes to the next one. */
 static void commit(struct canp_writer *w)
 {
@@ -35,10 +41,19 @@ static void commit(struct canp_writer *w)
     canp_rowbuf_init(&rows, room, sizeof(room));
     for (unsigned i = 0; i < FRAMES; i++) {
         union canp_frame_store f = {.frame = {.id = i & 0x7FF, .len = 8}};
-        cr_assert_eq(canp_rowbuf_put_frame(&rows, (int64_t)(1000 + sent++), 0, &f.frame), 0);
+        cr_assert_eq(canp_rowbuf_put_frame(&rows, (int64_t)(1000 + sent++), (uint8_t)channel_of(i), &f.frame),
+                     0);
     }
     if (canp_writer_commit(w, &rows) < 0)
         cr_assert_eq(canp_writer_commit(w, &rows), 0);
+}
+
+static void name_channels(struct canp_writer *w)
+{
+    struct canp_iface iface = {.mtu = 16, .bytes = sizeof(iface), .name = "can0"};
+    cr_assert_eq(canp_writer_add_iface(w, 0, &iface, 1000), 0);
+    iface.name[3] = '1';
+    cr_assert_eq(canp_writer_add_iface(w, 1, &iface, 1000), 0);
 }
 
 static struct canp_writer *begin(void)
@@ -46,9 +61,20 @@ static struct canp_writer *begin(void)
     struct canp_writer *w;
     struct canp_writer_opts opts = {.size = sizeof(opts), .segment_bytes = 1U << 20};
     cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
+    name_channels(w);
     commit(w);
     commit(w);
     return w;
+}
+
+/* Each interface's losses are told as its own. */
+static void expect_told_apart(struct canp_reader *reader, uint64_t lost)
+{
+    struct canp_iface_info ifaces[2];
+    struct canp_info info;
+    cr_assert_eq(canp_reader_info_ifaces(reader, false, &info, ifaces, 2), 2);
+    cr_expect_eq(ifaces[0].lost, lost / 4 * 3);
+    cr_expect_eq(ifaces[1].lost, lost / 4);
 }
 
 /* All that was sent is stored or told as lost, by the writer and to a reader; `lost` of it is lost. */
@@ -61,6 +87,8 @@ static void end(struct canp_writer *w, uint64_t lost)
     commit(w);
     canp_writer_finish(w); /* says again that one segment could not be sealed */
     canp_writer_stats(w, &stats);
+    cr_expect_eq(canp_writer_undone(w, 0), lost / 4 * 3);
+    cr_expect_eq(canp_writer_undone(w, 1), lost / 4);
     canp_writer_close(w);
     cr_assert_eq(stats.lost, lost);
     cr_assert_eq(stats.frames, sent - lost);
@@ -69,6 +97,7 @@ static void end(struct canp_writer *w, uint64_t lost)
     cr_assert_eq(canp_reader_info(reader, &info), 0);
     cr_assert_eq(info.lost, lost);
     cr_assert_eq(info.frames, sent - lost);
+    expect_told_apart(reader, lost);
     canp_reader_close(reader);
 }
 
