@@ -228,7 +228,9 @@ static void chan_stats(const struct chan *ch, struct canp_recorder_iface_stats *
     uint64_t seen = counter_get(&ch->frames_seen);
     memcpy(out->name, ch->first_name, sizeof(out->name));
     out->outside = counter_get(&ch->outside);
-    out->frames = seen > unstored + out->outside ? seen - unstored - out->outside : 0;
+    out->undone = counter_get(&ch->undone);
+    uint64_t missing = unstored + out->outside + out->undone;
+    out->frames = seen > missing ? seen - missing : 0;
     out->lost.socket = counter_get(&ch->lost_socket);
     out->lost.device = counter_get(&ch->lost_device);
     out->lost.recorder = counter_get(&ch->lost_unslabbed) + unstored;
@@ -269,12 +271,9 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
         chan_stats(&rec->in.chans[i], iface);
         out->frames += iface->frames;
         out->outside += iface->outside;
-        out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder;
+        out->undone += iface->undone;
+        out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder + iface->undone;
     }
-    uint64_t undone = counter_get(&rec->undone);
-    out->undone = undone < out->frames ? undone : out->frames;
-    out->frames -= out->undone;
-    out->lost += out->undone;
 }
 
 const struct canp_slabring *canp_recorder_slabs(const struct canp_recorder *rec)

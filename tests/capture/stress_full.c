@@ -1,5 +1,5 @@
 /*
- * The disk gets full while it is recorded, and has room again, or not before the end: what could not be
+ * The disk gets full or fails while it is recorded, and works again, or not before the end: what could not be
  * stored is counted, to the frame, and told by gaps; gaps and link events that stood in between are told,
  * too; each is said once. And a segment that cannot be synced costs nothing that can be read, is said, and a
  * gap stands behind it. The recorder is real but for its sockets; fallocate() and fdatasync() are what fails.
@@ -34,9 +34,9 @@ struct sums {
 static void hear(void *user, const char *text)
 {
     struct said *said = user;
-    if (strstr(text, "until there is room"))
+    if (strstr(text, "until there is room") || strstr(text, "until it can be written again"))
         said->full++;
-    else if (strstr(text, "there is room again"))
+    else if (strstr(text, "there is room again") || strstr(text, "it can be written again;"))
         said->again++;
     else if (strstr(text, "could not be written out"))
         said->poisoned++;
@@ -165,7 +165,7 @@ static int fill_disk(const char *dir, int error, bool again)
     int result = rec->store_error;
     canp_recorder_stats(rec, &stats);
     fake_close(rec);
-    if (result != (again ? 0 : error == ENOSPC ? -ENOSPC : -EDQUOT))
+    if (result != (again ? 0 : -error))
         return complain("result", (uint64_t)-result, (uint64_t)error);
     if (said.full + said.again + said.other != (again ? 2 : 1))
         return complain("lines said", said.full + said.again + said.other, again ? 2 : 1);
@@ -211,25 +211,29 @@ static int fail_syncs(const char *dir)
     return r < 0 && failures_told > 0 ? 0 : 1; /* -1: there is no nth sync any more */
 }
 
-static int in_new_dir(int error, bool again)
+static int in_new_dir(int error, bool again, bool syncs)
 {
     char dir[] = "/tmp/canp-full-XXXXXX", command[64];
-    printf("%s, %s\n", strerror(error), again ? "then room again" : "to the end");
+    printf("%s%s, %s\n", syncs ? "syncs: " : "", strerror(error), again ? "then none" : "to the end");
     if (!mkdtemp(dir))
         return 1;
-    int r = error == EIO ? fail_syncs(dir) : fill_disk(dir, error, again);
+    int r = syncs ? fail_syncs(dir) : fill_disk(dir, error, again);
     snprintf(command, sizeof(command), "rm -rf %s", dir);
     return system(command) == 0 ? r : 1;
 }
 
 int main(void)
 {
-    int r = in_new_dir(ENOSPC, true);
+    int r = in_new_dir(ENOSPC, true, false);
     if (r == 0)
-        r = in_new_dir(ENOSPC, false);
+        r = in_new_dir(ENOSPC, false, false);
     if (r == 0)
-        r = in_new_dir(EDQUOT, true);
+        r = in_new_dir(EDQUOT, true, false);
     if (r == 0)
-        r = in_new_dir(EIO, true);
+        r = in_new_dir(EIO, true, false); /* no next segment can be made */
+    if (r == 0)
+        r = in_new_dir(EROFS, false, false);
+    if (r == 0)
+        r = in_new_dir(EIO, true, true);
     return r;
 }

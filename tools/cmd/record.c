@@ -121,6 +121,19 @@ static void print_windows(const struct canp_recorder_stats *s)
            s->windows == 1 ? "" : "s", text_count(outside, s->outside));
 }
 
+static void print_undone(const struct canp_recorder_stats *s)
+{
+    char count[TEXT_BYTES];
+    printf("%s of the lost frames were stored, and somebody cut or removed their segment:",
+           text_count(count, s->undone));
+    for (unsigned i = 0; i < s->iface_count; i++) {
+        const struct canp_recorder_iface_stats *f = &s->ifaces[i];
+        if (f->undone)
+            printf(" %s %llu", SAFE(f->name), (unsigned long long)f->undone);
+    }
+    putchar('\n');
+}
+
 static void print_summary(const struct canp_recorder_stats *s, const struct face *face)
 {
     char frames[TEXT_BYTES], lost[TEXT_BYTES], bytes[TEXT_BYTES];
@@ -139,8 +152,7 @@ static void print_summary(const struct canp_recorder_stats *s, const struct face
         printf(", %llu of them removed again,", (unsigned long long)s->removed);
     printf(" of %s (%s)\n", SAFE(face->dir), s->io);
     if (s->undone)
-        printf("%s of the lost frames were stored, and somebody cut or removed their segment\n",
-               text_count(lost, s->undone));
+        print_undone(s);
     if (face->windows)
         print_windows(s);
 }
@@ -163,10 +175,12 @@ static void print_json(const struct canp_recorder_stats *s, const struct face *f
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
         fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
         text_json_string(stdout, f->name);
-        printf(",\"frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,\"recorder\":%llu},\"rate\":%.3f}",
+        printf(",\"frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,\"recorder\":%llu",
                (unsigned long long)f->frames, (unsigned long long)f->lost.socket,
-               (unsigned long long)f->lost.device, (unsigned long long)f->lost.recorder,
-               rate(f->frames, s->duration_ns));
+               (unsigned long long)f->lost.device, (unsigned long long)f->lost.recorder);
+        if (f->undone)
+            printf(",\"undone\":%llu", (unsigned long long)f->undone);
+        printf("},\"rate\":%.3f}", rate(f->frames, s->duration_ns));
     }
     printf("],\"io\":\"%s\",\"harvests\":%llu,\"blocks\":%llu,\"slabs\":%u,\"slabs_full_max\":%llu,"
            "\"slab_stalls\":%llu,",
@@ -302,7 +316,7 @@ static const char epilogue[] =
     "An interface that is down is recorded when it is up. One that goes is recorded again when it is back.\n"
     "A line on stderr says when frames are really being received. SIGHUP closes the segment\n"
     "and begins the next.\n"
-    "On a full disk frames are counted as lost, and recording resumes when there is room;\n"
+    "On a disk that is full or fails frames are counted as lost, and recording resumes when it can;\n"
     "with --keep or --keep-bytes the oldest segment goes instead.\n\n"
     "FILTER is candump's, kept by the kernel: 123:7FF, 123~7FF (all but), 8 digits = extended,\n"
     "#FF (error frames by mask), error (error frames alone), j (join: all must match). Behind `any` it\n"

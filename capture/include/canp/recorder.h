@@ -103,14 +103,15 @@ struct canp_recorder_iface_stats {
     char name[CANP_IFACE_NAME_BYTES]; /* as it was when its recording began */
     uint64_t frames;                  /* received and not lost since; the newest may still lie in slabs */
     uint64_t outside;                 /* received, but let go as in no window: neither stored nor lost */
+    uint64_t undone; /* were stored, and somebody cut or removed their segment: lost, beside `lost` */
     struct canp_recorder_lost lost;
 };
 
 /* A snapshot: each counter is exact, read together they may be a harvest apart. */
 struct canp_recorder_stats {
-    uint64_t frames;      /* sum over the interfaces, without `undone` */
-    uint64_t lost;        /* sum over interfaces and layers, and `undone` */
-    uint64_t undone;      /* were stored, and somebody cut or removed their segment; of any interface */
+    uint64_t frames;      /* sum over the interfaces */
+    uint64_t lost;        /* sum over interfaces and layers, and of `undone` */
+    uint64_t undone;      /* sum over the interfaces */
     uint64_t outside;     /* sum over the interfaces */
     uint64_t windows;     /* begun by triggers */
     uint64_t duration_ns; /* since frames were really received; stands still at the end */
@@ -151,8 +152,8 @@ CANP_API int canp_recorder_open(const struct canp_recorder_opts *opts, struct ca
  * (SCHED_FIFO 1) where that is permitted, unless it has another of its own choice.
  *
  * A full disk does not end it (with keep_segments or keep_bytes the oldest segment goes, else frames are
- * dropped, counted, and told by a gap as soon as there is room); it is the error at the end when it is still
- * full then. An I/O error ends it, unless the next segment can be written.
+ * dropped, counted, and told by a gap as soon as there is room), nor does one that fails: what can be tried
+ * again is tried once a second. It is the error at the end when the disk is still full or fails then.
  */
 CANP_API int canp_recorder_run(struct canp_recorder *rec, struct canp_why *why);
 

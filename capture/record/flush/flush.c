@@ -10,7 +10,7 @@
 #include "up_orders.h"
 
 #define SYNC_IDLE_NS 1000000000  /* sync what is unsynced when nothing came for so long */
-#define RETRY_NS     1000000000U /* between looks for room on a full disk */
+#define RETRY_NS     1000000000U /* between looks for room on a disk that is full or fails */
 
 /* ---- a recording by triggers ---------------------------------------------------------------------- */
 
@@ -87,7 +87,7 @@ static void speak(struct canp_recorder *rec)
 
 static void sync_idle(struct canp_recorder *rec)
 {
-    int r = rec->store_error ? 0 : canp_writer_sync(rec->writer);
+    int r = canp_writer_sync(rec->writer);
     rec->unsynced = false;
     if (r < 0 && r != rec->sync_error_told) /* the writer goes on saying its first one */
         canp_store_say(rec, "%s: sync: %s", rec->dir, canp_strerror(r));
@@ -106,10 +106,10 @@ static void flush_all(struct canp_recorder *rec)
     }
 }
 
-/* Ends the segment when the user asked for it or its time is over; not while the disk is full. */
+/* Ends the segment when the user asked for it or its time is over; not while the disk is full or fails. */
 static void rotate(struct canp_recorder *rec)
 {
-    if (rec->store_error || rec->full_error)
+    if (rec->disk_error)
         return;
     /* relaxed: no other data is handed over with the flag */
     if (atomic_exchange_explicit(&rec->rotate, false, memory_order_relaxed)) {
@@ -126,7 +126,7 @@ static void rotate(struct canp_recorder *rec)
 static int64_t idle_ns(const struct canp_recorder *rec)
 {
     int64_t ns = rec->unsynced ? SYNC_IDLE_NS : INT64_MAX;
-    if (rec->full_error && ns > (int64_t)RETRY_NS)
+    if (rec->disk_error && ns > (int64_t)RETRY_NS)
         ns = RETRY_NS;
     if (rec->tend_ns < 0 &&
         ns > (int64_t)RETRY_NS) /* the segment's time is up, but no next one can be made */
@@ -144,12 +144,10 @@ static void finish(struct canp_recorder *rec)
         canp_window_finish(rec->window);
         canp_outside_windows_tell(&rec->outside, canp_flush_store, rec);
     }
-    bool full = rec->full_error && !rec->store_error && !canp_store_has_room_again(rec);
-    if (full || rec->store_error)
+    if (rec->disk_error && !canp_store_has_room_again(rec)) {
         canp_disk_losses_store(&rec->unstored,
                                rec->writer); /* the segment may still have room for so little */
-    if (full && !rec->store_error) {
-        rec->store_error = rec->full_error;
+        rec->store_error = rec->disk_error;
         canp_fail(&rec->store_why, rec->store_error, "%s: %s: what came last is not in the recording",
                   rec->dir, canp_strerror(rec->store_error));
     }
@@ -179,7 +177,7 @@ static void *flush_main(void *arg)
         rotate(rec);
         if (r != -ETIMEDOUT)
             continue;
-        if (rec->full_error && !rec->store_error)
+        if (rec->disk_error)
             canp_store_has_room_again(rec);
         if (rec->unsynced)
             sync_idle(rec);

@@ -1,7 +1,7 @@
 /*
- * Storing (store.h). While the disk is full, rows are dropped and counted; once a second the thread looks
- * whether there is room for a whole slab again, and then the gaps are written. Any other error that lasts
- * ends the recording.
+ * Storing (store.h). While the disk is full or fails, rows are dropped and counted; once a second the thread
+ * looks whether there is room for a whole slab again, and then the gaps are written. No error of the disk
+ * ends a recording: it may work again.
  */
 #include "store.h"
 
@@ -11,7 +11,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#define RETRY_NS 1000000000U /* between looks for room on a full disk */
+#define RETRY_NS 1000000000U /* between looks for room on a disk that is full or fails */
 
 void canp_store_say(const struct canp_recorder *rec, const char *format, ...)
 {
@@ -32,8 +32,10 @@ void canp_store_publish(struct canp_recorder *rec)
     atomic_store_explicit(&rec->bytes, stats.bytes, memory_order_relaxed);
     atomic_store_explicit(&rec->blocks, stats.blocks, memory_order_relaxed);
     atomic_store_explicit(&rec->segments, stats.segments, memory_order_relaxed);
-    atomic_store_explicit(&rec->undone, stats.undone, memory_order_relaxed);
     atomic_store_explicit(&rec->removed, stats.removed, memory_order_relaxed);
+    for (unsigned i = 0; stats.undone && i < CANP_RECORDER_IFACES_MAX; i++)
+        atomic_store_explicit(&rec->in.chans[i].undone, canp_writer_undone(rec->writer, (uint8_t)i),
+                              memory_order_relaxed);
     if (stats.poisoned != rec->poisoned_told)
         canp_store_say(
             rec,
@@ -62,20 +64,14 @@ void canp_store_publish(struct canp_recorder *rec)
 
 static void store_failed(struct canp_recorder *rec, int error)
 {
-    if (canp_is_disk_full(error)) {
-        rec->full_error = error;
-        rec->retry_ns = canp_monotonic_ns() + RETRY_NS;
-        canp_store_say(rec, "%s: %s: frames are counted as lost until there is room", rec->dir,
-                       canp_strerror(error));
-        return;
-    }
-    rec->store_error = error;
-    canp_fail(&rec->store_why, error, "%s: %s; the recording ends here, what was stored before is readable",
-              rec->dir, canp_strerror(error));
-    canp_intake_stop(&rec->in);
+    rec->disk_error = error;
+    rec->retry_ns = canp_monotonic_ns() + RETRY_NS;
+    canp_store_say(rec, "%s: %s: frames are counted as lost until %s", rec->dir, canp_strerror(error),
+                   canp_is_disk_full(error) ? "there is room" : "it can be written again");
 }
 
-/* The disk was full: is there room for what is to be told, and for a slab? True: all is as it was before. */
+/* The disk was full or failed: is there room for what is to be told, and for a slab? True: all is as it was
+ * before. */
 bool canp_store_has_room_again(struct canp_recorder *rec)
 {
     uint64_t now_ns = canp_monotonic_ns(), lost = rec->unstored.frames;
@@ -86,13 +82,14 @@ bool canp_store_has_room_again(struct canp_recorder *rec)
                                 DISK_LOSSES_BLOCKS_MAX + 1);
     if (r == 0)
         r = canp_disk_losses_store(&rec->unstored, rec->writer);
-    if (r < 0 && !canp_is_disk_full(r))
-        store_failed(rec, r);
-    if (r < 0)
+    if (r < 0) {
+        rec->disk_error = r; /* the end tells the last one */
         return false;
-    rec->full_error = 0;
-    canp_store_say(rec, "%s: there is room again; %llu frames were lost, a gap says so", rec->dir,
+    }
+    canp_store_say(rec, "%s: %s again; %llu frames were lost, a gap says so", rec->dir,
+                   canp_is_disk_full(rec->disk_error) ? "there is room" : "it can be written",
                    (unsigned long long)lost);
+    rec->disk_error = 0;
     return true;
 }
 
@@ -105,7 +102,7 @@ static int commit(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 
 void canp_store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
 {
-    if (rec->store_error || (rec->full_error && !canp_store_has_room_again(rec))) {
+    if (rec->disk_error && !canp_store_has_room_again(rec)) {
         canp_disk_losses_note(&rec->unstored, rec->in.chans, rows);
         return;
     }

@@ -16,8 +16,8 @@ void canp_store_say(const struct canp_recorder *rec, const char *format, ...)
 /* Commits the rows, or counts their frames as lost. */
 void canp_store(struct canp_recorder *rec, const struct canp_rowbuf *rows);
 
-/* The disk was full: is there room for what is to be told, and for a slab? Looks once a second. True: the
- * losses are told, and all is as it was before. */
+/* The disk was full or failed: is there room for what is to be told, and for a slab? Looks once a second.
+ * True: the losses are told, and all is as it was before. */
 bool canp_store_has_room_again(struct canp_recorder *rec);
 
 /* Makes the writer's statistics known to all threads. */

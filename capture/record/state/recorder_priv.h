@@ -53,10 +53,10 @@ struct canp_recorder {
 
     /* Flush. */
     _Alignas(64) struct canp_writer *writer; /* owner's until the thread starts */
-    int store_error;                         /* that ends the recording; read by others after the join */
+    int store_error;                         /* at the end; read by others after the join */
     struct canp_why store_why;
-    int full_error;    /* the disk is full: nothing is stored until there is room; 0 = it is not */
-    uint64_t retry_ns; /* full_error: CLOCK_MONOTONIC of the next look */
+    int disk_error;    /* the disk is full or fails: nothing is stored until there is room; 0 = it is not */
+    uint64_t retry_ns; /* disk_error: CLOCK_MONOTONIC of the next look */
     bool unsynced;
     int64_t tend_ns;           /* as canp_writer_tend() said last */
     uint64_t passed_over_told; /* segment numbers left out that the user knows of */
@@ -83,7 +83,6 @@ struct canp_recorder {
     _Atomic uint64_t blocks;
     _Atomic uint64_t segments;
     _Atomic uint64_t removed;
-    _Atomic uint64_t undone;
     _Atomic(const char *) io;
 };
 
