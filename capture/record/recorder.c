@@ -106,6 +106,7 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
 {
     struct window_opts w = {.triggers = opts->triggers,
                             .trigger_count = opts->trigger_count,
+                            .ask = opts->trigger ? canp_flush_ask : NULL,
                             .pre_ns = opts->pre_trigger_ns,
                             .post_ns = opts->post_trigger_ns ? opts->post_trigger_ns : POST_TRIGGER_NS,
                             .memory_bytes = trigger_memory(opts),
@@ -115,7 +116,7 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
                             .begins = canp_flush_window_begins,
                             .short_of_memory = canp_flush_short_of_memory,
                             .user = rec};
-    if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0)
+    if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0 && !opts->trigger)
         return 0;
     if (opts->pre_trigger_ns == 0 || opts->pre_trigger_ns > INT64_MAX / 4)
         return canp_fail(why, -EINVAL, "triggers need the time before them that is to be kept");

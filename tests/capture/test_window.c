@@ -18,7 +18,7 @@ struct out {
     unsigned stored[STREAM_MAX], stored_count;
     unsigned gone[STREAM_MAX], gone_count;
     unsigned begins, ends, holes; /* holes: frames missing between two that no end and begin stand between */
-    unsigned shorts;
+    unsigned shorts, asked;
     int64_t end_ns; /* of the last window */
     bool in_window;
 };
@@ -111,6 +111,39 @@ Test(window, without_a_trigger_nothing_is_stored)
     cr_assert_eq(out.gone_count, 890, "the last 100 ms are held, with the block that they begin in");
     canp_window_finish(w);
     cr_assert(out.stored_count == 0 && out.gone_count == 1000 && out.begins == 0 && out.ends == 0);
+    canp_window_close(w);
+}
+
+static const char *ask_for_234(void *user, const struct canp_record *record)
+{
+    struct out *out = user;
+    out->asked++;
+    return record->frame->id == 0x234 ? "speed > 6000" : NULL;
+}
+
+Test(window, asks_the_program_of_every_record)
+{
+    struct out out = {0};
+    struct window *w;
+    struct canp_why why;
+    struct window_opts opts = {.triggers = on_123,
+                               .trigger_count = 1,
+                               .ask = ask_for_234,
+                               .pre_ns = 100 * MS,
+                               .post_ns = 50 * MS,
+                               .memory_bytes = 1 << 20,
+                               .block_bytes = 4096,
+                               .store = on_store,
+                               .let_go = on_let_go,
+                               .short_of_memory = on_short,
+                               .user = &out};
+    cr_assert_eq(canp_window_open(&opts, &w, &why), 0);
+    for (unsigned n = 0; n < 1000; n += 10)
+        feed(w, n, 10, n == 200 ? 0x123 : n == 500 ? 0x234 : IDS);
+    canp_window_finish(w);
+    cr_assert_eq(out.asked, 1000);
+    cr_assert(out.begins == 2 && out.ends == 2 && out.stored_count + out.gone_count == 1000);
+    cr_assert_eq(canp_window_count(w), 2);
     canp_window_close(w);
 }
 

@@ -121,7 +121,39 @@ grep -q 'the window begins .* before its trigger, not 60' "$work/err" && [ "$fra
     [ "$(json "$work/out" 'o["frames"] + o["outside"] + o["lost"]')" -eq 60001 ] && ok "short of memory: said, $frames frames kept" ||
     not_ok "short of memory" "$(cat "$work/err" "$work/out")"
 
-for options in "--trigger 7DF:7FF" "--pre-trigger 1s --trigger x" "--pre-trigger 1s --trigger-memory 1k"; do
+# Conditions on signals: a number, a text, and a message of several frames (J1939 BAM).
+cat >"$work/a.dbc" <<'END'
+BO_ 256 Engine: 8 X
+ SG_ Speed : 0|16@1+ (0.25,0) [0|0] "rpm" X
+ SG_ Mode : 16|8@1+ (1,0) [0|0] "" X
+BO_ 2566841088 Config: 10 X
+ SG_ Last : 72|8@1+ (1,0) [0|0] "" X
+BA_DEF_ BO_ "VFrameFormat" ENUM "StandardCAN","ExtendedCAN","reserved","J1939PG";
+BA_ "VFrameFormat" BO_ 2566841088 3;
+VAL_ 256 Mode 3 "limp home" ;
+END
+start_record -o "$work/signals" --pre-trigger 0.1 --post-trigger 0.1 --dbc "$work/a.dbc" --trigger 'Engine.Speed > 6000' \
+    --trigger 'Mode == "limp home"' --trigger 'Last=10' vcan0 || not_ok "record starts" "$(cat "$work/err")"
+for frames in 100#C05D00 100#C15D00 100#000002 100#000003 '18ECFF21#200A0002FFE3FE00 18EBFF21#0101020304050607 18EBFF21#0208090AFFFFFFFF' \
+    7DF#FFFFFFFF; do
+    for frame in $frames; do
+        cansend vcan0 "$frame"
+    done
+    sleep 0.6
+done
+end_record
+"$canp" dump "$work/signals" >"$work/dump"
+said=$(sed -n 's/^# WINDOW begin \(.*\) at .*/\1/p; s/^([0-9.]*) vcan0 \(100#C1.*\|100#0.*3\|.*#0208.*\)/\1/p' "$work/dump" | tr '\n' ';')
+[ "$said" = 'trigger Engine.Speed > 6000;100#C15D00;trigger Mode == "limp home";100#000003;trigger Last=10;18EBFF21#0208090AFFFFFFFF;' ] &&
+    [ "$(json "$work/out" 'o["frames"] + o["outside"], o["windows"]')" = "(8, 3)" ] && ok "signals are triggers" || not_ok "signals are triggers" "$said $(cat "$work/out" "$work/err")"
+for trigger in 'Speed > ' '> 5' 'Speed > fast' 'Nothing > 5'; do
+    timeout 20 "$canp" record -o "$work/no" --pre-trigger 1 --dbc "$work/a.dbc" --trigger "$trigger" vcan0 >/dev/null 2>"$work/err"
+    status=$?
+    [ "$status" -eq 2 ] && [ "$(wc -l <"$work/err")" -eq 1 ] && [ ! -e "$work/no" ] && ok "refused: $trigger" ||
+        not_ok "refused: $trigger" "status $status: $(cat "$work/err")"
+done
+
+for options in "--pre-trigger 1s --trigger Speed>5" "--trigger 7DF:7FF" "--pre-trigger 1s --trigger x" "--pre-trigger 1s --trigger-memory 1k"; do
     # shellcheck disable=SC2086 # words
     timeout 20 "$canp" record -o "$work/no" $options vcan0 >/dev/null 2>"$work/err"
     status=$?

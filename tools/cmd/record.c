@@ -23,6 +23,7 @@
 #include "live/record_stats.h"
 #include "live/service.h"
 #include "live/speaker.h"
+#include "signals/signal_trigger.h"
 
 #define NAMES_MAX 1000U /* directories of one second */
 
@@ -86,7 +87,14 @@ static void catch_signals(const sigset_t *caught)
 struct face {
     const char *dir;
     bool windows; /* recording by triggers */
+    struct signal_trigger *signals;
 };
+
+static const char *ask_signals(void *user, const char *iface, const struct canp_record *record)
+{
+    const struct face *face = user;
+    return signal_trigger_ask(face->signals, iface, record);
+}
 
 static void say_notice(void *user, const char *text)
 {
@@ -197,10 +205,12 @@ static int status_of(int error)
     return error == -EINVAL || error == -CANP_E_TOO_MANY ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT;
 }
 
-static int record(struct canp_recorder_opts *opts, bool json, uint64_t stats_ns)
+static int record(struct canp_recorder_opts *opts, struct signal_trigger *signals, bool json,
+                  uint64_t stats_ns)
 {
     struct canp_why why = {""};
-    struct face face = {opts->dir, opts->pre_trigger_ns > 0};
+    struct face face = {opts->dir, opts->pre_trigger_ns > 0, signals};
+    opts->trigger = signals->count ? ask_signals : NULL;
     opts->notice = say_notice;
     opts->ready = say_ready;
     opts->user = &face;
@@ -324,7 +334,9 @@ static const char epilogue[] =
     "alone, and losses of the socket are those of what they let through.\n\n"
     "TRIGGER is a FILTER (123:7FF; #40: error frames by mask), a filter and the bytes that a frame\n"
     "begins with (123:7FF#11.22, of a mask: 123:7FF#11.22/FF.0F), `error` (any error frame), `bus-off`\n"
-    "or `gap` (frames were lost). A window begins --pre-trigger before a trigger and ends --post-trigger\n"
+    "`gap` (frames were lost), or with --dbc a condition on a signal: 'EngineSpeed > 6000',\n"
+    "'Gearbox.Mode == \"reverse\"' (< <= > >= == !=; a number, or the text of a value). A window begins "
+    "--pre-trigger before a trigger and ends --post-trigger\n"
     "behind the last one; windows that meet are one. At either end it may hold 50 ms more. What memory\n"
     "holds is 2.6 million frames in 64 MiB; where that is less than the time asked for, windows begin\n"
     "later, and a line says so. Frames in no window are let go and counted apart: they are no loss.\n";
@@ -345,20 +357,11 @@ static int check_keep(const struct canp_recorder_opts *o)
     return 0;
 }
 
-static int take_triggers(struct canp_recorder_opts *o, const struct opt_list *triggers)
-{
-    o->triggers = triggers->texts;
-    o->trigger_count = triggers->count;
-    if (!o->pre_trigger_ns && (o->trigger_count || o->post_trigger_ns || o->trigger_memory_bytes))
-        return opts_fail("record", CANP_EXIT_USAGE,
-                         "--trigger, --post-trigger and --trigger-memory need --pre-trigger TIME");
-    return 0;
-}
-
 /* What the command line and its file ask for. */
 static struct {
     struct canp_recorder_opts o;
-    struct opt_list notes, triggers;
+    struct opt_list notes, triggers, databases;
+    struct signal_trigger signals; /* those triggers that are conditions on signals */
     uint64_t stats_ns, bitrate, dbitrate;
     const char *sync;
     const char *config; /* config_expand() takes it */
@@ -396,6 +399,9 @@ static const struct opt options[] = {
      "record by triggers: hold the last TIME in memory, keep it when a trigger comes"},
     {0, "trigger", OPT_LIST, &asked.triggers, "TRIGGER",
      "what triggers (see below); may be repeated; SIGUSR1 does, too"},
+    {0, "dbc", OPT_LIST, &asked.databases, "[IFACE=]FILE", "a signal database for triggers; may be repeated"},
+    {0, "j1939", OPT_FLAG, &asked.signals.choice.j1939, NULL,
+     "all 29 bit messages are J1939's, where a database does not say so"},
     {0, "post-trigger", OPT_DURATION, &asked.o.post_trigger_ns, "TIME",
      "and keep what follows for TIME (10s)"},
     {0, "trigger-memory", OPT_SIZE, &asked.o.trigger_memory_bytes, "SIZE",
@@ -409,6 +415,40 @@ static const struct opt options[] = {
     {0, "check", OPT_FLAG, &asked.check, NULL, "only check the options and the file"},
     {0, NULL, OPT_FLAG, NULL, NULL, NULL},
 };
+
+static int open_signals(void)
+{
+    unsigned count = asked.signals.count;
+    if (count && !asked.databases.count)
+        return opts_fail("record", CANP_EXIT_USAGE, "trigger '%s' needs a database: --dbc FILE",
+                         asked.signals.conditions[0].typed);
+    if (!count && (asked.databases.count || asked.signals.choice.j1939))
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "--dbc and --j1939 are for triggers: --trigger 'SIGNAL > NUMBER'");
+    return count ? signal_trigger_open(&asked.signals, "record", &asked.databases) : 0;
+}
+
+static int take_triggers(void)
+{
+    static const char *others[OPT_LIST_MAX]; /* for the recorder */
+    struct canp_recorder_opts *o = &asked.o;
+    bool any = asked.triggers.count || o->post_trigger_ns || o->trigger_memory_bytes;
+    if (!o->pre_trigger_ns && any)
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "--trigger, --post-trigger and --trigger-memory need --pre-trigger TIME");
+    o->triggers = others;
+    for (unsigned i = 0; i < asked.triggers.count; i++) {
+        const char *text = asked.triggers.texts[i];
+        int status = 0;
+        if (signal_trigger_is(text))
+            status = signal_trigger_add(&asked.signals, "record", text);
+        else
+            others[o->trigger_count++] = text;
+        if (status)
+            return status;
+    }
+    return open_signals();
+}
 
 /* What the options say, beyond what each says for itself. 0 or an exit status, which was told. */
 static int take_asked(char **ifaces, int count)
@@ -427,7 +467,7 @@ static int take_asked(char **ifaces, int count)
     o->io = io_of_environment();
     int status = check_keep(o);
     if (status == 0)
-        status = take_triggers(o, &asked.triggers);
+        status = take_triggers();
     if (status == 0)
         status = check_bitrates(asked.bitrate, asked.dbitrate);
     o->bitrate = (uint32_t)asked.bitrate;
@@ -457,7 +497,7 @@ int canp_cmd_record(int argc, char **argv)
     if (ours)
         name_after_now(name, sizeof(name));
     asked.o.dir = ours ? name : asked.o.dir;
-    status = record(&asked.o, asked.json, asked.stats_ns);
+    status = record(&asked.o, &asked.signals, asked.json, asked.stats_ns);
     if (ours && status)
         rmdir(name); /* fails where it holds a recording */
     return status;

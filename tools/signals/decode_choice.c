@@ -99,7 +99,7 @@ static bool matches(const char *pattern, const char *message, const char *signal
     return fnmatch(pattern, both, 0) == 0;
 }
 
-static bool matches_names(const char *pattern, const struct canp_dbc_signal *s)
+bool decode_choice_matches(const char *pattern, const struct canp_dbc_signal *s)
 {
     const struct canp_dbc_message *m = s->message;
     return matches(pattern, m->name, s->name) || matches(pattern, m->long_name, s->long_name);
@@ -109,7 +109,7 @@ static bool is_wanted(const struct canp_dbc_signal *s, char *const *patterns, bo
 {
     bool wanted = count == 0;
     for (int i = 0; i < count; i++) {
-        if (matches_names(patterns[i], s))
+        if (decode_choice_matches(patterns[i], s))
             wanted = used[i] = true;
     }
     return wanted;

@@ -53,6 +53,9 @@ void decode_choice_close(struct decode_choice *choice);
 const struct decode_message *decode_choice_message(const struct decode_choice *choice,
                                                    const struct canp_dbc_message *message);
 
+/* Is it MESSAGE.SIGNAL, or the name of either? */
+bool decode_choice_matches(const char *pattern, const struct canp_dbc_signal *signal);
+
 /* Bit 1 << index of each database that is for this interface. */
 uint64_t decode_choice_bases(const struct decode_choice *choice, const char *iface);
 

@@ -71,8 +71,13 @@ struct canp_recorder_opts {
     uint64_t post_trigger_ns;      /* 0 = 10 s */
     uint64_t trigger_memory_bytes; /* 0 = 64 MiB (2.6 million classic frames); where it holds less than
                                       pre_trigger_ns, windows begin later and a notice says so */
-    size_t slab_bytes;             /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
-    unsigned slab_count;           /* 0 = by stall_ns; 65536 at most */
+    /* One more trigger, the program's own: asked of each classic and FD frame in the order of the stream, by
+     * the flush thread, with `user` and the interface's name. Returns what a window that begins is marked
+     * with, valid until the next call, or NULL: none. Both are lent for the call. It must not wait: while it
+     * does, nothing is stored. NULL: none. */
+    const char *(*trigger)(void *user, const char *iface, const struct canp_record *record);
+    size_t slab_bytes;   /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
+    unsigned slab_count; /* 0 = by stall_ns; 65536 at most */
     uint64_t stall_ns; /* 0 = 10 s: so long may the disk stall at 170,000 classic frames of 8 bytes a second,
                           and nothing is lost. What it takes is allocated at the start: 5 MB a second. */
     enum canp_recorder_io io;

@@ -40,6 +40,14 @@ void canp_flush_short_of_memory(void *user, uint64_t held_ns)
                    (double)held_ns / 1e9, (double)rec->opts.pre_trigger_ns / 1e9);
 }
 
+const char *canp_flush_ask(void *user, const struct canp_record *record)
+{
+    const struct canp_recorder *rec = user;
+    if (record->kind != CANP_KIND_CAN && record->kind != CANP_KIND_FD)
+        return NULL;
+    return rec->opts.trigger(rec->opts.user, rec->in.chans[record->channel].first_name, record);
+}
+
 /* Definitions of channels that came with the rows: later segments begin with them, and so does what is stored
  * next where these rows themselves are let go or dropped. */
 static void learn_ifaces(struct canp_recorder *rec, const struct canp_rowbuf *rows)

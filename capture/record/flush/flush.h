@@ -10,6 +10,8 @@ int canp_flush_start(struct canp_recorder *rec);
 /* After the last commit, by the owner: everything is stored and the recording ended when it returns. */
 void canp_flush_join(struct canp_recorder *rec);
 
+/* The program's own trigger, of what is a frame. */
+const char *canp_flush_ask(void *user, const struct canp_record *record);
 /* What a recording by triggers keeps, and lets go (window.h); the user is the recorder. Flush. */
 void canp_flush_store(void *user, const struct canp_rowbuf *rows);
 void canp_flush_let_go(void *user, const struct canp_rowbuf *rows);

@@ -202,31 +202,37 @@ static void end_if_over(struct window *w, int64_t now_ns)
 
 /* ---- triggers ----------------------------------------------------------------------------------- */
 
+#define NAME_BYTES 128
+
 struct found {
-    const struct trigger *first; /* NULL: none */
-    int64_t first_ns, last_ns;   /* CLOCK_REALTIME */
+    char first[NAME_BYTES];    /* empty: none */
+    int64_t first_ns, last_ns; /* CLOCK_REALTIME */
 };
 
-static const struct trigger *match(const struct window *w, const struct canp_record *r)
+/* The trigger's name, or NULL. Who is asked sees all records, whatever matches before. */
+static const char *match(const struct window *w, const struct canp_record *r)
 {
+    const char *asked = w->opts.ask ? w->opts.ask(w->opts.user, r) : NULL;
     for (unsigned i = 0; i < w->opts.trigger_count; i++) {
         if (canp_trigger_matches(&w->triggers[i], r))
-            return &w->triggers[i];
+            return w->triggers[i].text;
     }
-    return NULL;
+    return asked;
 }
 
 static struct found look(const struct window *w, const struct canp_rowbuf *rows)
 {
-    struct found f = {NULL, 0, 0};
+    struct found f = {"", 0, 0};
     struct canp_record r;
     for (size_t at = 0; at < rows->used_bytes; at += r.row_bytes) {
         canp_row_read(rows->data + at, rows->base_ns, &r);
-        const struct trigger *t = match(w, &r);
-        if (!t)
+        const char *name = match(w, &r);
+        if (!name)
             continue;
-        if (!f.first)
-            f = (struct found){t, r.time_ns, r.time_ns};
+        if (!f.first[0]) {
+            snprintf(f.first, sizeof(f.first), "%s", name[0] ? name : "?");
+            f.first_ns = r.time_ns;
+        }
         f.last_ns = r.time_ns;
     }
     return f;
@@ -246,9 +252,9 @@ void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct s
     struct found f = look(w, rows);
     int64_t begin_ns = monotonic_of(w, rows->first_ns, closed);
     end_if_over(w, begin_ns);
-    if (f.first) {
+    if (f.first[0]) {
         struct slab_time at = {monotonic_of(w, f.first_ns, closed), closed.offset_ns};
-        begin_window(w, f.first->text, at, f.first_ns, rows->first_ns);
+        begin_window(w, f.first, at, f.first_ns, rows->first_ns);
         extend(w, (struct slab_time){monotonic_of(w, f.last_ns, closed), closed.offset_ns});
         store(w, rows);
     } else if (w->open && w->held == 0 && begin_ns <= w->until_ns) {

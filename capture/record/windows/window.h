@@ -18,6 +18,8 @@
 struct window_opts {
     const char *const *triggers;
     unsigned trigger_count;
+    /* Asked of each record; the trigger's name, valid until the next call, or NULL. NULL allowed. */
+    const char *(*ask)(void *user, const struct canp_record *record);
     uint64_t pre_ns;
     uint64_t post_ns;
     size_t memory_bytes; /* of what is held */
