@@ -3,6 +3,7 @@
 # and without colour; keys, SIGINT, and no terminal at all.
 # usage: test_top.sh SOURCE_DIR BUILD_DIR
 set -uo pipefail
+export LC_ALL=C.UTF-8 # of grep
 canp=$2/tools/canp grow=$2/tests/grow
 command -v tmux >/dev/null || {
     echo "not ok: no tmux here (package tmux)"
@@ -90,6 +91,26 @@ expect "by id" '^can0 +100 +10000 '
 mux send-keys -t t q
 expect "quits" '^ended with 0'
 end
+
+# Signals: the last values, and a history that falls while the first byte of 100 (the time in ms) does so.
+cat >"$work/a.dbc" <<'END'
+BO_ 256 Engine: 8 X
+ SG_ Time : 0|8@1+ (0.5,0) [0|0] "°C" X
+ SG_ Text : 16|8@1- (1,0) [0|0] "" X
+VAL_ 256 Text -94 "limp home" ;
+END
+for locale in 'C.UTF-8:°:[▁▂▃▄▅▆▇█]{20}' 'C:\?:[_.=+*%#-]{20}'; do
+    IFS=: read -r name sign levels <<<"$locale"
+    printf 'LC_ALL=%s TERM=screen %q top --dbc %q %q\necho "ended with $?"\nsleep 1000\n' "$name" "$canp" "$work/a.dbc" "$work/done" >"$work/run"
+    mux new-session -d -s t -x 80 -y 24 "bash $work/run"
+    expect "$name: a signal and its history" "^can0 +100 +Engine\.Time +[0-9.]+ ${sign}C +$levels\$"
+    expect "$name: its text" "^can0 +100 +Engine\.Text +-94 \"limp home\" "
+    mux send-keys -t t s
+    expect "$name: s shows the IDs" '^can0 +100 +10000 '
+    mux send-keys -t t q
+    expect "$name: quits" '^ended with 0'
+    end
+done
 
 "$canp" top "$work/done" >"$work/out" 2>"$work/err"
 status=$?

@@ -17,6 +17,7 @@
 #include "lib/stop.h"
 #include "lib/text.h"
 #include "logs/log_open.h"
+#include "signals/decode_open.h"
 #include "top/top_recorders.h"
 
 #define FEED_MAX   200000 /* records of a recording between two looks at the keyboard */
@@ -37,16 +38,25 @@ struct source {
 };
 
 static struct top_stats stats;
+static struct top_signals signals;
+static bool has_signals;
 static struct canp_busclock bus_clock; /* rates and periods are of bus time */
 
 /* ---- interfaces --------------------------------------------------------------------------------- */
 
+static void feed_signals(const struct canp_record *r, const char *iface)
+{
+    if (has_signals && (r->kind == CANP_KIND_CAN || r->kind == CANP_KIND_FD))
+        top_signals_feed(&signals, iface, r); /* no memory for an interface now: its next frame tries again */
+}
+
 static void feed(void *user, const struct canp_record *r)
 {
+    const struct source *src = user;
     struct canp_record record = *r;
-    (void)user;
     record.time_ns = canp_busclock_time(&bus_clock, NULL, r);
     top_feed(&stats, &record);
+    feed_signals(&record, canp_listener_iface(src->listener, r->channel)->name);
 }
 
 static void show_links(struct source *src)
@@ -67,7 +77,7 @@ static void show_links(struct source *src)
 static void step_listener(struct source *src)
 {
     int64_t now = (int64_t)canp_monotonic_ns();
-    canp_listener_take(src->listener, feed, NULL);
+    canp_listener_take(src->listener, feed, src);
     if (now - src->refreshed_ns >= REFRESH_NS) {
         canp_listener_refresh(src->listener);
         src->refreshed_ns = now;
@@ -98,6 +108,7 @@ static void step_recording(struct source *src)
     while (left-- > 0 && (result = canp_cursor_next(src->cursor, &r)) == 1) {
         r.time_ns = canp_busclock_time(&bus_clock, src->cursor, &r);
         top_feed(&stats, &r);
+        feed_signals(&r, stats.ifaces[r.channel].name);
     }
     if (result == 1)
         return; /* there is more */
@@ -161,8 +172,15 @@ static bool take_key(int key, struct top_view *view)
         view->scroll = view->scroll > page ? view->scroll - page : 0;
     if (key == KEY_HOME)
         view->scroll = 0;
-    if (key == 'r')
+    if (key == 's' && view->signals) {
+        view->shows_signals = !view->shows_signals;
+        view->scroll = 0;
+    }
+    if (key == 'r') {
         top_reset(&stats);
+        if (has_signals)
+            top_signals_reset(&signals);
+    }
     return key != 'q' && key != 'Q';
 }
 
@@ -234,6 +252,8 @@ static int watch(const struct canp_listener_opts *opts, int interval_ms)
     for (unsigned i = 0; i < opts->iface_count; i++)
         snprintf(names + strlen(names), sizeof(names) - strlen(names), i ? " %s" : "%s", opts->ifaces[i]);
     top_init(&stats);
+    view.signals = has_signals ? &signals : NULL;
+    view.shows_signals = has_signals;
     int status = open_source(&src, opts);
     if (status == 0 && !stop_is_requested())
         status = top_screen_begin();
@@ -245,11 +265,34 @@ static int watch(const struct canp_listener_opts *opts, int interval_ms)
     return status;
 }
 
+/* 0 or an exit status. */
+static int open_signals(const struct opt_list *databases, const struct opt_list *patterns)
+{
+    char *names[OPT_LIST_MAX];
+    for (unsigned i = 0; i < patterns->count; i++)
+        names[i] = (char *)(uintptr_t)patterns->texts[i]; /* of argv: only read */
+    if (!databases->count && (patterns->count || signals.choice.j1939))
+        return opts_fail("top", CANP_EXIT_USAGE, "--signal and --j1939 go with --dbc FILE");
+    if (!databases->count)
+        return 0;
+    int status = decode_open(&signals.choice, "top", databases, names, (int)patterns->count);
+    if (status == 0 && top_signals_open(&signals) < 0)
+        status = opts_fail("top", CANP_EXIT_ENVIRONMENT, "no memory for signals");
+    has_signals = status == 0;
+    return status;
+}
+
 int canp_cmd_top(int argc, char **argv)
 {
     uint64_t interval_ns = 200000000;
     struct canp_listener_opts listen = CANP_LISTENER_OPTS_INIT;
+    struct opt_list databases = {0}, patterns = {0};
     const struct opt options[] = {
+        {0, "dbc", OPT_LIST, &databases, "[IFACE=]FILE",
+         "show signals by this database; several are allowed"},
+        {0, "signal", OPT_LIST, &patterns, "MESSAGE.SIGNAL|GLOB", "of these alone; may be repeated"},
+        {0, "j1939", OPT_FLAG, &signals.choice.j1939, NULL,
+         "all 29 bit messages are J1939's, where a database does not say so"},
         {'i', "interval", OPT_DURATION, &interval_ns, "TIME", "between two looks (200ms)"},
         {0, "wait", OPT_FLAG, &listen.wait_absent, NULL,
          "an interface that is absent is shown when it comes"},
@@ -265,6 +308,9 @@ int canp_cmd_top(int argc, char **argv)
         "A line for each recorder on this machine that records what is shown: slabs that wait for the disk,\n"
         "bytes stored each second.\n"
         "Below: the IDs with count, period, jitter and last data. Rates are those of the last 10 looks.\n"
+        "With --dbc: the signals, each with its last value and its history, a column for each quarter of a "
+        "second;\n"
+        "s changes between them and the IDs.\n"
         "Keys: q quits; c i p j l sort by count, id, period, jitter, last seen; arrows and page keys "
         "scroll;\n"
         "space pauses; r counts anew. What is lost on an interface is what this view's own socket lost.\n"};
@@ -278,5 +324,9 @@ int canp_cmd_top(int argc, char **argv)
         return opts_fail("top", CANP_EXIT_USAGE, "option --interval: 10ms to 60s");
     listen.ifaces = (const char *const *)argv + 1;
     listen.iface_count = (unsigned)count;
-    return watch(&listen, (int)(interval_ns / 1000000));
+    int status = open_signals(&databases, &patterns);
+    if (status == 0)
+        status = watch(&listen, (int)(interval_ns / 1000000));
+    top_signals_close(&signals);
+    return status;
 }

@@ -5,6 +5,8 @@
 #include "top_screen.h"
 
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <ncurses.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +26,14 @@ enum { RED = 1 };
 
 static SCREEN *screen;
 static bool has_keyboard;
-static int row; /* the next one to be drawn */
+static bool is_utf8; /* the terminal's text */
+static int row;      /* the next one to be drawn */
 
 int top_screen_begin(void)
 {
     const char *term = getenv("TERM");
+    setlocale(LC_CTYPE, ""); /* before ncurses: units are no ASCII */
+    is_utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
     if (!isatty(STDOUT_FILENO))
         return opts_fail("top", CANP_EXIT_ENVIRONMENT,
                          "stdout is no terminal: `canp info` and `canp dump` print what a pipe can take");
@@ -217,6 +222,92 @@ static void draw_ids(struct top_stats *s, struct top_view *view)
              TOP_IDS_MAX);
 }
 
+/* ---- signals ------------------------------------------------------------------------------------ */
+
+/* At a column of the row; what is drawn further right covers what is too long. Other characters than ASCII's
+ * need a terminal that has them. */
+static void cell(int column, const char *text)
+{
+    if (row >= LINES || column >= COLS)
+        return;
+    move(row, column);
+    clrtoeol();
+    for (const char *c = text; !is_utf8 && *c; c++) {
+        if ((*c & 0xC0) != 0x80) /* no further byte of a character */
+            addch(*c & 0x80 ? '?' : (chtype)*c);
+        if (getcury(stdscr) != row)
+            return;
+    }
+    if (is_utf8)
+        addnstr(text /* trusted: its parts were spelled */, (int)strlen(text));
+}
+
+static const char *value_text(char out[TOP_SIGNAL_WORDS_BYTES * 4], const struct top_signal *t)
+{
+    const struct canp_value *v = &t->last;
+    char number[32] = "";
+    if (decode_has_number(v) && decode_is_integer(v->signal))
+        snprintf(number, sizeof(number), v->signal->is_signed ? "%lld" : "%llu", (long long)v->raw);
+    else if (decode_has_number(v))
+        snprintf(number, sizeof(number), "%.6g", v->value);
+    const char *mark = decode_mark(v);
+    snprintf(out, TOP_SIGNAL_WORDS_BYTES * 4, "%s%s%s%s%s%s%s%s", number,
+             number[0] && v->signal->unit[0] ? " " : "", number[0] ? SAFE(v->signal->unit) : "",
+             t->words[0] ? (number[0] ? " \"" : "\"") : "", t->words /* trusted: spelled */,
+             t->words[0] ? "\"" : "", mark[0] ? " " : "", mark);
+    return out;
+}
+
+static void draw_history(const struct top_signal *t, int64_t now_ns, unsigned columns)
+{
+    static const char *const blocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
+    static const char plain[] = " _.-=+*%#";
+    uint8_t levels[TOP_HISTORY];
+    top_signal_levels(t, now_ns, levels, columns);
+    for (unsigned i = 0; i < columns; i++) {
+        if (is_utf8)
+            addstr(blocks[levels[i]]);
+        else
+            addch((chtype)plain[levels[i]]);
+    }
+}
+
+static void draw_signal(const struct top_stats *s, const struct top_view *view, const struct top_signal *t)
+{
+    char text[TOP_SIGNAL_WORDS_BYTES * 4];
+    unsigned columns = COLS >= 100 ? TOP_HISTORY : TOP_HISTORY / 2;
+    int history = COLS - (int)columns, values = history - (COLS >= 100 ? 24 : 18);
+    if (row >= LINES || history < 0)
+        return;
+    cell(0, SAFE(s->ifaces[t->channel % TOP_IFACES_MAX].name));
+    snprintf(text, sizeof(text), t->id & CANP_ID_EFF ? "%08X" : "%03X", t->id & CANP_ID_EFF_MASK);
+    cell(name_columns() + 1, text);
+    snprintf(text, sizeof(text), "%s.%s", SAFE(t->signal->message->long_name), SAFE(t->signal->long_name));
+    cell(name_columns() + 10, text);
+    cell(values - 1, " ");
+    cell(values, value_text(text, t));
+    cell(history - 1, " ");
+    move(row, history);
+    draw_history(t, view->signals->last_ns, columns);
+    row++;
+}
+
+static void draw_signals(const struct top_stats *s, struct top_view *view)
+{
+    const struct top_signal *const *signals;
+    unsigned n = top_signals_sorted(view->signals, &signals);
+    unsigned room = LINES > row + 2 ? (unsigned)(LINES - row - 2) : 0;
+    if (view->scroll + room > n)
+        view->scroll = n > room ? n - room : 0;
+    line(A_REVERSE, "%-*s %-8s %s, its last value, and the %u s before", name_columns(), "interface", "id",
+         "signal", (unsigned)((COLS >= 100 ? TOP_HISTORY : TOP_HISTORY / 2) * TOP_STRETCH_NS / 1000000000));
+    for (unsigned i = view->scroll; i < n && i < view->scroll + room; i++)
+        draw_signal(s, view, signals[i]);
+    if (view->signals->unlisted && room)
+        line(A_NORMAL, "%llu values of signals beyond the first %u",
+             (unsigned long long)view->signals->unlisted, TOP_SIGNALS_MAX);
+}
+
 void top_screen_draw(struct top_stats *s, struct top_view *view)
 {
     static const char *const sorts[] = {"count", "id", "period", "jitter", "last seen"};
@@ -231,9 +322,17 @@ void top_screen_draw(struct top_stats *s, struct top_view *view)
     for (unsigned i = 0; i < TOP_RECORDERS_MAX && view->recorders[i][0]; i++)
         line(A_NORMAL, "%s", view->recorders[i]);
     draw_ifaces(s);
-    draw_ids(s, view);
+    if (view->shows_signals)
+        draw_signals(s, view);
+    else
+        draw_ids(s, view);
     row = LINES - 1;
-    line(A_NORMAL, "q quit  c count  i id  p period  j jitter  l last  space pause  r reset  by %s",
-         sorts[view->sort]);
+    if (view->shows_signals)
+        line(A_NORMAL, "q quit  s IDs  arrows scroll  space pause  r reset");
+    else if (view->signals)
+        line(A_NORMAL, "q quit  c i p j l sort  s signals  space pause  r reset  by %s", sorts[view->sort]);
+    else
+        line(A_NORMAL, "q quit  c count  i id  p period  j jitter  l last  space pause  r reset  by %s",
+             sorts[view->sort]);
     refresh();
 }

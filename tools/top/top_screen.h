@@ -2,6 +2,7 @@
 #ifndef CANP_TOOLS_TOP_SCREEN_H
 #define CANP_TOOLS_TOP_SCREEN_H
 
+#include "top_signals.h"
 #include "top_stats.h"
 
 #define TOP_RECORDERS_MAX 4
@@ -14,6 +15,8 @@ struct top_view {
     enum top_sort sort;
     unsigned scroll; /* IDs left out at the top */
     bool paused;
+    struct top_signals *signals; /* NULL: no database */
+    bool shows_signals;          /* in place of the IDs */
 };
 
 /* 0, or an exit status after saying why there is no screen. */
