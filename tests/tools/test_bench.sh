@@ -6,6 +6,12 @@ set -uo pipefail
 . "$1/tests/tools/lib.sh"
 bench=$2/tools/canp-bench
 
+# Names of the results that the list of formats asks for: all that can be written, and of these what can be read.
+formats_of() {
+    "$1" convert --help | sed -n 's/^Formats: canp //p' | sed 's/ (/(/g' | tr ' ' '\n' |
+        sed -n -e '/(reading)/d' -e 's/(writing)//;t w' -e 's/.*/read_&\nwrite_&/p;d' -e ':w' -e 's/^/write_/p'
+}
+
 mkdir "$work/tmp"
 check "the modes run" env TMPDIR="$work/tmp" \
     bash -c '"$1" scan seek query decode recover --quick --runs 1 --json >"$2"' bash "$bench" "$work/results"
@@ -24,6 +30,15 @@ for x in lines.values():
     assert x["value"] > 0 and x["runs"] == 1, x
     if x["reference"]:
         assert abs(x["ratio"] - x["value"] / x["reference_value"]) <= 1e-3 * x["ratio"], x
+END
+check "the formats, without the programs beside" env TMPDIR="$work/tmp" \
+    bash -c 'PATH=/nonexistent "$1" formats --quick --runs 1 --json >"$2"' bash "$bench" "$work/formats"
+formats_of "$canp" >"$work/names"
+check "both ways of each" python3 - "$work/formats" "$work/names" <<'END'
+import json, sys
+lines = [json.loads(x) for x in open(sys.argv[1]) if x.startswith("{")]
+assert {x["name"] for x in lines} == set(open(sys.argv[2]).read().split()), lines
+assert all(x["value"] > 0 and x["unit"] == "us/frame" and x["reference"] is None for x in lines), lines
 END
 check "nothing stays behind" test -z "$(ls -A "$work/tmp")"
 exit "$bad"

@@ -42,14 +42,17 @@ def log_messages():
         yield m
 
 plain = name.endswith(".db") or what == "same-plain" # has neither channels nor FD flags
+no_remote_length = what == "same" and name.endswith("/log.log") # python-can's log does not say it
 
 def key(m):
+    if no_remote_length and m.is_remote_frame:
+        m.dlc = 0
     if plain:
         return (round(m.timestamp * 1e6), m.arbitration_id, m.is_extended_id, m.is_remote_frame, m.dlc,
                 b"" if m.is_remote_frame else bytes(m.data))
     # A remote frame's bytes are none; stamps are floats.
     return (round(m.timestamp * 1e6), m.arbitration_id, m.is_extended_id, m.is_remote_frame, m.is_fd, m.bitrate_switch,
-            m.error_state_indicator, m.dlc, b"" if m.is_remote_frame else bytes(m.data), m.channel)
+            m.error_state_indicator, m.dlc, b"" if m.is_remote_frame else bytes(m.data), int(str(m.channel).replace("can", "")))
 
 def near(a, b): # python-can's writers cut floats
     return abs(a[0] - b[0]) <= 1 and a[1:] == b[1:]
@@ -84,7 +87,7 @@ check() { # NAME COMMAND...
 }
 peer() { /usr/bin/python3 -W ignore "$work/peer.py" "$@"; }
 
-formats=(asc blf db)
+formats=(log asc blf db)
 for format in "${formats[@]}"; do
     same=same
     [ "$format" = db ] && same="same-plain"

@@ -58,6 +58,10 @@ if command -v tshark editcap capinfos >/dev/null; then
     done
     check "capinfos knows every packet" is "$(capinfos -TrcM "$work/packed.pcapng" 2>/dev/null | cut -f2)" \
         "$("$canp" info --json "$work/packed" | python3 -c 'import json, sys; print(json.load(sys.stdin)["frames"])')"
+    for suffix in blf log; do
+        "$canp" convert "$source_dir/tests/format/golden/fast-packets.canp" "$work/fast.$suffix" 2>/dev/null
+        check "and every frame of a $suffix" is "$(capinfos -TrcM "$work/fast.$suffix" 2>/dev/null | cut -f2)" 390
+    done
     editcap -F pcapng "$work/packed.pcapng" "$work/edited.pcapng" 2>/dev/null
     check "what editcap writes comes back, events and all" is \
         "$("$read_log" - "$work/edited.pcapng" | grep -vE '^(# IFACE|passed)' | md5sum)" \

@@ -25,6 +25,7 @@
     X(seek, "to any time in a recording of 10,000 segments; opening it")                                     \
     X(query, "one id out of a packed recording, beside reading all of it")                                   \
     X(decode, "signals by a database: all of rows, one out of a packed recording; reading a database")       \
+    X(formats, "log formats read and written, beside python-can, Wireshark's and can-utils' tools")          \
     X(recover, "opening a recording whose writer was killed, beside a checksum pass over its end")           \
     X(replay, "how late frames are put, with the spin and without")
 
