@@ -4,6 +4,12 @@
  * channels, directions and FD flags; more than 8 bytes are an FD frame. The file is read by pages.c: no
  * sqlite3 is needed, and nothing in a file is ever run.
  *
+ * Why not libsqlite3: libcanp reads and writes all of its formats for every program that links it, and it is
+ * loaded into programs with an SQLite of their own (the sqlite3 shell, Python), which a second one would meet
+ * in one process. In the command alone the format would be missing from the library and from Python, and the
+ * seam (log_format.h: structs of source, sink and channels) would have to become public ABI for it. The price
+ * is the 800 lines of this folder: a walk over one table and a writer of one, no SQL, no index, no journal.
+ *
  * What another program has not finished (a journal beside the file) is refused: only sqlite3 can undo or
  * apply it. No thread of its own.
  */

@@ -9,6 +9,7 @@
  *
  * Columns before 2.0 are fixed. An id of more than four digits is an extended one. No thread of its own.
  */
+#include "formats/lines/trc_parts.h"
 #include "formats/log_format.h"
 #include "formats/text/text_in.h"
 #include "formats/text/text_out.h"
@@ -102,13 +103,14 @@ static void take_comment(struct reading *state, struct canp_text t)
 
 /* ---- reading: rows --------------------------------------------------------------------------------- */
 
-enum row_kind { ROW_FRAME = 1, ROW_OTHER = 0, ROW_BAD = -1 };
+enum row_kind { ROW_FRAME = 1, ROW_OTHER = 0, ROW_BAD = -1, ROW_ERROR = 2, ROW_STATUS = 3 };
 
 struct row {
     int64_t offset_ns;
     uint64_t bus, length;
     uint32_t id;
     bool is_extended, is_sent, is_code, is_fd, is_remote;
+    bool is_error; /* version 1.x: instead of a direction */
     uint8_t flags;
     struct canp_text data;
 };
@@ -134,7 +136,9 @@ static enum row_kind take_type(const struct canp_text *word, struct row *row)
         row->flags |= CANP_FD_ESI;
     if (row->is_remote || row->is_fd)
         return ROW_FRAME;
-    return *word->at >= 'A' && *word->at <= 'Z' ? ROW_OTHER : ROW_BAD; /* status, errors, events */
+    if (type == TYPE('E', 'R') || type == TYPE('S', 'T'))
+        return type == TYPE('E', 'R') ? ROW_ERROR : ROW_STATUS;
+    return *word->at >= 'A' && *word->at <= 'Z' ? ROW_OTHER : ROW_BAD; /* counters, events */
 }
 
 static enum row_kind take_direction(const struct canp_text *word, struct row *row)
@@ -144,7 +148,8 @@ static enum row_kind take_direction(const struct canp_text *word, struct row *ro
         if (row->is_sent || (word->at[0] | 0x20) == 'r')
             return ROW_FRAME;
     }
-    return canp_text_is(word, "Warng") || canp_text_is(word, "Error") ? ROW_OTHER : ROW_BAD;
+    row->is_error = canp_text_is(word, "Error");
+    return row->is_error || canp_text_is(word, "Warng") ? ROW_FRAME : ROW_BAD; /* the id tells a warning */
 }
 
 /* Milliseconds, with up to six digits behind the point. */
@@ -235,6 +240,16 @@ static enum row_kind take_usual_columns(struct canp_text *t, struct row *row)
     return kind == ROW_FRAME ? take_column('L', t, row) : kind;
 }
 
+/* Behind the type. */
+static void take_bus(struct row *row)
+{
+    struct canp_text t = row->data;
+    uint64_t bus;
+    canp_skip_blanks(&t);
+    if (canp_take_decimal(&t, &bus) == 0 && bus <= 255)
+        row->bus = bus;
+}
+
 static enum row_kind take_row(const char *columns, struct canp_text t, struct row *row)
 {
     *row = (struct row){.bus = 1};
@@ -242,7 +257,11 @@ static enum row_kind take_row(const char *columns, struct canp_text t, struct ro
                              ? take_usual_columns(&t, row)
                              : take_columns(columns[0] ? columns : "NOILD", &t, row);
     row->data = t;
-    return kind == ROW_FRAME && row->id == UINT32_MAX ? ROW_OTHER : kind; /* bus status in versions 1.x */
+    if (kind >= ROW_ERROR && strchr(columns, 'B'))
+        take_bus(row);
+    if (__builtin_expect(kind == ROW_FRAME && (row->is_error || row->id == UINT32_MAX), 0))
+        return row->is_error ? ROW_ERROR : ROW_STATUS; /* versions 1.x */
+    return kind;
 }
 
 /* Bytes with one blank before each, as PEAK writes them, or with more. */
@@ -276,6 +295,29 @@ static int take_frame(struct row *row, struct canp_frame *frame)
     return row->is_remote || take_payload(&row->data, frame->data, frame->len) ? 0 : -CANP_E_SYNTAX;
 }
 
+static int lend(struct canp_log_reader *reader, const struct row *row, uint8_t kind, struct canp_record *out)
+{
+    const struct reading *state = reader->state;
+    int channel = canp_log_channel_numbered(reader, (uint32_t)row->bus);
+    if (channel < 0)
+        return channel;
+    int64_t time_ns = (int64_t)((uint64_t)state->start_ns + (uint64_t)row->offset_ns);
+    return canp_log_lend(reader, out, time_ns, kind, (uint8_t)channel,
+                         row->is_sent ? CANP_DIR_TX : CANP_DIR_RX);
+}
+
+/* An error frame or a status: as lend(); 0: it is not understood. */
+static int next_event(struct canp_log_reader *reader, enum row_kind kind, const struct row *row,
+                      struct canp_record *out)
+{
+    if (kind == ROW_ERROR && canp_trc_error(row->data, row->id, &reader->store.frame))
+        return lend(reader, row, CANP_KIND_CAN, out);
+    if (kind == ROW_STATUS && canp_trc_status(row->data, &reader->store.link))
+        return lend(reader, row, CANP_KIND_LINK, out);
+    canp_log_pass(reader, "lines of status, errors and events");
+    return 0;
+}
+
 static int next(struct canp_log_reader *reader, struct canp_record *out)
 {
     struct reading *state = reader->state;
@@ -294,18 +336,14 @@ static int next(struct canp_log_reader *reader, struct canp_record *out)
             continue;
         }
         enum row_kind kind = take_row(state->columns, t, &row);
-        if (kind == ROW_OTHER) {
-            canp_log_pass(reader, "lines of status, errors and events");
-        } else if (kind == ROW_BAD || take_frame(&row, &reader->store.frame) < 0) {
+        if (kind == ROW_FRAME && take_frame(&row, &reader->store.frame) == 0)
+            return lend(reader, &row, row.is_fd ? CANP_KIND_FD : CANP_KIND_CAN, out);
+        if (kind == ROW_FRAME && canp_take_text(&row.data, "ERROR")) /* version 1.0 */
+            kind = ROW_ERROR;
+        if (kind == ROW_FRAME || kind == ROW_BAD)
             canp_log_bad_line(reader, "cannot be read", text, bytes);
-        } else {
-            int channel = canp_log_channel_numbered(reader, (uint32_t)row.bus);
-            if (channel < 0)
-                return channel;
-            int64_t time_ns = (int64_t)((uint64_t)state->start_ns + (uint64_t)row.offset_ns);
-            return canp_log_lend(reader, out, time_ns, row.is_fd ? CANP_KIND_FD : CANP_KIND_CAN,
-                                 (uint8_t)channel, row.is_sent ? CANP_DIR_TX : CANP_DIR_RX);
-        }
+        else if ((r = next_event(reader, kind, &row, out)) != 0)
+            return r;
     }
     return r;
 }
@@ -491,8 +529,8 @@ const struct canp_log_format canp_format_trc = {
     .info = {.name = "trc",
              .title = "PEAK's trace (PCAN-View)",
              .suffixes = "trc",
-             .reads = CANP_LOG_READ | CANP_LOG_FD | CANP_LOG_REMOTE | CANP_LOG_DIRECTION | CANP_LOG_EPOCH |
-                      CANP_LOG_NUMBERED | CANP_LOG_TEXT,
+             .reads = CANP_LOG_READ | CANP_LOG_FD | CANP_LOG_REMOTE | CANP_LOG_ERRORS | CANP_LOG_DIRECTION |
+                      CANP_LOG_EPOCH | CANP_LOG_NUMBERED | CANP_LOG_LINKS | CANP_LOG_TEXT,
              .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_REMOTE | CANP_LOG_DIRECTION | CANP_LOG_EPOCH |
                        CANP_LOG_NUMBERED | CANP_LOG_TEXT},
     .probe = probe,

@@ -216,38 +216,69 @@ Test(log, utf16_is_read)
     cr_assert_str_eq(get("big.log"), "(0000000001.000000) can0 123#11\n(0000000002.000000) can0 123#22\n");
 }
 
-static void gzip_it(const char *name, const char *options)
+static void shell(const char *command)
 {
-    char command[256];
-    snprintf(command, sizeof(command), "gzip %s %s", options, path(name));
-    cr_assert_eq(system(command), 0);
+    char whole[256];
+    snprintf(whole, sizeof(whole), "cd %s && %s", dir, command);
+    cr_assert_eq(system(whole), 0, "%s", command);
 }
 
-/* Two members one behind the other, as `cat a.gz b.gz` makes them; and one that was cut. */
-Test(log, gzip_is_undone)
+/* Two frames of compression one behind the other (both.SUFFIX: 8 frames) and one that was cut (cut.SUFFIX).
+ */
+static void undo(const char *both, const char *cut, const char *built_without)
 {
     struct canp_log_reader *reader = NULL;
     struct canp_log_writer *writer;
     struct canp_log_copy_result result;
     struct canp_why why = {{0}};
-    char command[256];
-    put("a", frames);
-    put("b", frames);
-    gzip_it("a", "-k");
-    gzip_it("b", "-k -1");
-    snprintf(command, sizeof(command), "cd %s && cat a.gz b.gz >both.gz && head -c -9 a.gz >cut.gz", dir);
-    cr_assert_eq(system(command), 0);
-    if (canp_log_open(path("both.gz"), NULL, &reader, &why) == -CANP_E_FORMAT) {
-        cr_assert_not_null(strstr(why.text, "built without zlib"));
+    if (canp_log_open(path(both), NULL, &reader, &why) == -CANP_E_FORMAT) {
+        cr_assert_not_null(strstr(why.text, built_without), "%s", why.text);
         return;
     }
     cr_assert_eq(copy_to(reader, "out.log", 0).frames, 8);
     canp_log_close(reader);
-    reader = open_log("cut.gz");
+    reader = open_log(cut);
     cr_assert_eq(canp_log_writer_open(path("cut.log"), NULL, NULL, &writer, &why), 0);
     cr_assert_eq(canp_log_copy(reader, writer, NULL, &result, &why), -CANP_E_DAMAGED);
     cr_assert_not(result.is_write_error);
     cr_assert_geq(result.frames, 3); /* what came before is kept */
     canp_log_abandon(writer);
     canp_log_close(reader);
+}
+
+/* As `cat a.gz b.gz` makes them. */
+Test(log, gzip_is_undone)
+{
+    put("a", frames);
+    put("b", frames);
+    shell("gzip -k a && gzip -k -1 b && cat a.gz b.gz >both.gz && head -c -9 a.gz >cut.gz");
+    undo("both.gz", "cut.gz", "built without zlib");
+}
+
+/* A cut frame gives up to its last whole block: here the first of two. */
+Test(log, zstd_is_undone)
+{
+    FILE *f;
+    put("a", frames);
+    put("b", frames);
+    put("long", frames);
+    f = fopen(path("long"), "a");
+    for (unsigned i = 0; i < 5000; i++)
+        fprintf(f, "(1700000001.%06u) can0 %08X#%08X\n", i, i * 7919, i * 2654435761U);
+    fclose(f);
+    shell("zstd -q a && zstd -q -19 b && cat a.zst b.zst >both.zst && zstd -q long && head -c -9 long.zst "
+          ">cut.zst");
+    undo("both.zst", "cut.zst", "built without zstd");
+}
+
+/* A frame may ask for a window of 2 GiB: more than is given to any file. */
+Test(log, zstd_with_a_giant_window_is_refused)
+{
+    struct canp_log_reader *reader = NULL;
+    struct canp_why why = {{0}};
+    put("a", frames);
+    shell("cat a | zstd -q --ultra --long=31 >giant.zst");
+    int r = canp_log_open(path("giant.zst"), NULL, &reader, &why);
+    cr_assert(r == -CANP_E_DAMAGED || r == -CANP_E_FORMAT || r == -ENOMEM, "%d", r);
+    cr_assert_not_null(strstr(why.text, "giant.zst"), "%s", why.text);
 }
