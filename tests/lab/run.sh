@@ -6,6 +6,8 @@
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.." || exit 3
 export CANP_BUILD=${CANP_BUILD:-$PWD/build/release}
+# Debian's programs come first: a Python that a version manager starts takes seconds each time in an emulated machine.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 limit_s=${CANP_LAB_TEST_LIMIT:-1500} # for one file
 
 wanted() { # FILE WORD...

@@ -6,7 +6,7 @@
 # shellcheck source=tests/lab/traffic.sh
 . "$(dirname "$0")/traffic.sh"
 
-frames=${CANP_LAB_FRAMES:-200000}
+frames=${CANP_LAB_FRAMES:-40000}
 
 # The sequence numbers of a flood are 0, 1, 2, ... of the id given.
 is_flood() { # LOG COUNT ID

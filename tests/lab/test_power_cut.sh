@@ -26,7 +26,7 @@ for fs in ext4 xfs; do
         echo "skip power cuts on $fs: no mkfs.$fs, or the kernel has no $fs"
         continue
     fi
-    if python3 "$here/power_cut.py" "$fs" "$program" "${CANP_POWER_CUTS:-16}" >said 2>&1; then
+    if python3 "$here/power_cut.py" "$fs" "$program" "${CANP_POWER_CUTS:-6}" >said 2>&1; then
         echo "ok power cuts on $fs: $(tail -n 1 said)"
     else
         echo "not ok power cuts on $fs: $(tail -n 8 said)"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # lab: newest
-# 200,000 frames from each of three senders, classic and FD, are all there, byte for byte and in order, in
+# Frames (CANP_LAB_FRAMES, 40,000) from each of three senders, classic and FD, are all there, byte for byte and in order, in
 # `canp dump`, or stand as lost in `canp info`; and from can0 to can1 through the kernel's own driver.
 # shellcheck source=tests/lab/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-frames=${CANP_LAB_FRAMES:-200000}
+frames=${CANP_LAB_FRAMES:-40000}
 
 # A log of every kind of frame that canplayer can send, seeded.
 make_log() { # IFACE COUNT FD

@@ -8,7 +8,7 @@ data=${CANP_DATA:-$top/../shared/data}
     skip "real recordings" "none in $data (CANP_DATA)"
     exit 0
 }
-limit=${CANP_LAB_DATA_FRAMES:-40000} # of each
+limit=${CANP_LAB_DATA_FRAMES:-10000} # of each
 
 # The candump logs among the data: their first line looks like one.
 mapfile -t logs < <(find -L "$data" -type f -name '*.log' -size -40M | sort)
