@@ -67,8 +67,31 @@ static int parse_error_alone(struct canp_filter_set *set)
     return 0;
 }
 
+/*
+ * `pgn:FEF1`: a J1939 parameter group, from any source at any priority. The group of a PDU1 message (PF below
+ * F0) has no low byte: what stands there is the destination.
+ */
+static int parse_pgn(struct canp_filter_set *set, const char *at, const char *end)
+{
+    uint32_t pgn;
+    if (!take_hex(&at, end, &pgn) || at != end || pgn > 0x3FFFF)
+        return -CANP_E_SYNTAX;
+    bool is_pdu1 = (pgn >> 8 & 0xFF) < 0xF0;
+    if (is_pdu1 && (pgn & 0xFF) != 0)
+        return -CANP_E_SYNTAX;
+    if (set->count == CANP_FILTERS_MAX)
+        return -CANP_E_TOO_MANY;
+    set->filters[set->count++] = (struct canp_filter){
+        .id = CANP_ID_EFF | pgn << 8,
+        .mask = CANP_ID_EFF | (is_pdu1 ? 0x03FF0000U : 0x03FFFF00U),
+    };
+    return 0;
+}
+
 static int parse_part(struct canp_filter_set *set, const char *at, const char *end)
 {
+    if (end - at > 4 && strncmp(at, "pgn:", 4) == 0)
+        return parse_pgn(set, at + 4, end);
     if (end - at == 5 && strncmp(at, "error", 5) == 0)
         return parse_error_alone(set);
     if (end - at == 1 && (*at == 'j' || *at == 'J')) {
@@ -94,7 +117,8 @@ int canp_filter_parse(struct canp_filter_set *set, const char *text, struct canp
             set->error_mask = error_mask;
             if (r == -CANP_E_TOO_MANY)
                 return canp_fail(why, r, "more than %d filters", CANP_FILTERS_MAX);
-            return canp_fail(why, r, "'%.*s' is no filter: ID:MASK, ID~MASK, #ERRORMASK, error or j",
+            return canp_fail(why, r,
+                             "'%.*s' is no filter: ID:MASK, ID~MASK, pgn:GROUP, #ERRORMASK, error or j",
                              (int)(end - at), at);
         }
         at = end;

@@ -212,9 +212,9 @@ int canp_cmd_dump(int argc, char **argv)
         "Prints the frames of a recording or log file, and what was lost between them.", options,
         "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin.\n"
         "FILTER: 7DF, 18FEF100 (exactly that ID), 123:7FF, 123~7FF (inverse), 12345678:DFFFFFFF (8 digits =\n"
-        "extended), #FFFFFFFF (error frames, too), error (those alone), j (all filters must match), rx, tx. "
-        "IFACE: only this "
-        "interface.\n"
+        "extended), pgn:FEF1 (a J1939 group), #FFFFFFFF (error frames, too), error (those alone), j (all "
+        "filters\n"
+        "must match), rx, tx. IFACE: only this interface.\n"
         "Exit status 1: nothing matched, or damaged places were skipped.\n"};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)

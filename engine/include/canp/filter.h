@@ -1,8 +1,9 @@
 /*
- * Candump's filters, with the semantics of CAN_RAW sockets (linux/net/can/af_can.c):
+ * Candump's filters and two words of our own, with the semantics of CAN_RAW sockets (linux/net/can/af_can.c):
  *   123:7FF               (id & mask) == (123 & mask)
  *   123~7FF               (id & mask) != (123 & mask)
  *   12345678:1FFFFFFF     8 digits before the sign: extended frames only, if the mask has bit 31
+ *   pgn:FEF1              a J1939 parameter group (hex), whatever priority, source and destination
  *   #FFFFFFFF             error frames: (id & mask) != 0
  *   error                 error frames and nothing else: 0~0,#FFFFFFFF
  *   j                     all filters must match, not any of them

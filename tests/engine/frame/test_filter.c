@@ -65,6 +65,14 @@ Test(filter, which_ids_pass)
         {"100:700,1A0~7F0,J", 0x2B0, false},
         {"j", 0x2B0, true},
         {"7ff:7FF,#4", 0x4 | ERR, true},
+        {"pgn:FEF1", 0x18FEF100 | EFF, true}, /* any priority, any source */
+        {"pgn:FEF1", 0x0CFEF1AA | EFF, true},
+        {"pgn:FEF1", 0x18FEF200 | EFF, false},
+        {"pgn:FEF1", 0x19FEF100 | EFF, false}, /* data page 1: another group */
+        {"pgn:FEF1", 0x6F1, false},
+        {"pgn:EA00", 0x18EAFF27 | EFF, true}, /* PDU1: any destination */
+        {"pgn:EA00", 0x18EB0027 | EFF, false},
+        {"pgn:1F801", 0x09F80103 | EFF, true},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         cr_assert_eq(parse(cases[i].text), 0, "%s", cases[i].text);
