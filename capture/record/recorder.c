@@ -216,6 +216,7 @@ int canp_recorder_open(const struct canp_recorder_opts *opts, struct canp_record
     memset(rec, 0, sizeof(*rec));
     rec->in.stop_fd = rec->in.watch_fd = -1;
     rec->io = "none";
+    canp_remarks_init(&rec->remarks);
     canp_boot_id(rec->boot_id);
     int r = open_all(rec, opts, why);
     if (r < 0) {
@@ -247,6 +248,14 @@ void canp_recorder_rotate(struct canp_recorder *rec)
     atomic_store_explicit(&rec->rotate, true, memory_order_relaxed); /* the wake orders it */
     canp_slabring_wake(rec->in.ring);
     errno = saved;
+}
+
+int canp_recorder_note(struct canp_recorder *rec, const char *text, struct canp_why *why)
+{
+    int r = canp_remarks_put(&rec->remarks, text, why);
+    if (r == 0)
+        canp_slabring_wake(rec->in.ring);
+    return r;
 }
 
 void canp_recorder_stop(struct canp_recorder *rec)

@@ -29,6 +29,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     struct canp_slabring_opts ring = CANP_SLABRING_OPTS_INIT;
     memset(rec, 0, sizeof(*rec));
     rec->in.stop_fd = -1;
+    canp_remarks_init(&rec->remarks);
     rec->in.frames_left = UINT64_MAX;
     rec->end_ns = UINT64_MAX;
     rec->in.chan_count = opts->chan_count;

@@ -18,6 +18,13 @@
 
 static struct canp_recorder *rec;
 
+static int start_live(void)
+{
+    struct canp_recorder_opts opts = CANP_RECORDER_OPTS_INIT;
+    opts.dir = dir;
+    return record_live_start(rec, &opts);
+}
+
 static void begin(const char *second)
 {
     temp_dir_make();
@@ -25,7 +32,7 @@ static void begin(const char *second)
     strcpy(rec->in.chans[0].first_name, "vcan0");
     strcpy(rec->in.chans[1].first_name, second);
     atomic_store(&rec->io, "fake");
-    cr_assert_eq(record_live_start(rec, dir), 0);
+    cr_assert_eq(start_live(), 0);
 }
 
 static void end(void)
@@ -166,7 +173,7 @@ Test(live, a_name_that_is_taken_is_told)
 {
     uint32_t pid, uid;
     begin("vcan1");
-    cr_assert_eq(record_live_start(rec, dir), -EADDRINUSE);
+    cr_assert_eq(start_live(), -EADDRINUSE);
     cr_assert_eq(live_holder(dir, &pid, &uid), 0);
     cr_assert(pid == (uint32_t)getpid() && uid == geteuid());
     end();

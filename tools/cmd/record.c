@@ -20,6 +20,7 @@
 #include "lib/text.h"
 #include "live/live.h"
 #include "live/record_live.h"
+#include "live/record_metrics.h"
 #include "live/record_stats.h"
 #include "live/service.h"
 #include "live/speaker.h"
@@ -205,8 +206,49 @@ static int status_of(int error)
     return error == -EINVAL || error == -CANP_E_TOO_MANY ? CANP_EXIT_USAGE : CANP_EXIT_ENVIRONMENT;
 }
 
-static int record(struct canp_recorder_opts *opts, struct signal_trigger *signals, bool json,
-                  uint64_t stats_ns)
+/* What runs beside the capture, as the options ask for it. */
+struct beside {
+    uint64_t stats_ns;
+    const char *metrics; /* file, or NULL */
+    bool json;
+};
+
+static void tell_others(const struct canp_recorder_opts *opts)
+{
+    uint32_t pid, uid;
+    int r = record_live_start(running, opts);
+    if (r == -EADDRINUSE && live_holder(opts->dir, &pid, &uid) == 0)
+        speaker_say(
+            "canp record: process %u of user %u holds this recording's name: what `canp top` shows of it is "
+            "theirs, and `canp ctl` does not reach this recorder",
+            pid, uid);
+    else if (r < 0)
+        speaker_say("canp record: neither `canp top` nor `canp ctl` will find this recorder: %s",
+                    canp_strerror(r));
+}
+
+static void start_beside(const struct canp_recorder_opts *opts, const struct beside *beside)
+{
+    int r = 0;
+    if (beside->stats_ns > 0 && (r = record_stats_start(running, beside->stats_ns, beside->json)) < 0)
+        speaker_say("canp record: no statistics: %s", canp_strerror(r));
+    if (beside->metrics && (r = record_metrics_start(running, opts, beside->metrics)) < 0)
+        speaker_say("canp record: no metrics: %s", canp_strerror(r));
+    if ((r = service_watch_start(running)) < 0)
+        speaker_say("canp record: no watchdog: %s", canp_strerror(r));
+    tell_others(opts);
+}
+
+static void stop_beside(void)
+{
+    service_watch_stop();
+    record_live_stop();
+    record_stats_stop();
+    record_metrics_stop();
+}
+
+static int record(struct canp_recorder_opts *opts, struct signal_trigger *signals,
+                  const struct beside *beside)
 {
     struct canp_why why = {""};
     struct face face = {opts->dir, opts->pre_trigger_ns > 0, signals};
@@ -225,26 +267,12 @@ static int record(struct canp_recorder_opts *opts, struct signal_trigger *signal
         /* NOLINTNEXTLINE(clang-analyzer-core.StackAddressEscape): the options are not used again */
         return opts_fail("record", status_of(r), "%s", why.text);
     catch_signals(&caught);
-    if (stats_ns > 0 && (r = record_stats_start(running, stats_ns, json)) < 0)
-        speaker_say("canp record: no statistics: %s", canp_strerror(r));
-    if ((r = service_watch_start(running)) < 0)
-        speaker_say("canp record: no watchdog: %s", canp_strerror(r));
-    uint32_t pid, uid;
-    r = record_live_start(running, opts->dir);
-    if (r == -EADDRINUSE && live_holder(opts->dir, &pid, &uid) == 0)
-        speaker_say(
-            "canp record: process %u of user %u holds this recording's name: what `canp top` shows of it is "
-            "theirs",
-            pid, uid);
-    else if (r < 0)
-        speaker_say("canp record: `canp top` will not show the slabs: %s", canp_strerror(r));
+    start_beside(opts, beside);
     r = canp_recorder_run(running, &why);
-    service_watch_stop();
-    record_live_stop();
-    record_stats_stop();
+    stop_beside();
     struct canp_recorder_stats stats;
     canp_recorder_stats(running, &stats);
-    if (json)
+    if (beside->json)
         print_json(&stats, &face);
     else
         print_summary(&stats, &face);
@@ -365,6 +393,7 @@ static struct {
     struct signal_trigger signals; /* those triggers that are conditions on signals */
     uint64_t stats_ns, bitrate, dbitrate;
     const char *sync;
+    const char *metrics;
     const char *config; /* config_expand() takes it */
     bool json, check;
 } asked = {.o = CANP_RECORDER_OPTS_INIT, .sync = "1s"};
@@ -410,6 +439,8 @@ static const struct opt options[] = {
     {0, "no-error-frames", OPT_FLAG, &asked.o.no_error_frames, NULL, "leave error frames out"},
     {0, "stats", OPT_DURATION, &asked.stats_ns, "TIME",
      "print frames, losses, slabs and memory on stderr so often (with --json as objects)"},
+    {0, "metrics", OPT_TEXT, &asked.metrics, "FILE",
+     "keep the state as OpenMetrics text in FILE, for node_exporter's textfile collector"},
     {0, "json", OPT_FLAG, &asked.json, NULL, "print the summary as one JSON object"},
     {0, "config", OPT_TEXT, &asked.config, "FILE",
      "take options from FILE, one per line: `flush = 50ms`, `interface = can0`"},
@@ -498,7 +529,7 @@ int canp_cmd_record(int argc, char **argv)
     if (ours)
         name_after_now(name, sizeof(name));
     asked.o.dir = ours ? name : asked.o.dir;
-    status = record(&asked.o, &asked.signals, asked.json, asked.stats_ns);
+    status = record(&asked.o, &asked.signals, &(struct beside){asked.stats_ns, asked.metrics, asked.json});
     if (ours && status)
         rmdir(name); /* fails where it holds a recording */
     return status;

@@ -25,6 +25,7 @@ enum canp_exit {
 
 /* Commands that need CAN sockets (CANP_CAPTURE). */
 #define CANP_COMMANDS_CAPTURE(X)                                                                             \
+    X(ctl, "ask and command a running recorder: status, rotate, trigger, stop, note, metrics")               \
     X(gen, "make CAN traffic: a simulated vehicle, or a flood")                                              \
     X(link, "CAN interfaces: state, error counters, bit rates; up, down, restart")                           \
     X(record, "record CAN interfaces")                                                                       \

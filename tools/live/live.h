@@ -34,6 +34,13 @@ struct live_state {
     char ifaces[LIVE_IFACES_BYTES]; /* names with a blank behind each, as many as fit, zero-terminated */
 };
 
+/* Who holds a recorder's name, as the kernel says. */
+struct live_peer {
+    struct sockaddr_un address;
+    int address_bytes;
+    uint32_t pid, uid;
+};
+
 /* The socket's address for this directory: its length, or a negative errno. */
 int live_address(const char *dir, struct sockaddr_un *out);
 
@@ -43,6 +50,9 @@ int live_ask(const char *dir, struct live_state *out);
 
 /* Who holds the socket of this directory, as the kernel says. 0 or a negative errno. */
 int live_holder(const char *dir, uint32_t *pid, uint32_t *uid);
+
+/* Recorders of this user, or for root those of everybody: fills at most `count`, returns how many. */
+unsigned live_list(struct live_peer *out, unsigned count);
 
 /* Asks all recorders of this machine: fills at most `count`, returns how many. Those of root and of the
  * caller's user come first; pid is as the kernel says. */

@@ -1,6 +1,7 @@
 /* Notes, clock steps and windows of a recording (info_events.h). Main thread. */
 #include "info_events.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 #define STEP_NS     1000000 /* as capture/record/clock_records.c has it: less may be slewing */
 #define SLEW_DIVIDE 1000
+#define REMARK_KEY  "note=" /* canp_recorder_note() */
 
 static char *note_with_key(struct info_events *events, const char *text, size_t key_bytes)
 {
@@ -18,13 +20,31 @@ static char *note_with_key(struct info_events *events, const char *text, size_t 
     return events->note_count < INFO_NOTES_MAX ? events->notes[events->note_count++] : NULL;
 }
 
-static void take_note(struct info_events *events, const struct canp_event *mark)
+/* One that was given at the start stands in each segment, and is the same there. */
+static void take_remark(struct info_events *events, int64_t time_ns, const char *text)
+{
+    for (unsigned i = 0; i < events->remark_count && i < INFO_REMARKS_MAX; i++) {
+        if (events->remarks[i].time_ns == time_ns && strcmp(events->remarks[i].text, text) == 0)
+            return;
+    }
+    if (events->remark_count < INFO_REMARKS_MAX) {
+        events->remarks[events->remark_count].time_ns = time_ns;
+        snprintf(events->remarks[events->remark_count].text, INFO_NOTE_BYTES, "%s", text);
+    }
+    events->remark_count++;
+}
+
+static void take_note(struct info_events *events, int64_t time_ns, const struct canp_event *mark)
 {
     char text[INFO_NOTE_BYTES];
     size_t bytes = mark->bytes - sizeof(*mark);
     bytes = bytes < sizeof(text) ? bytes : sizeof(text) - 1;
     memcpy(text, mark->payload, bytes);
     text[bytes] = '\0';
+    if (strncmp(text, REMARK_KEY, strlen(REMARK_KEY)) == 0) {
+        take_remark(events, time_ns, text + strlen(REMARK_KEY));
+        return;
+    }
     size_t key_bytes = strcspn(text, "=");
     char *note = text[key_bytes] ? note_with_key(events, text, key_bytes + 1) : NULL;
     if (note)
@@ -90,7 +110,7 @@ void info_events_take(struct info_events_scan *scan, const struct canp_record *r
     else if (record->kind != CANP_KIND_MARK)
         return;
     else if (record->event->code == CANP_MARK_NOTE)
-        take_note(scan->out, record->event);
+        take_note(scan->out, record->time_ns, record->event);
     else if (record->event->code == CANP_MARK_WINDOW_BEGIN)
         scan->out->windows++;
     else if (record->event->code == CANP_MARK_OUTSIDE)
@@ -127,7 +147,13 @@ void info_events_print_json(const struct info_events *events)
         putchar(':');
         text_json_string(stdout, events->notes[i] + key_bytes + 1);
     }
-    fputs("},\"clock_steps\":[", stdout);
+    fputs("},\"remarks\":[", stdout);
+    for (unsigned i = 0; i < events->remark_count && i < INFO_REMARKS_MAX; i++) {
+        printf("%s{\"time_ns\":%lld,\"text\":", i ? "," : "", (long long)events->remarks[i].time_ns);
+        text_json_string(stdout, events->remarks[i].text);
+        putchar('}');
+    }
+    fputs("],\"clock_steps\":[", stdout);
     for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
         printf("%s{\"time_ns\":%lld,\"step_ns\":%lld}", i ? "," : "", (long long)events->steps[i].time_ns,
                (long long)events->steps[i].step_ns);
@@ -154,6 +180,13 @@ void info_events_print_text(const struct info_events *events)
     if (events->windows || events->outside)
         printf("windows      %u, begun by triggers; %s frames outside of them were not kept\n",
                events->windows, text_count(outside, events->outside));
+    for (unsigned i = 0; i < events->remark_count && i < INFO_REMARKS_MAX; i++) {
+        printf("note         %s  ", text_time(time, events->remarks[i].time_ns));
+        text_put_safe(stdout, events->remarks[i].text);
+        putchar('\n');
+    }
+    if (events->remark_count > INFO_REMARKS_MAX)
+        printf("note         and %u more\n", events->remark_count - INFO_REMARKS_MAX);
     if (events->note_count)
         puts("notes");
     for (unsigned i = 0; i < events->note_count; i++) {

@@ -4,13 +4,19 @@
 
 #include <canp/reader.h>
 
-#define INFO_NOTES_MAX  64
-#define INFO_STEPS_MAX  16
-#define INFO_NOTE_BYTES 1024
+#define INFO_NOTES_MAX   64
+#define INFO_STEPS_MAX   16
+#define INFO_NOTE_BYTES  1024
+#define INFO_REMARKS_MAX 64
 
 struct info_events {
     char notes[INFO_NOTES_MAX][INFO_NOTE_BYTES]; /* KEY=VALUE, each key once, its last value */
     unsigned note_count;                         /* more than fit are left out */
+    struct {
+        int64_t time_ns;
+        char text[INFO_NOTE_BYTES];
+    } remarks[INFO_REMARKS_MAX]; /* notes with the key `note`: each by itself, in recorded order */
+    unsigned remark_count;       /* all; the first INFO_REMARKS_MAX are kept */
     struct {
         int64_t time_ns; /* of the first clock record behind it */
         int64_t step_ns; /* how far the clock was set ahead */

@@ -171,6 +171,12 @@ CANP_API void canp_recorder_rotate(struct canp_recorder *rec);
 /* A trigger, for a recording by triggers; else nothing. Any thread; async-signal-safe. */
 CANP_API void canp_recorder_trigger(struct canp_recorder *rec);
 
+/* A text of one line, for whoever reads the recording: stored soon as a mark (CANP_MARK_NOTE: `note=TEXT`)
+ * with the time of this call. At most 1018 bytes. 0; -EINVAL (empty, too long, a control character in it),
+ * -EAGAIN: 8 wait already, as on a full disk. Any thread but a signal handler, between open and close. Of
+ * what waits when the recording ends nothing is lost, unless the disk is full. */
+CANP_API int canp_recorder_note(struct canp_recorder *rec, const char *text, struct canp_why *why);
+
 /* Any thread, while running and after. */
 CANP_API void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_stats *out);
 

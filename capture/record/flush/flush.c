@@ -83,6 +83,19 @@ static void take_trigger(struct canp_recorder *rec)
     atomic_store_explicit(&rec->windows, canp_window_count(rec->window), memory_order_relaxed);
 }
 
+/* While the disk is full they wait. */
+static void store_remarks(struct canp_recorder *rec)
+{
+    _Alignas(8) uint8_t room[REMARK_ROW_BYTES];
+    struct canp_rowbuf rows;
+    while (!rec->disk_error && !rec->store_error) {
+        canp_rowbuf_init(&rows, room, sizeof(room));
+        if (!canp_remarks_take(&rec->remarks, &rows))
+            return;
+        canp_store(rec, &rows);
+    }
+}
+
 static void speak(struct canp_recorder *rec)
 {
     const char *text;
@@ -180,6 +193,7 @@ static void *flush_main(void *arg)
         done = atomic_load_explicit(&rec->capture_done, memory_order_acquire);
         flush_all(rec);
         take_trigger(rec);
+        store_remarks(rec);
         canp_up_orders_fulfil(rec);
         speak(rec);
         rotate(rec);

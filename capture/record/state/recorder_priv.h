@@ -25,6 +25,7 @@
 #include "record/losses/disk_losses.h"
 #include "record/losses/outside_windows.h"
 #include "record/windows/window.h"
+#include "remarks.h"
 #include "rx/rx.h"
 #include "up_order.h"
 
@@ -71,6 +72,7 @@ struct canp_recorder {
     /* Shared. */
     _Atomic unsigned chans_shown; /* channels that threads other than capture may look at */
     struct up_order up_orders[CANP_RECORDER_IFACES_MAX];
+    struct remarks remarks;
     _Atomic bool triggered; /* from outside; flush takes it */
     _Atomic uint64_t windows;
     _Atomic bool rotate;       /* asked for; flush takes it */

@@ -75,7 +75,8 @@ enum canp_kind {
 /* Codes of a mark. A reader that knows none of them shows the text. */
 enum canp_mark_code {
     CANP_MARK_TEXT = 0, /* anything */
-    CANP_MARK_NOTE = 1, /* KEY=VALUE about the recording; stands in each segment */
+    CANP_MARK_NOTE = 1, /* KEY=VALUE about the recording; stands in each segment. Key `note`: said while
+                           it was recorded, at the mark's time; stands once */
     CANP_MARK_WINDOW_BEGIN =
         2, /* recording by triggers: what follows was kept because of the trigger named here */
     CANP_MARK_WINDOW_END = 3, /* up to the next begin nothing was kept: no loss */
