@@ -15,6 +15,7 @@ enum canp_exit {
     X(convert, "logs of any format into any other")                                                          \
     X(dbc, "list and check a signal database, or compare two")                                               \
     X(decode, "a log's bytes into signals with units, by signal databases")                                  \
+    X(diff, "how the traffic of two logs differs, ID by ID")                                                 \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \
     X(merge, "several recordings into one, by time")                                                         \
