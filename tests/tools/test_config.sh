@@ -39,7 +39,7 @@ says 2 'needs an argument' --config
 head -c 70000 /dev/zero >"$work/large"
 says 3 "$work/large: " --config "$work/large"
 
-missing=$(sed -n 's/^ *\(-., \)\? *--\([a-z-]*\).*/\2/p' "$work/help" | while read -r name; do
+missing=$(sed -n 's/^ *\(-., \)\? *--\([a-z0-9-]*\).*/\2/p' "$work/help" | while read -r name; do
     case $name in help | config | check) continue ;; esac
     grep -qE "^#?$name( |$)" "$example" || echo "$name"
 done)
