@@ -181,6 +181,28 @@ check "wide JSON" status_is 0 decode "$work/a.log" -f json --wide Engine Config
 check "one object per message" field 'len(d) == 3 and d[0]["signals"] == {"Speed": 812.5, "Temp": -30, "Mode": 1, "Big": 466}
     and d[2]["signals"] == {"Last": 2569}'
 
+# Parquet: begun and ended as it has to be; the same values by DuckDB, where that is (compare_duckdb.mjs says how).
+check "Parquet" status_is 0 decode "$work/a.log" -o "$work/o.parquet"
+check "Parquet, wide, into a pipe" status_is 0 bash -c '"$0" decode --dbc "$1" "$2" -f parquet --wide | cat >"$3"; exit "${PIPESTATUS[0]}"' \
+    "$canp" "$work/a.dbc" "$work/a.log" "$work/w.parquet"
+check "are whole" python3 - "$work/o.parquet" "$work/w.parquet" <<'PY'
+import struct, sys
+for path in sys.argv[1:]:
+    data = open(path, "rb").read()
+    length = struct.unpack("<I", data[-8:-4])[0]
+    footer = data[-8 - length:-8]
+    names = [b"time", b"iface", b"id", b"message"] + ([b"signal", b"mark"] if "/o." in path else [b"Engine.Speed", b"Answer.Vin"])
+    if data[:4] != b"PAR1" or data[-4:] != b"PAR1" or not 0 < length < len(data) - 12 or not all(n in footer for n in names):
+        sys.exit(f"{path}: {len(data)} bytes, footer of {length}")
+PY
+if [ -n "${NODE_MODULES_OF:-}" ]; then
+    for form in --long --wide; do
+        check "DuckDB reads the same, $form" node "$1/tests/tools/compare_duckdb.mjs" "$canp" "$work/a.log" --dbc "$work/a.dbc" "$form"
+    done
+else
+    echo "skip DuckDB reads the same: NODE_MODULES_OF names no directory with @duckdb/node-api"
+fi
+
 check "every" status_is 0 decode "$work/a.log" --every 250ms Speed Which
 check "thins out" prints '(1700000000.000000000) can0 100 Engine.Speed = 812.5 rpm' \
     '(1700000000.200000000) can0 200 Choice.Which = 0' '(1700000000.300000000) can0 200 Choice.Which = 1'

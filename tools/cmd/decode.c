@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <canp/log.h>
 
@@ -23,6 +24,7 @@
 #include "signals/decode_live.h"
 #endif
 #include "signals/decode_open.h"
+#include "signals/decode_parquet.h"
 #include "signals/decode_print.h"
 #include "signals/isotp_pairs.h"
 
@@ -37,6 +39,7 @@ struct decode {
     struct opt_list files;
     struct decode_choice choice;
     struct decode_printer printer;
+    struct decode_parquet parquet;
     struct decode_bus bus;
     struct isotp_pairs isotp;
     struct canp_transport_opts transport;
@@ -174,11 +177,48 @@ static int print_codes(void *user, const struct decode_codes *codes)
     return 0;
 }
 
+static int take_parquet_row(void *user, const struct decode_row *row)
+{
+    struct decode *d = user;
+    return decode_parquet_row(&d->parquet, row);
+}
+
+static int take_parquet_codes(void *user, const struct decode_codes *codes)
+{
+    struct decode *d = user;
+    return decode_parquet_codes(&d->parquet, codes);
+}
+
+/* 0 or an exit status. */
+static int begin(struct decode *d)
+{
+    bool is_parquet = d->printer.format == DECODE_PARQUET;
+    d->bus.take = is_parquet ? take_parquet_row : print_row;
+    d->bus.take_codes = is_parquet ? take_parquet_codes : print_codes;
+    if (!is_parquet) {
+        decode_print_header(&d->printer, &d->choice);
+        return 0;
+    }
+    d->parquet.wide = d->printer.wide;
+    d->parquet.raw = d->printer.raw;
+    if (decode_parquet_open(&d->parquet, d->printer.to, &d->choice) < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for columns");
+    return 0;
+}
+
+/* What a file needs at its end, whatever ended it. 0, -EPIPE, or an exit status. */
+static int finish(struct decode *d)
+{
+    int r = d->printer.format == DECODE_PARQUET ? decode_parquet_finish(&d->parquet) : 0;
+    if (r < 0 && r != -EPIPE)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s",
+                         d->out ? d->out : "the output", canp_strerror(r));
+    return r < 0 ? r : flush(d);
+}
+
 static int run(struct decode *d)
 {
     d->bus.choice = &d->choice;
-    d->bus.take = print_row;
-    d->bus.take_codes = print_codes;
     d->transport = (struct canp_transport_opts)CANP_TRANSPORT_OPTS_INIT;
     d->transport.isotp = d->isotp.ids;
     d->transport.isotp_count = d->isotp.count;
@@ -186,8 +226,12 @@ static int run(struct decode *d)
     d->bus.user = d;
     if (decode_bus_open(&d->bus) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for values");
-    decode_print_header(&d->printer, &d->choice);
-    int r = d->reader ? decode_all(d) : decode_iface(d);
+    int r = begin(d);
+    if (r)
+        return r;
+    r = d->reader ? decode_all(d) : decode_iface(d);
+    if (r == 0)
+        r = finish(d);
     if (r == -EPIPE) {
         clearerr(d->printer.to); /* its reader has seen enough: no error at the program's end either */
         return CANP_EXIT_DONE;
@@ -215,9 +259,9 @@ static int run_into(struct decode *d)
 /* By -f, or the suffix of OUT. Negative: no such format. */
 static int format_of(const char *asked, const char *out)
 {
-    static const char *const names[] = {"text", "csv", "json"};
+    static const char *const names[] = {"text", "csv", "json", "parquet"};
     const char *suffix = out ? strrchr(out, '.') : NULL;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (strcmp(asked ? asked : suffix ? suffix + 1 : "", names[i]) == 0)
             return i;
     }
@@ -238,6 +282,7 @@ static int open_and_run(struct decode *d, char *const *patterns, int pattern_cou
     if (status == 0)
         status = run_into(d);
     decode_bus_close(&d->bus);
+    decode_parquet_close(&d->parquet);
     canp_log_close(d->reader);
     decode_choice_close(&d->choice);
     return status;
@@ -252,7 +297,7 @@ static const char epilogue[] =
     "that J1939 marks as not available or as an error has no number. --every leaves of each signal the "
     "first\n"
     "value of each stretch of TIME. J1939's trouble codes are DM1 and DM2 among the names: SPN and FMI, and\n"
-    "how often they occurred. --wide: csv has a column for each signal.\n"
+    "how often they occurred. --wide: csv and parquet have a column for each signal.\n"
     "Exit status 1: no value, or damaged places were skipped.\n";
 
 int canp_cmd_decode(int argc, char **argv)
@@ -265,7 +310,7 @@ int canp_cmd_decode(int argc, char **argv)
     const struct opt options[] = {
         {0, "dbc", OPT_LIST, &d.files, "[IFACE=]FILE", "a signal database; several are allowed"},
         {'f', "format", OPT_TEXT, &asked, "FORMAT",
-         "text, csv or json (default: by OUT's suffix, else text)"},
+         "text, csv, json or parquet (default: by OUT's suffix, else text)"},
         {'o', "output", OPT_TEXT, &d.out, "OUT", "into this new file instead of stdout"},
         {0, "wide", OPT_FLAG, &d.printer.wide, NULL, "one line for each message"},
         {0, "long", OPT_FLAG, &is_long, NULL, "one line for each value (default)"},
@@ -295,12 +340,15 @@ int canp_cmd_decode(int argc, char **argv)
     if (is_long && d.printer.wide)
         return opts_fail(d.command, CANP_EXIT_USAGE, "--wide and --long exclude each other");
     if (format < 0)
-        return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': text, csv or json", asked);
+        return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': text, csv, json or parquet", asked);
     int bad = isotp_pairs_add(&d.isotp, d.command, &isotp);
     if (bad)
         return bad;
     d.in = argv[1];
     d.printer.format = (enum decode_format)format;
+    if (format == DECODE_PARQUET && (!d.out || strcmp(d.out, "-") == 0) && isatty(STDOUT_FILENO))
+        return opts_fail(d.command, CANP_EXIT_USAGE,
+                         "a Parquet file is nothing for a terminal: -o OUT.parquet");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
     stop_catch_signals();
     return open_and_run(&d, argv + 2, arguments - 1);

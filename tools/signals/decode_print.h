@@ -7,7 +7,7 @@
 
 #include "decode_row.h"
 
-enum decode_format { DECODE_TEXT, DECODE_CSV, DECODE_JSON };
+enum decode_format { DECODE_TEXT, DECODE_CSV, DECODE_JSON, DECODE_PARQUET /* decode_parquet.h */ };
 
 struct decode_printer {
     FILE *to;
