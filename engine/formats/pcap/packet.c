@@ -1,4 +1,4 @@
-/* CAN frames as packets (packet.h). */
+/* CAN frames as packets (packet.h). One thread at a time. */
 #include "formats/pcap/packet.h"
 
 #include "formats/text/text_out.h"

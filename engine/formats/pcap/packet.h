@@ -1,9 +1,8 @@
 /*
  * A CAN frame as a packet of a capture, in link types 227 (CAN_SOCKETCAN), 113 (LINUX_SLL) and 276
- * (LINUX_SLL2), as tcpdump.org/linktypes describes them: what pcap and pcapng have in common.
- *
- * The id is big-endian by the definition. Files with little-endian ids exist, so each interface counts which
- * order makes sense of its ids, until one is settled. One thread at a time.
+ * (LINUX_SLL2), as tcpdump.org/linktypes describes them. pcap and pcapng share this. By definition the id is
+ * big-endian, but there are files with little-endian ids. So each interface counts in which order its ids are
+ * valid, until one order is certain. One thread at a time.
  */
 #ifndef CANP_FORMATS_PCAP_PACKET_H
 #define CANP_FORMATS_PCAP_PACKET_H

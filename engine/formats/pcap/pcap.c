@@ -1,9 +1,8 @@
 /*
- * pcap, read (libpcap's own format): both byte orders, stamps in micro- and nanoseconds, link types 227,
- * 113 and 276. The one interface of such a file has no name: it is number 1; a capture of all interfaces
- * (276) names them by their indexes.
- *
- * A record's header has nothing to find it by again: where its length cannot be, reading ends. One thread.
+ * Reads pcap (libpcap's own format): both byte orders, stamps in micro- and nanoseconds, link types 227,
+ * 113 and 276. The interface of such a file has no name, it is number 1; a capture of all interfaces (276)
+ * gives their indexes. A record's header has no mark by which it could be found again, so reading ends at a
+ * record of impossible length. One thread.
  */
 #include "formats/pcap/packet.h"
 

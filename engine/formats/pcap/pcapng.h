@@ -33,6 +33,8 @@ enum pcapng_option {
 };
 enum pcapng_direction { PCAPNG_INBOUND = 1, PCAPNG_OUTBOUND = 2 };
 
+#define CANP_OWN_TEXT "canp own" /* comment: the frame was sent by the recording socket itself */
+
 /* ---- the writer's state and functions (pcapng_write.c) ---- */
 
 #define CANP_PCAPNG_PENDING (64U * 1024)

@@ -1,6 +1,6 @@
 /*
- * Stamps of a pcapng interface: ticks of any resolution as nanoseconds since 1970. What does not fit
- * saturates. No state.
+ * Stamps of a pcapng interface: ticks of any resolution as nanoseconds since 1970. Times out of range become
+ * the nearest time in range. No state; any thread.
  */
 #ifndef CANP_FORMATS_PCAPNG_CLOCK_H
 #define CANP_FORMATS_PCAPNG_CLOCK_H

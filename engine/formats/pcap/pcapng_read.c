@@ -1,10 +1,10 @@
 /*
- * pcapng, read (draft-ietf-opsawg-pcapng): several sections, both byte orders, stamps of any resolution, link
+ * Reads pcapng (draft-ietf-opsawg-pcapng): several sections, both byte orders, stamps of any resolution, link
  * types 227, 113 and 276. Interfaces of one name are one channel, in all sections.
  *
- * What a packet's comments and its dropcount say comes before its frame: the writer's comments become the
- * records that they were (comment.h), those of others a text mark; frames that were dropped, also by an
- * interface's statistics, a gap unless a comment has told it already.
+ * The records of a packet's comments and dropcount come before its frame: comments by canp's writer become
+ * the records that they were (event_text.h), other comments become text marks, and dropped frames, also those
+ * of an interface's statistics, become a gap unless a comment has told them already.
  *
  * Invariant: while comments are being lent (`walk.at` != 0) the source stands at their block, which is whole
  * in memory. One thread at a time.
@@ -15,9 +15,9 @@
 
 #include <canp/safe_text.h>
 
-#include "formats/pcap/comment.h"
 #include "formats/pcap/pcapng.h"
 #include "formats/pcap/pcapng_clock.h"
+#include "formats/text/event_text.h"
 
 #define INTERFACES_MAX 65536U
 #define COMMENT_MAX    2048U /* of others: a mark holds no more */
@@ -130,10 +130,23 @@ static void name_it(char name[CANP_IFACE_NAME_BYTES], const struct option *given
         snprintf(name, CANP_IFACE_NAME_BYTES, "%.9s~%u", text, number % 100000);
 }
 
+/* Our writer's comment: fills all but the name. */
+static bool take_description(struct canp_log_reader *reader, const struct option *option,
+                             struct canp_iface *iface)
+{
+    struct canp_event_text event;
+    struct canp_text text = {(const char *)option->value, (const char *)option->value + option->bytes};
+    if (canp_take_event_text(text, &reader->store, &event) <= 0 || event.kind != CANP_KIND_IFACE)
+        return false;
+    memcpy(iface, reader->store.bytes, sizeof(*iface));
+    return true;
+}
+
 /* What an interface's options say, into *i and *iface. Is it described as our writer does? */
-static bool read_options(const struct reading *state, const struct block *block, struct interface *i,
+static bool read_options(struct canp_log_reader *reader, const struct block *block, struct interface *i,
                          struct canp_iface *iface)
 {
+    const struct reading *state = reader->state;
     struct option option, name = {0};
     bool is_ours = false;
     uint64_t speed = 0;
@@ -147,7 +160,7 @@ static bool read_options(const struct reading *state, const struct block *block,
         else if (option.code == PCAPNG_IF_OFFSET && option.bytes == 8)
             canp_pcapng_set_offset(&i->clock, (int64_t)canp_get_u64(option.value, state->is_big));
         else if (option.code == PCAPNG_OPT_COMMENT)
-            is_ours |= canp_comment_iface_take((const char *)option.value, option.bytes, iface) == 1;
+            is_ours |= take_description(reader, &option, iface);
     }
     if (!is_ours)
         iface->bitrate = speed <= UINT32_MAX ? (uint32_t)speed : 0;
@@ -192,7 +205,7 @@ static int take_interface(struct canp_log_reader *reader, const struct block *bl
         return -ENOMEM;
     i.habit.link_type = canp_get_u16(block->at + 8, state->is_big);
     int r = 0;
-    bool says_more = read_options(state, block, &i, &iface);
+    bool says_more = read_options(reader, block, &i, &iface);
     if (canp_link_type_is_can(i.habit.link_type))
         r = join_channel(reader, &i, &iface, says_more, out);
     state->interfaces[state->count++] = i;
@@ -226,21 +239,27 @@ static int lend_gap(struct canp_log_reader *reader, uint8_t channel, uint64_t lo
     return canp_log_lend(reader, out, time_ns, CANP_KIND_GAP, channel, CANP_DIR_RX);
 }
 
+static bool is_event(uint8_t kind)
+{
+    return kind == CANP_KIND_GAP || kind == CANP_KIND_LINK || kind == CANP_KIND_MARK ||
+           kind == CANP_KIND_CLOCK;
+}
+
 static int lend_comment(struct canp_log_reader *reader, uint8_t channel, int64_t time_ns,
                         const struct option *option, struct canp_record *out)
 {
     struct reading *state = reader->state;
-    char iface[CANP_IFACE_NAME_BYTES];
-    if (canp_comment_take((const char *)option->value, option->bytes, &reader->store, iface, out)) {
-        int named = canp_channels_padded(&reader->channels, iface);
+    struct canp_event_text event;
+    struct canp_text text = {(const char *)option->value, (const char *)option->value + option->bytes};
+    if (canp_take_event_text(text, &reader->store, &event) > 0 && event.has_time && is_event(event.kind)) {
+        int named = canp_channels_padded(&reader->channels, event.iface);
         if (named < 0)
             return named;
-        out->channel = (uint8_t)named;
-        if (out->kind == CANP_KIND_GAP) {
-            state->channels[named].told += out->gap->lost;
-            state->channels[named].explained += out->gap->lost;
+        if (event.kind == CANP_KIND_GAP) {
+            state->channels[named].told += reader->store.gap.lost;
+            state->channels[named].explained += reader->store.gap.lost;
         }
-        return 1;
+        return canp_log_lend(reader, out, event.time_ns, event.kind, (uint8_t)named, CANP_DIR_RX);
     }
     size_t bytes = option->bytes < COMMENT_MAX ? option->bytes : COMMENT_MAX;
     reader->store.event =

@@ -1,16 +1,16 @@
 /*
- * pcapng, written: one section, nanoseconds, link type 227, a packet for each frame.
+ * Writes pcapng: one section, nanoseconds, link type 227, a packet for each frame.
  *
- * What is no frame waits and becomes comments of the next packet, or of an interface's statistics at the end
- * (comment.h). A gap is also the next packet's dropcount on its interface, and counts in the statistics.
+ * Records that are no frames become comments of the next packet, or of an interface's statistics at the end
+ * (event_text.h). A gap is also the next packet's dropcount on its interface, and counts in the statistics.
  * An interface that is defined anew gets a new description.
  *
  * Invariant: `pending` holds whole options, each padded to 4 bytes. One thread at a time.
  */
 #include <canp/rows.h>
 
-#include "formats/pcap/comment.h"
 #include "formats/pcap/pcapng.h"
+#include "formats/text/event_text.h"
 #include "formats/text/text_out.h"
 
 #define BLOCK_BYTES 4096 /* of any block without what is pending */
@@ -86,13 +86,15 @@ int canp_pcapng_create(struct canp_log_writer *writer, struct canp_why *why)
 static void describe(struct canp_log_writer *writer, uint8_t number, const struct canp_iface *iface)
 {
     struct canp_pcapng_writing *w = writer->state;
-    char text[256];
+    char text[256]; /* an interface's line takes 180 at most */
     static const uint8_t nanoseconds = 9;
+    const struct canp_record record = {.kind = CANP_KIND_IFACE, .iface = iface};
+    const char *name = canp_log_name(writer, number);
     uint8_t *block = begin_block(writer, PCAPNG_INTERFACE, 0);
     uint8_t *at = put_u32(put_u16(put_u16(block + 8, CANP_LINK_TYPE_CAN), 0), 0); /* no limit of length */
-    at = put_option(at, PCAPNG_OPT_COMMENT, text, (size_t)(canp_comment_iface_put(text, iface) - text));
-    size_t bytes = (size_t)(canp_put_iface(text, canp_log_name(writer, number)) - text);
-    at = put_option(at, PCAPNG_IF_NAME, text, bytes);
+    at = put_option(at, PCAPNG_OPT_COMMENT, text,
+                    (size_t)(canp_put_event_text(text, &record, name, number) - text));
+    at = put_option(at, PCAPNG_IF_NAME, text, (size_t)(canp_put_iface(text, name) - text));
     if (iface->bitrate)
         at = put_option_u64(at, PCAPNG_IF_SPEED, iface->bitrate);
     at = put_option(at, PCAPNG_IF_RESOLUTION, &nanoseconds, 1);
@@ -134,8 +136,8 @@ static void put_comment(struct canp_log_writer *writer, uint8_t channel, const c
 static void put_event(struct canp_log_writer *writer, const struct canp_record *r)
 {
     struct canp_pcapng_writing *w = writer->state;
-    char text[CANP_COMMENT_BYTES];
-    size_t bytes = (size_t)(canp_comment_put(text, r, canp_log_name(writer, r->channel)) - text);
+    char text[CANP_EVENT_TEXT_BYTES];
+    size_t bytes = (size_t)(canp_put_timed_event_text(text, r, canp_log_name(writer, r->channel)) - text);
     put_comment(writer, r->channel, text, bytes);
     if (r->kind == CANP_KIND_GAP) {
         w->channels[r->channel].lost += r->gap->lost;

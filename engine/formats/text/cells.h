@@ -1,6 +1,6 @@
 /*
- * Cells of tables and words of logs as whole numbers, for formats that are read: a cell that holds anything
- * else fails. Invariant: nothing outside of the cell is read. No state.
+ * Reads cells of tables and words of logs as whole numbers; a cell that holds anything else is an error.
+ * Invariant: nothing outside of the cell is read. No state; any thread.
  */
 #ifndef CANP_FORMATS_CELLS_H
 #define CANP_FORMATS_CELLS_H

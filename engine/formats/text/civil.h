@@ -1,5 +1,5 @@
-/* Local time as ASC and BLF files have it: of the zone in which the program runs, as their other readers take
- * it. */
+/* Local time for ASC and BLF files. It is taken as that of the time zone in which canp runs, as other
+ * programs do, because the files name no zone. Any thread. */
 #ifndef CANP_FORMATS_CIVIL_H
 #define CANP_FORMATS_CIVIL_H
 

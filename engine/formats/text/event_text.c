@@ -1,6 +1,7 @@
-/* Records that are no frames as one line of text (event_text.h). No state. */
+/* Records that are no frames as one line of text (event_text.h). No state; any thread. */
 #include "formats/text/event_text.h"
 
+#include <canp/names.h>
 #include <canp/rows.h>
 
 #include "formats/text/text_out.h"
@@ -12,6 +13,11 @@ static char *put_number(char *out, const char *word, uint64_t value)
     return canp_put_decimal(canp_put_text(out, word), value);
 }
 
+static char *put_named(char *out, const char *word, const char *name, uint64_t value)
+{
+    return name ? canp_put_text(canp_put_text(out, word), name) : put_number(out, word, value);
+}
+
 static char *put_time(char *out, const char *word, int64_t time_ns)
 {
     return canp_put_seconds(canp_put_text(out, word), time_ns, 1, 9);
@@ -19,7 +25,7 @@ static char *put_time(char *out, const char *word, int64_t time_ns)
 
 static char *put_gap(char *out, const struct canp_gap *gap)
 {
-    out = put_number(out, " layer ", gap->layer);
+    out = put_named(out, " layer ", canp_layer_name(gap->layer), gap->layer);
     out = put_number(out, " lost ", gap->lost);
     out = put_time(out, " from ", gap->from_ns);
     return put_time(out, " to ", gap->to_ns);
@@ -37,7 +43,7 @@ static char *put_iface(char *out, const struct canp_iface *iface, uint32_t numbe
 
 static char *put_link(char *out, const struct canp_link_event *link)
 {
-    out = put_number(out, " code ", link->code);
+    out = put_named(out, " code ", canp_link_code_name(link->code), link->code);
     out = put_number(out, " state ", link->state);
     out = put_number(out, " txerrors ", link->tx_errors);
     out = put_number(out, " rxerrors ", link->rx_errors);
@@ -62,11 +68,11 @@ static char *put_clock(char *out, const struct canp_clock *clock)
     return put_time(put_time(out, " boottime ", clock->boottime_ns), " suspended ", clock->suspended_ns);
 }
 
-char *canp_put_event_text(char *out, const struct canp_record *record, const char *iface, uint32_t number)
+/* Behind "canp ". `number` is of an IFACE. */
+static char *put_record(char *out, const struct canp_record *record, const char *iface, uint32_t number)
 {
-    static const char *const words[] = {"gap ", "iface ", "link ", "mark ", "clock "};
-    out = canp_put_text(canp_put_text(out, "canp "), words[record->kind - CANP_KIND_GAP]);
-    out = canp_put_iface(out, iface);
+    const char *kind = canp_kind_name(record->kind);
+    out = canp_put_iface(canp_put_text(canp_put_text(out, kind ? kind : "?"), " "), iface);
     switch (record->kind) {
     case CANP_KIND_GAP:
         return put_gap(out, record->gap);
@@ -79,6 +85,17 @@ char *canp_put_event_text(char *out, const struct canp_record *record, const cha
     default:
         return put_clock(out, record->clock);
     }
+}
+
+char *canp_put_event_text(char *out, const struct canp_record *record, const char *iface, uint32_t number)
+{
+    return put_record(canp_put_text(out, "canp "), record, iface, number);
+}
+
+char *canp_put_timed_event_text(char *out, const struct canp_record *record, const char *iface)
+{
+    out = canp_put_text(put_time(out, "canp at ", record->time_ns), " ");
+    return put_record(out, record, iface, 0);
 }
 
 char *canp_put_start_text(char *out, int64_t start_ns)
@@ -111,6 +128,23 @@ static bool take_u32(struct canp_text *t, const char *word, uint32_t *value)
     return true;
 }
 
+/* A number, or the name of one: name_of() tells those from 0 up, without a hole in them from `first` up. */
+static bool take_named(struct canp_text *t, const char *word, const char *(*name_of)(uint32_t),
+                       uint32_t first, uint32_t *value)
+{
+    struct canp_text rest = *t, name;
+    if (take_u32(t, word, value))
+        return true;
+    *t = rest;
+    if (!canp_take_text(t, word) || !canp_take_word(t, &name))
+        return false;
+    for (*value = first; name_of(*value); ++*value) {
+        if (canp_text_is(&name, name_of(*value)))
+            return true;
+    }
+    return false;
+}
+
 static bool take_time(struct canp_text *t, const char *word, int64_t *time_ns)
 {
     return canp_take_text(t, word) && canp_take_seconds(t, time_ns) == 0;
@@ -119,8 +153,9 @@ static bool take_time(struct canp_text *t, const char *word, int64_t *time_ns)
 static bool take_gap(struct canp_text *t, struct canp_gap *gap)
 {
     *gap = (struct canp_gap){.bytes = sizeof(*gap)};
-    return take_u32(t, " layer ", &gap->layer) && take_number(t, " lost ", UINT64_MAX, &gap->lost) &&
-           take_time(t, " from ", &gap->from_ns) && take_time(t, " to ", &gap->to_ns);
+    return take_named(t, " layer ", canp_layer_name, CANP_LAYER_SOCKET, &gap->layer) &&
+           take_number(t, " lost ", UINT64_MAX, &gap->lost) && take_time(t, " from ", &gap->from_ns) &&
+           take_time(t, " to ", &gap->to_ns);
 }
 
 static bool take_iface(struct canp_text *t, struct canp_iface *iface, struct canp_event_text *out)
@@ -136,8 +171,9 @@ static bool take_link(struct canp_text *t, struct canp_link_event *link)
 {
     uint64_t tx, rx;
     *link = (struct canp_link_event){.bytes = sizeof(*link)};
-    if (!take_u32(t, " code ", &link->code) || !take_u32(t, " state ", &link->state) ||
-        !take_number(t, " txerrors ", UINT16_MAX, &tx) || !take_number(t, " rxerrors ", UINT16_MAX, &rx))
+    if (!take_named(t, " code ", canp_link_code_name, CANP_LINK_UP, &link->code) ||
+        !take_u32(t, " state ", &link->state) || !take_number(t, " txerrors ", UINT16_MAX, &tx) ||
+        !take_number(t, " rxerrors ", UINT16_MAX, &rx))
         return false;
     link->tx_errors = (uint16_t)tx;
     link->rx_errors = (uint16_t)rx;
@@ -158,6 +194,7 @@ static bool take_mark(struct canp_text *t, struct canp_event *mark)
         return false;
     memset(mark->payload, 0, canp_align8((uint32_t)bytes));
     memcpy(mark->payload, text, bytes);
+    t->at = t->end;
     mark->bytes = (uint16_t)(sizeof(*mark) + bytes);
     return true;
 }
@@ -183,13 +220,7 @@ static bool take_error(struct canp_text *t, struct canp_frame *frame)
         !canp_take_char(t, ' '))
         return false;
     frame->len = (uint8_t)canp_hex_bytes(&t->at, t->end, frame->data, 8);
-    return t->at == t->end;
-}
-
-static bool take_kind(struct canp_text *t, const char *word, uint8_t kind, struct canp_event_text *out)
-{
-    out->kind = kind;
-    return canp_take_text(t, word);
+    return true;
 }
 
 static bool take_record(struct canp_text *t, union canp_log_store *store, struct canp_event_text *out)
@@ -210,6 +241,22 @@ static bool take_record(struct canp_text *t, union canp_log_store *store, struct
     }
 }
 
+static bool take_kind(struct canp_text *t, struct canp_event_text *out)
+{
+    struct canp_text word;
+    if (!canp_take_word(t, &word) || !canp_take_char(t, ' '))
+        return false;
+    if (canp_text_is(&word, "error")) {
+        out->what = CANP_EVENT_TEXT_ERROR;
+        return true;
+    }
+    for (out->kind = CANP_KIND_GAP; out->kind <= CANP_KIND_CLOCK; out->kind++) {
+        if (canp_text_is(&word, canp_kind_name(out->kind)))
+            return true;
+    }
+    return false;
+}
+
 int canp_take_event_text(struct canp_text text, union canp_log_store *store, struct canp_event_text *out)
 {
     struct canp_text *t = &text;
@@ -220,11 +267,11 @@ int canp_take_event_text(struct canp_text text, union canp_log_store *store, str
         out->what = CANP_EVENT_TEXT_START;
         return canp_take_seconds(t, &out->start_ns) == 0 ? 1 : -CANP_E_SYNTAX;
     }
-    if (take_kind(t, "error ", CANP_KIND_CAN, out))
-        out->what = CANP_EVENT_TEXT_ERROR;
-    else if (!take_kind(t, "gap ", CANP_KIND_GAP, out) && !take_kind(t, "iface ", CANP_KIND_IFACE, out) &&
-             !take_kind(t, "link ", CANP_KIND_LINK, out) && !take_kind(t, "mark ", CANP_KIND_MARK, out) &&
-             !take_kind(t, "clock ", CANP_KIND_CLOCK, out))
+    out->has_time = canp_take_text(t, "at ");
+    if (out->has_time && (canp_take_seconds(t, &out->time_ns) < 0 || !canp_take_char(t, ' ')))
+        return -CANP_E_SYNTAX;
+    if (!take_kind(t, out))
         return 0;
-    return canp_take_iface(t, out->iface) == 0 && take_record(t, store, out) ? 1 : -CANP_E_SYNTAX;
+    bool is_whole = canp_take_iface(t, out->iface) == 0 && take_record(t, store, out) && t->at == t->end;
+    return is_whole ? 1 : -CANP_E_SYNTAX;
 }

@@ -1,6 +1,6 @@
 /*
- * Formats of which a line is one frame at most: the loop over lines, the words for lines that cannot be read,
- * and the probe. Such a format writes one function, which says what a line is, and one line,
+ * For formats in which a line is at most one frame: the loop over lines, the messages for lines that cannot
+ * be read, and the probe. Such a format writes one function that parses a line, and one line
  * CANP_FRAME_LINE_READER(). No state; one thread at a time.
  */
 #ifndef CANP_FORMATS_FRAME_LINE_H

@@ -1,4 +1,4 @@
-/* What the text formats show of a frame, whatever its kind. No state. */
+/* The fields of a frame of any kind, for formats that write text. No state; any thread. */
 #ifndef CANP_FORMATS_FRAME_VIEW_H
 #define CANP_FORMATS_FRAME_VIEW_H
 

@@ -1,4 +1,4 @@
-/* Recognising formats of lines (log_format.h). No state. */
+/* Recognises formats of text lines (log_format.h). No state; any thread. */
 #include "formats/log_format.h"
 
 #define STRANGE_MAX 4 /* the first line may be torn, others damaged */

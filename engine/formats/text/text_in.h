@@ -1,6 +1,5 @@
 /*
- * Pieces of a line of text, for formats that are read. Invariant: nothing outside of at[0..end) is read. No
- * state.
+ * Reads pieces of a line of text. Invariant: nothing outside of [at, end) is read. No state; any thread.
  */
 #ifndef CANP_FORMATS_TEXT_IN_H
 #define CANP_FORMATS_TEXT_IN_H

@@ -1,6 +1,7 @@
 /*
- * Pieces of a line of text, for formats that are written: no printf, tables of digit pairs. Each writes to
- * `out`, which has room, and returns the place behind what it wrote; no zero is appended. No state.
+ * Writes pieces of a line of text, by tables of digit pairs because printf is too slow. Each function writes
+ * to `out`, which must have room, and returns the place behind the text; no zero is appended. No state; any
+ * thread.
  */
 #ifndef CANP_FORMATS_TEXT_OUT_H
 #define CANP_FORMATS_TEXT_OUT_H
