@@ -1,8 +1,7 @@
 /*
- * canp's own recordings as a format of canp/log.h, so that every program that reads logs reads them, and
- * writes them.
- *
- * Records are lent from the mapping; the selection goes to the cursor, which passes over what cannot match.
+ * canp's own recordings as a format of canp/log.h, so that programs which use that API can read and write
+ * them. Records are lent from the mapping; the cursor applies the selection and skips what cannot match. One
+ * thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -161,19 +160,6 @@ static int next(struct canp_log_reader *reader, struct canp_record *out)
     return state->kept_result;
 }
 
-/* The first record's time, 0 where there is none. */
-static int64_t start_of(struct canp_reader *reader)
-{
-    struct canp_cursor *cursor;
-    struct canp_record first = {.time_ns = 0};
-    if (canp_cursor_open(reader, NULL, &cursor) == 0) {
-        if (canp_cursor_next(cursor, &first) != 1)
-            first.time_ns = 0;
-        canp_cursor_close(cursor);
-    }
-    return first.time_ns;
-}
-
 static int64_t behind(int64_t start_ns, int64_t distance_ns)
 {
     int64_t sum;
@@ -192,6 +178,9 @@ static int resolve_window(struct canp_log_reader *reader, struct canp_log_select
     int r = canp_reader_info_quick(state->reader, &info);
     if (r == 0)
         r = canp_busclock_span(state->reader, &info, &span);
+    int64_t start_ns = span.first_ns; /* the first record of all names an interface, at any time */
+    if (r == 0 && span.plain)
+        r = canp_reader_start(state->reader, &start_ns);
     if (r < 0)
         return r;
     if (!span.plain && ((s->has_from && !s->from_is_relative) || (s->has_to && !s->to_is_relative)))
@@ -199,8 +188,6 @@ static int resolve_window(struct canp_log_reader *reader, struct canp_log_select
             reader, -EINVAL,
             "the clock of %s was set: both ends of the window are told from its beginning, or neither",
             reader->path);
-    /* The first record of all names an interface, at any time. */
-    int64_t start_ns = span.plain ? start_of(state->reader) : span.first_ns;
     if (s->from_is_relative)
         s->from_ns = behind(start_ns, s->from_ns);
     if (s->to_is_relative)

@@ -1,6 +1,6 @@
-/* canp_reader_info(): counts what a recording holds. Reads every block that has no index, once;
- * canp_reader_info_quick() only what such blocks say of themselves. What is counted is kept by the call
- * alone, not by the reader. Any thread; others that count or refresh the same reader wait. */
+/* canp_reader_info() counts what a recording holds. It reads each block that is in no index once;
+ * canp_reader_info_quick() reads only the headers of these. The call keeps the counts, not the reader. Any
+ * thread; other threads that count or refresh the same reader wait. */
 #include "cursor_priv.h"
 #include "segment/block_counts.h"
 
@@ -284,4 +284,19 @@ int canp_reader_info_quick(struct canp_reader *reader, struct canp_info *out)
 {
     int r = canp_reader_info_ifaces(reader, true, out, NULL, 0);
     return r < 0 ? r : 0;
+}
+
+int canp_reader_start(struct canp_reader *reader, int64_t *start_ns)
+{
+    struct canp_cursor *cursor;
+    struct canp_record first;
+    *start_ns = 0;
+    int r = canp_cursor_open(reader, NULL, &cursor);
+    if (r < 0)
+        return r;
+    r = canp_cursor_next(cursor, &first);
+    if (r == 1)
+        *start_ns = first.time_ns;
+    canp_cursor_close(cursor);
+    return r;
 }

@@ -69,19 +69,6 @@ int select_add(struct selection *s, const char *command, const char *argument)
     return 0;
 }
 
-/* The recording's first record says when it starts. */
-static int64_t start_of(struct canp_reader *reader)
-{
-    struct canp_cursor *cursor;
-    struct canp_record first = {.time_ns = 0};
-    if (canp_cursor_open(reader, NULL, &cursor) == 0) {
-        if (canp_cursor_next(cursor, &first) != 1)
-            first.time_ns = 0;
-        canp_cursor_close(cursor);
-    }
-    return first.time_ns;
-}
-
 static int point(const char *command, const char *option, const char *text, int64_t start_ns, int64_t *ns)
 {
     if (!text || opts_point(text, start_ns, ns) == 0)
@@ -95,22 +82,24 @@ static bool is_relative(const char *text)
     return text && text[0] == '+';
 }
 
-/* Where the clock was never set stamps will do, and what is not wanted is not read. */
+/* Relative times count from the first record, or in bus time from the first frame. */
 static int choose_clock(struct selection *s, const char *command, struct canp_reader *reader,
                         int64_t *start_ns)
 {
     struct canp_bus_span span = {0};
     struct canp_info info;
+    *start_ns = 0;
     if (!is_relative(s->from) && !is_relative(s->to))
         return 0;
     int r = canp_reader_info_quick(reader, &info);
     if (r == 0)
         r = canp_busclock_span(reader, &info, &span);
+    *start_ns = span.first_ns; /* the first record names an interface, at any time */
+    if (r == 0 && span.plain)
+        r = canp_reader_start(reader, start_ns);
     if (r < 0)
         return opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(r));
     s->bus_window = !span.plain;
-    if (s->bus_window)
-        *start_ns = span.first_ns; /* the first record names an interface, at any time */
     bool absolute = (s->from && !is_relative(s->from)) || (s->to && !is_relative(s->to));
     if (s->bus_window && absolute)
         return opts_fail(command, CANP_EXIT_USAGE,
@@ -120,7 +109,7 @@ static int choose_clock(struct selection *s, const char *command, struct canp_re
 
 int select_window(struct selection *s, const char *command, struct canp_reader *reader)
 {
-    int64_t start_ns = s->from || s->to ? start_of(reader) : 0;
+    int64_t start_ns;
     s->from_ns = INT64_MIN;
     s->to_ns = INT64_MAX;
     int r = choose_clock(s, command, reader, &start_ns);

@@ -87,6 +87,12 @@ static void expect_in(struct canp_reader *reader, const struct step *steps, size
     struct canp_cursor *cursor;
     struct canp_record r;
     size_t i = 0;
+    int64_t start_ns = 0;
+    cr_assert_eq(canp_reader_start(reader, &start_ns), 1);
+    cr_assert_eq(canp_cursor_open(reader, NULL, &cursor), 0);
+    cr_assert_eq(canp_cursor_next(cursor, &r), 1);
+    cr_assert_eq(start_ns, r.time_ns, "relative times count from the first record");
+    canp_cursor_close(cursor);
     cr_assert_eq(canp_cursor_open(reader, NULL, &cursor), 0);
     while (canp_cursor_next(cursor, &r) == 1) {
         int64_t bus_ns = canp_busclock_time(&clock, cursor, &r);
