@@ -1,10 +1,10 @@
 /*
- * Buffers (canp/pools/buf.h): reference counts beside blocks of the layered pool, or beside whatever else is
- * shared.
+ * Buffers (canp/pools/buf.h): reference counts, stored beside blocks of the layered pool or in whatever
+ * object is shared.
  *
  * Invariant: refs is the number of canp_buf and canp_mbuf that point to the store. It only rises while the
  * caller holds one of them, so the last release is seen by exactly one thread, after all others' uses.
- * Threads: any, each with buffers of its own; those of CANP_BUF_PLAIN memory stay in one.
+ * Threads: any, each with buffers of its own; buffers of CANP_BUF_PLAIN memory stay in one thread.
  */
 #include <assert.h>
 #include <canp/pools/buf.h>

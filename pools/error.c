@@ -1,4 +1,4 @@
-/* Texts of the error language (canp/error.h). Callable from any thread. */
+/* The texts of errors (canp/error.h). Any thread. */
 #include <canp/error.h>
 
 #include <limits.h>

@@ -5,7 +5,7 @@
  * starts and ends; it lies at the start of the page before the object's first.
  *
  * Invariant: no byte of the guard page, nor of a freed region, can be read or written. Any thread.
- * Freed regions stay protected in a ring of QUARANTINE entries; the oldest is unmapped for the newest.
+ * A ring keeps the last QUARANTINE freed regions protected; a new one replaces the oldest, which is unmapped.
  */
 #include "guard.h"
 

@@ -1,7 +1,7 @@
 /*
- * Guarded allocations, for debugging: pages of their own, the last byte right before a page that must not be
- * touched. What was freed stays unmapped-in-place for a while, so that a use after free faults as well.
- * Slow by design (system calls). Any thread.
+ * Guarded allocations, for debugging: each has pages of its own and ends right before a page that faults when
+ * it is touched. Freed memory stays inaccessible for a while, so that a use after free faults as well. Slow,
+ * because each allocation makes system calls. Any thread.
  */
 #ifndef CANP_POOLS_GUARD_H
 #define CANP_POOLS_GUARD_H

@@ -3,10 +3,10 @@
  *
  * Invariant, under the lock: an entry is free, or it is mapped and found by the table, or it is mapped and
  * doomed (not found, unmapped by its last release). It is on the idle list exactly if it is mapped, not
- * doomed, and no reference is left whose release has run to its end. Sums count all that is mapped.
+ * doomed, and its last release has run to its end. The sums count all mapped entries.
  *
- * The last reference is dropped without the lock; end_use() then looks again under it: somebody may have
- * taken the entry again, or even released it again, in between. Any thread.
+ * The last reference is dropped without the lock. end_use() then takes the lock and checks again, because
+ * another thread may have taken the entry, or even released it, in between. Any thread.
  */
 #include <assert.h>
 #include <canp/pools/mapcache.h>

@@ -1,8 +1,9 @@
 /*
  * Mapped blocks (canp/pools/mapped.h).
  *
- * Invariant: data .. data + bytes is mapped and watched from open to the last release; what it holds is the
- * file's, which others may change or cut at any time. Threads: any that holds a reference.
+ * Invariant: data .. data + bytes is mapped, and watched by the SIGBUS guard, from open to the last release.
+ * Others may change or cut the file, and so the mapped bytes, at any time. Threads: any that holds a
+ * reference.
  */
 #include <canp/pools/mapped.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What buffers need of a block of a layered pool: a place for their reference count beside it. */
+/* For buffers: the place beside a layered pool's block where their reference count is. Any thread. */
 #ifndef CANP_POOLS_MEMPOOL_PRIVATE_H
 #define CANP_POOLS_MEMPOOL_PRIVATE_H
 

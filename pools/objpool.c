@@ -1,16 +1,16 @@
 /*
- * Object pool (canp/pools/objpool.h): why an acquire costs a few loads and stores.
+ * Object pool (canp/pools/objpool.h). An acquire costs a few loads and stores:
  *
  * Invariant: every object ever created is in exactly one place: held (it has a site), in one thread's
  * cache, in a batch on `free_batches`, or, if its create failed, on `raw`. Only the owner of that place
  * touches the plain fields of its header. A thread's cache is touched by that thread alone, so the fast path
  * has no atomic read-modify-write; batches change owner by one compare-and-swap.
  *
- * A cache holds a hot object and up to two batches: it is refilled with one when empty and spills one when
- * full, so that an acquire and a release at a boundary, in turn, do not move a batch each.
+ * A cache holds a hot object and up to two batches. It gets one batch when it is empty and gives one away
+ * when it is full; with two, alternating acquires and releases never move a batch each time.
  *
- * False sharing: each cache, each header, each object, the stacks and the creation counters have their own
- * lines. Any thread.
+ * Against false sharing each cache, header and object, the stacks and the creation counters have cache lines
+ * of their own. Any thread.
  */
 #include "objpool_fast.h"
 

@@ -1,6 +1,6 @@
 /*
- * Object pools in the ledger's debug modes (canp/pools/ledger.h): stack traces, and memory of its own between
- * guard pages for each object.
+ * Object pools in the ledger's debug modes (canp/pools/ledger.h): stack traces, and for each object its own
+ * memory in front of a guard page.
  *
  * Invariant: pools in these modes have no thread caches, so every acquire and release comes through here, and
  * `lock` covers an object's trace and address together with the site that says it is held: a walk through the

@@ -1,7 +1,7 @@
 /*
- * The object pool's fast path: what a thread released last, it gets again by a few loads and stores. Inline,
- * for this room and for what measures it; programs get it behind canp_objpool_acquire_at() and
- * canp_objpool_release(), so that nothing in here is part of the library's interface.
+ * The object pool's fast path: a thread gets the object that it released last by a few loads and stores. It
+ * is inline in this room and in the benchmarks only. Programs call canp_objpool_acquire_at() and
+ * canp_objpool_release(), so nothing in here is part of the library's interface.
  *
  * Invariant: a cache is touched by its own thread alone, and the one of slot 0, which threads share, never
  * has a hot object nor room for one. Any thread.

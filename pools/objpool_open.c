@@ -1,5 +1,5 @@
 /*
- * Opening and closing an object pool; objpool.c has everything between.
+ * Opens and closes object pools; objpool.c has the rest.
  *
  * Invariant: a pool that canp_objpool_open() returned is registered and holds its ready objects; where it
  * fails, nothing is left behind. Called while nobody else uses the pool.

@@ -1,10 +1,10 @@
 /*
- * All object pools of the process: for statistics, for the ledger, and for the caches of threads that end.
- * Those three know nothing of pools; the first pool that registers tells them whom to ask.
+ * The list of all object pools of the process, for the statistics, the ledger and the caches of threads that
+ * end. These three do not depend on pools; the first pool that registers gives them a function to call.
  *
  * Invariant: a pool is on the list from the end of its creation to the beginning of its end. `lock` guards
- * the list and is held while a pool is looked at, so none goes away meanwhile. Never on the fast path.
- * Locks: the ledger's, then `lock`, then that of objpool_debug.c. Any thread.
+ * the list and is held while a pool is read, so that the pool cannot be closed meanwhile. The fast path never
+ * takes it. Order of locks: the ledger's, `lock`, that of objpool_debug.c. Any thread.
  */
 #include <pthread.h>
 

@@ -1,9 +1,9 @@
 /*
- * What an object pool tells about itself: counts, and whether its invariants (objpool.c) hold.
+ * Statistics of an object pool, and the check of its invariants (objpool.c).
  *
  * Invariant: counts are read by relaxed loads while others count; a release is read before the acquires, so
- * that an object that passes through between the two reads does not count below zero. Any thread; validity
- * and what is stored only while no other thread uses the pool.
+ * that an object that passes through between the two reads does not count below zero. Any thread; call the
+ * check, and what counts stored objects, only while no other thread uses the pool.
  */
 #include "diagnostics/memstats_private.h"
 #include "objpool_private.h"

@@ -1,8 +1,8 @@
 /*
- * Whole pages from the kernel, for what is allocated once and then stays: slab ring and layered pool.
+ * Whole pages from the kernel, for memory that is allocated once and kept: slab ring and layered pool.
  *
- * Invariant: what canp_pages_map() returned is zeroed and page-aligned, and no later touch of the part that
- * was asked to be ready can fail for want of memory. Any thread.
+ * Invariant: what canp_pages_map() returned is zeroed and page-aligned, and the part that was asked to be
+ * ready can be touched later without running out of memory. Any thread.
  */
 #ifndef CANP_POOLS_PAGES_H
 #define CANP_POOLS_PAGES_H

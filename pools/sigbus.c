@@ -1,5 +1,5 @@
 /*
- * The SIGBUS guard (canp/pools/mapped.h): why a broken file does not take the process down.
+ * The SIGBUS guard (canp/pools/mapped.h): keeps a cut or unreadable file from killing the process.
  *
  * Invariant: a watch whose base is not 0 is a mapping that exists. The handler reads the table without a lock
  * and only calls what a signal handler may: it lays zero pages over the mapping from the faulting page to its

@@ -1,9 +1,10 @@
 /*
- * The slab ring (canp/pools/slabring.h): why the capture thread neither allocates nor waits.
+ * The slab ring (canp/pools/slabring.h), with which the capture thread neither allocates nor waits.
  *
  * Invariant: with A = acquired, T = taken and n slots, slots T .. A-1 (mod n) are filling or full, all others
- * are free or spilling, and A - T <= n. A slot's state is the only thing that hands it over: a side that
- * reads the state which makes the slot its own (acquire) sees all that the other side wrote (release).
+ * are free or spilling, and A - T <= n. A slot is handed over by its state only: the side that takes it reads
+ * the state with acquire order and so sees all that the other side wrote before storing it with release
+ * order.
  * Threads: one producer, one consumer; statistics and wake from any.
  *
  * False sharing: the producer's counters, the consumer's counters and the sleep word have a cache line each,

@@ -1,9 +1,9 @@
 /*
- * Thread slots (threads.h): a bitmap of those in use, and a hook at the thread's end that has the slot's
- * caches emptied and gives the slot back. Any thread.
+ * Thread slots (threads.h): a bitmap of the slots in use, and a hook that runs when a thread ends: it empties
+ * the slot's caches and frees the slot. Any thread.
  *
- * The hook is a destructor of thread-specific data, which outlives a dlclose(): hence the library is linked
- * with -z nodelete.
+ * The hook is a destructor of thread-specific data, which may run after a dlclose(). Therefore the library is
+ * linked with -z nodelete and stays loaded.
  */
 #include "threads.h"
 

@@ -2,12 +2,12 @@
  * A small number for each thread, so that pools and statistics can keep something per thread in an array.
  *
  * Invariant: a slot 1 .. CANP_THREAD_SLOTS belongs to at most one live thread; slot 0 is shared by all
- * threads that have none (those that never asked, and those beyond the bound). A slot is handed on with all
- * that was written under it: the next owner goes on counting where the last one stopped.
+ * threads that have none (those that never asked, and those beyond the bound). A slot keeps its data when its
+ * owner ends: the next owner continues the counters.
  *
- * The variable has the default TLS model, so that the shared library can be loaded by dlopen() however many
- * libraries the process has: the initial-exec model would take a part of the small surplus that the C library
- * reserves for that. In a static program the linker turns the access into one load. Any thread.
+ * The variable has the default TLS model, so that dlopen() can load the shared library in any process: the
+ * initial-exec model would need a part of the small space that the C library reserves for such libraries. In
+ * a static program the linker turns the access into one load. Any thread.
  */
 #ifndef CANP_POOLS_THREADS_H
 #define CANP_POOLS_THREADS_H

@@ -1,5 +1,5 @@
-/* JSON into a fixed buffer (json.h). Invariant: text is terminated and length counts what was asked for. One
- * thread at a time for each text. */
+/* JSON into a fixed buffer (json.h). Invariant: the text is zero-terminated, and length counts all that
+ * should have been written. One thread at a time for each text. */
 #include "json.h"
 
 #include <inttypes.h>

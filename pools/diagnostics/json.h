@@ -1,7 +1,7 @@
 /*
- * Appends JSON to a caller's buffer of fixed size, as snprintf does: never beyond it, always terminated, and
- * the length it would have needed is counted on. Names and texts written here are this library's own or are
- * escaped by canp_json_string(). One writer per thread.
+ * Appends JSON to a caller's buffer of fixed size. Like snprintf it never writes beyond the buffer, always
+ * terminates the text, and counts the length that would have been needed. Texts of others are escaped by
+ * canp_json_string(). One thread per text.
  */
 #ifndef CANP_POOLS_JSON_H
 #define CANP_POOLS_JSON_H

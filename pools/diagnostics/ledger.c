@@ -1,6 +1,6 @@
 /*
- * The leak ledger (canp/pools/ledger.h): a list of nodes for what is rare, a walk through its sources (the
- * object pools, the mapping caches) for the rest.
+ * The leak ledger (canp/pools/ledger.h): a list of nodes for things that are acquired rarely, and a walk
+ * through its sources (object pools, mapping caches) for all others.
  *
  * Invariant: tick_ns[g] is when generation g began; an object stamped g was acquired before g + 1 began.
  * Locks: `lock` guards list, sources and ticks; a source's own locks are taken inside of it, never around it.

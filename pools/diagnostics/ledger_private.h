@@ -1,4 +1,4 @@
-/* What the pools need of the ledger (canp/pools/ledger.h). Any thread. */
+/* The functions by which pools take part in the ledger (canp/pools/ledger.h). Any thread. */
 #ifndef CANP_POOLS_LEDGER_PRIVATE_H
 #define CANP_POOLS_LEDGER_PRIVATE_H
 

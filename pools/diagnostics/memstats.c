@@ -1,9 +1,9 @@
 /*
- * Memory statistics (canp/pools/memstats.h): why counting costs next to nothing.
+ * Memory statistics (canp/pools/memstats.h), which cost a few instructions per count.
  *
  * Invariant: a slot's counters have one writer, its thread (slot 0, which many share, is written by atomic
- * additions). The level, from which the peak comes, is shared: threads bring what they gathered, 64 KiB or
- * more at a time.
+ * additions). All threads share the level from which the peak comes; a thread adds to it when it has gathered
+ * 64 KiB or more.
  *
  * False sharing: each thread's counters start a cache line; the shared levels have one line per tag.
  */

@@ -1,4 +1,4 @@
-/* What the pools tell the statistics besides single allocations (canp/pools/memstats.h). Any thread. */
+/* How pools report to the statistics (canp/pools/memstats.h) what is no single allocation. Any thread. */
 #ifndef CANP_POOLS_MEMSTATS_PRIVATE_H
 #define CANP_POOLS_MEMSTATS_PRIVATE_H
 

@@ -1,8 +1,8 @@
 /*
  * The monitor (canp/pools/monitor.h).
  *
- * Invariant: the `before` values are those of the last report, so that "now" always means since then. One
- * thread.
+ * Invariant: the `before` values are those of the last report; the report's *_now fields are differences to
+ * them. One thread.
  */
 #include <canp/pools/clock.h>
 #include <canp/pools/monitor.h>

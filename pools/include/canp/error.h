@@ -1,6 +1,6 @@
 /*
- * The one error language of libcanp: a function returns 0 or a count, else a negative errno value or a
- * negative canp_error. canp_strerror() knows both.
+ * How all functions of libcanp report errors: they return 0 or a count, else a negative errno value or a
+ * negative canp_error. canp_strerror() has a text for both.
  */
 #ifndef CANP_ERROR_H
 #define CANP_ERROR_H
@@ -9,7 +9,8 @@
 
 CANP_BEGIN_DECLS
 
-/* X(name, value, text): beyond the range of errno (1..4095), so that both fit one int. */
+/* X(name, value, text). The values lie beyond the range of errno (1..4095), so that one int can hold either.
+ */
 #define CANP_ERRORS(X)                                                                                       \
     X(CANP_E_FORMAT, 4201, "not a canp recording")                                                           \
     X(CANP_E_VERSION, 4202, "written by a newer version of canp, with features this one does not know")      \
@@ -27,17 +28,19 @@ enum canp_error { CANP_ERRORS(CANP_ERROR_ENUM) CANP_ERROR_END_ };
 #undef CANP_ERROR_ENUM
 
 /*
- * A sentence for people: which object failed and what to do about it. Functions that take a
- * `struct canp_why *` fill it when they fail; NULL is allowed. It ends without a newline.
+ * A sentence for people: which object failed and what to do about it. Functions that take a `struct canp_why
+ * *` fill it when they fail; NULL is allowed. The text has no newline at its end.
  */
 struct canp_why {
     char text[320];
 };
 
-/* Thread-safe. Static text for a canp_error, the C library's for an errno value; takes either sign. */
+/* Thread-safe. Returns a static text for a canp_error and the C library's text for an errno value, of either
+ * sign. */
 CANP_API const char *canp_strerror(int err);
 
-/* Formats a why (printf style) and returns err unchanged, so that `return canp_fail(why, r, ...)` reads well.
+/* Formats a why (printf style) and returns err unchanged, so that `return canp_fail(why, r, ...)` is
+ * possible.
  */
 CANP_API int canp_fail(struct canp_why *why, int err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -1,11 +1,11 @@
 /*
- * What every public header needs: symbol visibility, C++ linkage, and how options structs begin.
+ * What every public header needs: symbol visibility, C++ linkage, and the first field of options structs.
  *
- * A struct canp_X_opts has its size first. `struct canp_X_opts opts = CANP_X_OPTS_INIT;` sets it, a struct
- * that is all zero means the same: zero is every option's default. The library reads no more than `size`
- * bytes, so a program runs with a newer library than it was compiled for. With an older one it does, too,
- * unless it sets an option that this library does not know: -E2BIG then (-EINVAL for a size that cannot be).
- * A size of 0 is that of canp 0.1.
+ * A struct canp_X_opts has its size first. `struct canp_X_opts opts = CANP_X_OPTS_INIT;` sets it; a struct
+ * that is all zero means the same, since zero is every option's default. The library reads no more than
+ * `size` bytes, so a program also runs with a newer library than it was compiled for. It runs with an older
+ * one, too, unless it sets an option which that library does not know: the function then returns -E2BIG
+ * (-EINVAL when no release has a struct of this size). A size of 0 means the size in canp 0.1.
  */
 #ifndef CANP_EXPORT_H
 #define CANP_EXPORT_H
@@ -13,7 +13,7 @@
 #define CANP_API __attribute__((visibility("default")))
 
 #ifdef __cplusplus
-/* Private: what CANP_X_OPTS_INIT is. */
+/* Private: CANP_X_OPTS_INIT in C++. */
 template <typename options> inline options canp_opts_init_()
 {
     options opts{};
@@ -36,7 +36,8 @@ template <typename options> inline options canp_opts_init_()
 #define CANP_END_DECLS
 #endif
 
-/* Around structs that end in a flexible array, and those that hold one: C++ has that as an extension alone.
+/* Around structs that end in a flexible array or hold such a struct: in C++ that is an extension of the
+ * compiler.
  */
 #define CANP_BEGIN_FLEXIBLE _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpedantic\"")
 #define CANP_END_FLEXIBLE   _Pragma("GCC diagnostic pop")

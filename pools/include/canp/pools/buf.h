@@ -1,15 +1,15 @@
 /*
- * Buffers: filled by one, then frozen and shared by many, without copying.
+ * Buffers: one owner fills a buffer, freezes it and shares it with many, without copying.
  *
  *   canp_mbuf   mutable, one owner: put bytes and integers, reserve, freeze
  *   canp_buf    frozen: slice, share, split; the last release returns the memory to where it came from
  *   canp_bufcur a place in a frozen buffer: get integers of either byte order, take slices, skip
  *
- * All three are small values: copy the struct to move it, call share or slice to have one more. Each canp_buf
- * holds one reference and is released once.
+ * All three are small values: copy the struct to move the buffer, call share or slice to get another one.
+ * Each canp_buf holds one reference and is released once.
  *
- * Threads: one canp_buf belongs to one thread at a time; several that share their memory may be used and
- * released by any threads, unless the memory was made with CANP_BUF_PLAIN: then all of them stay in one.
+ * Threads: one canp_buf belongs to one thread at a time. Buffers that share memory may be used and released
+ * by different threads, unless that memory was made with CANP_BUF_PLAIN: then all of them stay in one thread.
  */
 #ifndef CANP_POOLS_BUF_H
 #define CANP_POOLS_BUF_H
@@ -29,7 +29,8 @@ CANP_BEGIN_DECLS
 /* Fail with -ENOBUFS rather than call malloc when the pool's class is exhausted. */
 #define CANP_BUF_POOLED 2u
 
-/* What keeps a buffer's memory: embed it in whatever owns memory to be shared. Private but for `last`. */
+/* The reference count of shared memory: embed it in the object that owns the memory. All fields but `last`
+ * are private. */
 struct canp_bufstore {
     uint32_t refs;
     uint32_t flags;
@@ -70,18 +71,18 @@ struct canp_bufcur {
 CANP_API int canp_mbuf_init_at(struct canp_mempool *pool, size_t bytes, unsigned flags, struct canp_mbuf *out,
                                const struct canp_site *site);
 
-/* A buffer to unpack `bytes` into: of the smallest class that fits, or, where that is exhausted, a fresh one,
- * which counts as a miss of that class. used_bytes is for the caller to set. 0; -ENOMEM. */
+/* A buffer to unpack `bytes` into: from the smallest class that fits or, when that class is exhausted, a
+ * fresh one, which counts as a miss of the class. The caller sets used_bytes. 0; -ENOMEM. */
 #define canp_decompress_buffer(pool, bytes, out) canp_mbuf_init((pool), (bytes), 0, (out))
 
 /* Grows to room for `more_bytes` beyond those used, moving the content to another block if need be. 0;
  * -ENOMEM: nothing has changed. */
 CANP_API int canp_mbuf_reserve(struct canp_mbuf *mbuf, size_t more_bytes);
 
-/* *out takes over; the mutable buffer is empty afterwards. Cannot fail. */
+/* Moves the content to *out; the mutable buffer is empty afterwards. Cannot fail. */
 CANP_API void canp_mbuf_freeze(struct canp_mbuf *mbuf, struct canp_buf *out);
 
-/* Gives up what was not frozen. An empty buffer is fine. */
+/* Frees a buffer that was not frozen. An empty buffer is allowed. */
 CANP_API void canp_mbuf_release(struct canp_mbuf *mbuf);
 
 /* Appends. 0; -ENOSPC beyond the capacity: nothing was appended (canp_mbuf_reserve() makes room). */
@@ -97,15 +98,15 @@ static inline int canp_mbuf_put(struct canp_mbuf *mbuf, const void *data, size_t
 
 /* ------------------------------------------------------------------ frozen */
 
-/* Memory that lives for ever; releases are fine and do nothing. */
+/* A buffer over memory that is never freed; releasing it is allowed and does nothing. */
 static inline struct canp_buf canp_buf_static(const void *data, size_t bytes)
 {
     struct canp_buf buf = {(const uint8_t *)data, bytes, NULL};
     return buf;
 }
 
-/* One reference, which the caller holds: a struct canp_buf that points to the store gives it up when
- * released.
+/* Starts with one reference, held by the caller. To give it away, put the store into a struct canp_buf:
+ * releasing that buffer drops the reference.
  */
 static inline void canp_bufstore_init(struct canp_bufstore *store, unsigned flags,
                                       void (*last)(struct canp_bufstore *store))
@@ -115,23 +116,24 @@ static inline void canp_bufstore_init(struct canp_bufstore *store, unsigned flag
     __atomic_store_n(&store->refs, 1, __ATOMIC_RELAXED);
 }
 
-CANP_API void canp_bufstore_share(struct canp_bufstore *store);   /* one reference more, 2^32 - 1 at most */
-CANP_API void canp_bufstore_release(struct canp_bufstore *store); /* one less; NULL is fine */
+CANP_API void canp_bufstore_share(struct canp_bufstore *store);   /* adds a reference; 2^32 - 1 at most */
+CANP_API void canp_bufstore_release(struct canp_bufstore *store); /* drops one; NULL is allowed */
 
-/* The same memory once more. */
+/* Another buffer over the same memory. */
 CANP_API struct canp_buf canp_buf_share(const struct canp_buf *buf);
 
-/* A part of it, which keeps the whole. 0; -ERANGE if it does not lie within: *out is untouched. */
+/* A part of the buffer; it keeps the whole memory alive. 0; -ERANGE if the part does not lie within the
+ * buffer: *out is untouched. */
 CANP_API int canp_buf_slice(const struct canp_buf *buf, size_t offset, size_t bytes, struct canp_buf *out);
 
 /* Cuts in two: buf keeps what is before `at`, *tail gets the rest. 0; -ERANGE if at > buf->bytes. */
 CANP_API int canp_buf_split(struct canp_buf *buf, size_t at, struct canp_buf *tail);
 
-/* An empty buffer is fine; buf is one afterwards. */
+/* An empty buffer is allowed; buf is empty afterwards. */
 CANP_API void canp_buf_release(struct canp_buf *buf);
 
-/* How many references keep a mutable buffer's memory: 1 unless somebody took more to its store; 0 for an
- * empty buffer. */
+/* How many references a mutable buffer's memory has: 1 unless somebody shared its store; 0 for an empty
+ * buffer. */
 CANP_API unsigned canp_mbuf_refs(const struct canp_mbuf *mbuf);
 
 /* How many buffers share this memory, at this moment; 0 for static memory. */
@@ -150,7 +152,7 @@ static inline size_t canp_bufcur_left(const struct canp_bufcur *cursor)
     return cursor->buf->bytes - cursor->at;
 }
 
-/* 0; -ENODATA if fewer are left: the cursor has not moved. */
+/* 0; -ENODATA if fewer bytes are left: the cursor has not moved. */
 static inline int canp_bufcur_skip(struct canp_bufcur *cursor, size_t bytes)
 {
     if (bytes > canp_bufcur_left(cursor))
@@ -169,7 +171,7 @@ static inline int canp_bufcur_get(struct canp_bufcur *cursor, void *out, size_t 
     return 0;
 }
 
-/* The next bytes as a buffer of their own, which shares the memory. 0; -ENODATA as above. */
+/* The next bytes as another buffer that shares the memory. 0; -ENODATA as above. */
 static inline int canp_bufcur_take(struct canp_bufcur *cursor, size_t bytes, struct canp_buf *out)
 {
     int r = canp_buf_slice(cursor->buf, cursor->at, bytes, out);

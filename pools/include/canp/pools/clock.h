@@ -12,16 +12,16 @@ CANP_BEGIN_DECLS
 
 #define CANP_NS_PER_S INT64_C(1000000000)
 
-/* CLOCK_MONOTONIC: since the machine's start, without the time it was suspended; nobody sets it. */
+/* CLOCK_MONOTONIC: time since the machine started, without the time it was suspended. Nobody can set it. */
 CANP_API uint64_t canp_monotonic_ns(void);
 
-/* CLOCK_BOOTTIME: CLOCK_MONOTONIC, and the time that the machine was suspended. */
+/* CLOCK_BOOTTIME: CLOCK_MONOTONIC plus the time that the machine was suspended. */
 CANP_API int64_t canp_boottime_ns(void);
 
-/* CLOCK_REALTIME: since 1970-01-01, UTC; it may step, back too. */
+/* CLOCK_REALTIME: time since 1970-01-01, UTC. It may step, forwards and backwards. */
 CANP_API int64_t canp_realtime_ns(void);
 
-/* A time or a duration, 0 or more. */
+/* For a time or a duration of 0 or more. */
 static inline struct timespec canp_timespec_of_ns(int64_t ns)
 {
     struct timespec t;

@@ -1,9 +1,10 @@
 /*
- * Mapping cache: the files mapped last stay mapped, under a budget.
+ * Mapping cache: keeps the files that were mapped last mapped, within a budget.
  *
  * A file is recognized by its identity (device, inode, size, time of change), not by its path. A mapping in
- * use is never unmapped; when room is needed, those not in use are, least recently released first: get,
- * release and evict are O(1). At the bounds, with everything in use, a get is refused.
+ * use is never unmapped. When room is needed, mappings not in use are unmapped, least recently released
+ * first; get, release and evict are O(1). When the budget is reached and everything is in use, a get is
+ * refused.
  *
  * Threads: everything from any thread (one lock, held for a hash look-up, or for mmap and munmap on a miss);
  * open and close while nobody else uses the cache.
@@ -31,11 +32,11 @@ struct canp_mapcache_opts {
 /* Statistics of look-ups, for any cache. */
 struct canp_cachestats {
     uint64_t hits;
-    uint64_t misses;    /* look-ups that did not find it, refused ones included */
+    uint64_t misses;    /* look-ups that did not find the file, refused ones included */
     uint64_t evictions; /* unmapped for room, or by a trim; leaves out files found changed or lost */
 };
 
-/* 0 .. 1; 1 before the first look-up: nothing was missed yet. */
+/* 0 .. 1; 1 before the first look-up. */
 static inline double canp_cachestats_hit_rate(const struct canp_cachestats *stats)
 {
     uint64_t lookups = stats->hits + stats->misses;
@@ -45,7 +46,7 @@ static inline double canp_cachestats_hit_rate(const struct canp_cachestats *stat
 
 struct canp_mapcache_stats {
     struct canp_cachestats lookups;
-    uint64_t refusals; /* gets that failed for want of room */
+    uint64_t refusals; /* gets that failed because there was no room */
     uint64_t lost;     /* mappings dropped because they could not be read any more */
     unsigned count;    /* mapped now */
     unsigned in_use;   /* of them */
@@ -58,13 +59,13 @@ struct canp_mapcache_stats {
 /* *out is owned: canp_mapcache_close(). 0; -EINVAL; -E2BIG; -ENOMEM. */
 CANP_API int canp_mapcache_open(const struct canp_mapcache_opts *opts, struct canp_mapcache **out);
 
-/* All mappings must have been released. NULL is fine. */
+/* All mappings must have been released. NULL is allowed. */
 CANP_API void canp_mapcache_close(struct canp_mapcache *cache);
 
-/* The mapping of the file with this identity, in use until canp_mapped_release(). When it is not there it is
- * made from fd (which may be closed afterwards).
- * 0; -ENOENT: not there, and fd is -1; -ESTALE: fd is another file, or it has changed; -EFBIG: larger than
- * the whole budget; -EBUSY: no room, all is in use; or an error of canp_mapped_open_fd(). */
+/* The mapping of the file with this identity, in use until canp_mapped_release(). When the cache does not
+ * have it, it is made from fd (which may be closed afterwards). 0; -ENOENT: the cache does not have it, and
+ * fd is -1; -ESTALE: fd is another file, or it has changed; -EFBIG: larger than
+ * the whole budget; -EBUSY: no room, everything is in use; or an error of canp_mapped_open_fd(). */
 #define canp_mapcache_get(cache, id, fd, out) canp_mapcache_get_at((cache), (id), (fd), (out), CANP_SITE_HERE)
 CANP_API int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp_file_id *id, int fd,
                                   struct canp_mapped **out, const struct canp_site *site);
@@ -75,8 +76,8 @@ CANP_API int canp_mapcache_get_at(struct canp_mapcache *cache, const struct canp
 CANP_API int canp_mapcache_get_path_at(struct canp_mapcache *cache, int dir_fd, const char *path,
                                        struct canp_mapped **out, const struct canp_site *site);
 
-/* Maintenance: unmaps what is not in use, least recently released first, until no more than
- * high_water_percent of both budgets are taken. Returns how many. */
+/* Maintenance: unmaps mappings that are not in use, least recently released first, until at most
+ * high_water_percent of both budgets are used. Returns how many it unmapped. */
 CANP_API unsigned canp_mapcache_trim(struct canp_mapcache *cache);
 
 CANP_API void canp_mapcache_stats(struct canp_mapcache *cache, struct canp_mapcache_stats *out);

@@ -1,13 +1,13 @@
 /*
- * Layered pool: blocks of memory in classes by size, each class an object pool (canp/pools/objpool.h); beyond
- * the largest class, direct allocations under a bound.
+ * Layered pool: memory in size classes. Each class is an object pool (canp/pools/objpool.h); larger requests
+ * are direct allocations, whose total is bounded.
  *
- * A request gets a block of the smallest class that fits. Where that class is exhausted,
- * canp_mempool_acquire() makes a direct one and counts a miss; canp_mempool_try_acquire(), for those who must
- * not call malloc, refuses. Whatever happens, a block goes back to where it came from.
+ * A request gets a block of the smallest class that fits. When that class is exhausted,
+ * canp_mempool_acquire() makes a direct block and counts a miss; canp_mempool_try_acquire(), for callers that
+ * must not call malloc, returns NULL. A released block always goes back to where it came from.
  *
- * Threads: everything from any thread, a block may be released by another thread than allocated it; open
- * and close while nobody else uses the pool.
+ * Threads: all functions from any thread, and a block may be released by another thread than the one that
+ * acquired it; open and close while nobody else uses the pool.
  */
 #ifndef CANP_POOLS_MEMPOOL_H
 #define CANP_POOLS_MEMPOOL_H
@@ -33,7 +33,7 @@ struct canp_mempool_class_opts {
     unsigned batch_count; /* as in canp/pools/objpool.h: 0 means 16, CANP_OBJPOOL_NO_CACHES none */
 };
 
-/* The four classes that suit most, 1, 4, 16 and 64 KiB: as an initializer, for who changes a part of them. */
+/* The four usual classes, 1, 4, 16 and 64 KiB, as an initializer for programs that change some of them. */
 #define CANP_MEMPOOL_USUAL_CLASSES                                                                           \
     {                                                                                                        \
         {1024, 16, 4096, 16}, {4096, 8, 2048, 8}, {16384, 4, 1024, 4},                                       \
@@ -51,7 +51,7 @@ struct canp_mempool_opts {
     bool lock_memory;        /* of the ready blocks */
     bool huge_pages;
     bool no_classes; /* all blocks are direct */
-    bool no_direct;  /* no block is */
+    bool no_direct;  /* no block is direct */
 };
 #define CANP_MEMPOOL_OPTS_INIT CANP_OPTS_INIT_(canp_mempool_opts)
 
@@ -61,7 +61,7 @@ struct canp_mempool_class_stats {
     unsigned created;
     uint64_t in_use;
     uint64_t acquires;
-    uint64_t misses; /* requests for this class that found it exhausted, and so went direct or were refused */
+    uint64_t misses; /* requests that found this class exhausted: they became direct blocks or were refused */
 };
 
 struct canp_mempool_stats {
@@ -77,27 +77,29 @@ struct canp_mempool_stats {
  * canp/pools/objpool.h); -ENOMEM. */
 CANP_API int canp_mempool_open(const struct canp_mempool_opts *opts, struct canp_mempool **out);
 
-/* Blocks of classes that are still held become invalid; direct ones must have been released. NULL is fine. */
+/* Blocks of classes that are still held become invalid; direct blocks must be released before. NULL is
+ * allowed. */
 CANP_API void canp_mempool_close(struct canp_mempool *pool);
 
-/* At least `bytes` (0 is taken for 1) of memory, not cleared; NULL at the bounds. Released by
+/* At least `bytes` bytes of memory (0 means 1), not cleared; NULL when the bounds are reached. Released by
  * canp_mempool_release(). */
 #define canp_mempool_acquire(pool, bytes) canp_mempool_acquire_at((pool), (bytes), CANP_SITE_HERE)
 
-/* The same from the classes alone: never calls malloc; NULL where the class is exhausted or none fits. */
+/* The same, from the classes only: never calls malloc. NULL when the class is exhausted or none is large
+ * enough. */
 #define canp_mempool_try_acquire(pool, bytes) canp_mempool_try_acquire_at((pool), (bytes), CANP_SITE_HERE)
 
 CANP_API void *canp_mempool_acquire_at(struct canp_mempool *pool, size_t bytes, const struct canp_site *site);
 CANP_API void *canp_mempool_try_acquire_at(struct canp_mempool *pool, size_t bytes,
                                            const struct canp_site *site);
 
-/* NULL is fine. */
+/* NULL is allowed. */
 CANP_API void canp_mempool_release(struct canp_mempool *pool, void *block);
 
-/* How large the block really is: its class, or what was asked for. */
+/* The block's real size: that of its class, or of a direct block what was asked for. */
 CANP_API size_t canp_mempool_block_bytes(const struct canp_mempool *pool, const void *block);
 
-/* Hands the calling thread's cached blocks to all threads. */
+/* Makes the blocks in the calling thread's cache available to all threads. */
 CANP_API void canp_mempool_flush(struct canp_mempool *pool);
 
 CANP_API void canp_mempool_stats(const struct canp_mempool *pool, struct canp_mempool_stats *out);

@@ -1,10 +1,9 @@
 /*
- * Monitor: looks at memory, caches, pools and slab rings every so often, and says what it sees to a callback;
- * what is out of order is flagged. It has no thread of its own: whoever has a loop calls
- * canp_monitor_check().
+ * Monitor: reports the state of memory, caches, pools and slab rings to a callback at intervals, and flags
+ * what is wrong. It has no thread of its own: call canp_monitor_check() in a loop that you have anyway.
  *
- * Threads: one thread uses a monitor, not the capture thread (it takes locks). What it watches may be in use
- * by others.
+ * Threads: one thread uses a monitor; it must not be the capture thread, since the monitor takes locks. Other
+ * threads may use the watched objects meanwhile.
  */
 #ifndef CANP_POOLS_MONITOR_H
 #define CANP_POOLS_MONITOR_H
@@ -36,15 +35,16 @@ enum canp_monitor_warning {
 #undef CANP_MONITOR_ENUM
 };
 
-/* A sentence for people; NULL for a bit that is none. Static. */
+/* A sentence for people; NULL for a bit that is no warning. Static. */
 CANP_API const char *canp_monitor_warning_text(unsigned bit);
 
 struct canp_monitor_report {
     uint64_t number;     /* 1 for the first */
-    uint64_t elapsed_ns; /* since the report before, or the monitor's creation; "now" below means this time */
+    uint64_t elapsed_ns; /* since the previous report or canp_monitor_open(); fields ending in _now count this
+                            time only */
     unsigned warnings;   /* enum canp_monitor_warning, or-ed */
     struct canp_memstats memory;
-    uint64_t held_long; /* ledger entries older than held_age_ns; 0 where that is off */
+    uint64_t held_long; /* ledger entries older than held_age_ns; 0 when held_age_ns is 0 */
     unsigned cache_count, pool_count, ring_count;
     struct {
         const char *name;
@@ -69,9 +69,9 @@ typedef void canp_monitor_callback(void *user, const struct canp_monitor_report 
 struct canp_monitor_opts {
     size_t size;          /* canp/export.h */
     uint64_t interval_ns; /* 0: a second; 1: each check reports */
-    double low_hit_rate;  /* below it, now, a cache is flagged; 0: 0.8; negative: never */
-    uint64_t lookups_min; /* fewer look-ups now say nothing about a hit rate; 0: 100 */
-    uint64_t held_age_ns; /* 0: does not ask the ledger, which costs a walk through all objects */
+    double low_hit_rate;  /* a cache whose hit_rate_now is lower is flagged; 0: 0.8; negative: never */
+    uint64_t lookups_min; /* with fewer look-ups since the last report a cache is not flagged; 0: 100 */
+    uint64_t held_age_ns; /* 0: the ledger is not asked; asking it walks through all objects */
     canp_monitor_callback *report;
     void *user;
 };
@@ -83,7 +83,7 @@ struct canp_monitor;
 CANP_API int canp_monitor_open(const struct canp_monitor_opts *opts, struct canp_monitor **out);
 CANP_API void canp_monitor_close(struct canp_monitor *monitor); /* NULL is allowed */
 
-/* What is watched, and its name, must outlive the monitor. 0, or -ENOSPC. */
+/* The watched object and its name must outlive the monitor. 0, or -ENOSPC. */
 CANP_API int canp_monitor_watch_cache(struct canp_monitor *monitor, const char *name,
                                       struct canp_mapcache *cache);
 CANP_API int canp_monitor_watch_pool(struct canp_monitor *monitor, const char *name,
@@ -91,14 +91,15 @@ CANP_API int canp_monitor_watch_pool(struct canp_monitor *monitor, const char *n
 CANP_API int canp_monitor_watch_ring(struct canp_monitor *monitor, const char *name,
                                      const struct canp_slabring *ring);
 
-/* Reports if the interval has passed since the last report: 1 if it did, else 0. Costs a clock read if not.
+/* Reports if the interval has passed since the last report: 1 if it reported, else 0, which costs one clock
+ * read.
  */
 CANP_API int canp_monitor_check(struct canp_monitor *monitor);
 
-/* Reports now, whatever the time. */
+/* Reports now, whether the interval has passed or not. */
 CANP_API void canp_monitor_report(struct canp_monitor *monitor);
 
-/* Until canp_monitor_check() will report; 0: now. For a loop's time-out. */
+/* Nanoseconds until canp_monitor_check() will report; 0: now. For the time-out of a loop. */
 CANP_API uint64_t canp_monitor_due_ns(const struct canp_monitor *monitor);
 
 /* As a JSON object of one line. Like snprintf: returns the length needed, cut (and terminated) if that is

@@ -4,14 +4,14 @@
  *   static struct canp_memprofile unpacking = CANP_MEMPROFILE_INIT("unpack");
  *   {
  *       CANP_MEMPROFILE_SCOPE(&unpacking);
- *       ... what is measured, to the end of the block, by whatever way it is left
+ *       ... what is measured: up to the end of the block, however it is left
  *   }
  *
  * Allocations are those of the calling thread, as the memory statistics count them (canp/pools/memstats.h):
- * pools, mappings, and what was counted by hand; not plain malloc. Reading them costs some microseconds
- * before and after, which are not in the times.
+ * pools, mappings, and what was counted by hand; not plain malloc. Reading them takes some microseconds
+ * before and after; the times do not include these.
  *
- * Threads: a profile may be used by several at once; a scope belongs to one.
+ * Threads: several threads may use one profile at once; a scope belongs to one thread.
  */
 #ifndef CANP_POOLS_PROFILE_H
 #define CANP_POOLS_PROFILE_H
@@ -45,11 +45,11 @@ struct canp_memprofile_scope {
     struct canp_memcount before;
 };
 
-/* By hand, where a block does not fit: begin, then end once. */
+/* For spans that are not a block: call begin, then end once. */
 CANP_API void canp_memprofile_begin(struct canp_memprofile_scope *scope, struct canp_memprofile *profile);
 CANP_API void canp_memprofile_end(struct canp_memprofile_scope *scope);
 
-/* To the end of the enclosing block; at most one per block. */
+/* Measures to the end of the enclosing block; at most one per block. */
 #define CANP_MEMPROFILE_SCOPE(profile)                                                                       \
     struct canp_memprofile_scope canp_memprofile_scope_ __attribute__((cleanup(canp_memprofile_end)));       \
     canp_memprofile_begin(&canp_memprofile_scope_, (profile))

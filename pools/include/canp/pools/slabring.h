@@ -1,11 +1,11 @@
 /*
- * Slab ring: the capture path's memory, taken once at start-up.
+ * Slab ring: the memory of the capture path, allocated once at start-up.
  *
  * A fixed number of equal slots in one preallocated, prefaulted mapping. One producer fills slabs, one
- * consumer spills them, in order. The producer never waits and never allocates: where no slot is free
- * it gets NULL, and the ring accounts for the stall.
+ * consumer takes them in order and frees them. The producer never waits and never allocates: when no slot is
+ * free it gets NULL, and the ring counts the stall.
  *
- * A slot goes  free -> filling -> full -> spilling -> free  and nowhere else.
+ * A slot changes its state in this order only: free -> filling -> full -> spilling -> free.
  *
  * Threads: one producer thread (acquire, commit), one consumer thread (take, give_back, wait); stats and
  * wake from any thread; open and close while nobody else uses the ring.
@@ -30,13 +30,13 @@ CANP_BEGIN_DECLS
 
 struct canp_slabring;
 
-/* What the ring's memory should be. Start from CANP_SLABRING_OPTS_INIT and set the two sizes. */
+/* Size and kind of the ring's memory. Start from CANP_SLABRING_OPTS_INIT and set the two sizes. */
 struct canp_slabring_opts {
     size_t size;         /* canp/export.h */
     size_t slot_bytes;   /* 1 .. CANP_SLABRING_SLOT_BYTES_MAX, rounded up to whole pages */
     unsigned slot_count; /* 1 .. CANP_SLABRING_SLOTS_MAX */
     bool lock_memory;    /* mlock(); refusal is no error, see stats.lock_error */
-    bool huge_pages;     /* hugetlb pages, else transparent ones, else plain: see stats.backing */
+    bool huge_pages;     /* tries hugetlb pages, then transparent ones, then plain ones: see stats.backing */
 };
 #define CANP_SLABRING_OPTS_INIT CANP_OPTS_INIT_(canp_slabring_opts)
 
@@ -47,8 +47,8 @@ struct canp_slab {
     size_t capacity_bytes; /* the same for every slab of a ring */
     size_t used_bytes;     /* 0 after acquire; the holder sets it, at most capacity_bytes */
     unsigned index;        /* 0 .. slot_count - 1, fixed */
-    /* The caller's own header, carried along from producer to consumer. Acquire leaves it as it was;
-     * all zero the first time. */
+    /* For the caller: passed from producer to consumer. Acquire leaves it as it was; all zero the first time.
+     */
     unsigned char user[CANP_SLAB_USER_BYTES] __attribute__((aligned(64)));
 };
 
@@ -70,14 +70,14 @@ struct canp_slabring_stats {
     size_t mapped_bytes;     /* data of all slots */
     uint64_t committed;      /* slabs handed to the consumer */
     uint64_t taken;          /* slabs the consumer took */
-    uint64_t stalls;         /* times the producer ran out of free slots (a run of refusals counts once) */
-    uint64_t refusals;       /* acquires that returned NULL */
-    uint64_t stall_ns;       /* from a stall's first refusal to the next granted acquire; a stall that
-                                lasts counts up to now. Leaves out what passed before that first refusal. */
-    uint64_t stall_ns_max;   /* the longest ended stall */
-    uint64_t wakes;          /* wake system calls made by commits */
-    bool locked;             /* memory is locked */
-    int lock_error;          /* asked for and refused: a negative errno (-EPERM, -ENOMEM), else 0 */
+    uint64_t stalls;       /* times that the producer found no free slot (consecutive refusals count once) */
+    uint64_t refusals;     /* acquires that returned NULL */
+    uint64_t stall_ns;     /* from a stall's first refusal to the next successful acquire; a current stall
+                              counts up to now */
+    uint64_t stall_ns_max; /* the longest stall that has ended */
+    uint64_t wakes;        /* wake system calls made by commits */
+    bool locked;           /* memory is locked */
+    int lock_error;        /* asked for and refused: a negative errno (-EPERM, -ENOMEM), else 0 */
     enum canp_slabring_backing backing;
 };
 
@@ -85,7 +85,7 @@ struct canp_slabring_stats {
  * 0; -EINVAL (a size out of its bounds); -E2BIG; -ENOMEM. */
 CANP_API int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out);
 
-/* Unmaps everything; slabs held by anyone become invalid. NULL is fine. */
+/* Unmaps everything; slabs that somebody still holds become invalid. NULL is allowed. */
 CANP_API void canp_slabring_close(struct canp_slabring *ring);
 
 /* Producer: the next slot in order, now filling; NULL (and a counted refusal) if that slot is not free.
@@ -100,24 +100,24 @@ CANP_API void canp_slabring_commit(struct canp_slabring *ring, struct canp_slab 
  * Several slabs may be held at once. */
 CANP_API struct canp_slab *canp_slabring_take(struct canp_slabring *ring);
 
-/* Consumer: frees a spilling slab. Any order, but the producer gets slots in ring order: a slab that is
- * held back holds up those behind it. */
+/* Consumer: frees a spilling slab, in any order. The producer gets slots in ring order, so a slab that is not
+ * given back blocks those after it. */
 CANP_API void canp_slabring_give_back(struct canp_slabring *ring, struct canp_slab *slab);
 
-/* Consumer: sleeps until a slab can be taken. timeout_ns < 0: no limit; 0: just looks.
- * 1: canp_slabring_take() will succeed; 0: canp_slabring_wake() was called since the last such return;
- * -ETIMEDOUT. If both are the case, it is 1. */
+/* Consumer: sleeps until a slab can be taken. timeout_ns < 0: no limit; 0: does not sleep. Returns 1:
+ * canp_slabring_take() will succeed; 0: canp_slabring_wake() was called since the last return of 0;
+ * -ETIMEDOUT. 1 goes before 0. */
 CANP_API int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns);
 
-/* Any thread, and signal handlers: makes the current or the next canp_slabring_wait() return. Several
- * wakes while nobody waits count as one. */
+/* Any thread, and signal handlers: makes the current or the next canp_slabring_wait() return. Several wakes
+ * between two waits count as one. */
 CANP_API void canp_slabring_wake(struct canp_slabring *ring);
 
 /* Any thread. */
 CANP_API void canp_slabring_stats(const struct canp_slabring *ring, struct canp_slabring_stats *out);
 
-/* Whether the ring keeps its invariants. For assertions; O(slots). Call it while neither side is inside a
- * call: the walk sees no consistent picture otherwise. */
+/* Whether the ring's invariants hold. For assertions; O(slots). Call it only while neither side is inside a
+ * call: otherwise the result means nothing. */
 CANP_API bool canp_slabring_is_valid(const struct canp_slabring *ring);
 
 CANP_END_DECLS

@@ -1,4 +1,5 @@
-/* The one unwinding idiom: CANP_CLEANUP(canp_fd_close) int fd = open(...); disarmed with canp_take_fd(&fd).
+/* Cleans up when a scope is left: CANP_CLEANUP(canp_fd_close) int fd = open(...); disarmed with
+ * canp_take_fd(&fd).
  */
 #ifndef CANP_PRIVATE_CLEANUP_H
 #define CANP_PRIVATE_CLEANUP_H

@@ -1,4 +1,4 @@
-/* One answer to "is the disk full?": to a writer, a quota that is used up is no different. */
+/* The one test for a full disk. An exhausted quota counts as a full disk, since it has the same remedy. */
 #ifndef CANP_PRIVATE_DISK_FULL_H
 #define CANP_PRIVATE_DISK_FULL_H
 

@@ -1,11 +1,11 @@
 /*
  * Options structs across releases. Each begins with `size_t size`, which *_OPTS_INIT sets to what the caller
- * was compiled with; 0, in a zeroed struct, means the struct of the first release. So a library serves
- * callers that are older than itself (what they do not have is zero: the default) and newer ones, as long as
- * they ask for nothing that it does not know. clone3(2) and openat2(2) do it the same way.
+ * was compiled with; 0, in a zeroed struct, means the struct of the first release. So a library works with
+ * callers that are older than itself (fields that they lack are zero: the default) and with newer ones, as
+ * long as they set no field that it does not know. clone3(2) and openat2(2) do it the same way.
  *
- * To add a field: behind the present end of the struct, never in its tail padding, zero being its default;
- * and leave the size of the first release as it is. No state; any thread.
+ * To add a field: append it behind the struct's end, never in its tail padding, with zero as its default; do
+ * not change the size of the first release. No state; any thread.
  */
 #ifndef CANP_PRIVATE_OPTS_H
 #define CANP_PRIVATE_OPTS_H

@@ -1,4 +1,4 @@
-/* Reading at a place of a file, whatever its position is. Any thread. */
+/* Reads at an offset of a file, without using the file position. Any thread. */
 #ifndef CANP_PRIVATE_READ_AT_H
 #define CANP_PRIVATE_READ_AT_H
 

@@ -1,4 +1,4 @@
-/* The mappings that the SIGBUS guard knows (sigbus.c), each with its error. Any thread. */
+/* The mappings that the SIGBUS guard watches (sigbus.c), each with its error. Any thread. */
 #ifndef CANP_PRIVATE_SIGBUS_H
 #define CANP_PRIVATE_SIGBUS_H
 

@@ -1,7 +1,7 @@
 /*
- * Threads that take no signals: those are for the program's own threads. What a thread's own instruction
- * raises (a mapped page that cannot be had is SIGBUS) stays open: the kernel kills the process when such a
- * signal is blocked, past any handler that would have helped.
+ * Blocks signals in the library's threads, so that the program's own threads get them. Signals that a
+ * thread's own instruction raises, such as SIGBUS from a mapped page, stay unblocked: when such a signal is
+ * blocked the kernel kills the process without calling its handler.
  */
 #ifndef CANP_PRIVATE_SIGNALS_H
 #define CANP_PRIVATE_SIGNALS_H
