@@ -1,9 +1,9 @@
 /*
- * How long a frame occupies the bus: for bus loads and for pacing by load.
+ * How long a frame occupies the bus: for computing bus loads, and for sending at a given load.
  *
- * Bits are counted from the frame formats (ISO 11898-1), intermission included; stuff bits are an average:
- * one per 20 bits that are stuffed (random data has about one in 31, zeros one in 5). The error against the
- * exact length of one frame is under 20 %, of ordinary traffic a few percent. Any thread; no state.
+ * Bits are counted by the frame formats of ISO 11898-1, intermission included. Stuff bits are estimated as
+ * one per 20 bits that can be stuffed (random data has about one in 31, zeros one in 5). The length of one
+ * frame is off by less than 20 %, that of ordinary traffic by a few percent. Any thread; no state.
  */
 #ifndef CANP_BUSTIME_H
 #define CANP_BUSTIME_H
@@ -20,7 +20,7 @@ struct canp_bits {
 /* A classic, remote, error (counted as 20 bits) or FD frame. */
 CANP_API struct canp_bits canp_frame_bits(uint8_t kind, const struct canp_frame *frame);
 
-/* The same for any record; no bits for what is no frame. */
+/* The same for any record; 0 bits when it is no frame. */
 CANP_API struct canp_bits canp_record_bits(const struct canp_record *record);
 
 /* Nanoseconds on a bus; 0 when bitrate is 0. dbitrate 0 = the nominal rate. */

@@ -9,8 +9,8 @@
  *   (1700000000.123456789) vcan0 00123#80:01:00000000#AABB   XL: VCID, priority, flags, SDU type, AF
  *   # GAP vcan0 socket lost 17 from 1700000000.1 to 1700000000.2
  *
- * What is no frame becomes a comment, which candump's own tools skip. Names of interfaces and texts of marks
- * are spelled as canp/safe_text.h says, so that none of them can forge a line; reading undoes that. Grammar
+ * A record that is no frame becomes a comment, which can-utils skip. Interface names and texts of marks are
+ * spelled as canp/safe_text.h says, so that they cannot forge a line; reading undoes the spelling. Grammar
  * and limits are those of can-utils' lib.c, canplayer.c and log2asc.c.
  *
  * Threads: formatting and parsing keep no state; a canp_candump_reader belongs to one thread.
@@ -26,8 +26,8 @@
 CANP_BEGIN_DECLS
 CANP_BEGIN_FLEXIBLE
 
-/* Room that canp_candump_format() may use, whatever the record: a mark of 2 KiB that has to be spelled out
- * is longest. */
+/* Room that canp_candump_format() may need: the longest record is a mark of 2 KiB with every byte spelled
+ * out. */
 #define CANP_CANDUMP_LINE_BYTES 8704
 
 /* Style flags of canp_candump_format(). */
@@ -47,13 +47,13 @@ CANP_API size_t canp_candump_format_frame(const struct canp_record *record, char
 
 /* What a line says. */
 struct canp_candump_line {
-    int64_t time_ns; /* INT64_MIN: the line has no time of its own (DROPCOUNT) */
+    int64_t time_ns; /* INT64_MIN: the line has no time (DROPCOUNT) */
     uint8_t kind;    /* enum canp_kind: CANP_KIND_CAN, _FD, _XL or _GAP */
     uint8_t dir;     /* enum canp_dir; RX when the line does not say */
-    bool has_dir;    /* the line says */
-    bool torn;       /* the remains of another record stood before this one on the line */
+    bool has_dir;    /* the line says the direction */
+    bool torn;       /* a torn record stood before this one on the line */
     char iface[CANP_IFACE_NAME_BYTES];
-    union { /* what is not part of the frame is zero, padding up to a multiple of 8 included */
+    union { /* zero behind the frame, its padding to a multiple of 8 included */
         union canp_frame_store can;
         union canp_xl_frame_store xl;
         struct canp_gap gap;
@@ -61,8 +61,8 @@ struct canp_candump_line {
 };
 
 /*
- * Reads one line (without its newline; a carriage return is fine). 1: *out is a record. 0: a comment or an
- * empty line. -CANP_E_SYNTAX: neither; *out is unspecified then.
+ * Reads one line, without its newline; a carriage return is allowed. 1: *out is a record. 0: a comment or an
+ * empty line. -CANP_E_SYNTAX: anything else; *out is unspecified then.
  */
 CANP_API int canp_candump_parse(const char *line, size_t bytes, struct canp_candump_line *out);
 
@@ -90,13 +90,13 @@ struct canp_candump_stats {
 
 struct canp_candump_reader;
 
-/* Reads from fd (borrowed; a pipe is fine) from where it stands. Owned: *out. 0 or -ENOMEM. */
+/* Reads from fd (borrowed; may be a pipe) from its current position. Owned: *out. 0 or -ENOMEM. */
 CANP_API int canp_candump_open(int fd, struct canp_candump_reader **out);
 CANP_API void canp_candump_close(struct canp_candump_reader *reader); /* NULL is allowed; fd stays open */
 
 /*
  * The next record: 1, 0 at the end, or a negative errno of read(2). Unreadable lines are counted and skipped;
- * lines over 16 KiB are unreadable. A DROPCOUNT line gets the time of the record before it.
+ * lines over 16 KiB are unreadable. A DROPCOUNT line gets the time of the previous record.
  */
 CANP_API int canp_candump_next(struct canp_candump_reader *reader, struct canp_candump_line *out);
 

@@ -1,15 +1,15 @@
 /*
- * Signal databases: what a DBC file says about the bytes of messages. Read once, immutable afterwards: any
- * number of threads may walk one at the same time, and all that it points to lives until the last
+ * Signal databases: how DBC files describe the bytes of messages. A database does not change once it is read:
+ * any number of threads may use it at the same time, and everything in it is valid until the last
  * canp_dbc_release().
  *
- * All texts are UTF-8 and terminated; a file that is no valid UTF-8 is taken as Windows-1252. Names that a
- * file leaves out are empty texts or NULL, as each field says. Bit numbers are the file's own: bit 0 is the
+ * All texts are UTF-8 and terminated; a file that is not valid UTF-8 is read as Windows-1252. Names that the
+ * file omits are empty texts or NULL, see each field. Bit numbers are the file's own: bit 0 is the
  * least significant one of byte 0, and a signal of big-endian order (Motorola) starts at its most significant
  * bit.
  *
- * A statement that cannot be read costs itself alone: it is counted, and the first ones are kept with line,
- * column and what was expected there. Nothing refers to it afterwards.
+ * A statement that cannot be read is left out and counted; the rest of the file is read. The first such
+ * statements are kept with line, column and what was expected there. Nothing in the database refers to them.
  */
 #ifndef CANP_DBC_H
 #define CANP_DBC_H
@@ -46,9 +46,9 @@ enum canp_dbc_attribute_type {
     CANP_DBC_ENUM,
 };
 
-/* A value of an attribute. Of the three forms those hold that make sense for its type. */
+/* A value of an attribute. Its type says which of the three forms are set. */
 struct canp_dbc_attribute_value {
-    double number;    /* INT, HEX, FLOAT; ENUM: the index, -1 when the text is none of the list */
+    double number;    /* INT, HEX, FLOAT; ENUM: the index, -1 when the text is not in the list */
     int64_t integer;  /* INT, HEX, ENUM: exact; FLOAT: 0 */
     const char *text; /* STRING, ENUM; else NULL */
 };
@@ -64,7 +64,7 @@ struct canp_dbc_attribute_definition {
     struct canp_dbc_attribute_value by_default;
 };
 
-/* One that is set on an object, in the file's order; the list ends with NULL. */
+/* An attribute that is set on an object, in the file's order; the list ends with NULL. */
 struct canp_dbc_attribute {
     const struct canp_dbc_attribute_definition *definition;
     struct canp_dbc_attribute_value value;
@@ -74,13 +74,14 @@ struct canp_dbc_attribute {
 /* ---- value texts -------------------------------------------------------------------------------------- */
 
 struct canp_dbc_value_text {
-    int64_t value; /* the raw value; of unsigned 64 bit signals its bits */
+    int64_t value; /* the raw value; for an unsigned 64 bit signal its bits */
     const char *text;
 };
 
 struct canp_dbc_value_table {
-    const char *name;                        /* of a VAL_TABLE_; NULL for one signal's own list */
-    const struct canp_dbc_value_text *texts; /* by rising value, each value once (the file's first) */
+    const char *name; /* name of a VAL_TABLE_; NULL for the list of one signal */
+    const struct canp_dbc_value_text
+        *texts; /* in order of value, each value once (the first text in the file) */
     uint32_t count;
 };
 
@@ -92,43 +93,43 @@ enum canp_dbc_number {
     CANP_DBC_FLOAT64,
 };
 
-enum canp_dbc_format { /* VFrameFormat; without it, by the id's bit 31 and the size */
+enum canp_dbc_format { /* by VFrameFormat, else by the id's bit 31 and the size */
                        CANP_DBC_STANDARD,
                        CANP_DBC_EXTENDED,
                        CANP_DBC_STANDARD_FD,
                        CANP_DBC_EXTENDED_FD,
-                       CANP_DBC_J1939, /* J1939PG: priority and addresses in the id mean nothing */
+                       CANP_DBC_J1939, /* J1939PG: priority and addresses in the id are ignored */
 };
 
-/* A signal is there when its muxer's raw value lies in one of these. */
+/* A multiplexed signal is present when its muxer's raw value lies in one of its ranges. */
 struct canp_dbc_range {
     uint64_t first, last;
 };
 
-/* In canp_dbc_signal.marks: what is wrong with it. It is kept all the same. */
+/* In canp_dbc_signal.marks: what is wrong with the signal. Such signals are kept. */
 #define CANP_DBC_BEYOND 0x01U /* reaches beyond its message's size */
 #define CANP_DBC_NO_MUXER                                                                                    \
     0x02U /* multiplexed, by a signal that is missing, ambiguous, or depends on this one */
 #define CANP_DBC_DUPLICATE                                                                                   \
-    0x04U /* its message has a signal of this name before; nothing else refers to it                         \
+    0x04U /* an earlier signal of its message has the same name; nothing refers to this one                  \
            */
 #define CANP_DBC_BAD_FLOAT                                                                                   \
-    0x08U /* a float that has not 32, or a double that has not 64 bits: read as integer */
+    0x08U /* a float without 32 bits, or a double without 64: it is read as an integer */
 
 struct canp_dbc_message;
 
 struct canp_dbc_signal {
-    const char *name;      /* as statements refer to it */
+    const char *name;      /* the name that statements use */
     const char *long_name; /* SystemSignalLongSymbol, else the name */
-    const char *unit;      /* maybe empty */
+    const char *unit;      /* may be empty */
     const char *comment;   /* NULL: none */
     const struct canp_dbc_message *message;
     uint16_t start_bit;
-    uint16_t bits; /* 1 .. 65535; more than 64: text or bytes, no number */
+    uint16_t bits; /* 1 .. 65535; more than 64: text or bytes, not a number */
     bool big_endian;
     bool is_signed;
     bool is_muxer;
-    bool is_muxed; /* muxer and ranges hold; with CANP_DBC_NO_MUXER muxer is NULL */
+    bool is_muxed; /* muxer and ranges are set; with CANP_DBC_NO_MUXER muxer is NULL */
     uint8_t marks; /* CANP_DBC_BEYOND ... */
     enum canp_dbc_number number;
     double factor, offset;   /* value = raw * factor + offset */
@@ -137,7 +138,7 @@ struct canp_dbc_signal {
     const struct canp_dbc_range *ranges;
     uint32_t range_count;
     uint32_t receiver_count;
-    const char *const *receivers;              /* names as given; Vector__XXX stands for none */
+    const char *const *receivers;              /* names as in the file; Vector__XXX means none */
     const struct canp_dbc_value_table *values; /* NULL: none */
     const struct canp_dbc_attribute *attributes;
     uint32_t spn;       /* attribute SPN; 0: none */
@@ -158,11 +159,11 @@ struct canp_dbc_message {
     const char *name;
     const char *long_name; /* SystemMessageLongSymbol, else the name */
     const char *comment;   /* NULL: none */
-    const char *sender;    /* Vector__XXX stands for none */
+    const char *sender;    /* Vector__XXX means none */
     uint32_t id;           /* CANP_ID_EFF in bit 31, as in canp_frame.id */
     uint16_t bytes;        /* 0 .. 65535 */
-    bool duplicate;        /* a message before has this id: the first one is found */
-    bool independent;      /* VECTOR__INDEPENDENT_SIG_MSG: a holder of signals that are in no message */
+    bool duplicate;        /* an earlier message has this id; only that one is found by id */
+    bool independent;      /* VECTOR__INDEPENDENT_SIG_MSG: holds the signals that are in no message */
     enum canp_dbc_format format;
     const struct canp_dbc_signal *signals;
     uint32_t signal_count;
@@ -192,7 +193,7 @@ struct canp_dbc_environment {
     const struct canp_dbc_attribute *attributes;
 };
 
-/* BA_REL_: an attribute of a node together with what it sends or receives. */
+/* BA_REL_: an attribute of a node in connection with a message, signal or variable. */
 struct canp_dbc_relation {
     const struct canp_dbc_node *node;
     const struct canp_dbc_message *message;         /* or NULL */
@@ -217,7 +218,7 @@ struct canp_dbc_contents {
     const struct canp_dbc_attribute *attributes; /* of the database itself */
     uint64_t file_bytes;
     uint64_t memory_bytes; /* held by the database */
-    uint64_t parse_ns;     /* what reading took */
+    uint64_t parse_ns;     /* time that reading took */
 };
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
@@ -226,8 +227,8 @@ struct canp_dbc_contents {
 
 struct canp_dbc_opts {
     size_t size;             /* canp/export.h */
-    bool strict;             /* the first statement that cannot be read ends it: -CANP_E_SYNTAX */
-    uint32_t errors_kept;    /* further ones are only counted; 0: 100 */
+    bool strict;             /* the first statement that cannot be read is an error: -CANP_E_SYNTAX */
+    uint32_t errors_kept;    /* how many errors are kept with their texts; 0: 100 */
     uint64_t file_bytes_max; /* larger files are refused: -EFBIG; 0: 64 MiB. Memory is at most about 30 times
                                 this. */
 };
@@ -240,37 +241,38 @@ struct canp_dbc_error {
 };
 
 /*
- * Reads a file. 0 and *out, which is the caller's until canp_dbc_release(); a negative errno (-ENOENT,
- * -EFBIG, -ENOMEM...), or -CANP_E_SYNTAX: nothing in it is a DBC statement, or opts.strict met its first
- * error. -E2BIG: canp/export.h. opts NULL: CANP_DBC_OPTS_INIT.
+ * Reads a file. 0 and *out, owned by the caller until canp_dbc_release(); a negative errno (-ENOENT, -EFBIG,
+ * -ENOMEM...), -E2BIG among them (canp/export.h); or -CANP_E_SYNTAX: the file holds no DBC statement, or with
+ * opts.strict one that cannot be read. opts NULL: CANP_DBC_OPTS_INIT.
  */
 CANP_API int canp_dbc_open(const char *path, const struct canp_dbc_opts *opts, struct canp_dbc **out,
                            struct canp_why *why);
 
-/* The same from memory, which is not needed afterwards; `name` stands for the path in sentences. */
+/* The same from memory, which may be freed afterwards; `name` is used in messages in place of a path. */
 CANP_API int canp_dbc_parse(const char *text, size_t bytes, const char *name,
                             const struct canp_dbc_opts *opts, struct canp_dbc **out, struct canp_why *why);
 
-/* One more owner. Returns dbc. Any thread. */
+/* Adds an owner and returns dbc. Any thread. */
 CANP_API struct canp_dbc *canp_dbc_share(struct canp_dbc *dbc);
 
-/* One owner less; the last one frees it. NULL is fine. Any thread. */
+/* Removes an owner; the last one frees the database. NULL is allowed. Any thread. */
 CANP_API void canp_dbc_release(struct canp_dbc *dbc);
 
-/* The same pointer, always. */
+/* Valid as long as the database; always the same pointer. */
 CANP_API const struct canp_dbc_contents *canp_dbc_contents(const struct canp_dbc *dbc);
 
-/* Statements that could not be read. *kept, unless NULL: the first ones, and *kept_count how many they are.
+/* Returns the number of statements that could not be read. *kept, unless NULL, is set to the first ones and
+ * *kept_count to their number.
  */
 CANP_API uint64_t canp_dbc_errors(const struct canp_dbc *dbc, const struct canp_dbc_error **kept,
                                   uint32_t *kept_count);
 
 /* ---- finding ------------------------------------------------------------------------------------------ */
 
-/* By id, CANP_ID_EFF in bit 31 for 29 bit ones; exactly. NULL: none. */
+/* The message with exactly this id, CANP_ID_EFF in bit 31 for 29 bit ids. NULL: none. */
 CANP_API const struct canp_dbc_message *canp_dbc_message_by_id(const struct canp_dbc *dbc, uint32_t id);
 
-/* By name: the file's first of that name. NULL: none. */
+/* By name: the first one of that name in the file. NULL: none. */
 CANP_API const struct canp_dbc_message *canp_dbc_message_by_name(const struct canp_dbc *dbc,
                                                                  const char *name);
 CANP_API const struct canp_dbc_signal *
@@ -278,7 +280,7 @@ canp_dbc_signal_by_name(const struct canp_dbc *dbc, const struct canp_dbc_messag
 CANP_API const struct canp_dbc_node *canp_dbc_node_by_name(const struct canp_dbc *dbc, const char *name);
 
 /*
- * The value of an attribute on an object whose list is given (NULL: it has none set): what is set, else the
+ * The value of an attribute of an object: the one set in the object's `list` (may be NULL), else the
  * definition's default for that kind of object; NULL when there is neither.
  */
 CANP_API const struct canp_dbc_attribute_value *canp_dbc_attribute(const struct canp_dbc *dbc,
@@ -286,18 +288,18 @@ CANP_API const struct canp_dbc_attribute_value *canp_dbc_attribute(const struct 
                                                                    const struct canp_dbc_attribute *list,
                                                                    const char *name);
 
-/* The text for a raw value, or NULL. A table that is NULL has none. */
+/* The text for a raw value, or NULL. `table` may be NULL. */
 CANP_API const char *canp_dbc_value_text(const struct canp_dbc_value_table *table, int64_t raw);
 
 /* ---- checking ----------------------------------------------------------------------------------------- */
 
 enum canp_dbc_finding_kind {
     CANP_DBC_FINDS_SYNTAX,         /* a statement that could not be read; message and signals NULL */
-    CANP_DBC_FINDS_DUPLICATE_ID,   /* a message before has this id */
+    CANP_DBC_FINDS_DUPLICATE_ID,   /* an earlier message has this id */
     CANP_DBC_FINDS_DUPLICATE_NAME, /* a message, or a signal of one message, has a name twice */
     CANP_DBC_FINDS_BEYOND,         /* a signal reaches beyond its message */
     CANP_DBC_FINDS_NO_MUXER,       /* a multiplexed signal whose muxer is missing */
-    CANP_DBC_FINDS_OVERLAP,        /* two signals that may be there at the same time share bits */
+    CANP_DBC_FINDS_OVERLAP,        /* two signals that can be present at the same time share bits */
     CANP_DBC_FINDS_RANGE,          /* minimum above maximum, or bounds that the bits cannot reach */
     CANP_DBC_FINDS_VALUE_TEXT,     /* a text for a raw value that the bits cannot hold */
     CANP_DBC_FINDS_FLOAT,          /* a float or double of another length */
@@ -317,9 +319,9 @@ struct canp_dbc_finding {
 CANP_API const char *canp_dbc_finding_name(enum canp_dbc_finding_kind kind);
 
 /*
- * Calls `found` for each finding, by the file's order of messages; syntax first. The finding is lent for the
- * call. Returns the number of findings, or -ENOMEM. At most a million pairs of signals are compared per
- * message.
+ * Calls `found` for each finding: syntax errors first, then in the file's order of messages. The finding is
+ * lent for the call. Returns the number of findings, or -ENOMEM. At most a million pairs of signals are
+ * compared per message.
  */
 CANP_API int64_t canp_dbc_check(const struct canp_dbc *dbc,
                                 void (*found)(void *user, const struct canp_dbc_finding *finding),
@@ -328,18 +330,18 @@ CANP_API int64_t canp_dbc_check(const struct canp_dbc *dbc,
 /* ---- a manager of many -------------------------------------------------------------------------------- */
 
 /*
- * Databases by path, each parsed once: found again by what the file is (device, inode, size, times of
- * change), read anew when it changed, kept under a budget, least recently used first out. What it gives away
- * stays valid until its owner releases it, whatever the manager drops.
+ * Databases by path, each parsed once. A file is recognised by device, inode, size and times of change, and
+ * is read again when it has changed. The databases are kept within a budget; the least recently used one is
+ * dropped first. A database that the manager has given out stays valid until its owner releases it.
  *
- * Any thread, at the same time; a file is read by one thread while others that want the same one wait, and
- * those that want another one do not. Open and close while nobody else uses it.
+ * Any number of threads at the same time: one thread reads a file while others that want the same file wait;
+ * those that want another file do not wait. Open and close while nobody else uses the manager.
  */
 struct canp_dbc_manager;
 
 struct canp_dbc_manager_opts {
     size_t size;        /* canp/export.h */
-    uint64_t bytes_max; /* of the databases that it keeps; those only their other owners have do not count. 0:
+    uint64_t bytes_max; /* of the databases that it keeps; dropped ones that others still own do not count. 0:
                            256 MiB */
     uint32_t count_max; /* databases that it keeps; 0: 64 */
     const struct canp_dbc_opts *reading; /* copied; may be NULL */
@@ -349,11 +351,11 @@ struct canp_dbc_manager_opts {
 /* Counters only grow. */
 struct canp_dbc_manager_stats {
     uint64_t hits;
-    uint64_t misses;    /* files read, or tried to */
-    uint64_t rereads;   /* among them: files that had changed, or may have within the clock's tick */
-    uint64_t failures;  /* among them: files that could not be read */
-    uint64_t evictions; /* dropped for room; leaves out those of changed files */
-    uint64_t parse_ns;  /* all parsing */
+    uint64_t misses;    /* files read, or that it tried to read */
+    uint64_t rereads;   /* of these: files that had changed, or may have changed within the clock's tick */
+    uint64_t failures;  /* of these: files that could not be read */
+    uint64_t evictions; /* dropped for room; those of changed files do not count */
+    uint64_t parse_ns;  /* time of all parsing */
     uint64_t bytes;     /* kept now */
     uint64_t bytes_peak;
     uint64_t bytes_max;
@@ -367,8 +369,8 @@ CANP_API int canp_dbc_manager_open(const struct canp_dbc_manager_opts *opts, str
 /* NULL is fine. */
 CANP_API void canp_dbc_manager_close(struct canp_dbc_manager *manager);
 
-/* 0 and *out, which is the caller's until canp_dbc_release(). Errors of canp_dbc_open(); -EAGAIN: the file
- * changed again and again while it was read. */
+/* 0 and *out, owned by the caller until canp_dbc_release(). Errors of canp_dbc_open(); -EAGAIN: the file
+ * changed at each attempt to read it. */
 CANP_API int canp_dbc_manager_get(struct canp_dbc_manager *manager, const char *path, struct canp_dbc **out,
                                   struct canp_why *why);
 

@@ -1,8 +1,8 @@
 /*
- * Error frames of SocketCAN in words: what the controller or its driver saw on the bus. The meaning of the
+ * SocketCAN's error frames in words: what the controller or its driver reported. The meaning of the
  * bits is that of linux/can/error.h, the words are those of `candump -e`.
  *
- * Any thread; no state, nothing allocated.
+ * Any thread; the functions keep no state and allocate nothing.
  */
 #ifndef CANP_ERROR_TEXT_H
 #define CANP_ERROR_TEXT_H
@@ -15,7 +15,7 @@
 
 CANP_BEGIN_DECLS
 
-/* What an error frame says. Texts are static, NULL where the frame says nothing of it. */
+/* What an error frame says. Texts are static; NULL where the frame says nothing about it. */
 struct canp_error_facts {
     uint32_t classes;        /* CAN_ERR_*: canp_error_class_name() */
     uint8_t arbitration_bit; /* where arbitration was lost; 0 = not told */
@@ -34,10 +34,10 @@ static inline bool canp_is_error_frame(const struct canp_record *record)
     return record->kind == CANP_KIND_CAN && (record->frame->id & CANP_ID_ERR) != 0;
 }
 
-/* Reads an error frame (id with CANP_ID_ERR); of its data only len bytes are looked at. */
+/* Reads an error frame (id with CANP_ID_ERR); reads at most len bytes of its data. */
 CANP_API void canp_error_read(const struct canp_frame *frame, struct canp_error_facts *out);
 
-/* The word for one bit (0, 1, ...) of classes, controller or protocol; NULL for one that has none. */
+/* The word for bit 0, 1, ... of classes, controller or protocol; NULL for a bit without a word. */
 CANP_API const char *canp_error_class_name(unsigned bit);
 CANP_API const char *canp_error_controller_name(unsigned bit);
 CANP_API const char *canp_error_protocol_name(unsigned bit);
@@ -46,9 +46,9 @@ CANP_API const char *canp_error_protocol_name(unsigned bit);
 #define CANP_ERROR_TEXT_BYTES 1024
 
 /*
- * The whole as one text, zero-terminated, its classes with `between` between them: as `candump -e` prints it
- * ("\n\t" there). Where candump says nothing, of classes that it does not know, this says
- * "unknown-class-0xN". Returns the length.
+ * The whole frame as one zero-terminated text like that of `candump -e`, with `between` between the classes
+ * (candump has "\n\t"). candump omits classes that it does not know; here they are "unknown-class-0xN".
+ * Returns the length.
  */
 CANP_API size_t canp_error_text(const struct canp_frame *frame, const char *between,
                                 char out[CANP_ERROR_TEXT_BYTES]);

@@ -7,16 +7,16 @@
  *   #FFFFFFFF             error frames: (id & mask) != 0
  *   error                 error frames and nothing else: 0~0,#FFFFFFFF
  *   j                     all filters must match, not any of them
- * Several may stand in one text, separated by commas. Without an id filter every data frame passes; error
+ * A text may hold several filters, separated by commas. Without an id filter every data frame passes; error
  * frames pass only by an error mask, as on a socket. `0~0` matches no data frame.
  *
- * Note what the kernel does with a mask: in `123:7FF` bit 31 is not in the mask, so an extended id whose low
- * 11 bits are 123 passes as well. `123:C00007FF` is for 123 alone.
+ * As in the kernel, the mask alone says which bits are compared: the mask of `123:7FF` lacks bit 31, so an
+ * extended id whose low 11 bits are 123 passes as well. `123:C00007FF` lets only the standard id 123 pass.
  *
  * One difference: with `j` and several id filters the kernel drops error frames; here the error mask still
  * decides. XL frames are matched by their priority word, as the kernel does.
  *
- * No state, nothing allocated; a set may be used by any number of threads once parsed.
+ * The functions keep no state and allocate nothing; any number of threads may use a set once it is parsed.
  */
 #ifndef CANP_FILTER_H
 #define CANP_FILTER_H
@@ -28,7 +28,7 @@ CANP_BEGIN_DECLS
 
 #define CANP_FILTERS_MAX 512 /* CAN_RAW_FILTER_MAX of linux/can/raw.h */
 
-/* In canp_filter.id: matches what does not match (CAN_INV_FILTER of linux/can.h). */
+/* In canp_filter.id: the filter matches ids that differ (CAN_INV_FILTER of linux/can.h). */
 #define CANP_FILTER_INVERSE 0x20000000U
 
 /* Laid out as struct can_filter, so that an array of them is what setsockopt(CAN_RAW_FILTER) takes. */
@@ -46,15 +46,15 @@ struct canp_filter_set {
 };
 
 /*
- * Adds what `text` says to the set. 0; -CANP_E_SYNTAX or -CANP_E_TOO_MANY, the set unchanged, `why` names the
- * part that failed.
+ * Adds the filters in `text` to the set. 0; -CANP_E_SYNTAX or -CANP_E_TOO_MANY: the set is unchanged, and
+ * `why` names the part that failed.
  */
 CANP_API int canp_filter_parse(struct canp_filter_set *set, const char *text, struct canp_why *why);
 
 /* Does a frame with this can_id (flags included) pass? */
 CANP_API bool canp_filter_match_id(const struct canp_filter_set *set, uint32_t can_id);
 
-/* Does the record pass? What is no frame always does. */
+/* Does the record pass? A record that is no frame always passes. */
 CANP_API bool canp_filter_match(const struct canp_filter_set *set, const struct canp_record *record);
 
 CANP_END_DECLS

@@ -1,7 +1,7 @@
 /*
- * What a recording is made of: CAN frames in the kernel's own layout, and the events that stand between
- * them (gaps, interface definitions, link changes, marks). These structs lie in the segment files as they
- * are; their sizes and offsets are pinned in engine/frame/rows.c. All integers are little-endian on disk.
+ * The records of a recording: CAN frames in the kernel's own layout, and the events between them (gaps,
+ * interface definitions, link changes, marks, clock anchors). Segment files hold these structs as they are;
+ * assertions in engine/frame/rows.c fix their sizes and offsets. All integers are little-endian on disk.
  *
  * Plain data: any thread, no state.
  */
@@ -63,24 +63,26 @@ union canp_xl_frame_store {
 enum canp_kind {
     CANP_KIND_CAN =
         0, /* classic frame, remote frame (id & RTR) or error frame (id & ERR): struct canp_frame */
-    CANP_KIND_FD = 1,     /* CAN FD frame: struct canp_frame */
-    CANP_KIND_XL = 2,     /* CAN XL frame: struct canp_xl_frame */
-    CANP_KIND_GAP = 8,    /* frames lost here: struct canp_gap */
-    CANP_KIND_IFACE = 9,  /* defines a channel's interface: struct canp_iface */
-    CANP_KIND_LINK = 10,  /* an interface changed: struct canp_link_event */
-    CANP_KIND_MARK = 11,  /* a text: struct canp_event (enum canp_mark_code) with it, not terminated */
+    CANP_KIND_FD = 1,    /* CAN FD frame: struct canp_frame */
+    CANP_KIND_XL = 2,    /* CAN XL frame: struct canp_xl_frame */
+    CANP_KIND_GAP = 8,   /* frames lost here: struct canp_gap */
+    CANP_KIND_IFACE = 9, /* defines a channel's interface: struct canp_iface */
+    CANP_KIND_LINK = 10, /* an interface changed: struct canp_link_event */
+    CANP_KIND_MARK =
+        11, /* a text: struct canp_event with enum canp_mark_code, then the text, not zero-terminated */
     CANP_KIND_CLOCK = 12, /* clock anchor: struct canp_clock */
 };
 
-/* Codes of a mark. A reader that knows none of them shows the text. */
+/* Codes of a mark. A reader shows the text of a mark whose code it does not know. */
 enum canp_mark_code {
     CANP_MARK_TEXT = 0, /* anything */
     CANP_MARK_NOTE = 1, /* KEY=VALUE about the recording; stands in each segment. Key `note`: said while
                            it was recorded, at the mark's time; stands once */
     CANP_MARK_WINDOW_BEGIN =
-        2, /* recording by triggers: what follows was kept because of the trigger named here */
-    CANP_MARK_WINDOW_END = 3, /* up to the next begin nothing was kept: no loss */
-    CANP_MARK_OUTSIDE = 4, /* frames of this channel that lay in no window since the mark before: a number */
+        2, /* recording by triggers: the records that follow were kept because of the trigger named here */
+    CANP_MARK_WINDOW_END = 3, /* nothing was kept from here to the next begin, on purpose: this is no loss */
+    CANP_MARK_OUTSIDE =
+        4, /* the text is a number: frames of this channel in no window since its previous such mark */
 };
 
 /* Which way a frame went, seen from this host (MSG_DONTROUTE and MSG_CONFIRM of recvmsg). */
@@ -90,7 +92,7 @@ enum canp_dir {
     CANP_DIR_OWN = 2, /* sent by the recording socket itself */
 };
 
-/* What every record that is no frame begins with. */
+/* The beginning of every record that is no frame. */
 struct canp_event {
     uint32_t code;  /* meaning depends on the kind */
     uint16_t bytes; /* whole event, this header included; the row is padded to a multiple of 8 */
@@ -150,7 +152,7 @@ struct canp_link_event {
     uint16_t rx_errors;
 };
 
-/* Ties the clocks together: read at one moment. A step of CLOCK_REALTIME shows as a change of the difference.
+/* The clocks, read at one moment. When CLOCK_REALTIME is set, its difference to the others changes.
  * CLOCK_MONOTONIC stands still while the machine is suspended, CLOCK_BOOTTIME does not. */
 enum canp_clock_code {
     CANP_CLOCK_ANCHOR = 0,
@@ -158,8 +160,9 @@ enum canp_clock_code {
 };
 
 struct canp_clock {
-    uint32_t code;  /* enum canp_clock_code */
-    uint16_t bytes; /* CANP_CLOCK_BYTES_MIN in recordings of canp 0.1: they end behind boot_id */
+    uint32_t code; /* enum canp_clock_code */
+    uint16_t
+        bytes; /* CANP_CLOCK_BYTES_MIN where the writer gave no boottime: the record ends behind boot_id */
     uint16_t zero;
     int64_t realtime_ns;
     int64_t monotonic_ns;
@@ -176,8 +179,8 @@ static inline bool canp_clock_has_boottime(const struct canp_clock *clock)
 }
 
 /*
- * One record as a reader lends it. The pointers lead into the mapping (or a pooled buffer) and are valid as
- * long as the lender says.
+ * One record as a reader lends it. The pointers lead into the file's mapping or a pooled buffer; the function
+ * that lends the record says how long they are valid.
  */
 struct canp_record {
     int64_t time_ns;    /* since the Unix epoch, CLOCK_REALTIME at reception */
@@ -209,14 +212,14 @@ static inline uint32_t canp_record_id(const struct canp_record *frame)
     return frame->kind == CANP_KIND_XL ? frame->xl->prio & CANP_ID_SFF_MASK : frame->frame->id & ~CANP_ID_RTR;
 }
 
-/* One number for an id of a channel: others have others, and none is 0. */
+/* A number that is different for each channel, kind and id, and never 0. */
 static inline uint64_t canp_id_key(uint8_t channel, uint8_t kind, uint32_t id)
 {
     return UINT64_C(1) << 63 | (uint64_t)channel << 40 | (uint64_t)kind << 32 | id;
 }
 
-/* Where to begin looking for a key in a table of 2^bits places, bits from 1 to 32 (Fibonacci hashing: Knuth,
- * The Art of Computer Programming, 6.4). */
+/* The place in a hash table of 2^bits places, bits from 1 to 32, at which the search for a key begins
+ * (Fibonacci hashing: Knuth, The Art of Computer Programming, 6.4). */
 static inline uint32_t canp_id_slot(uint64_t key, unsigned bits)
 {
     return (uint32_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> (64 - bits));

@@ -1,5 +1,5 @@
 /*
- * Any CAN log through one API: reads and writes canp's recordings and the log files of other programs.
+ * One API for all CAN logs: reads and writes canp's recordings and the log files of other programs.
  *
  *   struct canp_log_reader *reader;
  *   struct canp_log_writer *writer;
@@ -11,10 +11,10 @@
  *   canp_log_close(reader);
  *
  * A log is a stream of struct canp_record. A record of CANP_KIND_IFACE defines a channel (its number is
- * record.channel) and comes before the first record of that channel, in every format: formats that number
- * their channels get names made of the numbers.
+ * record.channel) and comes before the first record of that channel, whatever the format; where a format has
+ * channel numbers only, names are made from these.
  *
- * Options structs: canp/export.h. NULL means the defaults, too.
+ * For options structs see canp/export.h; NULL means the defaults.
  *
  * Threads: a reader or a writer belongs to one thread at a time. The list of formats is constant.
  */
@@ -64,13 +64,13 @@ struct canp_log_format_info {
     const char *name;     /* as given to canp_log_writer_open() */
     const char *title;    /* for people: whose format it is */
     const char *suffixes; /* of file names, without dots, separated by blanks; "" = none of its own */
-    uint32_t reads;       /* enum canp_log_capability: what its reader yields; 0 = it cannot be read here */
-    uint32_t writes;      /* what its writer keeps; 0 = it cannot be written here */
+    uint32_t reads;  /* enum canp_log_capability: what its reader yields; 0 = this library cannot read it */
+    uint32_t writes; /* what its writer keeps; 0 = this library cannot write it */
 };
 
-/* The formats of this library, from 0. NULL behind the last. */
+/* The library's formats, index from 0; NULL behind the last one. */
 CANP_API const struct canp_log_format_info *canp_log_format_at(unsigned index);
-/* By its name; or by the suffix of a file name. NULL when there is none. */
+/* Finds a format by its name, or by the suffix of a file name. NULL when there is none. */
 CANP_API const struct canp_log_format_info *canp_log_format_named(const char *name);
 CANP_API const struct canp_log_format_info *canp_log_format_by_suffix(const char *path);
 
@@ -81,30 +81,30 @@ struct canp_damage;
 
 struct canp_log_read_opts {
     size_t size;        /* canp/export.h */
-    const char *format; /* a format's name; NULL = recognised by content */
-    /* Of a recording: each damaged place is lent as a gap of CANP_LAYER_STORE, with the frames that its
-     * blocks' headers still name; and told, before that (canp/reader.h; NULL = not). */
+    const char *format; /* a format's name; NULL = recognise it by content */
+    /* For recordings: lends each damaged place as a gap of CANP_LAYER_STORE, with the number of frames that
+     * the blocks' headers still tell. Before that, on_damage (may be NULL) is called, see canp/reader.h. */
     bool damage_as_gaps;
     void (*on_damage)(void *user, const struct canp_damage *damage);
     void *user;
-    /* Ends opening and reading with -ECANCELED soon after it is set, also where a pipe or terminal has
-     * nothing to say; borrowed until canp_log_close(). NULL: nothing does. */
+    /* Soon after it is set, opening and reading end with -ECANCELED, also while waiting for a pipe or
+     * terminal; borrowed until canp_log_close(). NULL: no stop. */
     const struct canp_stop *stop;
-    bool drain; /* a pipe that has said something is read on after the stop, until it ends or falls silent */
+    bool drain; /* after the stop, a pipe that has given data is read until it ends or is empty */
 };
 #define CANP_LOG_READ_OPTS_INIT CANP_OPTS_INIT_(canp_log_read_opts)
 
 /*
- * Opens a log, or a recording (a directory or a segment file). gzip and zstd are undone where the library was
- * built with them. `path` may be "-": standard input. Owned: *out, freed by canp_log_close().
- * Errors: a negative errno of opening or reading; -CANP_E_FORMAT: no format that is known, `why` says what
- * it looks like; -CANP_E_DAMAGED: a format that is known, but this file of it cannot be read. A named pipe is
- * read as it comes: while nobody writes to it yet, opening waits.
+ * Opens a log, or a recording (a directory or a segment file). Files compressed by gzip or zstd are
+ * decompressed, if the library was built with these. `path` may be "-": standard input. Owned: *out, freed by
+ * canp_log_close(). Errors: a negative errno of opening or reading; -CANP_E_FORMAT: the format is not known,
+ * and `why` says what the file looks like; -CANP_E_DAMAGED: the format is known, but this file is too damaged
+ * to be read. A named pipe is allowed: opening waits until somebody writes to it.
  */
 CANP_API int canp_log_open(const char *path, const struct canp_log_read_opts *opts,
                            struct canp_log_reader **out, struct canp_why *why);
-/* The same for an open descriptor, from where it stands. It is borrowed until canp_log_close(), not closed.
- * `name` is for messages and is copied. */
+/* The same for an open descriptor, from its current position. It is borrowed until canp_log_close(), which
+ * does not close it. `name` is used in messages and is copied. */
 CANP_API int canp_log_open_fd(int fd, const char *name, const struct canp_log_read_opts *opts,
                               struct canp_log_reader **out, struct canp_why *why);
 CANP_API void canp_log_close(struct canp_log_reader *reader); /* NULL is allowed */
@@ -122,48 +122,50 @@ CANP_API int canp_log_rewind(struct canp_log_reader *reader, struct canp_why *wh
 /* Static. */
 CANP_API const struct canp_log_format_info *canp_log_reader_format(const struct canp_log_reader *reader);
 
-/* Which part is wanted. All that is zero or NULL leaves nothing out. */
+/* Selects a part of a log. A field that is zero or NULL excludes nothing. */
 struct canp_log_selection {
     size_t size;                          /* canp/export.h */
     const struct canp_filter_set *filter; /* of frames; borrowed until canp_log_close() */
-    const char *const *ifaces; /* names, or numbers where the format numbers channels; of all records */
-    unsigned iface_count;      /* 0 = all; the texts are borrowed until canp_log_close() */
-    bool has_from, has_to;     /* are these set? */
+    const char *const
+        *ifaces;           /* names, or numbers where the format numbers channels; applies to all records */
+    unsigned iface_count;  /* 0 = all; the texts are borrowed until canp_log_close() */
+    bool has_from, has_to; /* whether from_ns and to_ns are set */
     bool from_is_relative, to_is_relative; /* counted from the first frame, in bus time (canp/busclock.h) */
     int64_t from_ns, to_ns;                /* records before and after are left out */
     uint32_t kinds;                        /* bit 1 << enum canp_kind; 0 = all */
     uint8_t dirs;                          /* of frames: bit 1 << enum canp_dir; 0 = all */
 };
 
-/* Before the first canp_log_next(): reads on only what is selected. 0, -EBUSY after it, -ENOMEM or an error
- * of reading. */
+/* Call it before the first canp_log_next(): from then on only selected records are lent. 0; -EBUSY when
+ * called later; -ENOMEM or an error of reading. */
 CANP_API int canp_log_select(struct canp_log_reader *reader, const struct canp_log_selection *selection);
 
 /*
- * The next record: 1 and *out; 0 at the end; or a negative error, behind which nothing more is read. What
- * cannot be read is passed over and counted. Borrowed: what *out points to is valid until the next call or
- * canp_log_close(). After an error canp_log_why() says more.
+ * The next record: 1 and *out; 0 at the end; or a negative error, which ends the reading; canp_log_why()
+ * explains it. Lines or objects that cannot be read are skipped and counted. Borrowed: what *out points to is
+ * valid until the next call or canp_log_close().
  */
 CANP_API int canp_log_next(struct canp_log_reader *reader, struct canp_record *out);
-/* Borrowed until canp_log_close(). "" while nothing failed. */
+/* The sentence that explains the error. Borrowed until canp_log_close(); "" while nothing failed. */
 CANP_API const char *canp_log_why(const struct canp_log_reader *reader);
 
 /*
- * Looks for what was written since the end was met. 1: canp_log_next() may lend more; 0: nothing now; or a
- * negative error. A pipe or a compressed file is never followed.
+ * Looks for records that were written since the end was reached. 1: canp_log_next() may lend more; 0: nothing
+ * now; or a negative error. For a pipe or a compressed file it is always 0.
  */
 CANP_API int canp_log_refresh(struct canp_log_reader *reader);
-/* May it still grow? A recording that is being written, or a plain file of text lines. */
+/* May the log still grow? True for a recording that is being written, and for an uncompressed file of text
+ * lines. */
 CANP_API bool canp_log_is_live(const struct canp_log_reader *reader);
-/* A recording that was not closed, and that nobody writes any more (canp_reader_is_abandoned()). */
+/* True for a recording that was not closed and that no process writes (canp_reader_is_abandoned()). */
 CANP_API bool canp_log_is_abandoned(const struct canp_log_reader *reader);
 
-/* Channels met so far. A recording names its channels at once. */
+/* Number of channels met so far. A recording names all its channels at open. */
 CANP_API unsigned canp_log_iface_count(const struct canp_log_reader *reader);
 /* The channel's interface. Borrowed until the next canp_log_next(); NULL for a channel not met. Its name is
- * never empty: where the log has none it is made of the number. */
+ * never empty: where the log has none it is made from the number. */
 CANP_API const struct canp_iface *canp_log_iface(const struct canp_log_reader *reader, uint8_t channel);
-/* The number that the log itself gives the channel; UINT32_MAX when it names channels. */
+/* The channel's number in the log; UINT32_MAX when the log has names. */
 CANP_API uint32_t canp_log_iface_number(const struct canp_log_reader *reader, uint8_t channel);
 
 #define CANP_LOG_BAD_MAX    8
@@ -172,12 +174,12 @@ CANP_API uint32_t canp_log_iface_number(const struct canp_log_reader *reader, ui
 /* A line or object that could not be read. */
 struct canp_log_bad {
     uint64_t line;      /* from 1; 0: not a text */
-    uint64_t offset;    /* in the (uncompressed) bytes; of a text, where the line begins */
+    uint64_t offset;    /* in the decompressed data; of a text, where the line begins */
     const char *reason; /* static */
     char text[72];      /* the line's beginning, zero-terminated; bytes that are no ASCII text shown as '.' */
 };
 
-/* Things the format holds that are no records of CAN: LIN frames, statistics and so on */
+/* Things in the log that are no CAN records: LIN frames, statistics and so on. */
 struct canp_log_passed {
     const char *what; /* static, in plural */
     uint64_t count;
@@ -188,39 +190,41 @@ struct canp_log_stats {
     uint64_t frames;  /* of these, frames */
     uint64_t lines;   /* of a text: lines read */
     uint64_t bytes;   /* read, after decompression */
-    uint64_t passed;  /* things passed over that are no damage: the sum of passed_over */
+    uint64_t passed;  /* things skipped that are no damage: the sum of passed_over */
     uint64_t bad;     /* lines or objects that cannot be read */
     struct canp_log_bad first_bad[CANP_LOG_BAD_MAX];         /* min(bad, MAX) are filled */
-    struct canp_log_passed passed_over[CANP_LOG_PASSED_MAX]; /* up to the first with what == NULL; what finds
-                                                                no place is counted in the last */
+    struct canp_log_passed passed_over[CANP_LOG_PASSED_MAX]; /* ends at the first with what == NULL; when it
+                                                                is full, the last entry counts all further
+                                                                things */
 };
 
-/* As of now. Borrowed until the next call with the reader. */
+/* The statistics now. Borrowed until the next call with this reader. */
 CANP_API const struct canp_log_stats *canp_log_reader_stats(struct canp_log_reader *reader);
 
 /* ---- writing ----------------------------------------------------------------------------------------- */
 
 struct canp_log_writer;
 
-/* Style flags; formats that do not know one ignore it. */
+/* Style flags; a format ignores those that do not apply to it. */
 #define CANP_LOG_MICROS    1U /* 6 digits of a second where the default is 9 */
 #define CANP_LOG_DIRECTION 2U /* candump: the direction behind each frame */
-#define CANP_LOG_EVENTS    4U /* candump: what is no frame, as comments that other programs may not skip */
-#define CANP_LOG_PACK      8U /* canp: packed */
+#define CANP_LOG_EVENTS    4U /* candump: writes events as comments, which some programs cannot skip */
+#define CANP_LOG_PACK      8U /* canp: a packed recording */
 
 struct canp_log_write_opts {
     size_t size;    /* canp/export.h */
     unsigned style; /* CANP_LOG_MICROS and so on */
-    /* Numbers for interfaces in formats that number channels: "can0=1,vcan0=2". NULL: can0 is 1, can1 is 2
-     * and so on where these are free, others get the lowest free number. Copied. */
+    /* For formats that number channels: the numbers of interfaces, as in "can0=1,vcan0=2". Interfaces that
+     * are not named here: can0 gets 1, can1 gets 2 and so on if these are free; others get the lowest free
+     * number. Copied; may be NULL. */
     const char *map;
 };
 #define CANP_LOG_WRITE_OPTS_INIT CANP_OPTS_INIT_(canp_log_write_opts)
 
 /*
- * Makes a new log. A plain file gets its name when canp_log_finish() succeeds: until then there is nothing
- * under it, and what exists is never replaced. `path` may be "-" (standard output) or a pipe or device, which
- * is written to at once. `format` NULL: by the path's suffix; a path without a known one is a recording.
+ * Makes a new log. A regular file gets its name only when canp_log_finish() succeeds, and an existing file is
+ * never replaced. `path` may be "-" (standard output), a pipe or a device; these are written to at once.
+ * `format` NULL: chosen by the path's suffix; without a known suffix the log is a recording.
  * Owned: *out, freed by canp_log_finish() or canp_log_abandon().
  * Errors: -EEXIST, -CANP_E_EXISTS, -EACCES and others; -CANP_E_FORMAT: no such format, or it cannot be
  * written.
@@ -228,21 +232,21 @@ struct canp_log_write_opts {
 CANP_API int canp_log_writer_open(const char *path, const char *format,
                                   const struct canp_log_write_opts *opts, struct canp_log_writer **out,
                                   struct canp_why *why);
-/* The same into an open descriptor, borrowed until the end. Not for recordings. */
+/* The same into an open descriptor, borrowed until the writer is freed. Not for recordings. */
 CANP_API int canp_log_writer_open_fd(int fd, const char *name, const char *format,
                                      const struct canp_log_write_opts *opts, struct canp_log_writer **out,
                                      struct canp_why *why);
 
 /*
- * Appends a record; one of CANP_KIND_IFACE defines its channel. What the format cannot hold is left out and
- * counted, which is no error. 0; -EINVAL: its channel was not defined; or a negative error, after which
- * nothing more is written.
+ * Appends a record; one of CANP_KIND_IFACE defines its channel. Parts that the format cannot hold are left
+ * out and counted; that is no error. 0; -EINVAL: its channel was not defined; or a negative error, after
+ * which nothing more is written.
  */
 CANP_API int canp_log_write(struct canp_log_writer *writer, const struct canp_record *record);
-/* Hands over what is gathered, for those who read along. 0 or a negative error. */
+/* Writes out what is buffered, for programs that read the log meanwhile. 0 or a negative error. */
 CANP_API int canp_log_flush(struct canp_log_writer *writer);
 
-/* X(name, words): what a target could not hold. The words follow a number. */
+/* X(name, words): what a format could not hold. The words follow a number. */
 #define CANP_LOG_LOSSES(X)                                                                                   \
     X(FD, "CAN FD frames")                                                                                   \
     X(FD_FLAGS, "FD flags (BRS, ESI)")                                                                       \
@@ -275,7 +279,7 @@ CANP_API const char *canp_log_loss_words(enum canp_log_loss loss);
 struct canp_log_write_stats {
     uint64_t records;                     /* written, whole or with a part lost */
     uint64_t frames;                      /* of these, frames */
-    uint64_t bytes;                       /* written so far; of recordings before packing */
+    uint64_t bytes;                       /* written so far; for recordings before packing */
     uint64_t losses[CANP_LOG_LOSS_COUNT]; /* records left out, or fields of records that were written */
 };
 
@@ -284,33 +288,33 @@ CANP_API void canp_log_writer_stats(const struct canp_log_writer *writer, struct
 /* The number under which an interface is written in a format that numbers channels; UINT32_MAX: it has none.
  */
 CANP_API uint32_t canp_log_writer_number(const struct canp_log_writer *writer, uint8_t channel);
-/* The interface of a channel as defined. Borrowed until the next write; NULL: not defined. */
+/* A channel's interface. Borrowed until the next write; NULL: the channel is not defined. */
 CANP_API const struct canp_iface *canp_log_writer_iface(const struct canp_log_writer *writer,
                                                         uint8_t channel);
 
-/* Completes the log, gives it its name and frees the writer, also when it fails: then there is no file under
- * the name, but a recording keeps what was written. */
+/* Completes the log, gives the file its name and frees the writer. It frees the writer on failure, too; then
+ * there is no file of that name, but a recording keeps what was written. */
 CANP_API int canp_log_finish(struct canp_log_writer *writer, struct canp_why *why);
-/* Frees the writer; nothing is left of a plain file. NULL is allowed. */
+/* Frees the writer without completing the log; no regular file is left. NULL is allowed. */
 CANP_API void canp_log_abandon(struct canp_log_writer *writer);
 
 /* ---- merging ----------------------------------------------------------------------------------------- */
 
 struct canp_log_merge_opts {
     size_t size;      /* canp/export.h */
-    bool follow;      /* recordings alone: as they grow; see canp_merge_follow() */
-    uint64_t wait_ns; /* with follow: waits so long for what a quiet one may still write */
+    bool follow;      /* for recordings only: follows them as they grow; see canp_merge_follow() */
+    uint64_t wait_ns; /* with follow: how long to wait for a quiet interface or recording */
 };
 #define CANP_LOG_MERGE_OPTS_INIT CANP_OPTS_INIT_(canp_log_merge_opts)
 
 /*
- * Several logs as one reader, by time, interfaces of the same name being one. Recordings are merged as
- * canp/merge.h says. With other logs among them each is read ahead by CANP_MERGE_WINDOW_NS, or by 65536
- * records; the records of one interface of one log keep their order, where a log's time runs back by more
- * than that its clock was set. The readers must outlive *out, and nobody else may read them. Owned: *out,
- * freed by canp_log_close(). To be followed: while canp_log_refresh() says 1, read until 0 and rest a little.
- * Errors: -EINVAL (none, more than CANP_MERGE_MAX, or to follow what is no recording), -ENOMEM, or of
- * reading.
+ * Several logs as one reader in order of time; interfaces of the same name become one channel. Recordings
+ * alone are merged as canp/merge.h says. When other logs are among them, each log is read ahead by
+ * CANP_MERGE_WINDOW_NS or 65536 records, whichever is less; the records of one interface of one log keep
+ * their order, and where a log's time runs back by more than that window its clock counts as set. The readers
+ * must outlive *out, and nothing else may read from them. Owned: *out, freed by canp_log_close(). To follow:
+ * while canp_log_refresh() returns 1, read until 0 and sleep a little. Errors: -EINVAL (no log, more than
+ * CANP_MERGE_MAX, or `follow` for a log that is no recording), -ENOMEM, or an error of reading.
  */
 CANP_API int canp_log_merge_open(struct canp_log_reader *const *readers, unsigned count,
                                  const struct canp_log_merge_opts *opts, struct canp_log_reader **out,
@@ -319,8 +323,9 @@ CANP_API int canp_log_merge_open(struct canp_log_reader *const *readers, unsigne
 /* ---- copying ----------------------------------------------------------------------------------------- */
 
 struct canp_log_copy_opts {
-    size_t size;                    /* canp/export.h */
-    bool (*is_stopped)(void *user); /* asked now and then; true ends the copy with -EINTR. NULL: never */
+    size_t size; /* canp/export.h */
+    bool (*is_stopped)(
+        void *user); /* called from time to time; true ends the copy with -EINTR. May be NULL */
     void *user;
 };
 #define CANP_LOG_COPY_OPTS_INIT CANP_OPTS_INIT_(canp_log_copy_opts)
@@ -328,13 +333,13 @@ struct canp_log_copy_opts {
 struct canp_log_copy_result {
     uint64_t records; /* taken by the writer */
     uint64_t frames;
-    bool is_write_error; /* the error returned is the writer's, else the reader's */
+    bool is_write_error; /* the returned error is the writer's; otherwise it is the reader's */
 };
 
 /*
- * Copies what is left of the reader. Channels of the same interface name are one in the writer, whatever was
- * copied into it before; others get a channel when they show up. 0; -CANP_E_TOO_MANY: more than 255
- * interfaces; or an error of either side. *result (may be NULL) is filled in any case.
+ * Copies what the reader has left. An interface that the writer knows by name, from earlier copies too, keeps
+ * its channel; others get a new channel with their first record. 0; -CANP_E_TOO_MANY: more than 255
+ * interfaces; or an error of either side. *result (may be NULL) is always filled.
  */
 CANP_API int canp_log_copy(struct canp_log_reader *reader, struct canp_log_writer *writer,
                            const struct canp_log_copy_opts *opts, struct canp_log_copy_result *result,

@@ -1,6 +1,6 @@
 /*
- * Names of what records hold, as people read them: each in one place, so that text formats, tables and
- * messages agree. Constant strings; any thread.
+ * Names for the values in records: defined in one place, so that text formats, tables and messages agree.
+ * Constant strings; any thread.
  */
 #ifndef CANP_NAMES_H
 #define CANP_NAMES_H
@@ -9,8 +9,8 @@
 
 CANP_BEGIN_DECLS
 
-/* enum canp_kind: "can", "fd", "xl", "gap", "iface", "link", "mark", "clock". NULL for any other value, as by
- * all functions here: a recording may come from a newer program. */
+/* enum canp_kind: "can", "fd", "xl", "gap", "iface", "link", "mark", "clock". NULL for any other value, as
+ * from all functions here: a newer program may have written the recording. */
 CANP_API const char *canp_kind_name(uint8_t kind);
 
 /* enum canp_dir: "rx", "tx", "own". */

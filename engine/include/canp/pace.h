@@ -1,10 +1,11 @@
 /*
- * Doing things at their time: waits for absolute deadlines, and a histogram of how late they were met.
+ * Waits for absolute deadlines, and a histogram of how late they were met.
  *
- * Deadlines are CLOCK_MONOTONIC nanoseconds, so that errors never add up. A wait sleeps in clock_nanosleep()
- * and, if asked to, wakes a little early and spins the rest.
+ * Deadlines are CLOCK_MONOTONIC nanoseconds, so that errors never add up. A wait sleeps in clock_nanosleep();
+ * with spin_ns it wakes a little earlier and spins until the deadline.
  *
- * A canp_pace belongs to the thread that initialised it: the timer slack is the thread's. Nothing allocates.
+ * A canp_pace belongs to the thread that initialised it, because it sets that thread's timer slack. Nothing
+ * allocates.
  */
 #ifndef CANP_PACE_H
 #define CANP_PACE_H
@@ -41,22 +42,23 @@ CANP_API uint64_t canp_histogram_quantile(const struct canp_histogram *h, double
 
 /* ---- drift --------------------------------------------------------------------------------------- */
 
-/* The least lateness of many shows a drift, and not what else the machine was doing. Zero it before use. */
+/* Measures drift by the smallest lateness of many frames, which other load on the machine hardly changes.
+ * Zero it before use. */
 struct canp_drift {
     uint64_t count;
-    uint64_t first_least_ns; /* of the first 128 */
-    uint64_t least_ns[2];    /* of the 128 before, and of the present ones */
+    uint64_t first_least_ns; /* smallest of the first 128 */
+    uint64_t least_ns[2];    /* smallest of the previous 128, and of the current ones so far */
 };
 
 CANP_API void canp_drift_add(struct canp_drift *drift, uint64_t late_ns);
 
-/* Least lateness of the last ones less that of the first, 128 to 256 each; 0 for 128 or fewer. */
+/* Smallest lateness of the last 128 to 256 values minus that of the first 128; 0 for 128 values or fewer. */
 CANP_API int64_t canp_drift_ns(const struct canp_drift *drift);
 
 /* ---- pace ---------------------------------------------------------------------------------------- */
 
 struct canp_pace {
-    uint64_t spin_ns; /* wake so long before the deadline and spin; 0 = just sleep */
+    uint64_t spin_ns; /* wake this long before the deadline and spin; 0 = only sleep */
     int64_t now_ns;   /* CLOCK_MONOTONIC when the last wait returned, or when it was read last */
     struct canp_histogram late_ns;
 };
@@ -68,8 +70,9 @@ CANP_API void canp_pace_init(struct canp_pace *pace, uint64_t spin_ns);
 CANP_API int64_t canp_pace_now(struct canp_pace *pace);
 
 /*
- * Returns at the deadline, never before it: 0; or -EINTR as soon as a signal was handled. A deadline that has
- * passed already costs no system call (but a clock read, when pace->now_ns does not show it yet).
+ * Waits until the deadline and never returns 0 before it; -EINTR as soon as a signal was handled. When the
+ * deadline has passed already it makes no system call; it reads the clock only if pace->now_ns is earlier
+ * than the deadline.
  */
 CANP_API int canp_pace_wait(struct canp_pace *pace, int64_t deadline_ns);
 

@@ -1,14 +1,14 @@
 /*
- * The packed form of a block's rows: a pure codec, no I/O.
+ * Packs and unpacks the rows of a block: a codec without I/O.
  *
  * Packing gathers the rows of a block into lanes (same channel, kind, direction, id, length and flags: every
  * row byte but time, payload and hardware stamp is common), stores a lane's times as differences from its
  * period, its payload as byte planes of differences from the row before, and compresses groups of lanes with
- * LZ4. The recorded order is restored from the times and a list of exceptions. engine/FORMAT.md has every
- * byte of it. What comes out of canp_unpack() is byte for byte what went into canp_pack().
+ * LZ4. The recorded order is restored from the times and a list of exceptions. engine/FORMAT.md describes
+ * every byte. canp_unpack() restores exactly the bytes that canp_pack() got.
  *
- * Threads: a packer or unpacker is scratch memory; it belongs to one thread at a time. All memory is taken by
- * the open functions; nothing allocates afterwards.
+ * Threads: a packer or unpacker is scratch memory and belongs to one thread at a time. The open functions
+ * allocate it all; nothing else allocates.
  */
 #ifndef CANP_PACK_H
 #define CANP_PACK_H
@@ -23,10 +23,10 @@ CANP_BEGIN_DECLS
 /* A block with more rows than this is never packed. */
 #define CANP_PACK_ROWS_MAX 65535U
 
-/* Largest block a packer or unpacker can be opened for. */
+/* The largest block that a packer or unpacker can be opened for. */
 #define CANP_PACK_BYTES_MAX (16U << 20)
 
-/* How hard to compress; any unpacker reads all of them. */
+/* How hard to compress; an unpacker reads all levels. */
 enum canp_pack_level {
     CANP_PACK_FAST = 0,    /* LZ4: keeps up with any bus */
     CANP_PACK_ARCHIVE = 1, /* LZ4HC: some per cent smaller, several times slower to pack, as fast to unpack */
@@ -44,9 +44,9 @@ CANP_API void canp_packer_close(struct canp_packer *packer); /* NULL is allowed 
 
 /*
  * Packs `rows_bytes` bytes of rows into `out`. Returns the packed size, a multiple of 8, below rows_bytes and
- * within out_capacity; 0 when packing does not gain (then keep the rows); -CANP_E_DAMAGED when the rows are
- * malformed; -EINVAL when there are more bytes than the packer was opened for. After anything but a size,
- * what `out` holds is unspecified.
+ * within out_capacity; 0 when packing saves nothing (then keep the rows); -CANP_E_DAMAGED when the rows are
+ * malformed; -EINVAL when there are more bytes than the packer was opened for. Unless it returns a size, the
+ * content of `out` is unspecified.
  */
 CANP_API int64_t canp_pack(struct canp_packer *packer, const uint8_t *rows, size_t rows_bytes, uint8_t *out,
                            size_t out_capacity);
@@ -59,9 +59,9 @@ CANP_API void canp_unpacker_close(struct canp_unpacker *unpacker); /* NULL is al
 
 /*
  * Restores the rows: bytes written, or -CANP_E_DAMAGED (also when they exceed rows_capacity or what the
- * unpacker was opened for). `packed` may be anything: nothing outside of packed[0..packed_bytes) is read,
- * nothing outside of rows[0..rows_capacity) written, the time is bounded by the sizes, and rows that are
- * returned pass canp_rows_check(). Whether they are the right ones is for the block's checksum to say.
+ * unpacker was opened for). `packed` need not be trusted: nothing outside of packed[0..packed_bytes) is read
+ * and nothing outside of rows[0..rows_capacity) written, the time is bounded by the sizes, and the returned
+ * rows pass canp_rows_check(). That they are the original rows, only the block's checksum can tell.
  */
 CANP_API int64_t canp_unpack(struct canp_unpacker *unpacker, const uint8_t *packed, size_t packed_bytes,
                              uint8_t *rows, size_t rows_capacity);
@@ -83,23 +83,23 @@ struct canp_lane {
 /*
  * Reads the directory of a packed block, not its rows. Returns the number of lanes or -CANP_E_DAMAGED.
  * Borrowed: *lanes stays valid until the next call on this unpacker other than canp_unpack_lanes() and
- * canp_unpack_lane(). The order of lanes is by channel, kind and direction, id.
+ * canp_unpack_lane(). Lanes are in order of channel, then kind and direction, then id.
  */
 CANP_API int64_t canp_packed_lanes(struct canp_unpacker *unpacker, const uint8_t *packed, size_t packed_bytes,
                                    const struct canp_lane **lanes);
 
 /*
  * Restores the rows of the lanes l with chosen[l] != 0, in recorded order, of the block last given to
- * canp_packed_lanes() (`packed` must still be there, unchanged). Lanes that are not chosen are not decoded,
- * except as far as LZ4 groups hold several and where the recorded order cannot be told from the chosen lanes
- * alone. positions, when not NULL, has room for the chosen rows and receives each one's index in the whole
- * block; this needs the times of all lanes and takes about half as long as unpacking everything.
- * Returns bytes written or -CANP_E_DAMAGED, also when rows_capacity does not suffice.
+ * canp_packed_lanes() (`packed` must still be there, unchanged). Other lanes are decoded only when they share
+ * an LZ4 group with a chosen one, or when the recorded order depends on their times. positions, when not
+ * NULL, has room for the chosen rows and receives the index of each in the whole block; this decodes the
+ * times of all lanes and takes about half as long as unpacking everything.
+ * Returns bytes written or -CANP_E_DAMAGED, also when rows_capacity is too small.
  */
 CANP_API int64_t canp_unpack_lanes(struct canp_unpacker *unpacker, const uint8_t *chosen, uint8_t *rows,
                                    size_t rows_capacity, uint32_t *positions);
 
-/* The same for one lane, -EINVAL for one that does not exist. */
+/* The same for one lane; -EINVAL when it does not exist. */
 CANP_API int64_t canp_unpack_lane(struct canp_unpacker *unpacker, size_t lane, uint8_t *rows,
                                   size_t rows_capacity, uint32_t *positions);
 

@@ -1,11 +1,11 @@
 /*
- * Packs the sealed segments of a recording, or unpacks them: the same records in the same order, smaller or
- * in plain rows. Each segment is written beside, synced and renamed over, so that the recording is whole at
- * every moment; a reader that has the old file open finishes undisturbed. Unsealed and damaged segments are
- * left alone.
+ * Packs the sealed segments of a recording, or unpacks them; their records and the order of these stay the
+ * same. Each segment is written to a new file, which is synced and renamed over the old one, so the recording
+ * is whole at any moment; a reader that has the old file open can read it to its end. Unsealed and damaged
+ * segments are left alone.
  *
- * Any thread, also while others read or write the recording; who packs a segment that is just being packed is
- * refused it.
+ * Any thread, also while others read or write the recording. A segment that somebody else is packing at the
+ * moment is refused.
  */
 #ifndef CANP_REPACK_H
 #define CANP_REPACK_H
@@ -36,9 +36,9 @@ struct canp_repack_stats {
 };
 
 /*
- * A directory of segments, or one segment file. Segments that are as wanted already are not written again.
- * 0, or the first error that stopped it (-ENOSPC, -EIO, ...; segments done before stay done); `why` names the
- * file.
+ * `path` is a directory of segments, or one segment file. Segments that have the wanted form already are not
+ * written again. 0, or the first error that stopped it (-ENOSPC, -EIO, ...; segments done before stay done);
+ * `why` names the file.
  */
 CANP_API int canp_repack(const char *path, const struct canp_repack_opts *opts,
                          struct canp_repack_stats *stats, struct canp_why *why);

@@ -5,9 +5,9 @@
  * frame with 1..8 data bytes. The stamp holds, from the top, 48 bits of signed nanoseconds relative to the
  * block's base time (+-39 hours; a record farther away starts a new block) and a 16 bit tag:
  *   bits 0..7 channel, 8..11 kind, 12..13 direction, 14 a hardware stamp (i64 ns) follows the frame, 15 zero.
- * So the frame bytes are the kernel's, untouched, and can be sent or decoded where they lie.
+ * The frame bytes are those of the kernel, unchanged, so they can be sent or decoded where they lie.
  *
- * A canp_rowbuf belongs to one thread at a time. Nothing here allocates or locks.
+ * A canp_rowbuf belongs to one thread at a time. These functions neither allocate nor lock.
  */
 #ifndef CANP_ROWS_H
 #define CANP_ROWS_H
@@ -41,7 +41,7 @@ static inline uint16_t canp_tag(uint8_t channel, uint8_t kind, uint8_t dir)
     return (uint16_t)(channel | (kind << CANP_TAG_KIND_SHIFT) | (dir << CANP_TAG_DIR_SHIFT));
 }
 
-/* Unaligned-safe loads; rows are 8-aligned, but a hostile file need not be. */
+/* Loads that need no alignment: rows are 8-aligned, but those of a hostile file may not be. */
 static inline uint64_t canp_load_u64(const void *p)
 {
     uint64_t v;
@@ -59,7 +59,9 @@ static inline uint16_t canp_load_u16(const void *p)
 static inline int64_t canp_row_time_ns(int64_t base_ns, const uint8_t *row)
 {
     int64_t distance_ns = (int64_t)canp_load_u64(row) >> CANP_ROW_TIME_SHIFT;
-    return (int64_t)((uint64_t)base_ns + (uint64_t)distance_ns); /* wraps: a hostile base must not trap */
+    return (
+        int64_t)((uint64_t)base_ns +
+                 (uint64_t)distance_ns); /* wraps around: a hostile base must not be undefined behaviour */
 }
 
 static inline uint8_t canp_row_kind(const uint8_t *row)
@@ -67,7 +69,8 @@ static inline uint8_t canp_row_kind(const uint8_t *row)
     return row[1] & 0x0F;
 }
 
-/* Size of the row from its first 16 bytes, padding and hardware stamp included. Not bounded: check it. */
+/* Size of the row by its first 16 bytes, padding and hardware stamp included. The result is not checked
+ * against any bound. */
 static inline uint32_t canp_row_bytes(const uint8_t *row)
 {
     uint32_t hw_bytes = (row[1] & 0x40) ? 8 : 0; /* CANP_TAG_HW_TIME */
@@ -79,7 +82,8 @@ static inline uint32_t canp_row_bytes(const uint8_t *row)
     return 8 + canp_align8(canp_load_u16(row + 12)) + hw_bytes;
 }
 
-/* Fills *out from a row of row_bytes that canp_rows_check() or a checksum has vouched for. */
+/* Fills *out from a row of row_bytes bytes, which canp_rows_check() or a checksum must have found to be
+ * sound. */
 static inline void canp_row_read_sized(const uint8_t *row, uint32_t row_bytes, int64_t base_ns,
                                        struct canp_record *out)
 {
@@ -94,7 +98,7 @@ static inline void canp_row_read_sized(const uint8_t *row, uint32_t row_bytes, i
     out->hw_time_ns = out->has_hw_time ? (int64_t)canp_load_u64(row + row_bytes - 8) : 0;
 }
 
-/* The same where its size is not known yet. */
+/* The same for a row whose size is not known yet. */
 static inline void canp_row_read(const uint8_t *row, int64_t base_ns, struct canp_record *out)
 {
     canp_row_read_sized(row, canp_row_bytes(row), base_ns, out);
@@ -108,7 +112,7 @@ CANP_API int64_t canp_rows_check(const uint8_t *rows, size_t bytes);
 
 /* ---- building ------------------------------------------------------------------------------------ */
 
-/* A block in the making. Zero it, then canp_rowbuf_init(). */
+/* A block that is being filled. Call canp_rowbuf_init() first. */
 struct canp_rowbuf {
     uint8_t *data; /* borrowed from the caller, 8-aligned */
     size_t capacity_bytes;
@@ -120,13 +124,13 @@ struct canp_rowbuf {
     uint32_t frames;       /* rows that are frames */
     uint64_t lost;         /* frames accounted as lost by the gap rows in it */
     uint64_t channel_mask; /* bit min(channel, 63) */
-    uint64_t id_filter;    /* bit canp_id_hash(id) for each frame: a reader may skip what cannot match */
-    uint16_t stride;       /* common size of all rows, 0 once they differ */
-    uint16_t flags;        /* CANP_BLOCK_* */
+    uint64_t id_filter; /* bit canp_id_hash(id) of each frame: a reader may skip blocks that cannot match */
+    uint16_t stride;    /* common size of all rows, 0 once they differ */
+    uint16_t flags;     /* CANP_BLOCK_* */
 };
 
 #define CANP_BLOCK_HAS_EVENTS 0x0001U /* rows that are no frames */
-#define CANP_BLOCK_HAS_IFACES 0x0002U /* CANP_KIND_IFACE rows: a reader needs them to name channels */
+#define CANP_BLOCK_HAS_IFACES 0x0002U /* rows of CANP_KIND_IFACE: a reader needs them to name channels */
 #define CANP_BLOCK_HAS_GAPS   0x0004U
 #define CANP_BLOCK_PACKED     0x0008U /* payload is packed, not rows */
 #define CANP_BLOCK_BACKWARDS  0x0010U /* times within the block are not in order */
@@ -138,22 +142,23 @@ static inline void canp_rowbuf_init(struct canp_rowbuf *rb, void *data, size_t c
     rb->capacity_bytes = capacity_bytes;
 }
 
-/* Which of 64 bits stands for an id (EFF flag included, RTR and ERR flags not). */
+/* The number, 0 to 63, of the bit that stands for an id; the EFF flag counts, the RTR and ERR flags do not.
+ */
 static inline unsigned canp_id_hash(uint32_t id)
 {
     return ((id & ~(CANP_ID_RTR | CANP_ID_ERR)) * 0x9E3779B1U) >> 26;
 }
 
 /*
- * Opens a row of `body_bytes` (frame or event, unpadded) and returns where the body goes; the padding
- * is already zero. NULL when the row does not fit the buffer, or the time does not fit the block's base:
- * commit the block, start the next one, and ask again.
+ * Appends a row for `body_bytes` of frame or event, without padding, and returns the place where the caller
+ * writes them; the padding is zero already. NULL when the row does not fit the buffer, or its time is too far
+ * from the block's base: commit the block, start the next one, and call again.
  */
 CANP_API uint8_t *canp_rowbuf_put(struct canp_rowbuf *rb, int64_t time_ns, uint16_t tag, uint32_t body_bytes);
 
 /*
- * Appends a frame in the kernel's layout: kind CANP_KIND_CAN or CANP_KIND_FD, len bytes of data behind the
- * 8 byte header. 0, -ENOSPC when it does not fit the block (see canp_rowbuf_put), -EINVAL for a bad length.
+ * Appends a frame in the kernel's layout: kind CANP_KIND_CAN or CANP_KIND_FD, len bytes of data behind the 8
+ * byte header. 0; -ENOSPC when canp_rowbuf_put() would return NULL; -EINVAL for a bad length.
  */
 CANP_API int canp_rowbuf_put_frame(struct canp_rowbuf *rb, int64_t time_ns, uint16_t tag,
                                    const struct canp_frame *frame);

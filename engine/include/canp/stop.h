@@ -1,13 +1,15 @@
 /*
- * A request to stop that other threads may make: the one way to end a long walk of the library early.
+ * A request to stop that other threads can make: the only way to end a long operation of the library early.
  *
- * The caller holds the struct, zeroed, and lends it by the options of what walks: canp_reader_opts (cursors,
+ * The caller zeroes the struct and lends it in the options of the operation: canp_reader_opts (cursors,
  * canp_reader_info*(), canp_busclock_span(), merges and refreshes of that reader return -ECANCELED),
  * canp_repack_opts (-ECANCELED; the segment being written stays as it was) and canp_replay_opts (the replay
- * ends, `stopped` says so). It is looked at once for each block and segment, so the walk ends soon, not at
- * once. What was lent stays valid, and nothing is lost: after canp_stop_clear() one may go on.
+ * ends, `stopped` says so). It is read once for each block and segment, so the operation ends soon, not at
+ * once. Records that were lent stay valid, and after canp_stop_clear() the operation can be continued without
+ * loss.
  *
- * Any thread may call these, and a signal handler, too. The struct must outlive what it was lent to.
+ * Any thread and any signal handler may call these functions. The struct must outlive the objects that it was
+ * lent to.
  */
 #ifndef CANP_STOP_H
 #define CANP_STOP_H
@@ -17,7 +19,7 @@
 
 CANP_BEGIN_DECLS
 
-/* Zero it before use; read and set it by the calls below alone. */
+/* Zero it before use; read and set it only with the functions below. */
 struct canp_stop {
     int wish_;
 };
