@@ -2,8 +2,8 @@
  * The channels of one log: a number from 0 for each interface, which the log knows by name or by a number of
  * its own.
  *
- * Invariant: channels count from 0 without holes in a reader's table; every channel that is there has a name,
- * and no two of a reader's table have the same. One thread at a time; nothing is allocated.
+ * Invariant: in a reader's table channels are numbered from 0 without holes, and each has a name that no
+ * other one has. One thread at a time; nothing is allocated.
  */
 #ifndef CANP_FORMATS_CHANNELS_H
 #define CANP_FORMATS_CHANNELS_H

@@ -1,4 +1,4 @@
-/* Names for files that are no CAN logs, by their first bytes (foreign.h). */
+/* Names files that are no CAN logs by their first bytes (foreign.h). No state; any thread. */
 #include "formats/foreign.h"
 
 #include <string.h>

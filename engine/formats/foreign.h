@@ -1,4 +1,4 @@
-/* What a file is that no format knows. No state. */
+/* Says what kind of file it is when no format recognises it. No state; any thread. */
 #ifndef CANP_FORMATS_FOREIGN_H
 #define CANP_FORMATS_FOREIGN_H
 

@@ -1,6 +1,6 @@
 /*
- * The one copy: from any reader into any writer, channels matched by name. It serves convert, dump, merge and
- * repair. One thread.
+ * Copies from any reader to any writer; channels are matched by name. convert, dump, merge and repair use it.
+ * One thread.
  */
 #include <canp/private/opts.h>
 #include <errno.h>

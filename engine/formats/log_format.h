@@ -1,6 +1,6 @@
 /*
- * What a format is: the functions behind canp/log.h. A format is one file (or folder) that defines one
- * constant struct canp_log_format, and one line in log_table.h. README.md says how to add one.
+ * The interface of a format: the functions behind canp/log.h. A format is one file (or folder) that defines
+ * one constant struct canp_log_format, and one line in log_table.h. README.md says how to add one.
  *
  * A format keeps no state outside of `reader->state` and `writer->state`; one thread at a time.
  */

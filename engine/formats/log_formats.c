@@ -1,4 +1,4 @@
-/* The table of formats (log_table.h) and what is known without a file. Constant: any thread. */
+/* The table of formats (log_table.h), and functions that answer from it alone. Constant: any thread. */
 #include "formats/log_format.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /*
- * Several logs as one reader, by time (canp/log.h).
+ * Several logs as one reader in order of time (canp/log.h).
  *
- * Recordings alone are merged by canp/merge.h, which follows them as they grow. Else each log is read ahead
- * by a window into a queue per channel, records copied, and the earliest head of all queues is next. Queues
- * keep the log's order, so only heads are compared; of equal times the earlier log's comes first, within one
- * the earlier record. Invariant: a log's heads are final when what was read last is a window ahead of its
- * earliest head, at its end, or when AHEAD records wait. One thread.
+ * Recordings alone are merged by canp/merge.h, which follows them as they grow. With other logs among them
+ * each log is read ahead by a window, its records are copied into a queue per channel, and the earliest head
+ * of all queues is next. Queues keep the log's order, so only heads are compared; at equal times the log that
+ * was given first goes first. Invariant: a log's heads are final when its last record read is a window ahead
+ * of its earliest head, at its end, or when AHEAD records wait. One thread.
  */
 #include <canp/private/opts.h>
 #include <errno.h>

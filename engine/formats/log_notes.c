@@ -1,8 +1,8 @@
 /*
- * What formats tell of the log they read: lines that cannot be read, things passed over, the error that ends
- * it. Apart from the reader, which calls the formats, so that these do not need it in turn.
- *
- * Invariant: counts are exact, whatever place is left for details. One thread at a time.
+ * Formats call these functions to report lines that cannot be read, things that they skip, and the error that
+ * ends the reading. They are not in log_reader.c, because that file calls the formats, and files must not
+ * depend on each other in a circle. Invariant: counts are exact, even when there is no place left for
+ * details. One thread at a time.
  */
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /*
- * Reading any log: recognition, the one loop over a format's records, selection, definitions of channels.
+ * Reads any log: recognises its format, loops over its records, applies the selection, and defines channels.
  *
  * Invariant: a channel's IFACE record is lent before its first other record, and again when it changes;
- * behind an error or the selection's end nothing is lent. One thread at a time.
+ * after an error or the end of the selection nothing is lent. One thread at a time.
  */
 #include <canp/private/opts.h>
 #include <errno.h>

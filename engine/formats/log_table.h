@@ -1,7 +1,7 @@
 /*
- * The one place that lists the formats: the table, `canp convert`'s help, the fuzz targets and the documents
- * come from it. Recognition asks in this order: put what is more specific first. X(NAME): engine/formats
- * defines `const struct canp_log_format canp_format_NAME`.
+ * The list of formats, from which the table, `canp convert`'s help, the fuzz targets and the documents are
+ * made. Recognition asks the formats in this order, so put a more specific format before a more general one.
+ * X(NAME): engine/formats defines `const struct canp_log_format canp_format_NAME`.
  */
 #ifndef CANP_FORMATS_LOG_TABLE_H
 #define CANP_FORMATS_LOG_TABLE_H

@@ -1,8 +1,8 @@
 /*
- * Writing any log: the one place that decides what a format cannot hold, and counts it.
+ * Writes any log: decides what a format cannot hold, and counts it.
  *
- * Invariant: a format's write() sees only records of kinds that its info.writes names, of channels that are
- * defined; behind an error it sees none. One thread at a time.
+ * Invariant: a format's write() gets only records of kinds that its info.writes names and of channels that
+ * are defined, and none after an error. One thread at a time.
  */
 #include <canp/private/opts.h>
 #include <errno.h>

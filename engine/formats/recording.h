@@ -1,4 +1,4 @@
-/* What merging needs of a recording behind a log's reader. One thread at a time. */
+/* The recording behind a log reader, for merging. One thread at a time. */
 #ifndef CANP_FORMATS_RECORDING_H
 #define CANP_FORMATS_RECORDING_H
 

@@ -1,9 +1,9 @@
 /*
- * Vector's ASC as a format of canp/log.h: header, stamps and the lines of which asc_frame.c reads the frames.
+ * Vector's ASC as a format of canp/log.h: reads the header and stamps; asc_frame.c reads the frames.
  *
  * Times: a stamp counts from the date of the header or of the trigger block, or from the line before
- * (`timestamps relative`). A stamp from 2001 on is a Unix time by itself, whatever the header says: such
- * files exist. One thread.
+ * (`timestamps relative`). There are files whose stamps are Unix times: a stamp that would be in 2001 or
+ * later as a Unix time is one, whatever the header says. One thread.
  */
 #include "formats/asc/asc_parts.h"
 #include "formats/text/civil.h"

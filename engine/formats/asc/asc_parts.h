@@ -1,4 +1,4 @@
-/* What the files of Vector's ASC format share. */
+/* Shared by the files of Vector's ASC format; blf/ uses its dates and error codes. Any thread. */
 #ifndef CANP_FORMATS_ASC_PARTS_H
 #define CANP_FORMATS_ASC_PARTS_H
 

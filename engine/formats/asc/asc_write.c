@@ -1,11 +1,12 @@
 /*
  * ASC files, written as CANoe writes them: the date, a trigger block, stamps relative to its beginning.
- * Stamps have 6 digits, or 9 where that would cut something. What is no frame becomes a comment event
- * (event_text.h), and so does what an error frame says beyond that it was there.
+ * Stamps have 6 digits, or 9 where 6 would lose something. A record that is no frame becomes a comment event
+ * (event_text.h); the content of an error frame becomes one, too, since ASC stores only that there was an
+ * error.
  *
  * Invariant: no stamp is below 0. A record from before the block's beginning ends the block; the next one
- * begins earlier. So each begins earlier than those before, and clocks that jump to and fro cost two blocks,
- * not thousands. One thread.
+ * begins earlier. So each block begins earlier than all before, and a clock that jumps back and forth costs
+ * two blocks, not thousands. One thread.
  */
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /*
- * Vector's BLF as a format of canp/log.h: the file's header and the walk over the objects. What is damaged is
- * counted, and the next LOBJ is looked for. One thread.
+ * Vector's BLF as a format of canp/log.h: reads the file's header and its objects. Damage is counted, and
+ * reading continues at the next LOBJ. One thread.
  */
 #include <string.h>
 

@@ -1,6 +1,6 @@
 /*
- * Objects of a BLF stream as records. Invariant: nothing outside of the object's bytes is read, and a length
- * never exceeds the store. One thread.
+ * Reads objects of a BLF stream as records. Invariant: nothing outside of the object's bytes is read, and a
+ * length never exceeds the store. One thread.
  */
 #include <canp/rows.h>
 

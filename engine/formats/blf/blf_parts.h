@@ -1,10 +1,10 @@
 /*
- * What the files of Vector's BLF format share: the layout of the file (little-endian, as published by the
- * vector_blf project), and the parts of the reader.
+ * Shared by the files of Vector's BLF format: the layout of the file (little-endian, as published by the
+ * vector_blf project) and the parts of the reader. One thread per reader.
  *
  * A file is a header of 144 bytes and objects. An object begins with LOBJ, its header's size and version, its
- * size and its type; a container (type 10) holds a piece of the stream of objects, so that one may reach
- * across containers.
+ * size and its type; a container (type 10) holds a piece of the stream of objects, so an object may begin in
+ * one container and end in another.
  */
 #ifndef CANP_FORMATS_BLF_PARTS_H
 #define CANP_FORMATS_BLF_PARTS_H

@@ -1,6 +1,6 @@
 /*
- * BLF's containers, unpacked into the stream of objects. Invariant: at <= end <= capacity, and what is in
- * memory is at most two pieces of CANP_BLF_STREAM_MAX, whatever sizes the file claims. One thread.
+ * Unpacks BLF's containers into the stream of objects. Invariant: at <= end <= capacity, and memory is at
+ * most two pieces of CANP_BLF_STREAM_MAX, whatever sizes the file claims. One thread.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,10 +1,9 @@
 /*
  * BLF files, written as CANoe writes them: objects in containers of 128 KiB, packed by deflate at level 1
  * (blf_zip.c; a build without zlib and libdeflate does not pack). Classic frames are of type 86, CAN FD
- * frames of type 101, gaps a pair of DATA_LOST objects. What BLF has no object for stands in an event comment
- * before it (event_text.h).
- *
- * Stamps cannot be below 0: a record from before the file's beginning is written at it, and counted. One
+ * frames of type 101, gaps a pair of DATA_LOST objects. Where BLF has no object for a record, or not for all
+ * of it, an event comment holds it (event_text.h). Stamps cannot be below 0: a record from before the file's
+ * start gets the start's time and is counted. One
  * thread.
  */
 #include <errno.h>

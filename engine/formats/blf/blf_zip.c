@@ -1,6 +1,6 @@
 /*
- * Deflate for BLF: libdeflate where this build has it, else zlib. Level 1: CANoe's default packs little more,
- * and takes several times as long. One thread for each packer.
+ * Deflate for BLF: libdeflate where this build has it, else zlib. It uses level 1: CANoe's default level
+ * compresses only a little better and takes several times as long. One thread for each packer.
  */
 #include "formats/blf/blf_parts.h"
 

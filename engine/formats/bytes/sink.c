@@ -1,4 +1,4 @@
-/* Bytes of a log that is being written (sink.h). */
+/* Bytes of a log that is being written (sink.h). One thread. One thread. */
 #include "formats/bytes/sink.h"
 
 #include <errno.h>

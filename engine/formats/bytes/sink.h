@@ -1,11 +1,12 @@
 /*
  * Bytes of a log that is being written: a large buffer in front of a file, pipe or device.
  *
- * A plain file has no name until canp_sink_commit(): it is made with O_TMPFILE and linked, or where that
- * cannot be, under a temporary name beside it. So a writer that is killed or finds the disk full leaves
- * nothing under the final name.
+ * A regular file has no name until canp_sink_commit(): it is made with O_TMPFILE and linked, or, where the
+ * file system cannot do that, has a temporary name until it is renamed. So a writer that is killed or finds
+ * the disk full leaves nothing under the final name.
  *
- * The first error is kept, and nothing is written behind it: callers may look once, at the end. One thread.
+ * The first error is kept, and nothing is written after it, so callers may check for errors once, at the end.
+ * One thread.
  */
 #ifndef CANP_FORMATS_SINK_H
 #define CANP_FORMATS_SINK_H

@@ -1,6 +1,7 @@
 /*
- * Bytes of a log file (source.h). Invariant: window <= at <= end <= window + window_bytes, for memory at and
- * end lie in the caller's bytes; end_offset is the offset of `end` in what comes out of the topmost stage.
+ * Bytes of a log file (source.h). Invariant: window <= at <= end <= window + window_bytes, or, for a source
+ * in memory, both are in the caller's bytes; end_offset is the offset of `end` in the decompressed data. One
+ * thread.
  */
 #include "formats/bytes/source.h"
 #include "formats/bytes/source_stages.h"

@@ -1,12 +1,13 @@
 /*
- * Bytes of a log file: buffered, from a file, a pipe or memory, with gzip, zstd and UTF-16 undone on the way.
+ * Bytes of a log file, a pipe or memory, buffered; gzip and zstd are decompressed and UTF-16 becomes UTF-8.
  *
- * The unread bytes that are in memory are at[0..end-at). canp_source_need() brings more; what was lent before
- * is void then, as the bytes may move. Bytes are copied out of the file once (read, not mapped): a file that
- * others change or cut meanwhile cannot be read twice with two answers, nor raise SIGBUS.
+ * The unread bytes that are in memory are at[0..end-at). canp_source_need() reads more; pointers lent before
+ * are invalid then, as the bytes may move. The file is read, not mapped, so each byte is read once: others
+ * who change the file meanwhile cannot change it between a check and its use, and those who cut it cause no
+ * SIGBUS.
  *
- * One thread at a time. Memory: CANP_SOURCE_WINDOW, up to CANP_SOURCE_NEED_MAX when a format asks for so much
- * at once.
+ * One thread at a time. Memory: CANP_SOURCE_WINDOW, or up to CANP_SOURCE_NEED_MAX when a format needs that
+ * much at once.
  */
 #ifndef CANP_FORMATS_SOURCE_H
 #define CANP_FORMATS_SOURCE_H

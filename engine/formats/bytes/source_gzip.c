@@ -1,9 +1,8 @@
 /*
- * gzip undone on the way (source.h): a stage above the file. Members that stand one behind the other are read
- * as one, as gzip does. Without zlib (CANP_HAVE_ZLIB) there is no such stage, and the file is told to be
- * gzip'd. One thread.
- *
- * A bomb costs time alone: what comes out is asked for piece by piece, into the caller's window.
+ * Decompresses gzip (source.h): a stage above the file. Consecutive members are read as one file, as gzip
+ * does. Without zlib (CANP_HAVE_ZLIB) there is no such stage, and the error says that the file is compressed.
+ * One thread. A decompression bomb costs time but no memory, because data is decompressed piece by piece into
+ * the caller's window.
  */
 #include "formats/bytes/source_stages.h"
 

@@ -1,4 +1,4 @@
-/* What stands between a file and the window of a source (source.h). Each takes `below` over when it succeeds;
+/* The stages between a file and the window of a source (source.h). A stage owns `below` when it was made;
  * NULL: no memory, or not in this build. One thread. */
 #ifndef CANP_FORMATS_SOURCE_STAGES_H
 #define CANP_FORMATS_SOURCE_STAGES_H

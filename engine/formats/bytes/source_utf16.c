@@ -1,6 +1,6 @@
 /*
- * UTF-16 made UTF-8 on the way (source.h): text files of Windows programs. A unit that is no character
- * becomes U+FFFD. The byte order mark itself goes. One thread.
+ * Converts UTF-16 to UTF-8 (source.h), for text files of Windows programs. A unit that is no character
+ * becomes U+FFFD. The byte order mark is removed. One thread.
  */
 #include "formats/bytes/source_stages.h"
 

@@ -1,6 +1,6 @@
 /*
- * zstd undone on the way (source.h), as source_gzip.c does for gzip. Without libzstd (CANP_HAVE_ZSTD) there
- * is no such stage. Windows of more than 32 MiB are refused: memory stays bounded. One thread.
+ * Decompresses zstd (source.h), as source_gzip.c does for gzip. Without libzstd (CANP_HAVE_ZSTD) there
+ * is no such stage. Windows of more than 32 MiB are refused, so that memory stays bounded. One thread.
  */
 #include "formats/bytes/source_stages.h"
 

@@ -1,8 +1,9 @@
 /*
- * Candump's log as a format of canp/log.h: lines in and out. The grammar is canp/candump.h's.
+ * Candump's log as a format of canp/log.h. canp/candump.h describes the lines. Records that are no frames are
  *
- * What is no frame is written only with CANP_LOG_EVENTS: other readers of such logs take every line for a
- * frame.
+ written only with CANP_LOG_EVENTS, because other readers of such logs take every line for a frame. One
+ *
+ thread.
  */
 #include <canp/candump.h>
 

@@ -1,5 +1,5 @@
 /*
- * What is no frame, as a comment line that candump's tools skip and our import understands again:
+ * Records that are no frames as comment lines, which can-utils skip:
  *   # GAP vcan0 socket lost 17 from 1700000000.100000000 to 1700000000.200000000
  *   # LINK vcan0 down at 1700000000.100000000
  *   # IFACE vcan0 mtu 72 bitrate 500000 dbitrate 2000000
@@ -9,7 +9,8 @@
  *   # OUTSIDE vcan0 1234
  *   # CLOCK realtime 1700000000.100000000 monotonic 0000012345.100000000 boottime 0000012345.100000000
  * and candump's own `DROPCOUNT: dropped 3 CAN frames on 'vcan0' socket (total drops 3)`, which becomes a gap.
- * Only gaps come back from text. Any thread; no state.
+ * Only gaps are read back. The lines are for people; event_text.h has the ones that are read back in full.
+ * Any thread; no state.
  */
 #include "candump_text.h"
 

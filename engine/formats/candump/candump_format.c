@@ -1,6 +1,6 @@
 /*
- * Frames as candump log lines. This is what `canp dump` spends its time on, so: one pass. Invariant: never
- * more than CANP_CANDUMP_LINE_BYTES are touched. Any thread; no state.
+ * Formats frames as candump log lines, in one pass because `canp dump` spends most of its time here.
+ * Invariant: at most CANP_CANDUMP_LINE_BYTES are written. Any thread; no state.
  */
 #include "candump_text.h"
 

@@ -1,7 +1,7 @@
 /*
- * One candump log line -> a record. The grammar is canp/candump.h's; what is accepted beyond what we print:
- * 6-digit fractions, `.` between bytes, blanks around, lower case, R/T, trailing comments, and a record glued
- * behind the torn remains of another. Invariant: nothing outside of the line is read, and a length never
+ * Parses one candump log line. Beyond the lines of canp/candump.h it accepts 6-digit fractions, `.` between
+ * bytes, blanks around them, lower case, R/T, trailing comments, and a record that follows a torn one on the
+ * same line. Invariant: nothing outside of the line is read, and a length never
  * exceeds the store. Any thread; no state.
  */
 #include "candump_text.h"

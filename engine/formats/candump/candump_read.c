@@ -1,8 +1,8 @@
 /*
- * A candump log from a file or pipe, line by line, that names and counts what it cannot read.
+ * Reads a candump log from a file or pipe line by line; names and counts lines that it cannot read.
  *
- * Invariant: every line ends up in exactly one of records, comments and bad; a line that holds a record
- * behind the torn remains of another counts in records and, for the torn one, in bad.
+ * Invariant: every line counts as exactly one of records, comments and bad; a line with a record behind a
+ * torn one counts in records and, for the torn one, in bad.
  * One thread. One buffer, allocated at open; nothing is allocated afterwards.
  */
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* What the candump files share: events as comment lines. */
+/* Shared by the candump files: events as comment lines. Any thread. */
 #ifndef CANP_FORMATS_CANDUMP_TEXT_H
 #define CANP_FORMATS_CANDUMP_TEXT_H
 

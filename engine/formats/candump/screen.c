@@ -1,6 +1,6 @@
 /*
- * What candump prints on a terminal, written as by `candump -e -8 -t a`, with -x for CANP_LOG_DIRECTION. What
- * is no frame becomes a comment line as in candump's log. No state.
+ * Writes what `candump -e -8 -t a` prints on a terminal, with CANP_LOG_DIRECTION as with -x. A record that is
+ * no frame becomes a comment line as in candump's log. No state; any thread.
  */
 #include <canp/candump.h>
 #include <canp/error_text.h>

@@ -8,8 +8,7 @@
  *
  * Stamps: seconds since 1970 (-t a, ten digits); a local date (-t A); less than ten digits count from the
  * frame before (-t d) or from the first (-t z). The first lines tell these two apart: of deltas at least
- * every eighth is less than the one before, or all are the same. Without stamps all frames are at zero:
- * nothing is invented.
+ * every eighth is less than the one before, or all are the same. Without stamps all frames have time 0.
  *
  * Invariant: nothing outside of the line is read.
  */

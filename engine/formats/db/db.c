@@ -1,17 +1,14 @@
 /*
  * python-can's SQLite log, read (python-can.readthedocs.io: SqliteWriter): one table, `messages`, with the
  * columns ts REAL, arbitration_id, extended, remote, error, dlc INTEGER and data BLOB. It has no place for
- * channels, directions and FD flags; more than 8 bytes are an FD frame. The file is read by pages.c: no
- * sqlite3 is needed, and nothing in a file is ever run.
+ * channels, directions and FD flags; more than 8 bytes are an FD frame. pages.c reads the file, so sqlite3 is
+ * not needed and no SQL of the file is ever run. A file with a journal beside it is refused, because only
+ * sqlite3 can finish or undo the change in it. One thread.
  *
- * Why not libsqlite3: libcanp reads and writes all of its formats for every program that links it, and it is
- * loaded into programs with an SQLite of their own (the sqlite3 shell, Python), which a second one would meet
- * in one process. In the command alone the format would be missing from the library and from Python, and the
- * seam (log_format.h: structs of source, sink and channels) would have to become public ABI for it. The price
- * is the 800 lines of this folder: a walk over one table and a writer of one, no SQL, no index, no journal.
- *
- * What another program has not finished (a journal beside the file) is refused: only sqlite3 can undo or
- * apply it. No thread of its own.
+ * libsqlite3 is not used for two reasons. libcanp is loaded into programs that have an SQLite of their own
+ * (the sqlite3 shell, Python), and a process should not have two. And if only the command had the format,
+ * the library and Python would lack it. The price is the 800 lines of this folder: they read one table and
+ * write one, without SQL, indexes and journals.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What db.c, which reads and names the format, and db_write.c share. */
+/* Shared by db.c, which reads and defines the format, and db_write.c. */
 #ifndef CANP_FORMATS_DB_PARTS_H
 #define CANP_FORMATS_DB_PARTS_H
 

@@ -1,11 +1,10 @@
 /*
- * python-can's SQLite log, written: the file that sqlite3 would make of one table, from the bottom up, as
- * sqlite.org/fileformat2.html lays it out. Pages are written once and in order; only the first (the schema)
- * and the second (the table's root) are written over at the end. So it needs no sqlite3, and a killed program
- * leaves nothing.
+ * Writes python-can's SQLite log without sqlite3: the pages of one table from the leaves up, by
+ * sqlite.org/fileformat2.html. Pages are written once and in order, except the first (the schema) and the
+ * second (the table's root), which are written again at the end.
  *
- * Invariant: every page of a level but its last holds CHILDREN_MAX - 1 children, and no page above the leaves
- * fewer than two. No thread of its own.
+ * Invariant: each page of a level except the last holds CHILDREN_MAX - 1 children, and no page above the
+ * leaves has fewer than two. One thread.
  */
 #include "formats/db/db_parts.h"
 

@@ -1,5 +1,5 @@
-/* Rows of an SQLite file (pages.h). Invariant: `leaf` lies in the window and is void once another page is
- * asked for. */
+/* Rows of an SQLite file (pages.h). Invariant: `leaf` is in the window; it is invalid after another page was
+ * read. One thread. */
 #include "formats/db/pages.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
  * Rows of a table in an SQLite file, in the order of their row ids, as sqlite.org/fileformat2.html lays them
- * out. Only what a log needs: tables, no indexes, no payload beyond a page.
+ * out. It reads only what a log needs: tables without indexes, and no payload longer than a page.
  *
  * A file is hostile: every page number, offset and length is bounded by the file, no page is visited twice
  * (more visits than pages end the walk), and the depth is bounded. Memory: CANP_DB_WINDOW and a page for each

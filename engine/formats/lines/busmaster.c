@@ -1,13 +1,14 @@
 /*
  * BUSMASTER's log, read:
  *
- *   ***START DATE AND TIME 23:9:2015 22:17:28:928***                         day:month:year
- * hour:minute:second:ms 22:20:14:9920 Rx 1 0x21A s 8 FE 36 12 FE 69 05 07 AD
+ *   ***START DATE AND TIME 23:9:2015 22:17:28:928***        day:month:year, then the time with ms
+ *   22:20:14:9920 Rx 1 0x21A s 8 FE 36 12 FE 69 05 07 AD
  *
  * Time of day, with three digits of milliseconds or four of 100 us; in relative mode the time since the
- * start. The date of the header counts as UTC, so that a file reads alike everywhere; a clock that goes back
- * by more than half a day has passed midnight. Without a date, or in relative mode, stamps count from zero.
- * Types: s and x, sr and xr for remote frames; s-fd and x-fd. `***DEC***` makes ids and bytes decimal.
+ * start. The date of the header counts as UTC, so that a file is read the same in every time zone; when the
+ * time of day goes back by more than half a day, midnight has passed. Without a date, or in relative mode,
+ * stamps count from zero. Types: s and x, sr and xr for remote frames; s-fd and x-fd. `***DEC***` makes ids
+ * and bytes decimal.
  */
 #include "formats/text/cells.h"
 #include "formats/text/civil.h"

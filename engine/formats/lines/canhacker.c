@@ -4,8 +4,8 @@
  *   Time   ID     DLC Data                    Comment
  *   00.000 00004000 8 36 47 19 43 01 00 00 80
  *
- * Seconds from a start of its own; an id of more than 11 bits is an extended one. What stands behind the
- * payload is a comment. No state.
+ * Seconds since the start of the trace; an id of more than 11 bits is extended. Text behind the payload is a
+ * comment. No state; any thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

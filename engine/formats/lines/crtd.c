@@ -1,10 +1,10 @@
 /*
  * CRTD, the log of the Open Vehicle Monitoring System, read (docs.openvehicles.com/en/latest/crtd):
  *
- *   1542473901.020305 1R11 7DF 02 01 0C 00 00 00 00 00     time, bus, received or sent, bits of the id; id,
- * bytes 1542473901.021000 CEV a comment or event: types that begin with C
+ *   1542473901.020305 1R11 7DF 02 01 0C 00 00 00 00 00     time; bus, received, bits of the id; id, bytes
+ *   1542473901.021000 CEV a comment or event: types that begin with C
  *
- * Without a bus it is bus 1. The fraction has 3 or 6 digits. No state.
+ * A line without a bus number is of bus 1. The fraction has 3 or 6 digits. No state; any thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

@@ -4,8 +4,8 @@
  *   TimestampEpoch;BusChannel;ID;IDE;DLC;DataLength;Dir;EDL;BRS;DataBytes
  *   1581670628.162300;1;123;0;3;3;0;0;0;123456
  *
- * Seconds since 1970; hex; Dir 1 is sent; EDL 1 is CAN FD; no place for ESI. The names of the columns are
- * optional: rows are recognised by themselves. No state.
+ * Seconds since 1970; hex; Dir 1 is sent; EDL 1 is CAN FD; there is no column for ESI. The line with the
+ * columns' names is optional: rows are recognised without it. No state; any thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

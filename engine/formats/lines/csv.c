@@ -1,6 +1,6 @@
 /*
- * CSV, written: one row for each record, columns apart by commas (RFC 4180), for spreadsheets and scripts.
- * The columns are stable; new ones are appended.
+ * Writes CSV: one row for each record, columns separated by commas (RFC 4180), for spreadsheets and scripts.
+ * The columns do not change; new ones are appended.
  *
  *   time      seconds and nine digits            len       payload bytes, or what a remote frame asks for
  *   iface     the interface                      data      hex
@@ -12,8 +12,8 @@
  *   extended, remote, error, brs, esi  0 or 1    hw_time   the adapter's own stamp
  *   from, to  between which a gap lies           info      of an event: KEY=VALUE… or its text
  *
- * Definitions of interfaces and clock anchors get a row with CANP_LOG_EVENTS only. Cells of other people's
- * text are spelled by canp_safe_csv(), so that no spreadsheet takes one for a formula. No state.
+ * Definitions of interfaces and clock anchors get a row with CANP_LOG_EVENTS only. Untrusted texts are
+ * spelled by canp_safe_csv(), so that no spreadsheet takes one for a formula. No state; any thread.
  */
 #include <canp/error_text.h>
 #include <canp/names.h>

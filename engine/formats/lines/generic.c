@@ -1,10 +1,11 @@
 /*
- * SavvyCAN's generic CSV, read: an id and bytes, nothing else.
+ * Reads SavvyCAN's generic CSV: an id and bytes, nothing else.
  *
  *   ID,Data Bytes
  *   0000021A,FE 36 12 FE 69 05 07 AD
  *
- * There are no stamps: all is at 0. An id of more than 11 bits is an extended one. No state.
+ * There are no stamps, so all frames have time 0. An id of more than 11 bits is extended. No state; any
+ * thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

@@ -1,14 +1,14 @@
 /*
- * The CSV of GVRET devices and SavvyCAN, read and written. Two headers are about:
+ * Reads and writes the CSV of GVRET devices and SavvyCAN. There are two headers:
  *
  *   Time Stamp,ID,Extended,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8
  *   Time Stamp,ID,Extended,Dir,Bus,LEN,D1,D2,D3,D4,D5,D6,D7,D8      written since 2018
  *   166064000,0000021A,false,Rx,0,8,FE,36,12,FE,69,05,07,AD,
  *
- * Microseconds, of a start of its own or since 1970; hex; buses count from 0, here from 1: bus 0 is number 1,
- * can0. Every row says by itself whether it has a direction, so a file without its header is read as well.
- * Cells behind the payload are no part of it. More than 8 bytes are an FD frame; there is no place for its
- * flags, nor for remote and error frames. No state.
+ * Microseconds since some start or since 1970; hex. Buses are numbered from 0; here they are numbered from 1,
+ * so bus 0 is can0. Each row shows whether it has a direction, so a file without a header is read as well.
+ * Cells behind the payload are ignored. A frame of more than 8 bytes is an FD frame; the format has no FD
+ * flags and no remote or error frames. No state; any thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

@@ -1,6 +1,6 @@
 /*
- * JSON lines, written: one object for each record, with all that the record holds. Keys are stable: scripts
- * depend on them, and json_read.c. No state.
+ * Writes JSON lines: one object for each record, with everything that the record holds. The keys must not
+ * change: scripts and json_read.c depend on them. No state; any thread.
  */
 #include <canp/error_text.h>
 #include <canp/names.h>

@@ -1,4 +1,4 @@
-/* The reading of JSON lines (json_read.c), for json.c, which writes them and names the format. */
+/* The reader of JSON lines (json_read.c), for json.c, which defines the format. */
 #ifndef CANP_FORMATS_JSON_PARTS_H
 #define CANP_FORMATS_JSON_PARTS_H
 

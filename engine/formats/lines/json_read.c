@@ -1,9 +1,9 @@
 /*
- * JSON lines, read: what json.c writes, in any order of keys, with keys that are unknown passed over. Times
- * are whole nanoseconds; a line without "time_ns" and "kind" is somebody else's.
+ * Reads JSON lines as json.c writes them, with keys in any order; unknown keys are ignored. Times are whole
+ * nanoseconds; a line without "time_ns" and "kind" is not one of canp's.
  *
- * A line is cut into its values first, each with the place of its text; a value is read when its record asks
- * for it. No state: one thread at a time.
+ * A line is first split into its values, each with the place of its text; a value is parsed when the record
+ * needs it. No state; any thread.
  */
 #include <canp/names.h>
 

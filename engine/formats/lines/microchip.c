@@ -4,8 +4,8 @@
  *   Logging Started: 23/9/2015 22:17:43                                 a head between lines of //-----
  *   166064;RX;0x0000021A;8;0xFE;0x36;0x12;0xFE;0x69;0x05;0x07;0xAD;    milliseconds since some start
  *
- * Stamps stay as they are: counted from zero, for what they begin with is not the start that the head names.
- * The log tells an extended id only by its size, and knows one bus, which is number 1. No state.
+ * Stamps count from zero, because they do not begin at the time that the head names. An id of more than 11
+ * bits is extended; the format has no other sign. There is one bus, number 1. No state; any thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

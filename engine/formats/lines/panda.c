@@ -4,9 +4,10 @@
  *   Bus,MessageID,Message,MessageLength,Time
  *   130,0x444,0x9e50000000000000,8,0.02567887306213379
  *
- * Seconds since some start; hex. Buses count from 0, here from 1. 128 is added for what panda sent and got
- * back, 192 for what it refused to send, which was on no bus and is passed over. An id tells only by its size
- * that it is extended; more than 8 bytes are an FD frame. No state.
+ * Seconds since some start; hex. Buses are numbered from 0; here they are numbered from 1. 128 is added to
+ * the bus of frames that panda sent, and 192 to that of frames that it refused to send; these were on no bus
+ * and are skipped. An id of more than 11 bits is extended; a frame of more than 8 bytes is an FD frame. No
+ * state; any thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

@@ -4,10 +4,10 @@
  *
  *   ;$FILEVERSION=2.1
  *   ;$STARTTIME=45244.9259259259              days since 30 December 1899
- *   ;$COLUMNS=N,O,T,B,I,d,R,L,D               number, offset in ms, type, bus, id, direction, reserved, DLC,
- * data 1         0.123 DT  1 18FEF100 Rx -  8    01 02 03 04 05 06 07 08
+ *   ;$COLUMNS=N,O,T,B,I,d,R,L,D     number, offset (ms), type, bus, id, direction, reserved, DLC, data
+ *   1         0.123 DT  1 18FEF100 Rx -  8    01 02 03 04 05 06 07 08
  *
- * Columns before 2.0 are fixed. An id of more than four digits is an extended one. No thread of its own.
+ * Before version 2.0 the columns are fixed. An id of more than four digits is extended. One thread.
  */
 #include "formats/lines/trc_parts.h"
 #include "formats/log_format.h"

@@ -3,8 +3,8 @@
  *
  *   00:17:55.475 R 0DF50B23 FF FF FF FF FF 00 00 FF      time of day, received or transmitted, id, bytes
  *
- * All ids are extended. There is no date: stamps count from midnight of the first day, and one that is more
- * than half a day before its predecessor is of the next. No thread of its own.
+ * All ids are extended. There is no date: stamps count from midnight of the first day, and a stamp more than
+ * half a day before the previous one belongs to the next day. One thread.
  */
 #include "formats/text/cells.h"
 #include "formats/text/frame_line.h"

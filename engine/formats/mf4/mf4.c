@@ -1,6 +1,7 @@
 /*
  * ASAM's MDF 4 with bus logging as a format of canp/log.h: recognition, the header, and the order of records
- * that lie in several data groups: by time, for each group has its own. Within a group they stay as they lie.
+ * of several data groups. Groups are merged by time, because each has its own order; within a group records
+ * keep their order.
  * One thread.
  */
 #include <errno.h>

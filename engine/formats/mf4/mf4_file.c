@@ -1,10 +1,8 @@
 /*
  * The blocks of an MF4 file (mf4_parts.h). Invariant: nothing is read beyond the file's size as it was at the
- * beginning, and what is walked is counted: links that lead in a circle end when the file's size is used up.
- * One thread.
- *
- * Links lead forwards and backwards, so a pipe or a compressed file is first copied into a file without a
- * name.
+ * beginning, and the bytes of visited blocks are counted: following links that lead in a circle ends when the
+ * count reaches the file's size. One thread. Links lead forwards and backwards, so a pipe or a compressed
+ * file is first copied into an unnamed file.
  */
 #include <errno.h>
 #include <fcntl.h>

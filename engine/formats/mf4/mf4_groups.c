@@ -1,6 +1,6 @@
 /*
- * The blocks from the header to the channels: data groups with frames become lanes, others are counted and
- * left alone. What is damaged is told with its place, and what was met before it is read. One thread.
+ * Reads the blocks from the header to the channels: data groups with frames become lanes, others are counted
+ * and skipped. Damage is reported with its offset, and groups found before it are read. One thread.
  */
 #include <errno.h>
 #include <stdlib.h>

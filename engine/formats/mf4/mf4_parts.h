@@ -1,12 +1,12 @@
 /*
- * What the files of ASAM's MDF 4 share: the blocks (little-endian, layout as published by the asammdf and
+ * Shared by the files of ASAM's MDF 4: the blocks (little-endian, layout as published by the asammdf and
  * mdflib projects), and the parts of the reader.
  *
- * A file is a net of blocks that name each other by their offsets. HD leads to data groups (DG), each with
+ * A file consists of blocks that refer to each other by offset. HD leads to data groups (DG), each with
  * channel groups (CG) of channels (CN) that say where in a record a value lies, and to data: one block (DT,
  * DV, SD), a packed one (DZ), or lists of them (HL, DL, LD). In a sorted data group all records are of one
- * channel group; else each begins with its group's number, and payloads of any length stand in records of
- * their own (VLSD).
+ * channel group; else each begins with its group's number, and payloads of variable length are in records of
+ * their own (VLSD). One thread per reader.
  */
 #ifndef CANP_FORMATS_MF4_PARTS_H
 #define CANP_FORMATS_MF4_PARTS_H

@@ -1,7 +1,7 @@
 /*
- * From channels to a plan that reads records (mf4_parts.h): names of the standard's bus logging, places,
- * constant and converted values. Invariant: a usable plan reads within a record and CANP_MF4_SLACK bytes
- * behind it. One thread.
+ * Makes a plan for reading records from a group's channels (mf4_parts.h): it finds channels by the standard's
+ * names for bus logging, and stores their places, constants and conversions. Invariant: a usable plan reads
+ * within a record and CANP_MF4_SLACK bytes behind it. One thread.
  */
 #include "formats/mf4/mf4_parts.h"
 

@@ -1,6 +1,6 @@
 /*
- * Records of a data group as frames and events (mf4_parts.h). Invariant: nothing outside of a record is read
- * but CANP_MF4_SLACK bytes behind it, and a length never exceeds the store. One thread.
+ * Reads records of a data group as frames and events (mf4_parts.h). Invariant: nothing outside of a record is
+ * read but CANP_MF4_SLACK bytes behind it, and a length never exceeds the store. One thread.
  */
 #include <canp/rows.h>
 

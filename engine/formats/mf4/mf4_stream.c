@@ -1,8 +1,8 @@
 /*
- * The data of a group as one stream of bytes, whatever blocks they lie in (mf4_parts.h). Invariant: at <= end
- * <= capacity, and CANP_MF4_SLACK bytes behind `end` belong to the buffer. Memory: a piece of the file for
- * plain blocks; of packed blocks one for each stream, as long as all of them stay below CANP_MF4_HELD_MAX.
- * What is more waits in a file without a name. One thread.
+ * The data of a group as one stream of bytes, whatever blocks hold them (mf4_parts.h). Invariant: at <= end
+ * <= capacity, and CANP_MF4_SLACK bytes behind `end` belong to the buffer. Memory: for plain blocks a piece
+ * of the file; for packed blocks one unpacked block per stream, as long as all together stay below
+ * CANP_MF4_HELD_MAX; more are kept in an unnamed file. One thread.
  */
 #include <errno.h>
 #include <stdlib.h>

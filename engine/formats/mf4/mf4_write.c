@@ -1,11 +1,12 @@
 /*
- * MF4 files, written as a CANedge writes them, but finished: version 4.11, one data group whose records begin
- * with their channel group's number, payloads in records of a group of their own (VLSD). So records stay in
- * their order and memory is constant. What is no frame stands as text (text/event_text.h) in a group of
- * canp's own; what the kernel says of an error frame in channels of its own beside the standard's ErrorType.
+ * Writes MF4 files like those of a CANedge, but finished: version 4.11, one data group whose records begin
+ * with their channel group's number, payloads in records of a group of their own (VLSD). So records keep
+ * their order and memory is constant. Records that are no frames are texts (text/event_text.h) in a group of
+ * canp's own; the bytes of an error frame are in additional channels beside the standard's ErrorType.
  *
- * The header's blocks have one size: they are written first and again at the end, with the counts. A pipe
- * keeps them as they were: an unfinished file (UnFinMF), which says so and which readers know how to finish.
+ * The header's blocks have a fixed size: they are written first, and again at the end with the counts. In a
+ * pipe they cannot be written again, so the file stays "unfinished" (UnFinMF), which readers of MF4 know how
+ * to handle.
  * One thread.
  */
 #include <endian.h>
