@@ -1,4 +1,4 @@
-/* Memory that is given back all at once: what a database consists of. One thread at a time. */
+/* Memory that is freed all at once, for the parts of a database. One thread at a time. */
 #ifndef CANP_DBC_ARENA_H
 #define CANP_DBC_ARENA_H
 

@@ -1,6 +1,6 @@
 /*
- * The terminals. Invariant: line and line_start tell where `at` is, always; nothing is read at or behind
- * `end`. Every character is looked at a bounded number of times per statement. Owned by one thread at a time.
+ * Reads terminals (dbc_lex.h). Invariant: line and line_start always tell where `at` is; nothing is read at
+ * or behind `end`. Every character is read a bounded number of times per statement. One thread at a time.
  */
 #include "dbc_lex.h"
 #include "dbc_number.h"

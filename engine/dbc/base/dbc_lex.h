@@ -1,8 +1,7 @@
 /*
- * Reading a DBC text from left to right: what the grammar's terminals are. Each reader skips blanks (newlines
- * and
- * `//` comments, too), then takes one terminal and moves behind it, or leaves the place and notes what it
- * expected. One thread at a time.
+ * Reads the terminals of the DBC grammar from left to right. Each function skips blanks, newlines and `//`
+ * comments, then reads one terminal and moves behind it; otherwise it stays and notes what it expected. One
+ * thread at a time.
  */
 #ifndef CANP_DBC_LEX_H
 #define CANP_DBC_LEX_H

@@ -1,4 +1,4 @@
-/* Where a signal's bits lie, and how deep multiplexing may go. Any thread. */
+/* The place of a signal's bits, and the largest depth of multiplexing. Any thread. */
 #ifndef CANP_DBC_MUX_H
 #define CANP_DBC_MUX_H
 

@@ -1,7 +1,7 @@
 /*
- * Open addressing, linear probing, at most half full. The hash is seeded per database: the keys come from a
- * file, which may be hostile, and must not be able to collide on purpose. Each key is there once, so that
- * equal keys cannot make long runs. Any thread once filled.
+ * Open addressing, linear probing, at most half full. The hash is seeded per database, because the keys come
+ * from a file that may be hostile and must not be able to collide on purpose. Each key is stored once, so
+ * that equal keys cannot make long runs. Any thread once it is filled.
  */
 #include "dbc_names.h"
 

@@ -1,8 +1,8 @@
 /*
  * Decimal numbers of a DBC file: `-9.22337203685478E+018`, `1.`, `.5`, also `1.#INF` as old tools printed
- * infinity. Independent of the locale. Numbers of up to 19 digits and small exponents are exact by one
- * multiplication or division (both operands are exact doubles, so the result is rounded once); the others go
- * to strtod. Any thread.
+ * infinity. Independent of the locale. Numbers of up to 19 digits and a small exponent take one
+ * multiplication or division of two exact doubles, so the result is rounded once, as it should be; all others
+ * are parsed by strtod. Any thread.
  */
 #include "dbc_number.h"
 

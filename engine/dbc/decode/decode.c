@@ -1,6 +1,7 @@
 /*
- * The hot path: payload bytes into values, by a plan. Invariant: no byte of the payload at or behind its
- * length is looked at, nothing is written beyond the plan's values_max, nothing is allocated. Any thread.
+ * Decodes payload bytes into values by a plan; this is the hot path. Invariant: no byte of the payload at or
+ * behind its length is read, at most the plan's values_max values are written, nothing is allocated. Any
+ * thread.
  */
 #include <canp/rows.h>
 #include <math.h>

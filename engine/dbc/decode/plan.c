@@ -1,7 +1,7 @@
 /*
- * Plans are compiled once per database. All their memory is one arena's, kept with the decoder. The tables of
- * ids and groups are at most half full, their hash is seeded: ids come from a file. One thread; afterwards
- * nothing changes.
+ * Compiles plans, once per decoder. All their memory is in one arena of the decoder. The tables of ids and
+ * groups are at most half full, and their hash is seeded because the ids come from a file that may be
+ * hostile. One thread; afterwards nothing changes.
  */
 #include "plan.h"
 #include <canp/private/opts.h>

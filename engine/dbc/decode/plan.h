@@ -1,10 +1,8 @@
 /*
- * What a plan consists of. Signals that lie within one aligned 64 bit word of the first 64 bytes, and are
- * integers that a signed 64 bit number holds, take the short way: two shifts and a mask. All others are
- * `odd`.
- *
- * A group is what is decoded together: the signals that are always there, or those below one value of one
- * muxer. Its muxers lead to further groups. Immutable once compiled; any thread.
+ * The parts of a plan. A signal that lies within one aligned 64 bit word of the first 64 bytes, and is an
+ * integer that fits a signed 64 bit number, takes two shifts and a mask. All others are `odd`. A group holds
+ * the signals that are decoded together: those that are always present, or those below one value of one
+ * muxer. Its muxers lead to further groups. Constant once compiled; any thread.
  */
 #ifndef CANP_DBC_PLAN_H
 #define CANP_DBC_PLAN_H

@@ -1,7 +1,7 @@
 /*
- * What is wrong with a database that could be read: identifiers and names that are there twice, signals that
- * share bits or leave their message, bounds and value texts that the bits cannot hold. Work is bounded per
- * message, however many signals it has. Any thread; nothing is kept.
+ * Finds errors in a database that could be read: ids and names that occur twice, signals that share bits or
+ * reach beyond their message, bounds and value texts that the bits cannot hold. The work per message is
+ * bounded, however many signals it has. Any thread; no state.
  */
 #include <canp/frame.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * A database once it is read: its owners, and finding things in it. Invariant: nothing of it changes but the
- * number of its owners. Any thread.
+ * A database after it was read: its owners, and the functions that find things in it. Invariant: only the
+ * number of its owners changes. Any thread.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /*
- * What can be said only when all statements are read: which signal multiplexes which, what the defaults of
- * the known attributes mean, which signals are wrong. One thread; afterwards the database does not change.
+ * Computes what needs all statements: which signal multiplexes which, the values of known attributes and
+ * their defaults, and which signals are wrong. One thread; afterwards the database does not change.
  */
 #include "dbc_priv.h"
 

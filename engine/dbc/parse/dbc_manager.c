@@ -1,10 +1,9 @@
 /*
  * The manager: a list of databases, most recently used first. Invariant under the lock: `bytes` and `count`
- * are those of the entries that are ready; an entry that is being read belongs to one thread, which takes no
- * lock meanwhile, and is never dropped. The list is searched from its start: it is short.
- *
- * A file that changed within the clock's tick in front of being read could change again without a trace. Such
- * an entry is not believed: the next look-up reads the file again (as git does with its index). Any thread.
+ * are those of the entries that are ready; an entry that is being read belongs to one thread, which holds no
+ * lock meanwhile, and is never dropped. The list is short, so it is searched from its start. A file that
+ * changed in the same tick of the clock in which it was read could change again without a new time stamp. The
+ * next look-up reads such a file again (as git does with files of its index). Any thread.
  */
 #include <canp/pools/clock.h>
 #include <canp/private/cleanup.h>

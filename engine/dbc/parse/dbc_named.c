@@ -1,4 +1,5 @@
-/* What the statements of a DBC file refer to by id or name. Owned by one thread at a time, as the parser. */
+/* Finds the objects to which statements of a DBC file refer by id or name. One thread at a time, as the
+ * parser. */
 #include "dbc_priv.h"
 
 static void *find(struct dbc_parser *p, enum dbc_names_kind kind, uint32_t id, struct dbc_word name)

@@ -1,6 +1,6 @@
 /*
- * Databases from files. A file is read as a whole into private
- * memory first, so that a change of it meanwhile cannot confuse the parser. Any thread.
+ * Opens databases from files. A file is first read as a whole into private memory, so that a change meanwhile
+ * cannot confuse the parser. Any thread.
  */
 #include <canp/private/cleanup.h>
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* A database from a file that is open already: its manager looks at the file first. Any thread. */
+/* Opens a database from an open file, for the manager, which first reads the file's state. Any thread. */
 #ifndef CANP_DBC_OPEN_H
 #define CANP_DBC_OPEN_H
 

@@ -1,9 +1,8 @@
 /*
- * The statements of a DBC file, one after the other, each by its keyword. A statement that cannot be read is
- * noted, and reading goes on at the next line that begins with a keyword: the line after the broken
- * statement's first one at the earliest, so a quote left open costs no more than its own statement. Every
- * statement's scan ends at the next line that begins with a keyword, or is a text that the quote on such a
- * line would end: so the time is linear. One thread.
+ * Parses the statements of a DBC file one after the other, each by its keyword. A statement that cannot be
+ * read is noted, and parsing continues at the next line, after the statement's first one, that begins with a
+ * keyword. So a quote that was left open costs only its own statement. The search for the end of a statement
+ * stops at such a line, too, so the time is linear. One thread.
  */
 #include "dbc_priv.h"
 

@@ -1,7 +1,7 @@
 /*
- * The statements that say what is on the bus: nodes, messages, signals and how signals depend on each other.
+ * Parses the statements for nodes, messages, signals and multiplexing.
  * The signals of one message are collected in an array that grows, and move to the arena together when the
- * next statement begins; so a signal's address is final before anything can refer to it. One thread.
+ * next statement begins; so a signal's address is final before any statement can refer to it. One thread.
  */
 #include "dbc_priv.h"
 

@@ -1,6 +1,6 @@
 /*
- * The statements that say something about what is there: comments, value texts, attributes. Lists of
- * attributes are built in reverse, for that is cheap; canp_dbc_link() turns them round. One thread.
+ * Parses the statements that describe other objects: comments, value texts, attributes. Lists of attributes
+ * are built in reverse, because that is cheap; canp_dbc_link() reverses them. One thread.
  */
 #include "dbc/base/dbc_number.h"
 #include "dbc_priv.h"

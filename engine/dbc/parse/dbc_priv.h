@@ -1,4 +1,5 @@
-/* A database's inside, and what its parser's files share. Immutable once parsed. */
+/* The inside of a database, and what the files of the parser share. One thread while it is parsed; constant
+ * afterwards. */
 #ifndef CANP_DBC_PRIV_H
 #define CANP_DBC_PRIV_H
 

@@ -1,6 +1,6 @@
 /*
- * Finds the protocol that a frame belongs to. All memory is taken when a canp_transport is opened. One
- * thread at a time.
+ * Finds the protocol of a frame. All memory is allocated when a canp_transport is opened. One thread at a
+ * time.
  */
 #include "transport_session.h"
 

@@ -1,6 +1,6 @@
 /*
- * NMEA 2000's fast packets: which groups come so, and putting them together by their number. One thread at a
- * time.
+ * NMEA 2000's fast packets: which groups use them, and putting their frames together by number. One thread at
+ * a time.
  */
 #include <canp/decode.h>
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * ISO 15765-2: single, first and consecutive frames; flow control says nothing to a listener. Consecutive
- * frames carry four bits of a number only, so one that is missing ends the message. One thread at a time.
+ * ISO 15765-2: single, first and consecutive frames; a listener ignores flow control. The number of a
+ * consecutive frame has only four bits, so a missing frame ends the message. One thread at a time.
  */
 #include "transport_session.h"
 

@@ -1,6 +1,6 @@
 /*
- * J1939-21's transport protocol. Its packets have numbers, so one that comes twice (after a CTS that asks for
- * it again) or late is put where it belongs. And J1939-73's trouble codes. One thread at a time.
+ * J1939-21's transport protocol. Packets have numbers, so a packet that is sent again, after a CTS that asks
+ * for it, or comes late is put in its place. Also J1939-73's trouble codes. One thread at a time.
  */
 #include "transport_session.h"
 

@@ -1,6 +1,6 @@
 /*
- * Messages under way. Invariant: a session's packets lie within its bytes, and these within bytes_max; `seen`
- * has a bit for each packet that is there. One thread at a time.
+ * Unfinished messages. Invariant: a session's packets lie within its bytes, and these within bytes_max;
+ * `seen` has a bit for each packet received. One thread at a time.
  */
 #include "transport_session.h"
 

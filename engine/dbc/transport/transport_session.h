@@ -1,4 +1,4 @@
-/* Sessions: messages under way, in sets of eight by their key's hash. One thread at a time. */
+/* Sessions: unfinished messages, in sets of eight by the hash of their key. One thread at a time. */
 #ifndef CANP_DBC_TRANSPORT_SESSION_H
 #define CANP_DBC_TRANSPORT_SESSION_H
 
