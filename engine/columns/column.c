@@ -1,10 +1,10 @@
 /*
- * One signal out of the rows that a cursor lends (canp/column.h). The cursor's filter lets the message's ids
- * pass, so of a packed block only their lanes are unpacked; each row is asked once more, because rows of
- * unpacked blocks are not filtered and an id may belong to another message of the same group.
+ * Decodes one signal of the rows that a cursor lends (canp/column.h). The cursor's filter passes only the
+ * message's ids, so of a packed block only their lanes are unpacked. Each row is checked again, because a
+ * batch of plain rows is not filtered and an id may belong to another message of the same group.
  *
- * Invariant: no array is written at or beyond its room, and no byte beyond a row is read, whatever a file's
- * owner does to a mapped row meanwhile: its length is read once. One thread per column.
+ * Invariant: no array is written at or beyond its room, and no byte beyond a row is read, even when the
+ * file's owner changes a mapped row meanwhile, because its length is read once. One thread per column.
  */
 #include <canp/column.h>
 #include <canp/rows.h>

@@ -1,5 +1,5 @@
 /*
- * The whole column at once (canp/column.h): arrays that grow by doubling. Any thread, one per call.
+ * Reads a whole column at once into arrays that grow by doubling (canp/column.h). Any thread, one per call.
  */
 #include <canp/column.h>
 #include <errno.h>

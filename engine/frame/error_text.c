@@ -1,7 +1,7 @@
 /*
  * Error frames in words (canp/error_text.h). Sources: linux/can/error.h for the bits, can-utils' lib.c,
  * snprintf_can_error_frame(), for the words and their brackets. Invariant: the text fits
- * CANP_ERROR_TEXT_BYTES; unit.error_text tries all bits at once. Any thread; no state.
+ * CANP_ERROR_TEXT_BYTES; unit.error_text tests a frame with all bits set. Any thread; no state.
  */
 #include <canp/error_text.h>
 

@@ -1,8 +1,8 @@
 /*
  * Filters: parsed as candump parses them, matched as the kernel matches them (canp/filter.h).
  *
- * The masks are kept as typed, for setsockopt(); what the kernel does to them on registration is done while
- * matching. Any thread; no state.
+ * The masks are kept as the user gave them, for setsockopt(); the changes that the kernel makes to them on
+ * registration are made while matching. Any thread; no state.
  */
 #include <errno.h>
 #include <string.h>

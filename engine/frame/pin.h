@@ -1,4 +1,5 @@
-/* For structs that lie in files: the compiler checks that each field is where the format says. */
+/* For structs that are stored in files: the compiler checks that each field has the offset that FORMAT.md
+ * gives. */
 #ifndef CANP_ENGINE_PIN_H
 #define CANP_ENGINE_PIN_H
 

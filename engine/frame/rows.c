@@ -1,7 +1,7 @@
 /*
- * Rows: reading, checking and building them (canp/rows.h says what they are).
+ * Checks and builds rows (canp/rows.h).
  *
- * Invariant: whatever canp_rows_check() accepts, canp_row_read() can lend without reading outside of it.
+ * Invariant: when canp_rows_check() has accepted rows, canp_row_read() reads nothing outside of them.
  * Any thread; no state.
  */
 #include <canp/rows.h>

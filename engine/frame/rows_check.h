@@ -1,4 +1,4 @@
-/* Checks of a whole block's rows, for those who know how many there should be. Pure functions, any thread. */
+/* Checks the rows of a whole block whose number is known. Pure functions; any thread. */
 #ifndef CANP_ENGINE_ROWS_CHECK_H
 #define CANP_ENGINE_ROWS_CHECK_H
 

@@ -1,6 +1,6 @@
 /*
- * Untrusted text made fit to be shown (canp/safe_text.h). A hand-written UTF-8 reader, as the C library's
- * depends on the locale. Invariant: what comes out holds no control character and is whole UTF-8.
+ * Makes untrusted text fit to be shown (canp/safe_text.h). It decodes UTF-8 itself, because the C library's
+ * functions depend on the locale. Invariant: the result is valid UTF-8 without control characters.
  * Any thread; no state.
  */
 #include <canp/safe_text.h>

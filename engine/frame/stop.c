@@ -1,5 +1,5 @@
-/* A request to stop (canp/stop.h). An int that is loaded and stored whole: it carries no other data, so no
- * order of memory is needed. Any thread, and signal handlers. */
+/* A request to stop (canp/stop.h). A relaxed atomic int is enough, because no other data depends on it. Any
+ * thread, and signal handlers. */
 #include <canp/stop.h>
 
 #include <stddef.h>

@@ -1,10 +1,10 @@
 /*
- * Packing: the whole of it (canp/pack.h). pack_gather.c finds the lanes, pack_order.c stores the order,
- * pack_times.c the times; here the payload becomes byte planes, groups of lanes become LZ4 blocks, and the
- * sections are put together.
+ * Packs a block (canp/pack.h). pack_gather.c finds the lanes, pack_order.c stores the order,
+ * pack_times.c the times; this file makes byte planes of the payload and LZ4 blocks of groups of lanes, and
+ * puts the sections together.
  *
- * Invariant: every section grows in scratch of its worst case, so that only the output's size is ever
- * checked. One thread per packer.
+ * Invariant: every section is built in scratch memory of its largest possible size, so that only the output's
+ * size has to be checked. One thread per packer.
  */
 #include "pack_encode.h"
 

@@ -1,7 +1,8 @@
 /*
- * Exponential Golomb codes of order k in a bit stream, low bits first: what a lane's times are stored in.
- * v + 2^k has n + 1 significant bits, n >= k: n - k zero bits, a one, and the low n bits of v + 2^k. Where
- * n - k would be CANP_PACK_ESCAPE or more: CANP_PACK_ESCAPE zero bits and v in 64 plain bits.
+ * Exponential Golomb codes of order k in a bit stream, low bits first, in which a lane's times are stored.
+ * Let v + 2^k have n + 1 significant bits, n >= k: the code of v is n - k zero bits, a one bit, and the low n
+ * bits of v + 2^k. When n - k is CANP_PACK_ESCAPE or more, it is CANP_PACK_ESCAPE zero bits and v in 64 plain
+ * bits.
  *
  * Invariant: the reader loads only from stream bytes and the 8 bytes behind them, whatever they hold.
  */

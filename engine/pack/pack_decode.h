@@ -1,4 +1,4 @@
-/* Inside of an unpacker, shared by unpack*.c. */
+/* The inside of an unpacker, shared by unpack*.c. One thread per unpacker. */
 #ifndef CANP_PACK_DECODE_H
 #define CANP_PACK_DECODE_H
 

@@ -1,4 +1,4 @@
-/* Inside of a packer, shared by pack_*.c of the packing side. */
+/* The inside of a packer, shared by pack*.c. One thread per packer. */
 #ifndef CANP_PACK_ENCODE_H
 #define CANP_PACK_ENCODE_H
 

@@ -1,9 +1,9 @@
 /*
- * Packing: which lane's frames come right behind which other's. A control unit sends its messages in one go,
- * and a bus passes them on in order, so that the distance from the leader's frame varies less than the lane's
- * own period does.
+ * Finds lanes whose frames come right behind those of another lane, the leader. A control unit sends its
+ * messages one after the other, so the distance from the leader's frame varies less than the lane's own
+ * period does.
  *
- * Invariant: the numbers in follow_steps[] are what the unpacker needs to tell the same times; a leader comes
+ * Invariant: the unpacker gets the same times from the numbers in follow_steps[]; a leader comes
  * before its followers in the directory. All arithmetic is modulo 2^64. One thread per packer.
  */
 #include "pack_follow.h"

@@ -1,6 +1,6 @@
 /*
- * Lanes whose frames come right behind another's: what packer and unpacker must do alike when one lane's
- * times are told by its leader's (engine/FORMAT.md). Any thread; no state.
+ * Lanes whose frames come right behind another's: the computation of times from a leader's times that packer
+ * and unpacker must share (engine/FORMAT.md). Any thread; no state.
  */
 #ifndef CANP_PACK_FOLLOW_H
 #define CANP_PACK_FOLLOW_H

@@ -1,5 +1,5 @@
 /*
- * Packing, first part: which lanes a block has, and which of its rows belong to them.
+ * Packing, first part: finds a block's lanes and the rows that belong to each.
  *
  * Invariant: after canp_pack_gather() returned 0, every row belongs to exactly one lane, source[] lists the
  * rows lane after lane in recorded order within the lane, and all rows are well-formed. One thread per

@@ -1,4 +1,4 @@
-/* LZ4 as a packer uses it: fast, or better and slower, by the packer's level. One thread per packer. */
+/* LZ4 for packers: fast, or better and slower, by the packer's level. One thread per packer. */
 #include <lz4.h>
 #include <lz4hc.h>
 

@@ -1,8 +1,8 @@
 /*
- * Packing, second part: how the recorded order comes back. Rows lie in the packed block lane after lane;
- * their times tell their order, but where times tie or run backwards (they do between interfaces), rows are
- * exceptions with explicit positions. Where exceptions would cost more, a column says whose turn it is: the
- * channel's, or as the last resort the lane's.
+ * Packing, second part: stores the recorded order. A packed block holds its rows lane after lane, and their
+ * times tell their order. Where times are equal or run backwards, as they do between interfaces, rows become
+ * exceptions with explicit positions. When exceptions would cost more, a column stores for each position the
+ * channel or, as the last resort, the lane of its row.
  *
  * Invariant: rows that are no exception are in ascending order of (time, lane, row within the lane), in the
  * block or within each channel. One thread per packer.

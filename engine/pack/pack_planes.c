@@ -2,8 +2,8 @@
  * Byte planes, SSE2 and plain (canp/pack.h, engine/FORMAT.md). SSE2 is part of every x86-64; elsewhere the
  * plain loops do the same.
  *
- * Invariant: reads and writes whole words of the given columns only (with CANP_PLANES_SLACK behind them), and
- * planes to the byte. Any thread; no state.
+ * Invariant: it touches only whole words of the given columns (with CANP_PLANES_SLACK behind them) and
+ * exactly the bytes of the planes. Any thread; no state.
  */
 #include "pack_planes.h"
 

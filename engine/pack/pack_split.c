@@ -1,8 +1,9 @@
 /*
- * Packing, between finding the lanes and sorting them: messages of more than one frame. NMEA 2000's fast
- * packets send them all under one id; the first byte has the frame's number in its low 5 bits and the
- * message's in the others. A frame is like the one with the same number of the message before, not like the
- * frame before it, and comes right behind the frame before it: so each number gets a lane of its own.
+ * Splits the lanes of messages that span several frames, before lanes are sorted. All frames of an NMEA 2000
+ * fast packet have one id; the low 5 bits of the first byte are the frame's number within the message, the
+ * others the message's number. A frame resembles the frame of the same number in the previous message, not
+ * the frame before it, and comes right behind the frame before it. Therefore each number gets a lane of its
+ * own.
  *
  * Invariant: every row still belongs to one lane. One thread per packer.
  */

@@ -1,10 +1,10 @@
 /*
  * Packing, third part: a lane's times. Most lanes are periodic, so a time is coded as its distance from the
- * one before less the lane's period, in exponential Golomb codes whose order fits the lane's jitter; or as
- * its distance from a leader's (pack_follow.c). A hardware stamp is coded as the change of its distance from
- * the time.
+ * previous one minus the lane's period, in exponential Golomb codes whose order fits the lane's jitter, or as
+ * its distance from a leader's time (pack_follow.c). Of a hardware stamp, the change of its distance from the
+ * time is coded.
  *
- * Invariant: all arithmetic is modulo 2^64, so that any times come back exactly. One thread per packer.
+ * Invariant: all arithmetic is modulo 2^64, so that all times are restored exactly. One thread per packer.
  */
 #include "pack_encode.h"
 

@@ -1,6 +1,6 @@
 /*
- * Unpacking: the whole of it (canp/pack.h). unpack_load.c reads the directory, unpack_order.c finds each
- * row's place; here payload is decompressed and rows are written.
+ * Unpacks a block (canp/pack.h). unpack_load.c reads the directory, unpack_order.c finds each
+ * row's place; this file decompresses the payload and writes the rows.
  *
  * Invariant: rows are written only where canp_unpack_place() put them, after the room has been checked. One
  * thread per unpacker.

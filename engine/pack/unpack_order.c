@@ -1,5 +1,5 @@
 /*
- * Unpacking, third part: from the times the recorded order.
+ * Unpacking, third part: finds the recorded order by the times.
  *
  * Invariant: whatever the times are, every wanted row gets a place of its own in the output, and the sorting
  * is bounded: a bucket sort or a radix sort by the highest bits, an insertion phase with a budget, then by

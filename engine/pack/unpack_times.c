@@ -1,5 +1,5 @@
 /*
- * Unpacking, second part: times. A lane's own, or as distances from its leader's.
+ * Unpacking, second part: decodes a lane's times, from its own period or from its leader's times.
  *
  * Invariant: whatever the numbers are, the work is bounded by the rows, and times that are accepted fit the
  * 48 bits of a row's stamp. One thread per unpacker.

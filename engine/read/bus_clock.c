@@ -1,13 +1,13 @@
 /*
- * Bus time of the records that are not near the one before (canp/busclock.h): was the clock set, was there a
- * silence, or is one stamp odd?
+ * Bus time of records that are not near the previous one (canp/busclock.h): decides whether the clock was
+ * set, the bus was silent, or one stamp is odd.
  *
- * What comes behind the record says so, and it is looked at there: the rest of the block, then blocks of a
- * second cursor. A clock record there decides; without one, whether the records of all channels go on from
- * the new time (follow) or from the old (return).
+ * It reads the records behind this one: the rest of the block, then further blocks by a second cursor. A
+ * clock record there decides. Without one, it counts whether the records of all channels continue from the
+ * new time (follow) or from the old one (return).
  *
- * Invariants: a look reads LOOK_ROWS rows at most, and no look's rows are looked at again by each record in
- * them: either time goes on from there, or the records up to the last that returns are odd without a look.
+ * Invariants: one look reads at most LOOK_ROWS rows, and the total work is linear: after a look either time
+ * continues from the new stamp, or all records up to the last one that returns are odd without another look.
  * All arithmetic is modulo 2^64: a recording may hold any time. One thread.
  */
 #include <canp/busclock.h>

@@ -1,9 +1,9 @@
 /*
- * canp_busclock_span(): what a recording spans in bus time (canp/busclock.h).
+ * canp_busclock_span(): the time span of a recording in bus time (canp/busclock.h).
  *
  * In most recordings the clock was never set, and the lowest and the highest stamp are the answer. Clock
- * records tell whether it was set; without them the time spans of successive blocks do, which the index
- * holds. All frames are read only when neither can tell. Any thread; no state.
+ * records tell whether it was set; without them the time spans of consecutive blocks in the index do. All
+ * frames are read only when neither can tell. Any thread; no state.
  */
 #include <canp/busclock.h>
 

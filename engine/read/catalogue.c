@@ -1,6 +1,6 @@
 /*
- * The catalogue's file (catalogue.h). Its bytes lie in one block of a pool of their own, so that they are
- * counted; the count of references is a plain one, since they stay in one thread. No state.
+ * Reads and writes the catalogue's file (catalogue.h). Its bytes are in a block of a pool, so that the memory
+ * statistics count them; the reference count is not atomic, because they stay in one thread.
  */
 #include "catalogue.h"
 

@@ -1,9 +1,10 @@
 /*
- * The catalogue of a recording: which time its sealed segments span, and what they hold, so that a reader
- * need not open those it does not want. A file of its own beside the segments (FORMAT.md, "Catalogue").
+ * The catalogue of a recording: a file beside the segments (FORMAT.md, "Catalogue") with the time span and
+ * the channels and ids of each sealed segment, so that a reader need not open segments in which nothing can
+ * match.
  *
- * It is a cache, rebuilt when missing or wrong: the directory says which segments there are, and an entry
- * counts only while the segment's file is the one that it was made from. One thread per struct.
+ * It is a cache, rebuilt when it is missing or wrong: the directory says which segments exist, and an entry
+ * is valid only while the segment's file is the one that it was made from. One thread per struct.
  */
 #ifndef CANP_ENGINE_CATALOGUE_H
 #define CANP_ENGINE_CATALOGUE_H

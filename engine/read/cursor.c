@@ -1,6 +1,6 @@
 /*
- * A place in a recording: lends its records, one by one or block by block (canp/reader.h). What lies between
- * one block and the next is in cursor_walk.c.
+ * A cursor lends the records of a recording, one by one or block by block (canp/reader.h). cursor_walk.c
+ * finds the next block.
  *
  * Invariant: `rows` are well-formed rows (canp_rows_check) of a block whose checksum is right. One thread.
  */

@@ -1,8 +1,9 @@
 /*
- * A cursor going backwards (canp/reader.h): from row to row within a block, from block to block by a list of
- * where the segment's blocks begin, made when it is first needed: from the index, else by a walk.
+ * Moves a cursor backwards (canp/reader.h): row by row within a block, and from block to block by a list of
+ * the offsets of the segment's blocks. The list is made when it is first needed, from the index or else by
+ * reading all block headers.
  *
- * Invariant: `back.blocks` are those of the open segment in front of blocks_end, `back.rows` those of the
+ * Invariant: `back.blocks` are those of the open segment before blocks_end, `back.rows` those of the
  * current block when rows_known. A block is entered here under the same checks as forwards. One thread.
  */
 #include "cursor_priv.h"

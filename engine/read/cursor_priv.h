@@ -1,4 +1,4 @@
-/* The inside of a cursor, for the parts of engine/ that walk blocks. One thread. */
+/* The inside of a cursor, for the parts of engine/ that read block by block. One thread. */
 #ifndef CANP_ENGINE_CURSOR_PRIV_H
 #define CANP_ENGINE_CURSOR_PRIV_H
 

@@ -1,6 +1,6 @@
 /*
- * The rows of the block a cursor is in: where they lie, or unpacked, all of them or only the lanes that are
- * wanted (cursor.h). One thread.
+ * The rows of a cursor's current block: in the mapping, or unpacked, either all of them or only the lanes
+ * that match (cursor_priv.h). One thread.
  */
 #include "cursor_priv.h"
 

@@ -1,6 +1,6 @@
 /*
- * Moves a cursor from block to block and from segment to segment in recorded order. It passes what cannot be
- * read and skips what is not wanted (cursor_priv.h). One thread.
+ * Moves a cursor from block to block and from segment to segment in recorded order. It steps over damage and
+ * skips blocks in which nothing can match (cursor_priv.h). One thread.
  */
 #include "cursor_priv.h"
 

@@ -1,4 +1,4 @@
-/* Leaps by the index (index_skip.h). */
+/* Skips blocks by the index (index_skip.h). One thread. */
 #include "index_skip.h"
 
 bool canp_index_skip_enter(struct index_skip *skip, const struct query *query, struct segment_reader *segment)

@@ -1,8 +1,8 @@
 /*
- * Skipping by the index: in a sealed segment the index tells which blocks hold nothing that is wanted, so
- * that a cursor goes straight to the next block that does.
+ * Skipping by the index: the index of a sealed segment tells in which blocks nothing can match, so a cursor
+ * moves directly to the next block with a possible match.
  *
- * Invariant: a skip ends at the block that the index promised; if something else is there, the cursor goes
+ * Invariant: a skip ends at a block that agrees with the index; if the block there does not, the cursor goes
  * back to where the skip began and reads block by block. One thread.
  */
 #ifndef CANP_ENGINE_INDEX_SKIP_H

@@ -1,6 +1,6 @@
 /*
- * Looking ahead of a cursor (look_ahead.h): through the rest of its block, then with a second cursor that is
- * put at the place of the first one. One thread.
+ * Reads ahead of a cursor (look_ahead.h): the rest of its block, then further blocks by a second cursor that
+ * starts at the first one's position. One thread.
  */
 #include "look_ahead.h"
 

@@ -1,4 +1,4 @@
-/* Records behind one that a cursor has lent, without moving the cursor. One thread: the cursor's. */
+/* Reads the records behind the one that a cursor has lent, without moving the cursor. The cursor's thread. */
 #ifndef CANP_ENGINE_LOOK_AHEAD_H
 #define CANP_ENGINE_LOOK_AHEAD_H
 

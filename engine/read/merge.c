@@ -3,13 +3,14 @@
  *
  * Each recording is read ahead by CANP_MERGE_WINDOW_NS into a queue per channel; the earliest head of all
  * queues is next. Queues keep recorded order, so only heads are compared. A record in a queue holds its
- * block. What is compared is bus time, set ahead in each recording by how far its clock was set in all: that
- * is the stamp once the clock is right. Invariant: a recording's heads are final when `newest_ns` is a
- * window ahead of the earliest one, at its end, or when its next record runs back too far (`held`); or when
- * AHEAD blocks are held already, which is more than a second of eight busy buses. One thread.
+ * block. Heads are compared by bus time plus the total by which the recording's clock was set; after the last
+ * time that the clock was set this sum is the stamp. Invariant: a recording's heads are final when
+ * `newest_ns` is a window ahead of the earliest one, at its end, or when its next record runs back too far
+ * (`held`); or when AHEAD blocks are held already, which is more than a second of eight busy buses. One
+ * thread.
  *
- * When growing recordings are followed, the end of what is there now is not the end of the recording: a head
- * is lent once no recording can still bring an earlier one, or `wait_ns` after it was read.
+ * A recording that grows may bring more after its current end: there a head is lent once no recording can
+ * bring an earlier one, or `wait_ns` after the head was read.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What a cursor is asked for (query.h). */
+/* Compares blocks, lanes and records with a query (query.h). Any thread. */
 #include "query.h"
 
 #define KINDS_FRAMES  ((1U << CANP_KIND_GAP) - 1)

@@ -1,6 +1,6 @@
 /*
- * What a cursor is asked for, in the form in which blocks, lanes and records are compared with it: what
- * cannot match is not touched.
+ * A query: the options of a cursor in a form that can be compared with blocks, lanes and records, so that
+ * blocks and lanes without a match are not read.
  *
  * Invariant: a block or lane is left out only when no record of it can pass query_record(). Any thread; no
  * state but the struct.

@@ -1,4 +1,5 @@
-/* A recording: the list of its segments, the channels' names, whether it still grows (canp/reader.h). */
+/* A reader: the list of a recording's segments, the channels' names, and whether the recording still grows
+ * (canp/reader.h). Any thread. */
 #include "reader_priv.h"
 
 #include <canp/pools/mapcache.h>

@@ -1,6 +1,6 @@
 /*
- * What is behind a struct canp_reader: the list of segments and the channels' names. Cursors share it; the
- * lock guards the list, and the learning of names. Private to engine/.
+ * The inside of a reader: the list of segments and the channels' names. Its cursors share it; the lock guards
+ * the list and the names. Private to engine/.
  */
 #ifndef CANP_ENGINE_READER_PRIV_H
 #define CANP_ENGINE_READER_PRIV_H

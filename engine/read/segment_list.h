@@ -1,9 +1,9 @@
 /*
- * Which segments a recording has, by number, and as far as known what they span: from the catalogue, else
- * from their seals. A reader holds one and guards it with its lock.
+ * The segments of a recording by number, with what the catalogue or their seals say about their times and
+ * channels. A reader holds the list and guards it with its lock.
  *
- * Invariant: segments ascend; what is said of a segment's times and channels is what its seal said when the
- * directory was listed. A segment of which nothing is known may hold anything.
+ * Invariant: segments are in ascending order; a segment's times and channels are those of its seal when the
+ * directory was listed. A segment without them may hold anything.
  */
 #ifndef CANP_ENGINE_SEGMENT_LIST_H
 #define CANP_ENGINE_SEGMENT_LIST_H

@@ -1,10 +1,10 @@
 /*
- * The locks of a writer, as a reader sees them (writer_lock.h).
+ * Tests a writer's locks (writer_lock.h).
  *
  * A writer holds flock(2) on its directory from its start to its end, and on each segment until that is
- * sealed; the kernel drops both when it is killed. A reader tries them on descriptors opened for that alone:
- * its own may be shared with a writer of this process, whose lock the attempt would change. On a file system
- * without locks nothing is concluded.
+ * sealed; the kernel drops both when it is killed. A reader opens a new descriptor for each test: testing on
+ * a descriptor that a writer of this process shares would change the writer's lock. On a file system without
+ * locks the answer is "not known".
  */
 #include "writer_lock.h"
 

@@ -1,4 +1,4 @@
-/* Does anybody still write a recording? Private to engine/. Any thread. */
+/* Tells whether a process still writes a recording. Private to engine/. Any thread. */
 #ifndef CANP_ENGINE_WRITER_LOCK_H
 #define CANP_ENGINE_WRITER_LOCK_H
 

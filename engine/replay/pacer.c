@@ -1,4 +1,4 @@
-/* Absolute deadlines and lateness (canp/pace.h). Each object belongs to one thread. */
+/* Waits for absolute deadlines and counts lateness (canp/pace.h). Each object belongs to one thread. */
 #include <errno.h>
 #include <string.h>
 #include <sys/prctl.h>

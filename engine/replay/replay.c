@@ -1,12 +1,12 @@
 /*
- * Replay: deadlines from a recording's times (canp/replay.h).
+ * Replay: computes deadlines from a recording's times (canp/replay.h).
  *
  * Invariants: a frame is never put before its deadline; deadlines never run backwards, even where the
  * recording does; rows are flushed before the cursor leaves their block, or the next ones of a log are read.
  * One thread.
  *
- * Distances are those of bus time. Where it runs backwards a little, interfaces were recorded in turn: the
- * late frame is due at once.
+ * Distances between deadlines are those of bus time. Where bus time runs back a little, because interfaces
+ * were recorded in turn, the frame is due at once.
  */
 #include <errno.h>
 #include <stdlib.h>

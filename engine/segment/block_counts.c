@@ -1,4 +1,4 @@
-/* What a block says of its rows, counted, read and checked (block_counts.h). */
+/* Counts, reads and checks a block's counts by channel (block_counts.h). Pure functions; any thread. */
 #include "block_counts.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * A block's counts by channel, at the end of its payload, and whether what a block says of its rows is true
- * (FORMAT.md, "Counts by channel"). They let a reader sum up what it has no index of without looking at rows.
- * Pure functions, any thread.
+ * A block's counts by channel, at the end of its payload (FORMAT.md, "Counts by channel"), and the check that
+ * a block's header describes its rows. With the counts a reader can sum up a segment without an index and
+ * without reading rows. Pure functions; any thread.
  */
 #ifndef CANP_ENGINE_BLOCK_COUNTS_H
 #define CANP_ENGINE_BLOCK_COUNTS_H

@@ -1,4 +1,4 @@
-/* The number that Linux gives each boot (canp/writer.h). */
+/* The id that Linux gives each boot (canp/writer.h). Any thread. */
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>

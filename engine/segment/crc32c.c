@@ -1,7 +1,7 @@
 /*
- * CRC-32C. The instruction has a latency of three cycles and a throughput of one, so long runs are cut into
- * three streams whose checksums are joined with a table that "shifts" a checksum over STREAM_BYTES zeros.
- * Tables are filled once, before main(); after that everything is read-only.
+ * CRC-32C. The instruction has a latency of three cycles and a throughput of one, so long runs are split into
+ * three streams. Their checksums are combined with a table that advances a checksum over STREAM_BYTES zeros.
+ * The tables are filled once, before main(), and never change afterwards. Any thread.
  */
 #include "crc32c.h"
 

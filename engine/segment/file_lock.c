@@ -1,4 +1,4 @@
-/* Who writes holds a lock, and who looks does not stop a writer from starting (file_lock.h). */
+/* A writer holds a lock; testing for it does not keep a writer from starting (file_lock.h). Any thread. */
 #include "file_lock.h"
 
 #include <errno.h>

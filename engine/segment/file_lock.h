@@ -1,8 +1,8 @@
 /*
- * The locks (flock(2)) by which others see that a directory or a segment is being written.
+ * The locks (flock(2)) that show other processes that a directory or a segment is being written.
  *
- * A writer holds the exclusive lock; the kernel drops it when the writer is killed. Who only wants to know
- * takes the shared lock for a moment. No state; any thread. Private to engine/.
+ * A writer holds the exclusive lock; the kernel drops it when the writer is killed. A process that only wants
+ * to know takes the shared lock for a moment. No state; any thread. Private to engine/.
  */
 #ifndef CANP_ENGINE_FILE_LOCK_H
 #define CANP_ENGINE_FILE_LOCK_H

@@ -3,8 +3,8 @@
  * time span and IDs (FORMAT.md, "Index"). It is a cache: a reader that finds none, or a wrong one, reads the
  * blocks.
  *
- * The builder is fed block by block by the thread that seals or packs; its memory grows by mremap, so that it
- * never comes near malloc's locks. At most INDEX_IDS_MAX IDs: a segment with more gets no index.
+ * The thread that seals or packs feeds the builder block by block. The builder's memory grows by mremap, so
+ * that it never waits for malloc's locks. At most INDEX_IDS_MAX IDs: a segment with more gets no index.
  */
 #ifndef CANP_ENGINE_INDEX_H
 #define CANP_ENGINE_INDEX_H

@@ -1,9 +1,9 @@
 /*
- * The file of a segment that is being written: made under a temporary name, really allocated, then given its
- * own.
+ * The file of a segment that is being written: it is made under a temporary name, its disk space is
+ * allocated, then it gets its final name.
  *
- * Invariant: a file is cut only by the one who made it under its temporary name and holds its lock; a file
- * that has had a segment's name is not changed any more. No state; any thread.
+ * Invariant: only the process that made a file under its temporary name and holds its lock may truncate it; a
+ * file that has had a segment's name is not changed any more. No state; any thread.
  */
 #ifndef CANP_ENGINE_SEGMENT_FILE_H
 #define CANP_ENGINE_SEGMENT_FILE_H

@@ -1,13 +1,13 @@
 /*
  * A segment opened for reading: its header, its seal when there is one, and its blocks by offset.
  *
- * Invariant: nothing of the mapping is touched but blocks whose header was seen inside the file. The writer
- * cuts a segment only behind its last block, so a reader never meets the cut. One thread at a time.
+ * Invariant: only blocks whose header was found in the file are touched in the mapping. A writer truncates a
+ * segment only behind its last block, so the truncation cannot hurt a reader. One thread at a time.
  *
- * What was checked must stay as it is. A mapping is only believed when nobody but this user and root may
- * write to the file; else another user could change a length between the check and its use. Such files, and
- * those that cannot be mapped (FUSE with direct_io, 9p, no address space left), are read block by block into
- * a buffer.
+ * Bytes must not change between their check and their use. Therefore a mapping is used only when nobody but
+ * this user and root may write to the file: another user could change a length after the check. Other files,
+ * and files that cannot be mapped (FUSE with direct_io, 9p, no address space left), are read block by block
+ * into a buffer.
  */
 #ifndef CANP_ENGINE_SEGMENT_READER_H
 #define CANP_ENGINE_SEGMENT_READER_H

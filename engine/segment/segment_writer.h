@@ -1,9 +1,9 @@
 /*
  * A segment being written: allocated, prefaulted, mapped, filled block by block, sealed.
  *
- * Invariant: the bytes in front of `used` are committed blocks; nothing in front of it is ever changed, but
- * for the seal. Threads: commit belongs to the writer's thread; create, populate, sync, seal and free to the
- * housekeeper's (or to the same thread where there is none). `used` and `failed` are shared.
+ * Invariant: the bytes before `used` are committed blocks; except for the seal they are never changed.
+ * Threads: commit belongs to the writer's thread; create, populate, sync, seal and free to the housekeeper's
+ * (or to the same thread where there is none). `used` and `failed` are shared.
  */
 #ifndef CANP_ENGINE_SEGMENT_WRITER_H
 #define CANP_ENGINE_SEGMENT_WRITER_H

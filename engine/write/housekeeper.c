@@ -1,4 +1,5 @@
-/* The writer's second thread (housekeeper.h). */
+/* The writer's second thread (housekeeper.h). Functions say which thread calls them. Functions say which
+ * thread calls them. */
 #include "housekeeper.h"
 
 #include "newdir.h"

@@ -1,9 +1,9 @@
 /*
  * The writer's second thread: makes the next segment before it is needed, prefaults ahead of the write
- * position, syncs on time, seals what is full, removes what is not kept. So the writer's thread only copies
- * blocks.
+ * position, syncs in time, seals full segments, removes segments that are not kept. So the writer's thread
+ * only copies blocks.
  *
- * All state is under one mutex; neither the capture thread nor a reader ever comes here.
+ * One mutex guards all state; neither the capture thread nor a reader ever takes it.
  */
 #ifndef CANP_ENGINE_HOUSEKEEPER_H
 #define CANP_ENGINE_HOUSEKEEPER_H

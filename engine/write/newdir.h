@@ -1,6 +1,6 @@
 /*
- * The directory that a new recording goes into: made where it is missing, locked against another recorder,
- * and refused when it holds segments already. No state; any thread.
+ * The directory of a new recording: it is made when it is missing, locked against other writers, and refused
+ * when it holds segments already. No state; any thread.
  */
 #ifndef CANP_ENGINE_NEWDIR_H
 #define CANP_ENGINE_NEWDIR_H

@@ -1,7 +1,7 @@
 /*
- * Packs segments in the background once they are sealed: a thread of the lowest priority (SCHED_IDLE), fed by
- * the housekeeper, that never delays a capture. At most PACKER_QUEUE segments wait; one more stays raw,
- * counted.
+ * Packs sealed segments in the background, in a thread of the lowest priority (SCHED_IDLE), so that it does
+ * not delay a capture. The housekeeper queues the segments. At most PACKER_QUEUE segments wait; a segment
+ * beyond that is counted and stays in plain rows.
  */
 #ifndef CANP_ENGINE_PACKER_H
 #define CANP_ENGINE_PACKER_H

@@ -1,7 +1,7 @@
 /*
- * Packs or unpacks one segment: reads its blocks, gathers rows into blocks of full size, writes them beside
- * and renames over (canp/repack.h). One thread per struct repack; another process on the same segment is
- * refused.
+ * Packs or unpacks one segment: reads its blocks, gathers the rows into blocks of full size, writes these to
+ * a new file and renames it over the old one (canp/repack.h). One thread per struct repack; a segment that
+ * another process packs is refused.
  */
 #include "repack.h"
 

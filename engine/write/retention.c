@@ -1,4 +1,4 @@
-/* What is kept of a recording (retention.h). */
+/* Removes the oldest segments of a recording (retention.h). */
 #include "retention.h"
 
 #include <errno.h>

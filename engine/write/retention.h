@@ -1,11 +1,11 @@
 /*
- * Which closed segments of a growing recording are kept: bounded by number or by bytes on disk, the oldest go
- * first.
+ * Decides which closed segments of a growing recording are kept, by a maximum number or by bytes on disk; the
+ * oldest are removed first.
  *
- * Invariant: the segments of the recording are those from `oldest` on. `oldest` moves before the file goes,
- * so whoever brings a segment back afterwards (the packer, by renaming) can see that it must go again.
- * Threads: removal belongs to the housekeeper's; canp_retention_size() to the one that closed or packed the
- * segment; what is atomic may be read by any.
+ * Invariant: the segments of the recording are those from `oldest` on. `oldest` changes before the file is
+ * removed, so the packer, whose rename may bring a segment back, can see that it must remove it again.
+ * Threads: the housekeeper removes; the thread that closed or packed a segment calls canp_retention_size();
+ * any thread may read the atomic fields.
  */
 #ifndef CANP_ENGINE_RETENTION_H
 #define CANP_ENGINE_RETENTION_H

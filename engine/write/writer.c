@@ -1,6 +1,6 @@
 /*
- * The writer of a recording: channels' names, blocks into the current segment, the next segment when it is
- * full (canp/writer.h). One thread at a time; what takes long is the housekeeper's.
+ * The writer of a recording: writes channels' names and blocks to the current segment, and changes to the
+ * next one when it is full (canp/writer.h). One thread at a time; the housekeeper does what takes long.
  */
 #include <canp/writer.h>
 

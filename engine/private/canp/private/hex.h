@@ -1,6 +1,5 @@
 /*
- * Hexadecimal digits, read and written: the one place that knows them, of engine and capture. Constant
- * tables: any thread.
+ * Reads and writes hexadecimal digits, for engine and capture. Constant tables; any thread.
  */
 #ifndef CANP_PRIVATE_HEX_H
 #define CANP_PRIVATE_HEX_H
