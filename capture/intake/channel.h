@@ -1,6 +1,6 @@
 /*
- * One interface that is recorded, as the receiving side sees it. A plain struct; who may touch a field is
- * said beside it: "capture" is the thread that receives, "flush" the one that stores.
+ * One recorded interface, for the receiving side. A plain struct; the comment of a field says which thread
+ * may use it: "capture" is the thread that receives, "flush" the thread that stores.
  */
 #ifndef CANP_CAPTURE_CHANNEL_H
 #define CANP_CAPTURE_CHANNEL_H

@@ -1,4 +1,5 @@
-/* Counters with one writer, read by anyone: a store is enough where a read-modify-write would lock the bus.
+/* Counters with one writer that any thread may read: a plain store is enough, which is cheaper than an atomic
+ * read-modify-write.
  */
 #ifndef CANP_CAPTURE_COUNTER_H
 #define CANP_CAPTURE_COUNTER_H

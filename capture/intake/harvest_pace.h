@@ -1,7 +1,7 @@
 /*
- * When the capture thread looks into the sockets: at once on a quiet bus, at intervals on a busy one. Most
- * of what capture costs is being woken for each frame; the kernel stamps the frames, so sleeping costs no
- * accuracy. Pure arithmetic, no clock, no system call. One thread.
+ * Decides when the capture thread reads the sockets: at once on a quiet bus, at intervals on a busy one.
+ * Being woken for each frame would be most of the cost of capturing; the kernel stamps the frames, so
+ * sleeping costs no accuracy. Pure arithmetic without clock and system calls. One thread.
  */
 #ifndef CANP_CAPTURE_HARVEST_PACE_H
 #define CANP_CAPTURE_HARVEST_PACE_H

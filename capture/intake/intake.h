@@ -1,5 +1,5 @@
 /*
- * From a received message to a row in the slab: the hot path, inlined into both ways of receiving.
+ * Turns a received message into a row in the slab: the hot path, inlined into both ways of receiving.
  * Capture thread only; no allocation, no lock, no system call but the slab ring's wake.
  */
 #ifndef CANP_CAPTURE_INTAKE_H

@@ -1,4 +1,4 @@
-/* Times from the stamp into a slab (lag.h). Each counter has one writer. */
+/* Times from the kernel's stamp to the slab (lag.h). The capture thread writes the counters. */
 #include "lag.h"
 
 #include <canp/pools/clock.h>

@@ -1,7 +1,7 @@
 /*
- * How long frames of a quiet bus take from the kernel's stamp into a slab: a histogram of four steps per
- * doubling, so that a quantile is at most 19 % too high. The capture thread notes, anybody reads; bounded, no
- * allocation.
+ * Measures how long frames of a quiet bus take from the kernel's stamp to the slab: a histogram with four
+ * buckets per power of two, so that a quantile is at most 19 % too high. The capture thread writes it, any
+ * thread may read it; nothing is allocated.
  */
 #ifndef CANP_CAPTURE_LAG_H
 #define CANP_CAPTURE_LAG_H

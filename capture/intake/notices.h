@@ -1,6 +1,6 @@
 /*
- * A small queue of sentences from the capture thread, which must not wait for whoever prints them, to the
- * flush thread. Full: the sentence is dropped and counted. One producer, one consumer.
+ * A small queue of sentences from the capture thread, which must not wait for their printing, to the flush
+ * thread. When it is full a sentence is dropped and counted. One producer, one consumer.
  */
 #ifndef CANP_CAPTURE_NOTICES_H
 #define CANP_CAPTURE_NOTICES_H

@@ -1,4 +1,5 @@
-/* Where a run of usual frames goes, and what is known of it afterwards (row_run.h). Capture thread only. */
+/* Prepares the place for a run of usual frames, and counts the run afterwards (row_run.h). Capture thread
+ * only. */
 #include "row_run.h"
 
 #define FD_ROW_BYTES 80U /* the longest row of an FD frame */

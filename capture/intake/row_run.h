@@ -1,8 +1,8 @@
 /*
- * Runs of usual frames, for both ways of receiving: many frames of one socket in one go, all classic or all
- * FD, whose only control message is the kernel's stamp; or, from a socket's first drop on, the stamp and the
- * same count of drops as before. What changes per frame stays in registers. Does what intake_frame() would do
- * (intake.h), frame by frame; a test compares the two. Capture thread only.
+ * Runs of usual frames, for both ways of receiving: consecutive frames of one socket, all classic or all FD,
+ * whose only control message is the kernel's stamp, or after the socket's first drop the stamp and an
+ * unchanged drop counter. One loop takes them and keeps the changing values in registers. The result is the
+ * same as calling intake_frame() (intake.h) for each frame; a test compares the two. Capture thread only.
  *
  * Invariant: a message that is not taken is left as it was found.
  */

@@ -1,4 +1,4 @@
-/* A slab's header, in its user area: travels with the slab from the capture thread to the flush thread. */
+/* A slab's header, in the slab's user area. The capture thread fills it, the flush thread reads it. */
 #ifndef CANP_CAPTURE_SLAB_HEAD_H
 #define CANP_CAPTURE_SLAB_HEAD_H
 

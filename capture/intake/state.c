@@ -1,4 +1,5 @@
-/* Stopping, and sentences for the user (state.h). */
+/* Stops the capture, and queues sentences for the user (state.h). Any thread stops; the capture thread
+ * queues. */
 #include "state.h"
 
 #include <errno.h>

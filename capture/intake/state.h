@@ -1,7 +1,7 @@
 /*
- * What the receiving side shares with the recorder above it: the sockets, the slab being filled, how fast it
- * looks, and what ends it. "capture" is the thread in canp_recorder_run(), "flush" the thread that stores
- * slabs; who may touch a field is said beside it.
+ * The state that the receiving side shares with the recorder: sockets, the current slab, the pace of
+ * harvests, and the request to stop. "capture" is the thread in canp_recorder_run(), "flush" the thread that
+ * stores slabs; the comment of a field says which of them may use it.
  */
 #ifndef CANP_CAPTURE_INTAKE_STATE_H
 #define CANP_CAPTURE_INTAKE_STATE_H

@@ -1,4 +1,5 @@
-/* Hardware of an interface by ethtool's ioctl, and by sysfs for a USB adapter's serial number (device_id.h).
+/* Identifies an interface's hardware by ethtool's ioctl, and a USB adapter's serial number by sysfs
+ * (device_id.h). Any thread.
  */
 #include "device_id.h"
 

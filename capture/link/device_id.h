@@ -1,4 +1,4 @@
-/* Which piece of hardware an interface is. Any thread; no state; no memory is allocated. */
+/* Identifies the hardware of an interface. Any thread; no state; no memory is allocated. */
 #ifndef CANP_CAPTURE_DEVICE_ID_H
 #define CANP_CAPTURE_DEVICE_ID_H
 

@@ -1,6 +1,6 @@
 /*
- * Finds the interfaces that a user names, by their name, by another name of theirs (altname) or all of them
- * (`any`), and makes the sentence for when there is none. Any thread; no state.
+ * Finds the interfaces that a user names, by name, by altname or all of them (`any`), and writes the error
+ * when there is none. Any thread; no state.
  */
 #include "ifaces.h"
 

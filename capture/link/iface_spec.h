@@ -1,4 +1,5 @@
-/* What a user names for recording: an interface, and behind commas candump's filters. Any thread; no state.
+/* An interface as users name it for recording: its name, followed by candump's filters after commas. Any
+ * thread; no state.
  */
 #ifndef CANP_CAPTURE_IFACE_SPEC_H
 #define CANP_CAPTURE_IFACE_SPEC_H

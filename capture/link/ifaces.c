@@ -1,6 +1,6 @@
 /*
- * Network interfaces by rtnetlink. Bit rates and controller state are read off the link message itself:
- * libsocketcan's getters print to stderr where an interface has none, and know no data bit rate.
+ * Network interfaces by rtnetlink. Bit rates and controller state are read from the link message, because
+ * libsocketcan's functions print to stderr when an interface has none and cannot read the data bit rate.
  *
  * Invariant: nothing outside of the received bytes is read, whatever the message claims. Any thread.
  */

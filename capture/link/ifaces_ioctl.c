@@ -1,6 +1,7 @@
 /*
- * Network interfaces where AF_NETLINK is not permitted (systemd's RestrictAddressFamilies, seccomp): by sysfs
- * and ioctl, which tell less: no bit rates, no controller states, no counters. Any thread; no state.
+ * Reads network interfaces by sysfs and ioctl, for programs that may not use AF_NETLINK (systemd's
+ * RestrictAddressFamilies, seccomp). These tell less: no bit rates, no controller states, no counters. Any
+ * thread; no state.
  */
 #include "ifaces.h"
 

@@ -1,6 +1,6 @@
 /*
- * CAN interfaces, looked at and switched (canp/link.h). What libsocketcan does is left to it: start, stop and
- * restart. It prints on failure, so what can be known beforehand is checked beforehand.
+ * Reads CAN interfaces and switches them up and down (canp/link.h). libsocketcan starts, stops and restarts
+ * controllers. It prints when it fails, so causes of failure are checked before it is called.
  *
  * Any thread; no state.
  */

@@ -1,8 +1,9 @@
 /*
- * Bit rates by rtnetlink (link_timing.h). libsocketcan knows no data bit rate, sets one thing per request,
- * where CAN FD needs mode and rates in one, and prints what the kernel answers instead of returning it.
+ * Bit rates by rtnetlink (link_timing.h). libsocketcan does not serve: it cannot set a data bit rate, it sets
+ * one value per request while CAN FD needs mode and rates in one, and it prints the kernel's answer instead
+ * of returning it.
  *
- * Invariant: the request is built in one buffer whose size holds the largest there is. Any thread.
+ * Invariant: the buffer is large enough for the largest request. Any thread.
  */
 #include "link_timing.h"
 

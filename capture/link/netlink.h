@@ -1,7 +1,7 @@
 /*
- * Talking rtnetlink: one loop over messages, one over attributes, one way to ask. What arrives is input:
- * nothing outside of the received bytes is read, whatever a message claims of its length, and what does not
- * come from the kernel is dropped. Any thread; no state but the socket.
+ * rtnetlink: the loop over messages, the loop over attributes, and requests, for all files that need them.
+ * Received messages are not trusted: nothing outside of the received bytes is read, whatever length a message
+ * claims, and messages that are not from the kernel are dropped. Any thread; no state but the socket.
  */
 #ifndef CANP_CAPTURE_NETLINK_H
 #define CANP_CAPTURE_NETLINK_H

@@ -1,4 +1,4 @@
-/* What queues an interface's outgoing frames (tc-qdisc(8)), by rtnetlink. Any thread; no state. */
+/* The queueing discipline of an interface (tc-qdisc(8)), by rtnetlink. Any thread; no state. */
 #ifndef CANP_CAPTURE_QDISC_H
 #define CANP_CAPTURE_QDISC_H
 

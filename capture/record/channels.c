@@ -1,9 +1,8 @@
 /*
- * Channels: one for each interface that is recorded. The owner makes those of interfaces that exist at open;
- * the capture thread adds those that appear later and that the user asked for, by name or by `any`.
- *
- * Invariants: a channel keeps its number and its socket to the end. Its definition stands in the stream
- * before its first frame. Other threads look at the channels below chans_shown only.
+ * Channels: one for each recorded interface. The owner makes those of interfaces that exist at open; the
+ * capture thread adds those that appear later and that the user named, also by `any`. Invariants: a channel
+ * keeps its number and its socket to the end. Its definition is recorded before its first frame. Other
+ * threads use only the channels below chans_shown.
  */
 #include "channels.h"
 

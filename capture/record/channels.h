@@ -1,4 +1,4 @@
-/* The interfaces that are recorded, each a channel: those there at open, those that come later (channels.c).
+/* The recorded interfaces, each a channel: those that exist at open and those that appear later (channels.c).
  */
 #ifndef CANP_CAPTURE_CHANNELS_H
 #define CANP_CAPTURE_CHANNELS_H

@@ -1,9 +1,9 @@
 /*
- * Clock anchors: records that tie CLOCK_REALTIME, which can be set, to CLOCK_MONOTONIC, which cannot. One is
- * written at the start, one at the end, and one a minute while frames come. When the clock was set, two are
- * written for one moment: the time that it would show had it not been set, and the time that it shows.
- * CLOCK_BOOTTIME goes on while the machine is suspended, which tells a suspend from a clock that was set; a
- * suspend has a record of its own.
+ * Clock anchors: records with CLOCK_REALTIME, which can be set, and CLOCK_MONOTONIC, which cannot, of one
+ * moment. One is written at the start, one at the end, and one a minute while frames come. When the clock was
+ * set, two are written for the same moment: with the time that it would have, and with the time that it has.
+ * CLOCK_BOOTTIME continues while the machine is suspended, which distinguishes a suspend from a clock that
+ * was set; a suspend has a record of its own.
  *
  * Capture thread only.
  */

@@ -1,8 +1,8 @@
 /*
  * What happens to interfaces while they are recorded. Every change becomes a link event in the stream and a
  * sentence for the user. A socket whose interface was unregistered is bound again when an interface of that
- * name appears; an interface that the user asked for and that appears later becomes a channel. A socket
- * stays bound while its interface goes down and up.
+ * name appears; an interface that the user named and that appears later becomes a channel. A socket stays
+ * bound while its interface goes down and up.
  *
  * Capture thread only.
  */

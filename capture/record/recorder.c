@@ -1,8 +1,9 @@
 /*
- * The recorder: open puts the parts together, run is the capture thread's loop, close takes them apart.
+ * The recorder: opens and closes its parts; run.c has the capture thread's loop. Invariant: sockets are bound
  *
- * Invariant: sockets are bound only after everything else stands, so a failed open has received nothing;
- * what run has taken in is stored or counted as lost before it returns.
+ after everything else was set up, so a failed open has received nothing; every frame that run received is
+ *
+ stored or counted as lost before it returns. The owner's thread.
  */
 #include <errno.h>
 #include <signal.h>

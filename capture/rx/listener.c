@@ -1,8 +1,8 @@
 /*
  * Listening without recording (canp/listener.h): a socket per interface, emptied by recvmmsg when asked.
  *
- * Invariant: all memory is taken in open, but the list of interfaces. A listener belongs to one thread at a
- * time.
+ * Invariant: open allocates all memory except the list of interfaces, which may grow. A listener belongs to
+ * one thread at a time.
  */
 #include <canp/listener.h>
 

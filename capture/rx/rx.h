@@ -1,6 +1,6 @@
 /*
- * A way to receive: io_uring (rx_uring.c), or recvmmsg where that is switched off (rx_mmsg.c). All calls,
- * open included, come from the capture thread.
+ * The interface of the two ways to receive: io_uring (rx_uring.c), or recvmmsg where io_uring is switched off
+ * (rx_mmsg.c). The capture thread makes all calls, open included.
  */
 #ifndef CANP_CAPTURE_RX_H
 #define CANP_CAPTURE_RX_H

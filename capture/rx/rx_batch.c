@@ -1,4 +1,5 @@
-/* Batches of messages (rx_batch.h). Invariant: a message that was taken is ready for the next recvmmsg. */
+/* Batches of messages (rx_batch.h). Invariant: a message that was taken is ready for the next recvmmsg.
+ * Capture thread only. */
 #include "rx_batch.h"
 
 #include <errno.h>

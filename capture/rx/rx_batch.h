@@ -1,7 +1,7 @@
 /*
- * A batch of messages for recvmmsg, and from there into rows: how a machine without io_uring receives, and
- * how sockets that have much are emptied (rx_uring.c says when). One batch serves all sockets: one socket's
- * messages are in it at a time. Capture thread only.
+ * A batch of messages that recvmmsg fills and that are turned into rows. Machines without io_uring receive
+ * this way, and so do busy sockets with io_uring (rx_uring.c says when). All sockets use the same batch, one
+ * after the other. Capture thread only.
  */
 #ifndef CANP_CAPTURE_RX_BATCH_H
 #define CANP_CAPTURE_RX_BATCH_H

@@ -1,7 +1,9 @@
 /*
- * Receiving with recvmmsg: for machines where io_uring is switched off. Same pace, same rows.
+ * Receives by recvmmsg, for machines where io_uring is switched off. Pace and rows are the same as with
  *
- * Invariant: all memory is taken in open, but that for CAN XL, once an interface takes such frames. Capture
+ io_uring. Invariant: open allocates all memory except that for CAN XL, which is allocated when an
+ *
+ interface can receive such frames. Capture
  * thread only.
  */
 #include <errno.h>

@@ -1,6 +1,6 @@
 /*
- * The state of receiving with io_uring (rx_uring.c): for itself, and for what measures it with a completion
- * queue that no kernel fills (tools/bench/bench_drill.c). Capture thread only.
+ * The state of receiving by io_uring, for rx_uring.c and for the benchmark that fills the completion queue
+ * itself (tools/bench/bench_drill.c). Capture thread only.
  */
 #ifndef CANP_CAPTURE_RX_RING_H
 #define CANP_CAPTURE_RX_RING_H

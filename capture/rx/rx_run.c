@@ -1,4 +1,5 @@
-/* Runs of completions (rx_run.h). Invariant: what is not taken is left as it was found. Capture thread only.
+/* Runs of completions (rx_run.h). Invariant: completions that are not taken are not changed. Capture thread
+ * only.
  */
 #include "rx_run.h"
 

@@ -1,6 +1,6 @@
 /*
- * The usual case of receiving with io_uring, many frames in one go (row_run.h): a run of completions of one
- * socket. Capture thread only.
+ * Takes a run of completions of one socket, the usual case with io_uring, in one loop (row_run.h). Capture
+ * thread only.
  */
 #ifndef CANP_CAPTURE_RX_RUN_H
 #define CANP_CAPTURE_RX_RUN_H

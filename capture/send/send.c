@@ -1,11 +1,11 @@
 /*
  * The sender: CAN_RAW, sendmmsg(), one or two iovecs per frame (canp/sender.h).
  *
- * The kernel wants whole structs: 16 bytes for a classic frame, 72 for FD, while rows are cut to their data;
- * the second iovec adds the missing zeros. A controller is handed frames no faster than its bit rate lets it
- * send them, a little ahead: its queue stays short, and an emulated bus, which takes any rate and then loses
- * frames at the receiver, behaves like a real one.
- * Invariant: messages [sent, count) are those still to be sent. One thread.
+ * The kernel wants whole structs: 16 bytes for a classic frame, 72 for FD. Rows end with their data, so the
+ * second iovec adds the missing zeros. A controller gets frames only a little earlier than its bit rate lets
+ * it send them. So its queue stays short, and an emulated bus, which accepts any rate and then loses frames
+ * at the receiver, behaves like a real one. Invariant: messages [sent, count) are those still to be sent. One
+ * thread.
  */
 #include <errno.h>
 #include <linux/can.h>

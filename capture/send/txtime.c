@@ -1,14 +1,13 @@
 /*
- * Sending at given times (txtime.h): SO_TXTIME, the qdisc that keeps such times, and the kernel's transmit
- * stamps.
+ * Sends at given times (txtime.h) by SO_TXTIME and a qdisc that obeys it, and reads the kernel's transmit
+ * stamps. net/can/raw.c accepts SCM_TXTIME since 5.18. sch_fq holds a frame until its time (CLOCK_MONOTONIC)
+ * and sends a late frame at once. sch_etf drops late frames, which a replay must not do, and all other qdiscs
+ * ignore the time. A vcan without echo gives frames to the listeners of this host before they reach its qdisc
+ * (net/can/af_can.c, can_send()).
  *
- * net/can/raw.c takes SCM_TXTIME since 5.18. sch_fq holds a frame until its time (CLOCK_MONOTONIC); what
- * comes too late it sends at once. sch_etf drops that, which a replay must not, and all others send at once
- * whatever the time is. A vcan without echo hands frames to the listeners of this host before they pass its
- * qdisc (net/can/af_can.c, can_send()).
- *
- * The socket's error queue tells for each frame when the driver got it. Frames leave in the order in which
- * they were handed over, since their times never run back, so the n-th answer is the n-th frame's. Invariant:
+ * For each frame the socket's error queue reports when the driver got it. Frames are sent in the order in
+ * which they were handed over, since their times never decrease, so the n-th report belongs to the n-th
+ * frame. Invariant:
  * handed - heard <= TXTIME_UNDERWAY_MAX. One thread.
  */
 #include "txtime.h"

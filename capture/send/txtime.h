@@ -1,5 +1,5 @@
 /*
- * Frames that the kernel sends at their time: SO_TXTIME, and what became of them.
+ * Makes the kernel send frames at given times (SO_TXTIME), and tells when it did.
  *
  * A struct txtime belongs to a sender and its thread. Nothing allocates.
  */

@@ -1,6 +1,6 @@
 /*
- * Listens to CAN interfaces without recording: for views and programs that only look. Frames that do not fit
- * the socket's buffer between two looks are counted.
+ * Listens to CAN interfaces without recording, for live views. Frames that do not fit into the socket's
+ * buffer between two calls are counted as lost.
  *
  * Threads: a listener belongs to one thread at a time.
  */
@@ -19,18 +19,19 @@ CANP_BEGIN_DECLS
 
 struct canp_listener;
 
-/* One interface listened to, as of the last canp_listener_refresh(). */
+/* One interface, as of the last canp_listener_refresh(). */
 struct canp_listener_iface {
     char name[CANP_IFACE_NAME_BYTES];
-    bool gone;       /* not there now; listened to again when it is back */
+    bool gone;       /* it does not exist now; listening resumes when it is back */
     uint64_t lost;   /* frames that the socket's buffer did not hold */
-    uint64_t device; /* frames that the device or its driver dropped since open; a lower bound */
+    uint64_t device; /* frames that the device or its driver dropped since open; at least this many */
     struct canp_link link;
 };
 
 struct canp_listener_opts {
-    size_t size;               /* canp/export.h */
-    const char *const *ifaces; /* as canp_recorder_opts.ifaces: `any`, and filters behind commas. Borrowed. */
+    size_t size; /* canp/export.h */
+    const char *const
+        *ifaces; /* as canp_recorder_opts.ifaces, `any` and filters included. Borrowed for open. */
     unsigned iface_count;
     bool wait_absent; /* as in canp_recorder_opts */
     bool no_wait;
@@ -43,20 +44,21 @@ CANP_API int canp_listener_open(const struct canp_listener_opts *opts, struct ca
 CANP_API void canp_listener_close(struct canp_listener *listener); /* NULL is allowed */
 
 /*
- * Hands out what has come since the last call, interface by interface; does not wait. The record's channel is
- * the index of its interface; it is valid during the call only. Returns how many, at most about 8192 for each
- * interface: more stay for the next call.
+ * Calls `each` for the frames received since the last call, interface by interface; does not wait. The
+ * record's channel is the index of its interface; the record is valid only during `each`. Returns the number
+ * of frames, at most about 8192 per interface; the others are left for the next call.
  */
 CANP_API unsigned canp_listener_take(struct canp_listener *listener,
                                      void (*each)(void *user, const struct canp_record *record), void *user);
 
-/* Looks at the interfaces: states, counters; binds again what was gone and is back, takes in what came and is
- * wanted. 0 or a negative errno. */
+/* Reads the interfaces' states and counters, binds to those that are back, and adds new ones that are wanted.
+ * 0 or a negative errno. */
 CANP_API int canp_listener_refresh(struct canp_listener *listener);
 
-/* It grows when interfaces come. */
+/* Grows when interfaces are added. */
 CANP_API unsigned canp_listener_iface_count(const struct canp_listener *listener);
-/* CAN interfaces that `any` leaves out, as they are more than CANP_LISTENER_IFACES_MAX; at the last look. */
+/* Number of CAN interfaces that `any` leaves out because there are more than CANP_LISTENER_IFACES_MAX; as of
+ * the last canp_listener_refresh(). */
 CANP_API unsigned canp_listener_left_out(const struct canp_listener *listener);
 /* Borrowed until canp_listener_close(); NULL beyond the last. */
 CANP_API const struct canp_listener_iface *canp_listener_iface(const struct canp_listener *listener,

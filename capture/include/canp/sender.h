@@ -1,9 +1,9 @@
 /*
- * Sends frames onto a CAN interface, in batches, straight from where they lie.
+ * Sends frames to a CAN interface in batches, without copying them.
  *
- * A full queue is back-pressure: the sender waits and tries again, and counts that; it never drops a frame.
- * What an interface cannot take (FD or XL beyond its MTU, error frames on a real controller) is refused and
- * counted by kind.
+ * When the interface's queue is full the sender waits, tries again and counts that; it never drops a frame.
+ * Frames that the interface cannot send (FD or XL beyond its MTU, error frames on a real controller) are
+ * refused and counted by kind.
  *
  * A sender belongs to one thread. After open nothing allocates.
  */
@@ -23,14 +23,14 @@ struct canp_sender;
 struct canp_sender_stats {
     uint64_t frames;        /* handed to the interface's queue */
     uint64_t calls;         /* sendmmsg() calls */
-    uint64_t waits;         /* times the queue or the socket's buffer was full */
-    uint64_t wait_ns;       /* spent so */
+    uint64_t waits;         /* times that the queue or the socket's buffer was full */
+    uint64_t wait_ns;       /* time spent waiting for these */
     uint64_t refused_fd;    /* not sent: FD frames on a classic interface */
-    uint64_t refused_xl;    /* not sent: XL frames on an interface or kernel without */
+    uint64_t refused_xl;    /* not sent: XL frames on an interface or kernel without CAN XL */
     uint64_t refused_error; /* not sent: error frames on a real controller, which would send them as data */
 };
 
-#define CANP_SENDER_BATCH 64 /* frames that canp_sender_put() gathers at most */
+#define CANP_SENDER_BATCH 64 /* the most frames that canp_sender_put() gathers */
 
 /*
  * Owned: *out, freed by canp_sender_close(). Errors: -ENODEV, -ENETDOWN (down, bus-off or without carrier),
@@ -39,46 +39,48 @@ struct canp_sender_stats {
  */
 CANP_API int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_why *why);
 
-/* Frames that were put and not flushed are not sent. NULL is fine. */
+/* Frames that were put and not flushed are not sent. NULL is allowed. */
 CANP_API void canp_sender_close(struct canp_sender *sender);
 
 /*
- * Gathers a frame: 1, or 0 when the interface cannot take it (counted). With CANP_SENDER_BATCH frames
- * gathered already these are flushed first; an error of that means that this frame was not taken.
- * Borrowed: the frame, zero-padded to a multiple of 8 data bytes, until a flush has returned 0.
+ * Gathers a frame: 1, or 0 when the interface cannot send it (counted). When CANP_SENDER_BATCH frames are
+ * gathered already, they are flushed first; if that fails, its error is returned and this frame was not
+ * gathered. The frame must be zero-padded to a multiple of 8 data bytes and is borrowed until a flush has
+ * returned 0.
  */
 CANP_API int canp_sender_put(struct canp_sender *sender, const struct canp_record *record);
 
 /*
- * Hands all that is gathered to the interface, in order. 0; -EINTR when a signal was handled while waiting
- * for room, or there was none for 50 ms (so that the caller can look whether to go on), or another negative
- * errno of send(2) (-ENETDOWN): the rest stays gathered, a further call goes on where this one ended.
+ * Hands all gathered frames to the interface, in order. 0; -EINTR when a signal was handled while waiting for
+ * room, or when there was no room for 50 ms, so that the caller can decide whether to continue; or another
+ * negative errno of send(2) such as -ENETDOWN. After an error the frames not sent stay gathered, and the next
+ * call continues with them.
  */
 CANP_API int canp_sender_flush(struct canp_sender *sender);
 
 /*
- * From here on the kernel sends the frames that canp_sender_put_at() gathers at their time (SO_TXTIME), where
- * the interface's queueing discipline holds them so long: sch_fq. 0; -EOPNOTSUPP where it does not, or the
- * kernel is older than 5.18, or the interface is a vcan without echo, whose listeners get frames before they
- * are queued; `why` says what to do.
+ * Makes the kernel send the frames of canp_sender_put_at() at their times (SO_TXTIME). The interface needs a
+ * queueing discipline that holds frames until then: sch_fq. 0; -EOPNOTSUPP when it has another one, the
+ * kernel is older than 5.18, or the interface is a vcan without echo, which delivers frames to listeners
+ * before they are queued; `why` says what to do.
  */
 CANP_API int canp_sender_use_txtime(struct canp_sender *sender, struct canp_why *why);
 
-/* As canp_sender_put(), to be sent at due_ns (CLOCK_MONOTONIC), which never runs back; a time that has passed
- * means at once. Only after canp_sender_use_txtime(). */
+/* As canp_sender_put(), for a frame to be sent at due_ns (CLOCK_MONOTONIC), which must not decrease from
+ * frame to frame; a time in the past means at once. Only after canp_sender_use_txtime(). */
 CANP_API int canp_sender_put_at(struct canp_sender *sender, const struct canp_record *record, int64_t due_ns);
 
-/* What the kernel told of frames that were to be sent at their time. */
+/* What the kernel reported about frames that it sent at given times. */
 struct canp_sender_txtime_stats {
-    uint64_t stamped; /* frames of which it told when the driver got them */
-    uint64_t early;   /* of the stamped ones, those that the driver got more than 100 us before their time */
-    struct canp_histogram late_ns; /* the stamped ones against their time */
+    uint64_t stamped; /* frames for which it reported when the driver got them */
+    uint64_t early;   /* of these, frames that the driver got more than 100 us before their time */
+    struct canp_histogram late_ns; /* how late the driver got the stamped frames */
     struct canp_drift drift;
 };
 
 /*
- * Waits until the kernel has told of all frames handed over, at most so long: 0, or the number of those it
- * has not told of (a driver that stamps nothing, or a bus that takes nothing), or -EINTR.
+ * Waits, at most timeout_ns, until the kernel has reported about all frames handed over. 0; or the number of
+ * frames without a report (the driver stamps nothing, or the bus does not accept frames); or -EINTR.
  */
 CANP_API int canp_sender_await_txtime(struct canp_sender *sender, uint64_t timeout_ns);
 

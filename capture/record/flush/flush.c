@@ -1,6 +1,6 @@
 /*
- * The flush thread: takes slabs in order and has them stored (store.h); hands on the sentences for the user;
- * ends the recording. The writer and everything that may wait for the disk belong to this thread.
+ * The flush thread: takes slabs in order and stores them (store.h), passes sentences to the user, and ends
+ * the recording. Only this thread uses the writer and waits for the disk.
  */
 #include "flush.h"
 

@@ -1,7 +1,7 @@
 /*
  * Storing (store.h). While the disk is full or fails, rows are dropped and counted; once a second the thread
- * looks whether there is room for a whole slab again, and then the gaps are written. No error of the disk
- * ends a recording: it may work again.
+ * tests whether there is room for a whole slab, and then writes the gaps. No error of the disk ends a
+ * recording, because the disk may work again. Flush thread only.
  */
 #include "store.h"
 

@@ -1,8 +1,7 @@
 /*
- * What the flush thread does with rows: into the files, or counted as not stored.
+ * Stores rows in the files, or counts them as not stored. Invariant: a frame given to canp_store() is in the
  *
- * Invariant: a frame handed to canp_store() is in the files or noted as not stored (disk_losses.h), and
- * counted there. Flush thread only.
+ files or counted as not stored (disk_losses.h). Flush thread only.
  */
 #ifndef CANP_CAPTURE_STORE_H
 #define CANP_CAPTURE_STORE_H

@@ -1,4 +1,5 @@
-/* Bringing interfaces up while they are recorded (up_orders.h). Capture places, flush fulfils. */
+/* Brings interfaces up during the recording (up_orders.h). The capture thread orders it, the flush thread
+ * does it. */
 #include "up_orders.h"
 
 #include <net/if.h>

@@ -1,6 +1,7 @@
 /*
- * Interfaces to be brought up, with the bit rates that the recording was begun with. The capture thread sees
- * that one is down which came (back) and orders it; the flush thread, which may wait for a driver, does it.
+ * Orders to bring interfaces up with the bit rates of the recording's options. The capture thread notices an
+ * interface that appeared, or came back, and is down, and orders it; the flush thread, which may wait for a
+ * driver, does it.
  */
 #ifndef CANP_CAPTURE_UP_ORDERS_H
 #define CANP_CAPTURE_UP_ORDERS_H

@@ -1,4 +1,4 @@
-/* What could not be stored (disk_losses.h). */
+/* What could not be stored (disk_losses.h). Flush thread only. */
 #include "disk_losses.h"
 
 #include <canp/writer.h>

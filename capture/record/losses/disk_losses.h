@@ -1,7 +1,7 @@
 /*
- * What the flush thread could not store: frames by channel, gaps that stood between them, and the events
- * (link changes and the like) themselves, as far as a small buffer holds them. Kept until there is room to
- * tell it.
+ * What the flush thread could not store: the number of frames by channel, gaps that were among them, and
+ * other events (link changes and so on) as far as a small buffer holds them. It is kept until there is room
+ * to write it.
  *
  * Invariant: a frame given to canp_disk_losses_note() is counted once, in its channel's gap and in
  * lost_unstored. Flush thread only.

@@ -1,4 +1,5 @@
-/* Losses summed up (gap_sums.h). Invariant: what was noted is told once, by one gap of its channel and layer.
+/* Sums of losses (gap_sums.h). Invariant: each noted loss is written once, in one gap of its channel and
+ * layer. One thread.
  */
 #include "gap_sums.h"
 

@@ -1,6 +1,6 @@
 /*
- * Losses summed up by interface and layer, until they can be told as gap rows: one gap each, over the time
- * from the first loss to the last. One thread; no allocation.
+ * Sums losses by interface and layer until they can be written as gap rows: one gap for each, from the time
+ * of the first loss to that of the last. One thread; no allocation.
  */
 #ifndef CANP_CAPTURE_GAP_SUMS_H
 #define CANP_CAPTURE_GAP_SUMS_H

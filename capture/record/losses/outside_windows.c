@@ -1,4 +1,4 @@
-/* What lay in no window (outside_windows.h). */
+/* Frames and losses outside of windows (outside_windows.h). Flush thread only. */
 #include "outside_windows.h"
 
 #include <stdio.h>

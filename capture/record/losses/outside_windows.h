@@ -1,11 +1,9 @@
 /*
- * What a recording by triggers does not keep: frames by interface, and the losses among them. The recording
- * says so itself, by a mark and by gaps, before the next window begins and at the end, so that of each
- * interface frames stored + frames lost + frames outside of windows = frames on the bus. Losses are written
- * at most a minute after they were noted, whether a window begins or not, so a crash hides no more than
- * that.
- *
- * Invariant: a frame or a loss given to canp_outside_windows_note() is told once. Flush thread only.
+ * Counts what a recording by triggers does not keep: frames by interface, and the losses among them. The sums
+ * are written as a mark and gaps before the next window begins and at the end, so that for each interface
+ * frames stored + frames lost + frames outside of windows = frames on the bus. Losses are written at most a
+ * minute after they were noted, whether a window begins or not, so a crash hides at most those of a minute.
+ * Invariant: a frame or a loss given to canp_outside_windows_note() is written once. Flush thread only.
  */
 #ifndef CANP_CAPTURE_OUTSIDE_WINDOWS_H
 #define CANP_CAPTURE_OUTSIDE_WINDOWS_H

@@ -1,6 +1,7 @@
 /*
- * What the user noted (KEY=VALUE) and the filters in force, as mark records. They stand in each segment, so
- * that they outlive the removal of old ones. Made in open; stored by the owner, then by the flush thread.
+ * The user's notes (KEY=VALUE) and the interfaces' filters as mark records. They are repeated in each
+ * segment, so that they are kept when old segments are removed. Made in open; stored by the owner, then by
+ * the flush thread.
  */
 #ifndef CANP_CAPTURE_NOTES_H
 #define CANP_CAPTURE_NOTES_H

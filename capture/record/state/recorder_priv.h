@@ -1,7 +1,6 @@
 /*
- * The recorder's own state, shared by the files of this folder. Who may touch a field is said beside it:
- * "capture" is the thread in canp_recorder_run(), "flush" the thread that stores slabs. The functions are
- * declared by the header of the file that has them.
+ * The state of a recorder, shared by record/ and record/flush/. The comment of a field says which thread may
+ * use it: "capture" is the thread in canp_recorder_run(), "flush" the thread that stores slabs.
  */
 #ifndef CANP_CAPTURE_RECORDER_PRIV_H
 #define CANP_CAPTURE_RECORDER_PRIV_H

@@ -1,4 +1,5 @@
-/* Sizes of slabs (slab_sizes.h). Invariant: a block of any slab fits the smallest segment. */
+/* Computes the size and number of slabs (slab_sizes.h). Invariant: a block of any slab fits the smallest
+ * segment. */
 #include "slab_sizes.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* How much memory the slabs take. Any thread; no state. */
+/* The size and number of slabs. Any thread; no state. */
 #ifndef CANP_CAPTURE_SLAB_SIZES_H
 #define CANP_CAPTURE_SLAB_SIZES_H
 

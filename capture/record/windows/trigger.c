@@ -1,4 +1,4 @@
-/* Triggers: parsed and matched (trigger.h). Any thread; no state. */
+/* Parses and matches triggers (trigger.h). Any thread; no state. */
 #include "trigger.h"
 
 #include <errno.h>

@@ -1,10 +1,10 @@
 /*
- * Triggers: what begins a window of a recording that keeps only windows (window.h).
+ * Triggers: each begins a window of a recording that keeps only windows (window.h).
  *   123:7FF 123~7FF 123:7FF,456:7FF 12345678:9FFFFFFF    candump's filters: such a frame
  *   #40                                                  an error frame of such a class
- *   123:7FF#11.22   123:7FF#11.22/FF.0F                  such a frame that begins with these bytes (of the
- * mask) error   bus-off   gap                                any error frame; the controller went off; frames
- * were lost No state but the parsed trigger; any thread.
+ *   123:7FF#11.22   123:7FF#11.22/FF.0F                  such a frame whose data begins like this (/ mask)
+ *   error   bus-off   gap                                any error frame; bus-off; lost frames
+ * No state but the parsed trigger; any thread.
  */
 #ifndef CANP_CAPTURE_TRIGGER_H
 #define CANP_CAPTURE_TRIGGER_H

@@ -1,8 +1,8 @@
 /*
  * Windows around triggers (window.h).
  *
- * Invariants: every block fed is stored or let go, once, and stored in the order fed; the blocks held are the
- * newest ones, without a hole, and lie in one ring of bytes, oldest at `head`. Flush thread only.
+ * Invariants: every block is stored or discarded once, and stored in its order; the blocks held are the
+ * newest ones without a hole, in one ring of bytes, the oldest at `head`. Flush thread only.
  */
 #include "window.h"
 

@@ -1,11 +1,9 @@
 /*
- * A recording of windows: rows are held back in bounded memory for the time before a trigger; when one comes,
- * what is held and what follows for the time after it goes to the files. Windows that meet are one.
- *
- * Whole blocks are kept or let go, so a window is longer than asked for by a block's time at each end (half
- * the flush time, 50 ms, on any bus that does not fill a slab sooner).
- *
- * Pure logic: no file, no thread, no clock. Flush thread only.
+ * Windows around triggers: the rows of the time before a possible trigger are held in bounded memory. At a
+ * trigger these rows, and the rows of the time after it, are stored. Windows that touch become one. Only
+ * whole blocks are kept or discarded, so a window is longer at each end by up to a block's time (half the
+ * flush time, 50 ms, on a bus that does not fill a slab sooner). Pure logic without files, threads and
+ * clocks. Flush thread only.
  */
 #ifndef CANP_CAPTURE_WINDOW_H
 #define CANP_CAPTURE_WINDOW_H

@@ -23,8 +23,7 @@ CANP_BEGIN_DECLS
 
 /* What idle() asks for. */
 enum canp_replay_wish {
-    CANP_REPLAY_GO =
-        0, /* play, or continue: the next frame is due now, and the later ones follow it at their distances */
+    CANP_REPLAY_GO = 0,    /* play, or continue: the next frame is due now */
     CANP_REPLAY_PAUSE = 1, /* wait until idle() returns something else */
     CANP_REPLAY_STEP = 2,  /* one frame now (at full speed: a block), then idle() is called again */
 };
