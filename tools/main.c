@@ -1,4 +1,5 @@
-/* canp: finds the sub-command and hands over. Everything a command says about itself is in its own file. */
+/* canp: finds the sub-command and calls it. A command's help and messages are in its own file. Main thread.
+ */
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /*
- * The harness of `canp-bench`: a mode is a file bench_MODE.c with one function that runs its cases. A case is
- * something of ours beside something a user would otherwise do: both are run in turn, in one process, and the
- * medians are compared. Main thread; a case may use threads of its own.
+ * The harness of `canp-bench`: a mode is a file bench_MODE.c with one function that runs its cases. A case
+ * compares a function of canp with what a user would do without it: both run alternately in one process, and
+ * the medians are compared. Main thread; a case may use threads of its own.
  */
 #ifndef CANP_TOOLS_BENCH_H
 #define CANP_TOOLS_BENCH_H

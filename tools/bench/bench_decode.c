@@ -1,9 +1,9 @@
 /*
  * canp-bench decode: frames into signals, by a database that is made for the ids of the drive (eight signals
  * each, of several lengths and both byte orders), or by the file that the environment variable CANP_BENCH_DBC
- * names. `decode_all` takes all signals of raw rows in the order of the bus, `decode_all_random` of rows
- * whose ids and bytes are random; `decode_one_signal` is one column of a packed recording beside its id's
- * rows alone, per frame of the recording; `dbc_parse` reads the database. Processor time, warm.
+ * names. `decode_all` decodes all signals of raw rows in the order of the bus, `decode_all_random` those of
+ * rows whose ids and bytes are random; `decode_one_signal` is one column of a packed recording beside its
+ * id's rows alone, per frame of the recording; `dbc_parse` reads the database. Processor time, warm.
  */
 #include <canp/column.h>
 #include <canp/repack.h>

@@ -1,5 +1,5 @@
-/* A recorder without a kernel, for measuring (bench_drill.h). It looks into the capture room, as its tests
- * do.
+/* A recorder without a kernel, for measuring (bench_drill.h). It includes private headers of capture, as the
+ * tests of capture do. One thread.
  */
 #include "bench_drill.h"
 

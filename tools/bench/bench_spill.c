@@ -1,8 +1,8 @@
 /*
- * canp-bench spill: all that the recorder itself does for a frame, from the kernel's completion to the
+ * canp-bench spill: everything that the recorder does for a frame, from the kernel's completion to the
  * committed record (harvest, row, slab, block with its checksum in a segment file), beside the copy of 24
- * bytes that nobody could do without. CPU time of the calling thread. The kernel's part is not in it:
- * `scripts/bench` measures that.
+ * bytes that any recorder needs. CPU time of the calling thread, without the kernel's part, which
+ * `scripts/bench` measures.
  */
 #include "bench.h"
 

@@ -1,7 +1,7 @@
 /*
- * canp-bench: what the engine itself costs here, each figure beside something a user would compare it with.
- * It is no sub-command of canp because it measures insides: it links the static library and sees private
- * headers.
+ * canp-bench: what the engine costs on this machine, each figure beside something that a user would compare
+ * it with. It is not a sub-command of canp because it measures internal functions: it links the static
+ * library and includes private headers. Main thread.
  */
 #include "bench.h"
 

@@ -1,8 +1,9 @@
 /*
- * canp convert: logs of any format into one of any format.
+ * canp convert: copies logs of any format into one log of any format. Inputs are copied one after the other
  *
- * Inputs go one behind the other through the library's one copy. What cannot be read is named and counted,
- * what the target cannot hold is counted and said at the end. Main thread.
+ by canp_log_copy(). What cannot be read is named and counted; what the target cannot hold is counted and
+ *
+ reported at the end. Main thread.
  */
 #include <errno.h>
 #include <limits.h>

@@ -1,9 +1,7 @@
 /*
- * canp decode: what the bytes of a log mean, by signal databases; or of frames as they come from an
- * interface.
- *
- * Messages that several frames bring have the time of their last frame. What gives no value is counted and
- * told at the end. Main thread; a closed pipe ends it quietly.
+ * canp decode: decodes the frames of a log, or of interfaces as they come, by signal databases. Messages that
+ * span several frames have the time of their last frame. Frames that give no value are counted and reported
+ * at the end. Main thread; a closed pipe ends the command without a message.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,8 +1,7 @@
 /*
- * canp dump: prints a log, once or as it grows.
+ * canp dump: prints a log, once or as it grows. Main thread. A closed pipe ends the command without a
  *
- * Main thread. A closed pipe ends it quietly; a recording that grows is polled, which costs its writer
- * nothing.
+ message. A growing recording is polled, which costs its writer nothing.
  */
 #include <errno.h>
 #include <signal.h>

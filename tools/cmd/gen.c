@@ -1,8 +1,8 @@
 /*
  * canp gen: makes traffic on CAN interfaces (gen/vehicle.h says what traffic).
  *
- * One thread per interface, so that a slow bus does not hold up the others; they share nothing but the flag
- * that ends them. A frame's time is an absolute deadline; at full speed whole batches are handed over.
+ * One thread per interface, so that a slow bus does not hold up the others; they share only the flag that
+ * ends them. Each frame has an absolute deadline; at full speed frames are sent in whole batches.
  */
 #include <errno.h>
 #include <math.h>

@@ -1,5 +1,5 @@
 /*
- * canp merge: several logs into a new recording, by time. Interfaces of the same name are one in it.
+ * canp merge: merges several logs by time into a new recording. Interfaces of the same name become one.
  *
  * Inputs are recordings, or logs in any format that can be read; only recordings can be followed. Main
  * thread.

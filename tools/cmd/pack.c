@@ -1,4 +1,5 @@
-/* canp pack: re-encodes the sealed segments of a recording in place, smaller, or back into plain rows. */
+/* canp pack: packs the sealed segments of a recording in place, or unpacks them to plain rows. Main thread.
+ */
 #include <canp/repack.h>
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * canp record: CAN interfaces into a recording. canp/recorder.h records; this file reads the options and
- * speaks.
+ * canp record: records CAN interfaces. canp/recorder.h does the recording; this file reads the options and
+ * prints messages. Main thread, which becomes the capture thread.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,5 @@
-/* canp repair: copies all that is intact into a new recording; each damaged place becomes a gap. */
+/* canp repair: copies all intact records into a new recording; each damaged place becomes a gap. Main thread.
+ */
 #include <canp/log.h>
 #include <canp/reader.h>
 

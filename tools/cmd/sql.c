@@ -1,8 +1,9 @@
 /*
- * canp sql: questions to recordings and logs in SQL.
+ * canp sql: queries recordings and logs in SQL. The database is in memory and has only the virtual tables;
  *
- * The database is in memory and has nothing but the tables; statements cannot write, nor attach files. Main
- * thread; a signal interrupts the statement that runs, at a prompt without ending it.
+ statements can neither write nor attach files. Main thread; a signal interrupts the current statement, and
+ *
+ at a prompt the command continues.
  */
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* canp sql where SQLite was not there when canp was built. */
+/* canp sql in a build without SQLite. */
 #include "lib/commands.h"
 #include "lib/opts.h"
 

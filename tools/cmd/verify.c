@@ -1,4 +1,4 @@
-/* canp verify: reads every block, tests every checksum, names each damaged place. */
+/* canp verify: reads every block, checks every checksum, and names each damaged place. Main thread. */
 #include <canp/reader.h>
 
 #include <stdio.h>

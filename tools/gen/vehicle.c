@@ -1,9 +1,11 @@
 /*
- * The generator: when which frame is due (gen/vehicle.h says what comes out).
+ * The generator: decides when which frame is due (gen/vehicle.h describes the frames). Periodic messages are
  *
- * Periodic messages sit in a binary heap by due time. All of it runs in the drive's own time; a rate or a
- * load only stretches that time on the way out, so the frames are the same at every rate. Jitter is drawn
- * around fixed slots and so does not add up.
+ in a binary heap by due time. Everything is computed in the drive's own time; a rate or a load only scales
+ *
+ the resulting stamps, so the frames are the same at every rate. Jitter is added to fixed times, so it does
+ *
+ not add up.
  * Invariant: times never run backwards. One thread at a time.
  */
 #include "vehicle_priv.h"

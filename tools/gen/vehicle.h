@@ -8,7 +8,7 @@
  * to back with a 64 bit big-endian sequence number from 0 as the first 8 data bytes, so that a test sees
  * order and loss; their id is 0x100 + seed % 256, so that it sees the sender as well.
  *
- * The same options give the same frames, on every machine and at every rate: the rate only stretches time.
+ * The same options give the same frames on every machine and at every rate: the rate only scales time.
  *
  * A generator belongs to one thread at a time; canp_vehicle_next() neither allocates nor calls the system.
  */

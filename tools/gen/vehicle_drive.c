@@ -1,7 +1,7 @@
 /*
- * The drive behind the vehicle profile: a driver who wants a speed, an engine, wheels, things that warm up.
+ * The simulated drive of the vehicle profile: a driver with a wanted speed, an engine, wheels, temperatures.
  *
- * Plausible, not exact: values stay within what a sensor could report and move as fast as they could. Only
+ It is plausible, not exact: values have the range and the rate of change of real sensors. Only
  * + - * / and comparisons on doubles, compiled without contraction, so that every machine gets the same bits.
  * One thread.
  */

@@ -1,7 +1,7 @@
 /*
- * Options in a file (config.h). Each line becomes one word of the command line, so that there is one parser,
- * one list of options and one set of messages. Invariant: words point into the file's text or to memory that
- * is never freed.
+ * Options in a file (config.h). Each line becomes a word of the command line, so that parser, list of options
+ * and messages are the same for both. Invariant: words point into the file's text or to memory that is never
+ * freed. Main thread.
  */
 #include "lib/config.h"
 

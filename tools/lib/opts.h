@@ -1,6 +1,7 @@
 /*
- * Command lines the way every sub-command shares: one table of options per command makes the parser and
- * the --help text. Long options everywhere, short ones for the usual; `--name value` and `--name=value`.
+ * Parses command lines for all sub-commands: each has a table of options, which gives the parser and the
+ * --help text. All options have a long form, common ones a short form, too; `--name value` and `--name=value`
+ * are the same.
  * Errors go to stderr in one line that begins with `canp COMMAND:` (program.h). Main thread.
  */
 #ifndef CANP_TOOLS_OPTS_H

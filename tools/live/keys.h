@@ -1,6 +1,6 @@
 /*
- * The keyboard and the progress line of a command that runs on: only where stdin is this terminal and the
- * command is in its foreground, and stderr is one too. Main thread.
+ * The keyboard and the progress line of a running command. They are used only when stdin is a terminal with
+ * the command in its foreground, and stderr is a terminal, too. Main thread.
  */
 #ifndef CANP_TOOLS_KEYS_H
 #define CANP_TOOLS_KEYS_H

@@ -1,9 +1,10 @@
 /*
- * What a running `canp record` tells others on this machine (of its network namespace) of itself: how full
- * its slabs are, what it has stored and lost. Asked by an abstract Unix socket named after the recording's
- * directory (device and inode), so nothing is left behind, whatever becomes of the recorder, and the answer
- * comes also while its disk stalls. Anybody may ask: the answer is a few counters. Anybody may
- * hold such a name, too: the kernel tells who it is, and the recorder says when its name is taken.
+ * The state that a running `canp record` reports to programs of its machine and network namespace: how full
+ * its slabs are, and what it has stored and lost. Programs ask through an abstract Unix socket named after
+ * the recording's directory (device and inode). The kernel removes it with the process, and it answers also
+ * while the disk stalls. Any user may ask, since the answer is only a few counters. Any user may also take
+ * such a name first: the kernel tells the asking program whose process answers, and a recorder says when its
+ * name is taken.
  */
 #ifndef CANP_TOOLS_LIVE_H
 #define CANP_TOOLS_LIVE_H

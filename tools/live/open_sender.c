@@ -1,4 +1,4 @@
-/* Waiting for an interface by looking again (open_sender.h): a tenth of a second later is soon enough. */
+/* Waits for an interface by trying again every tenth of a second (open_sender.h). Main thread. */
 #include "open_sender.h"
 
 #include <errno.h>

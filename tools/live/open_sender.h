@@ -1,4 +1,4 @@
-/* Opening what frames are sent on, at once or when it is there. Main thread. */
+/* Opens the interface to send on, at once or as soon as it exists. Main thread. */
 #ifndef CANP_TOOLS_OPEN_SENDER_H
 #define CANP_TOOLS_OPEN_SENDER_H
 

@@ -1,8 +1,8 @@
 /*
- * The recorder's answers (record_live.h). The thread sleeps in poll(); it takes no signals, allocates
- * nothing, and waits for nobody: who does not read gets nothing. Whoever asks is told the counters and let
- * go; who may command is let in, a few at a time and for a second, and may send one request. `fd` is closed
- * after the thread has ended.
+ * The recorder's answers (record_live.h). The thread sleeps in poll(). It takes no signals and allocates
+ * nothing, and it does not wait for a program that does not read. A program that only asks gets the counters,
+ * and its connection is closed. Programs that may give commands are let in, a few at a time and for a second
+ * each, and may send one request. `fd` is closed after the thread has ended.
  */
 #include "record_live.h"
 

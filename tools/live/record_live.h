@@ -1,5 +1,5 @@
-/* A thread that answers programs which ask how the recording goes (live.h), and takes commands (control.h).
- */
+/* A thread that answers programs that ask for the state of the recording (live.h), and takes commands
+ * (control.h). */
 #ifndef CANP_TOOLS_RECORD_LIVE_H
 #define CANP_TOOLS_RECORD_LIVE_H
 

@@ -1,5 +1,5 @@
 /*
- * Statistics while recording (record_stats.h). All of `self` is the thread's own while it runs.
+ * Statistics while recording (record_stats.h). While the thread runs, only it uses `self`.
  */
 #include "record_stats.h"
 

@@ -1,5 +1,6 @@
 /*
- * canp record --stats: a line on stderr every so often, by a thread of its own around canp/pools/monitor.h.
+ * canp record --stats: a line on stderr at intervals, printed by a thread of its own that runs the monitor of
+ * canp/pools/monitor.h.
  */
 #ifndef CANP_TOOLS_RECORD_STATS_H
 #define CANP_TOOLS_RECORD_STATS_H

@@ -1,10 +1,10 @@
 /*
  * The service manager's protocol (service.h): datagrams of KEY=VALUE lines to the socket in $NOTIFY_SOCKET.
  *
- * The watchdog is told that all is well only when the capture thread was seen at work: a signal that does
- * nothing else wakes it, and its count of harvests has to grow. A stalled disk does not stop that thread, and
- * so does not end the service; a thread that hangs does. Once the capture is over (its duration stands still)
- * the end may take its time.
+ * The watchdog is notified only when the capture thread works: a signal that does nothing else wakes that
+ * thread, and its count of harvests must grow. So a stalled disk, which does not stop the capture thread,
+ * does not end the service, but a hanging capture thread does. After the capture has ended (its duration
+ * stands still) the watchdog is notified without this test.
  */
 #include "live/service.h"
 

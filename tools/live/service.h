@@ -1,6 +1,6 @@
 /*
- * What a service manager wants to hear of `canp record` (sd_notify(3), Type=notify): that it records, that it
- * ends, and, where WatchdogSec= asks for it, that its capture thread is alive. Without a manager
+ * Notifies a service manager about `canp record` (sd_notify(3), Type=notify): that it records, that it ends,
+ * and, with WatchdogSec=, that its capture thread is alive. Without a manager
  * ($NOTIFY_SOCKET) nothing happens.
  */
 #ifndef CANP_TOOLS_SERVICE_H

@@ -1,6 +1,6 @@
 /*
- * A thread beside the capture thread that does something now and then until it is told to end. It takes no
- * signals: they are for the capture thread, whose sleep they end.
+ * A thread that does something at intervals until it is told to end, while the main thread captures. It takes
+ * no signals: these must reach the capture thread, whose sleep they end.
  */
 #ifndef CANP_TOOLS_SIDE_THREAD_H
 #define CANP_TOOLS_SIDE_THREAD_H

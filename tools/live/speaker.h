@@ -1,8 +1,8 @@
 /*
- * Lines on stderr that nobody waits for. A terminal that was stopped (Ctrl-S) or a pipe that nobody reads
- * makes write(2) wait for ever; a thread that stores or receives frames must not wait with it. So lines go
- * into a bounded queue, and a thread of its own writes them, each by one write(2), so that lines of several
- * threads are never torn. What the queue does not hold is dropped and counted, and told when there is room
+ * Prints lines on stderr without waiting. On a terminal that was stopped (Ctrl-S) or a pipe that nobody
+ * reads, write(2) waits for ever, but a thread that stores or receives frames must not wait. So lines go into
+ * a bounded queue, and a thread of its own writes each by one write(2), so that lines of several threads are
+ * never mixed. When the queue is full lines are dropped and counted; a line says how many once there is room
  * again.
  */
 #ifndef CANP_TOOLS_SPEAKER_H

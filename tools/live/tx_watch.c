@@ -1,6 +1,6 @@
 /*
- * Watches whether frames go out (tx_watch.h). The interface's counters include what other programs send on
- * it, so at least as many frames are missing as they show.
+ * Watches whether frames go out (tx_watch.h). The interface's counters include frames that other programs
+ * send, so the number of missing frames is a lower bound.
  */
 #include "tx_watch.h"
 

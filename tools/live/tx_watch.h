@@ -1,7 +1,7 @@
 /*
- * Whether frames that were handed over go out: for commands that send. A full queue is told of once, after a
- * second, with the controller's state, and may be given up; at the end the driver's own counters are the
- * witness. One watch belongs to one sender and its thread.
+ * For commands that send: tells whether frames that were handed over are really sent. A queue that stays full
+ * for a second is reported once, with the controller's state, and may end the command; at the end the
+ * driver's counters are compared. One watch belongs to one sender and its thread.
  */
 #ifndef CANP_TOOLS_TX_WATCH_H
 #define CANP_TOOLS_TX_WATCH_H

@@ -1,4 +1,4 @@
-/* How damage is told (damage.h). */
+/* Describes damage (damage.h). Main thread. */
 #include "damage.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* How damage is told, by verify and repair alike. Main thread. */
+/* Describes damage in words, for verify and repair. Main thread. */
 #ifndef CANP_TOOLS_DAMAGE_H
 #define CANP_TOOLS_DAMAGE_H
 

@@ -1,4 +1,4 @@
-/* What a recording's events tell about it: notes, clock steps, windows. Main thread. */
+/* Collects what info shows of a recording's events: notes, clock steps, windows. Main thread. */
 #ifndef CANP_TOOLS_INFO_EVENTS_H
 #define CANP_TOOLS_INFO_EVENTS_H
 

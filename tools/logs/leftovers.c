@@ -1,7 +1,7 @@
 /*
- * Files beside a recording's segments (leftovers.h): NUMBER.canp.new is the next segment before it has its
- * name, or one that is being packed, or, between two steps of a packer that was killed, the segment as it was
- * before. Its writer holds flock(2) on it.
+ * Files beside a recording's segments (leftovers.h): NUMBER.canp.new is the next segment before it gets its
+ * name, or a segment that is being packed, or, when a packer was killed between two steps, the segment before
+ * packing. A file that is still being written is locked by flock(2). Main thread.
  */
 #include "leftovers.h"
 

@@ -1,4 +1,4 @@
-/* Opening what a command reads (log_open.h). */
+/* Opens the input of a command (log_open.h). Main thread. */
 #include "log_open.h"
 
 #include <errno.h>

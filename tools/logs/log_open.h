@@ -1,4 +1,4 @@
-/* Opening what a command reads, so that a signal ends it. Main thread. */
+/* Opens the input of a command so that a signal ends the reading. Main thread. */
 #ifndef CANP_TOOLS_LOG_OPEN_H
 #define CANP_TOOLS_LOG_OPEN_H
 

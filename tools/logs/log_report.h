@@ -1,4 +1,4 @@
-/* What commands say about a log that was read or written: on stderr, one line each. Main thread. */
+/* Messages of commands about a log that was read or written: one line each, on stderr. Main thread. */
 #ifndef CANP_TOOLS_LOG_REPORT_H
 #define CANP_TOOLS_LOG_REPORT_H
 

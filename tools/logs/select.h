@@ -1,6 +1,6 @@
 /*
- * Which part of a recording a command works on: --from, --to, candump filters and interface names. Shared by
- * dump and replay. Main thread.
+ * Selects a part of a recording or log for a command: --from, --to, candump filters and interface names. Main
+ * thread.
  */
 #ifndef CANP_TOOLS_SELECT_H
 #define CANP_TOOLS_SELECT_H

@@ -1,4 +1,5 @@
-/* The differences of canp dbc --diff. What is compared is what decoding and reading depend on. Main thread.
+/* Prints the differences for canp dbc --diff. It compares everything that decoding and reading depend on.
+ * Main thread.
  */
 #include "dbc_diff.h"
 

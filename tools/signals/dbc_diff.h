@@ -1,4 +1,4 @@
-/* How two signal databases differ. Main thread. */
+/* Compares two signal databases. Main thread. */
 #ifndef CANP_TOOLS_DBC_DIFF_H
 #define CANP_TOOLS_DBC_DIFF_H
 

@@ -1,4 +1,4 @@
-/* A signal database for people and as JSON. Main thread. */
+/* Lists a signal database for people or as JSON. Main thread. */
 #ifndef CANP_TOOLS_DBC_LIST_H
 #define CANP_TOOLS_DBC_LIST_H
 

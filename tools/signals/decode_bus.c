@@ -1,4 +1,4 @@
-/* Frames to rows of values, for canp decode (decode_bus.h). Main thread. */
+/* Makes rows of values of frames, for canp decode (decode_bus.h). Main thread. */
 #include "decode_bus.h"
 
 #include <canp/safe_text.h>

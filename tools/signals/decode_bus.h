@@ -1,6 +1,6 @@
 /*
- * From the frames of all interfaces to rows of wanted values: databases by interface, transport protocols,
- * counts. Main thread.
+ * Makes rows of the chosen values from the frames of all interfaces: databases by interface, transport
+ * protocols, counts. Main thread.
  */
 #ifndef CANP_TOOLS_DECODE_BUS_H
 #define CANP_TOOLS_DECODE_BUS_H

@@ -1,6 +1,6 @@
 /*
- * Which signals canp decode prints: databases, the interfaces that they are for, and the patterns of names.
- * Made before the first frame, constant afterwards. Main thread.
+ * The choice of signals that canp decode prints: databases, the interfaces to which they apply, and patterns
+ * of names. It is made before the first frame and does not change afterwards. Main thread.
  */
 #ifndef CANP_TOOLS_DECODE_CHOICE_H
 #define CANP_TOOLS_DECODE_CHOICE_H

@@ -1,4 +1,4 @@
-/* Interfaces into a decode_bus (decode_live.h). Main thread. */
+/* Feeds frames of interfaces to a decode_bus (decode_live.h). Main thread. */
 #include "decode_live.h"
 
 #include <canp/listener.h>

@@ -1,7 +1,6 @@
 /*
- * canp decode on interfaces: frames as they come, until a signal ends it. What comes is looked for every 20
- * ms; of several interfaces each look takes one after the other, so that their lines are in order within an
- * interface. Main thread.
+ * canp decode on interfaces: decodes frames as they come until a signal ends it. It reads the interfaces
+ * every 20 ms, one after the other, so lines are in order within an interface only. Main thread.
  */
 #ifndef CANP_TOOLS_DECODE_LIVE_H
 #define CANP_TOOLS_DECODE_LIVE_H

@@ -1,5 +1,5 @@
-/* What all commands with --dbc say: of databases when they are read, of values that are missing at the end.
- * Main thread. */
+/* Messages of all commands with --dbc: about databases when these are opened, and about missing values at the
+ * end. Main thread. */
 #ifndef CANP_TOOLS_DECODE_OPEN_H
 #define CANP_TOOLS_DECODE_OPEN_H
 

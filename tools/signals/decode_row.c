@@ -1,4 +1,4 @@
-/* What values of a row are, for all who print or keep them (decode_row.h). Any thread. */
+/* The values of a row, for all code that prints or keeps them (decode_row.h). Any thread. */
 #include "decode_row.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-/* What canp decode makes of a frame, on its way to whoever prints or keeps it. Any thread. */
+/* A decoded frame, as canp decode passes it to the code that prints or keeps it. Any thread. */
 #ifndef CANP_TOOLS_DECODE_ROW_H
 #define CANP_TOOLS_DECODE_ROW_H
 

@@ -1,4 +1,5 @@
-/* One value of a signal in each stretch of time (decode_thin.h): a table that doubles. Main thread. */
+/* Keeps one value of a signal per interval of time, in a hash table that grows by doubling (decode_thin.h).
+ * Main thread. */
 #include "decode_thin.h"
 
 #include <errno.h>

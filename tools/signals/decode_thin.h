@@ -1,6 +1,6 @@
 /*
- * --every of canp decode: of each signal, interface and source at most one value in each stretch of time.
- * Memory grows with the signals that show up. Main thread.
+ * --every of canp decode: at most one value of each signal, interface and source per interval of time. Memory
+ * grows with the number of signals met. Main thread.
  */
 #ifndef CANP_TOOLS_DECODE_THIN_H
 #define CANP_TOOLS_DECODE_THIN_H

@@ -1,4 +1,4 @@
-/* canp dump --transport: messages that several frames brought, as they were put together. Main thread. */
+/* canp dump --transport: prints messages that were put together from several frames. Main thread. */
 #ifndef CANP_TOOLS_DUMP_MESSAGES_H
 #define CANP_TOOLS_DUMP_MESSAGES_H
 

@@ -1,7 +1,7 @@
 /*
- * Frames and their signals (dump_signals.h). The frame's text is that of its format's own writer, so that it
- * is the same as without a database: the writer writes into a file in memory, from which each record's text
- * is taken. A message of several frames stands behind its last one. Main thread.
+ * Frames and their signals (dump_signals.h). The frame's text comes from its format's writer, so that it is
+ * the same as without a database: the writer writes to a file in memory, from which each record's text is
+ * taken. A message of several frames is printed after its last frame. Main thread.
  */
 #include "dump_signals.h"
 

@@ -1,4 +1,4 @@
-/* canp dump --dbc: frames as dump prints them, and behind each what it means. Main thread. */
+/* canp dump --dbc: prints frames as dump does, each followed by its signals. Main thread. */
 #ifndef CANP_TOOLS_DUMP_SIGNALS_H
 #define CANP_TOOLS_DUMP_SIGNALS_H
 

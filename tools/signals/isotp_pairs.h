@@ -1,4 +1,4 @@
-/* --isotp of decode and dump: which IDs carry ISO-TP beside those of OBD. Main thread. */
+/* --isotp of decode and dump: ids that carry ISO-TP, in addition to those of OBD. Main thread. */
 #ifndef CANP_TOOLS_ISOTP_PAIRS_H
 #define CANP_TOOLS_ISOTP_PAIRS_H
 

@@ -1,4 +1,4 @@
-/* What messages of several frames did not give (transport_report.h). No state. */
+/* Reports messages that could not be put together (transport_report.h). No state. */
 #include "signals/transport_report.h"
 
 #include "lib/opts.h"

@@ -1,4 +1,4 @@
-/* What messages of several frames did not give, said on stderr. Main thread. */
+/* Reports on stderr which messages of several frames could not be put together. Main thread. */
 #ifndef CANP_TOOLS_TRANSPORT_REPORT_H
 #define CANP_TOOLS_TRANSPORT_REPORT_H
 

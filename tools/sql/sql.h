@@ -1,6 +1,6 @@
 /*
  * Recordings and logs as SQLite tables. The same code serves `canp sql` and the loadable extension
- * (canp_sql.so), so nothing here speaks: what is wrong becomes an error of the statement.
+ * (canp_sql.so), so nothing here prints: errors become errors of the SQL statement.
  *
  * A connection has one context: what tables share (recordings, databases) and a few counters. It belongs to
  * the connection's thread, as SQLite's mutex has it.

@@ -1,4 +1,4 @@
-/* The tables gaps and events: what stands between the frames. */
+/* The tables gaps and events: the records that are no frames. */
 #include <string.h>
 
 #include <canp/names.h>

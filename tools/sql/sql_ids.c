@@ -1,6 +1,6 @@
 /*
- * The table ids: what each id of an interface amounts to. It is made by one pass over the frames that are
- * wanted, when a pass over the table begins; its memory grows with the ids.
+ * The table ids: sums for each id of an interface. They are computed by one pass over the matching frames
+ * when a scan of the table begins; memory grows with the number of ids.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /*
- * Results of statements (sql_print.h). Text is in columns as wide as the first rows need; wider cells behind
- * them stand out.
+ * Results of statements (sql_print.h). Text is in columns as wide as the first rows need; wider cells in
+ * later rows are not aligned. Main thread.
  */
 #include "sql_print.h"
 

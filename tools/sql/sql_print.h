@@ -1,5 +1,5 @@
-/* Results of statements for people and programs: text, CSV, JSON. Text of others is spelled by
- * canp/safe_text.h. Main thread. */
+/* Prints results of statements as text, CSV or JSON. Untrusted text is spelled by canp/safe_text.h. Main
+ * thread. */
 #ifndef CANP_TOOLS_SQL_PRINT_H
 #define CANP_TOOLS_SQL_PRINT_H
 

@@ -1,4 +1,4 @@
-/* What a connection gets: modules, functions, and tables of a recording by one call (sql.h). */
+/* Registers modules and functions with a connection, and makes all tables of a recording (sql.h). */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

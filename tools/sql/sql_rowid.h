@@ -1,9 +1,9 @@
 /*
- * Row ids. For an OR SQLite makes several passes and tells rows that it met before by their ids, so a row
- * must have the same id in every pass, whatever else the pass leaves out, and no two rows the same. Records
- * have no number that is cheap to know, so an id is a hash of what the row holds, and rows that are alike in
- * all are counted: a pass that lends one of them lends them all. It costs only the statements that ask for
- * ids. The connection's thread.
+ * Row ids. For an OR SQLite makes several passes and recognises rows that it met before by their ids. So a
+ * row must have the same id in every pass, whatever rows the pass leaves out, and no two rows may have the
+ * same id. The number of a record is not cheap to know, so the id is a hash of the row's content and of its
+ * number among equal rows; this works because a pass returns all equal rows or none. Only statements that use
+ * ids pay for them. The connection's thread.
  */
 #ifndef CANP_TOOLS_SQL_ROWID_H
 #define CANP_TOOLS_SQL_ROWID_H

@@ -1,6 +1,6 @@
 /*
- * One pass over the records of a source: recording after recording, each in its own order, without what is
- * not wanted. Recordings are read by their index and lanes, logs from their begin. The connection's thread.
+ * One pass over the matching records of a source: recording after recording, each in its own order.
+ * Recordings are read by their index and lanes, logs from their beginning. The connection's thread.
  */
 #ifndef CANP_TOOLS_SQL_SCAN_H
 #define CANP_TOOLS_SQL_SCAN_H

@@ -1,6 +1,6 @@
 /*
- * A table: SQLite's side of it is the same for all (sql_table.c), what a row is and what its columns hold is
- * a shape (sql_frames.c and so on). The connection's thread.
+ * A virtual table. SQLite's callbacks are the same for all tables (sql_table.c); a `shape` defines a table's
+ * rows and columns (sql_frames.c and so on). The connection's thread.
  */
 #ifndef CANP_TOOLS_SQL_TABLE_H
 #define CANP_TOOLS_SQL_TABLE_H

@@ -1,4 +1,4 @@
-/* Constraints on their way down (sql_wanted.h). */
+/* Passes constraints to the reader (sql_wanted.h). */
 #include "sql_wanted.h"
 
 #include <math.h>

@@ -1,10 +1,10 @@
 /*
- * What constraints of a statement leave to be read. SQLite's planner is told which of them can go down to the
- * recording (sql_wanted_plan()); its plan is a text that a person can read, `time_ns>=? id=?`, from which
- * sql_wanted_take() makes bounds and names when the values are known.
+ * The part of a recording that is left to be read by a statement's constraints. sql_wanted_plan() tells
+ * SQLite's planner which constraints the reader can apply; its plan is a text that a person can read,
+ * `time_ns>=? id=?`, from which sql_wanted_take() makes bounds and names when the values are known.
  *
- * Invariant: what is left out cannot match. SQLite checks every row again, so a constraint whose value is of
- * an odd type may be passed over. Any thread; no state but the structs.
+ * Invariant: only rows that cannot match are left out. SQLite checks every row again, so a constraint with a
+ * value of an unexpected type may be ignored. Any thread; no state but the structs.
  */
 #ifndef CANP_TOOLS_SQL_WANTED_H
 #define CANP_TOOLS_SQL_WANTED_H

@@ -1,5 +1,5 @@
-/* The recorders that record what `canp top` shows: how full their slabs are, how fast they store. Main
- * thread. */
+/* The recorders of the interfaces that `canp top` shows: how full their slabs are, and how fast they store.
+ * Main thread. */
 #ifndef CANP_TOOLS_TOP_RECORDERS_H
 #define CANP_TOOLS_TOP_RECORDERS_H
 
