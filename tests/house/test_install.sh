@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Installs the build into an empty prefix and builds a project outside of the tree against it: by
-# find_package, by pkg-config (shared and static), and every public header alone as C11 and C++17.
+# find_package, by pkg-config (shared and static), and every public header alone as C11 and C++17. Then a package that
+# lacks a header, and one whose library is not beside its command, must be noticed.
 # usage: test_install.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source_dir=$1 build_dir=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 prefix=$work/prefix
+# shellcheck source=tests/house/lib.sh
+. "$source_dir/tests/house/lib.sh"
 
 cmake --install "$build_dir" --prefix "$prefix" >/dev/null
 test -x "$prefix/bin/canp"
@@ -53,4 +56,9 @@ try:
 except ValueError as error:
     assert "cannot open /nonexistent.canp" in str(error), error
 PY
+
+rm "$prefix/include/canp/frame.h"
+must_fail "a header that is not installed" 'canp/frame.h' cmake --build "$work/build" --clean-first
+rm "$libdir/libcanp.so.0"
+must_fail "a library that is not installed" 'libcanp.so.0' env -u LD_LIBRARY_PATH "$prefix/bin/canp" --version
 echo "installed package: consumers build and run"

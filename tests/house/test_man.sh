@@ -1,17 +1,36 @@
 #!/usr/bin/env bash
 # The man pages, generated from the headers and the list of commands: nothing exported is missing, groff takes them.
+# Then pages without a function, a command, or groff's approval must be noticed.
 # usage: test_man.sh SOURCE_DIR BUILD_DIR
 set -euo pipefail
 source_dir=$1 build_dir=$2 library=$2/libcanp.so
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# shellcheck source=tests/house/lib.sh
+. "$source_dir/tests/house/lib.sh"
 
 nm -D --defined-only "$library" | awk '$2 == "T" {print $3}' | sed 's/@.*//' | sort -u >"$build_dir/man/exported"
 test -s "$build_dir/man/exported"
-while read -r name; do
-    grep -q "\<$name(" "$build_dir/man/canp.3" || { echo "canp(3) does not have $name" && exit 1; }
-done <"$build_dir/man/exported"
-while read -r name; do
-    grep -qx "\.B $name" "$build_dir/man/canp.1" || { echo "canp(1) does not have $name" && exit 1; }
-done < <("$build_dir/tools/canp" help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
+has_functions() { # PAGE
+    local name
+    while read -r name; do
+        grep -q "\<$name(" "$1" || { echo "canp(3) does not have $name" && return 1; }
+    done <"$build_dir/man/exported"
+}
+has_commands() { # PAGE
+    local name
+    while read -r name; do
+        grep -qx "\.B $name" "$1" || { echo "canp(1) does not have $name" && return 1; }
+    done < <("$build_dir/tools/canp" help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
+}
+formats_well() { # PAGE
+    local said
+    said=$(groff -man -Tutf8 -ww "$1" 2>&1 >"$work/page.txt")
+    [ -z "$said" ] || { echo "$1: $said" && return 1; }
+    test -s "$work/page.txt"
+}
+has_functions "$build_dir/man/canp.3"
+has_commands "$build_dir/man/canp.1"
 for name in $("$build_dir/tools/canp" convert --help | sed -n 's/^Formats: //p' | sed 's/([a-z]*)//g'); do
     grep -q "^\.BR $name " "$build_dir/man/canp.1" || { echo "canp(1) does not have the format $name" && exit 1; }
 done
@@ -19,9 +38,14 @@ while read -r name; do
     grep -qx "\.B $name" "$build_dir/man/canp-bench.1" || { echo "canp-bench(1) does not have $name" && exit 1; }
 done < <("$build_dir/tools/canp-bench" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
 for page in canp.1 canp-bench.1 canp.3; do
-    said=$(groff -man -Tutf8 -ww "$build_dir/man/$page" 2>&1 >"$build_dir/man/$page.txt")
-    [ -z "$said" ] || { echo "$page: $said" && exit 1; }
-    test -s "$build_dir/man/$page.txt"
+    formats_well "$build_dir/man/$page"
 done
 grep -q "$(sed -n 's/^project(canp VERSION \([0-9.]*\).*/\1/p' "$source_dir/CMakeLists.txt")" "$build_dir/man/canp.1"
+
+sed 's/canp_strerror(/canp_gone(/g' "$build_dir/man/canp.3" >"$work/planted"
+must_fail "a page without a function" 'does not have canp_strerror' has_functions "$work/planted"
+sed 's/^\.B record$/.B gone/' "$build_dir/man/canp.1" >"$work/planted"
+must_fail "a page without a command" 'does not have record' has_commands "$work/planted"
+{ cat "$build_dir/man/canp.1" && echo '.PLANTED'; } >"$work/planted"
+must_fail "a macro that does not exist" PLANTED formats_well "$work/planted"
 echo "man pages: $(wc -l <"$build_dir/man/exported") functions"

@@ -1,13 +1,15 @@
-#!/bin/sh
-# The C examples in pools/README.md compile and do what they say.
+#!/usr/bin/env bash
+# The C examples in pools/README.md compile and do what they say. Then an example that is wrong must be noticed.
 # usage: test_pools_readme.sh SOURCE_DIR BUILD_DIR; CC is the compiler
-set -eu
+set -euo pipefail
 source=$1
 library=$2/libcanp.a
 cc=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-{
+# shellcheck source=tests/house/lib.sh
+. "$source/tests/house/lib.sh"
+examples() { # README
     echo '#undef NDEBUG'
     echo '#include <assert.h>'
     echo '#include <fcntl.h>'
@@ -21,8 +23,16 @@ trap 'rm -rf "$work"' EXIT
          /^```$/ && inside { print "}"; inside = 0; next }
          inside { print }
          END { print "int main(void) {"; for (i = 1; i <= n; i++) printf "example_%d();\n", i; print "return " (n < 9) ";}" }' \
-        "$source/pools/README.md"
-} >"$work/examples.c"
-"$cc" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -I"$source/pools/include" "$work/examples.c" "$library" -lpthread -o "$work/examples"
-"$work/examples"
+        "$1"
+}
+try() { # README
+    examples "$1" >"$work/examples.c"
+    "$cc" -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -I"$source/pools/include" "$work/examples.c" "$library" -lpthread \
+        -o "$work/examples" || return
+    "$work/examples"
+}
+try "$source/pools/README.md"
 grep -c '^static void example_' "$work/examples.c"
+
+awk '/^```c$/ && !n++ { print; print "assert(0 && \"planted\");"; next } 1' "$source/pools/README.md" >"$work/planted.md"
+must_fail "an example that does not do what it says" planted try "$work/planted.md"
