@@ -1,6 +1,6 @@
 /*
- * Writes CSV: one row for each record, columns separated by commas (RFC 4180), for spreadsheets and scripts.
- * The columns do not change; new ones are appended.
+ * Writes CSV, which csv_read.c reads: one row for each record, columns separated by commas (RFC 4180), for
+ * spreadsheets and scripts. The columns do not change; new ones are appended.
  *
  *   time      seconds and nine digits            len       payload bytes, or what a remote frame asks for
  *   iface     the interface                      data      hex
@@ -19,7 +19,7 @@
 #include <canp/names.h>
 #include <canp/safe_text.h>
 
-#include "formats/log_format.h"
+#include "formats/lines/csv_parts.h"
 #include "formats/text/frame_view.h"
 #include "formats/text/text_out.h"
 
@@ -209,14 +209,19 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     return 0;
 }
 
+#define KEEPS                                                                                                \
+    (CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS | CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | \
+     CANP_LOG_NANOS | CANP_LOG_EPOCH | CANP_LOG_HW_TIME | CANP_LOG_NAMES | CANP_LOG_IFACES | CANP_LOG_GAPS | \
+     CANP_LOG_LINKS | CANP_LOG_MARKS | CANP_LOG_CLOCKS | CANP_LOG_TEXT)
+
 const struct canp_log_format canp_format_csv = {
     .info = {.name = "csv",
              .title = "CSV with canp's columns",
              .suffixes = "csv",
-             .writes = CANP_LOG_WRITE | CANP_LOG_FD | CANP_LOG_XL | CANP_LOG_REMOTE | CANP_LOG_ERRORS |
-                       CANP_LOG_RAW_DLC | CANP_LOG_DIRECTION | CANP_LOG_NANOS | CANP_LOG_EPOCH |
-                       CANP_LOG_HW_TIME | CANP_LOG_NAMES | CANP_LOG_IFACES | CANP_LOG_GAPS | CANP_LOG_LINKS |
-                       CANP_LOG_MARKS | CANP_LOG_CLOCKS | CANP_LOG_TEXT},
+             .reads = CANP_LOG_READ | KEEPS,
+             .writes = CANP_LOG_WRITE | KEEPS},
+    .probe = canp_csv_probe,
+    .next = canp_csv_next,
     .create = create,
     .write = write_record,
 };
