@@ -20,6 +20,7 @@ enum canp_exit {
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \
     X(merge, "several recordings into one, by time")                                                         \
     X(pack, "re-encode sealed segments in place: the same records, smaller")                                 \
+    X(report, "one page about a recording, for a browser")                                                   \
     X(sql, "ask recordings and logs in SQL")                                                                 \
     X(verify, "read and check everything, name each damaged place")                                          \
     X(repair, "copy all that is intact into a new recording, gaps marked")
