@@ -23,12 +23,12 @@ static const char *const verdict_words[] = {"kept", "degraded", "as text", "lost
 struct back {
     bool is_there;
     struct canp_record record; /* between the two frames; lends from body */
+    int64_t first_ns;          /* of the first plain frame */
+    struct canp_iface iface;
     union {
         struct canp_event event;
         uint8_t bytes[2200];
     } body;
-    int64_t first_ns; /* of the first plain frame */
-    struct canp_iface iface;
 };
 
 /* Where a feature's record is built, and what it is compared with. */
