@@ -7,6 +7,7 @@
 #include <canp/version.h>
 
 #include "lib/commands.h"
+#include "lib/nearest.h"
 #include "lib/program.h"
 #include "lib/text.h"
 
@@ -37,7 +38,15 @@ static int run_command(int argc, char **argv)
         if (strcmp(commands[i].name, argv[0]) == 0)
             return commands[i].run(argc, argv);
     }
-    fprintf(stderr, "canp: no command '%s'; `canp help` lists them\n", SAFE(argv[0]));
+    struct nearest nearest;
+    nearest_begin(&nearest, argv[0], strlen(argv[0]));
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+        nearest_offer(&nearest, commands[i].name);
+    if (nearest.best)
+        fprintf(stderr, "canp: no command '%s': is it %s; `canp help` lists them\n", SAFE(argv[0]),
+                nearest.best);
+    else
+        fprintf(stderr, "canp: no command '%s'; `canp help` lists them\n", SAFE(argv[0]));
     return CANP_EXIT_USAGE;
 }
 

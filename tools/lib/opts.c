@@ -13,6 +13,7 @@
 #include <canp/safe_text.h>
 
 #include "commands.h"
+#include "nearest.h"
 #include "program.h"
 
 int opts_fail(const char *command, int status, const char *format, ...)
@@ -337,12 +338,23 @@ static int take(struct parse *p, const struct opt *o, const char *attached)
            1;
 }
 
+static int unknown_option(const struct opt_spec *spec, const char *word, size_t length)
+{
+    struct nearest nearest;
+    nearest_begin(&nearest, word, length);
+    for (const struct opt *o = spec->options; o->name; o++)
+        nearest_offer(&nearest, o->name);
+    if (nearest.best)
+        return usage_error(spec, "unknown option '--%s': is it --%s", word, nearest.best);
+    return usage_error(spec, "unknown option '--%s'", word);
+}
+
 static int parse_long(struct parse *p, const char *word)
 {
     size_t length = strcspn(word, "=");
     const struct opt *o = find_long(p->spec->options, word, length);
     if (!o)
-        return usage_error(p->spec, "unknown option '--%s'", word);
+        return unknown_option(p->spec, word, length);
     return take(p, o, word[length] == '=' ? word + length + 1 : NULL);
 }
 
