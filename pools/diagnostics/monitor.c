@@ -28,6 +28,11 @@ struct canp_monitor {
         uint64_t stalls_before;
         uint64_t stall_ns_before;
     } rings[CANP_MONITOR_WATCHES_MAX];
+    struct {
+        void (*ask)(void *cache, struct canp_monitor_other *out);
+        void *cache;
+        struct canp_cachestats before;
+    } others[CANP_MONITOR_WATCHES_MAX];
     struct canp_monitor_report report; /* too large for a stack; holds names and counts between reports */
 };
 
@@ -75,15 +80,28 @@ void canp_monitor_close(struct canp_monitor *monitor)
 
 /* ------------------------------------------------------------------ looking */
 
+static struct canp_cachestats since(const struct canp_cachestats *before, const struct canp_cachestats *now)
+{
+    return (struct canp_cachestats){.hits = now->hits - before->hits, .misses = now->misses - before->misses};
+}
+
+static void look_at_other(struct canp_monitor *monitor, unsigned i)
+{
+    struct canp_monitor_report *report = &monitor->report;
+    struct canp_monitor_other *stats = &report->others[i].stats;
+    monitor->others[i].ask(monitor->others[i].cache, stats);
+    struct canp_cachestats now = since(&monitor->others[i].before, &stats->lookups);
+
+    report->others[i].hit_rate_now = canp_cachestats_hit_rate(&now);
+    monitor->others[i].before = stats->lookups;
+}
+
 static void look_at_cache(struct canp_monitor *monitor, unsigned i)
 {
     struct canp_monitor_report *report = &monitor->report;
     struct canp_mapcache_stats *stats = &report->caches[i].stats;
     canp_mapcache_stats(monitor->caches[i].cache, stats);
-    struct canp_cachestats now = {
-        .hits = stats->lookups.hits - monitor->caches[i].before.hits,
-        .misses = stats->lookups.misses - monitor->caches[i].before.misses,
-    };
+    struct canp_cachestats now = since(&monitor->caches[i].before, &stats->lookups);
 
     report->caches[i].hit_rate_now = canp_cachestats_hit_rate(&now);
     monitor->caches[i].before = stats->lookups;
@@ -170,6 +188,21 @@ int canp_monitor_watch_ring(struct canp_monitor *monitor, const char *name, cons
     return 0;
 }
 
+int canp_monitor_watch_other(struct canp_monitor *monitor, const char *name,
+                             void (*ask)(void *cache, struct canp_monitor_other *out), void *cache)
+{
+    unsigned at = monitor->report.other_count;
+
+    if (at == CANP_MONITOR_WATCHES_MAX)
+        return -ENOSPC;
+    monitor->others[at].ask = ask;
+    monitor->others[at].cache = cache;
+    monitor->report.others[at].name = name;
+    look_at_other(monitor, at);
+    monitor->report.other_count++;
+    return 0;
+}
+
 /* ------------------------------------------------------------------ a report */
 
 static void look_at_ledger(struct canp_monitor *monitor)
@@ -203,6 +236,8 @@ void canp_monitor_report(struct canp_monitor *monitor)
         look_at_pool(monitor, i);
     for (unsigned i = 0; i < report->ring_count; i++)
         look_at_ring(monitor, i);
+    for (unsigned i = 0; i < report->other_count; i++)
+        look_at_other(monitor, i);
     look_at_ledger(monitor);
     monitor->opts.report(monitor->opts.user, report);
 }
@@ -310,6 +345,28 @@ static void write_rings(struct canp_json *json, const struct canp_monitor_report
     canp_json_close(json, ']');
 }
 
+static void write_others(struct canp_json *json, const struct canp_monitor_report *report)
+{
+    canp_json_open(json, "others", '[');
+    for (unsigned i = 0; i < report->other_count; i++) {
+        const struct canp_monitor_other *stats = &report->others[i].stats;
+        canp_json_open(json, NULL, '{');
+        canp_json_string(json, "name", report->others[i].name);
+        canp_json_u64(json, "hits", stats->lookups.hits);
+        canp_json_u64(json, "misses", stats->lookups.misses);
+        canp_json_u64(json, "evictions", stats->lookups.evictions);
+        canp_json_double(json, "hit_rate", canp_cachestats_hit_rate(&stats->lookups));
+        canp_json_double(json, "hit_rate_now", report->others[i].hit_rate_now);
+        canp_json_u64(json, "load_ns", stats->load_ns);
+        canp_json_u64(json, "count", stats->count);
+        canp_json_u64(json, "bytes", stats->bytes);
+        canp_json_u64(json, "bytes_peak", stats->bytes_peak);
+        canp_json_u64(json, "bytes_max", stats->bytes_max);
+        canp_json_close(json, '}');
+    }
+    canp_json_close(json, ']');
+}
+
 size_t canp_monitor_json(const struct canp_monitor_report *report, char *text, size_t text_bytes)
 {
     struct canp_json json;
@@ -324,6 +381,7 @@ size_t canp_monitor_json(const struct canp_monitor_report *report, char *text, s
     write_caches(&json, report);
     write_pools(&json, report);
     write_rings(&json, report);
+    write_others(&json, report);
     canp_json_close(&json, '}');
     return json.length;
 }

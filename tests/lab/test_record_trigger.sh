@@ -133,7 +133,7 @@ BA_ "VFrameFormat" BO_ 2566841088 3;
 VAL_ 256 Mode 3 "limp home" ;
 END
 start_record -o "$work/signals" --pre-trigger 0.1 --post-trigger 0.1 --dbc "$work/a.dbc" --trigger 'Engine.Speed > 6000' \
-    --trigger 'Mode == "limp home"' --trigger 'Last=10' vcan0 || not_ok "record starts" "$(cat "$work/err")"
+    --trigger 'Mode == "limp home"' --trigger 'Last=10' --stats 200ms vcan0 || not_ok "record starts" "$(cat "$work/err")"
 for frames in 100#C05D00 100#C15D00 100#000002 100#000003 '18ECFF21#200A0002FFE3FE00 18EBFF21#0101020304050607 18EBFF21#0208090AFFFFFFFF' \
     7DF#FFFFFFFF; do
     for frame in $frames; do
@@ -146,6 +146,9 @@ end_record
 said=$(sed -n 's/^# WINDOW begin \(.*\) at .*/\1/p; s/^([0-9.]*) vcan0 \(100#C1.*\|100#0.*3\|.*#0208.*\)/\1/p' "$work/dump" | tr '\n' ';')
 [ "$said" = 'trigger Engine.Speed > 6000;100#C15D00;trigger Mode == "limp home";100#000003;trigger Last=10;18EBFF21#0208090AFFFFFFFF;' ] &&
     [ "$(json "$work/out" 'o["frames"] + o["outside"], o["windows"]')" = "(8, 3)" ] && ok "signals are triggers" || not_ok "signals are triggers" "$said $(cat "$work/out" "$work/err")"
+said=$(grep -m 1 '^{' "$work/err")
+grep -q '"others":\[{"name":"databases","hits":0,"misses":1,"evictions":0,.*"load_ns":[1-9][0-9]*,"count":1,' <<<"$said" &&
+    ok "the statistics have the databases" || not_ok "the statistics have the databases" "$said"
 for trigger in 'Speed > ' '> 5' 'Speed > fast' 'Nothing > 5'; do
     timeout 20 "$canp" record -o "$work/no" --pre-trigger 1 --dbc "$work/a.dbc" --trigger "$trigger" vcan0 >/dev/null 2>"$work/err"
     status=$?

@@ -204,6 +204,35 @@ Test(monitor, watches_no_more_than_its_bound_and_fits_its_json)
     canp_mempool_close(pool);
 }
 
+static void ask_other(void *cache, struct canp_monitor_other *out)
+{
+    const uint64_t *hits = cache;
+    *out = (struct canp_monitor_other){
+        .lookups = {.hits = *hits, .misses = 2, .evictions = 1}, .load_ns = 77, .bytes = 5};
+}
+
+Test(monitor, watches_a_cache_of_another_kind)
+{
+    struct canp_monitor *monitor = make_monitor(1, 0);
+    char text[16384];
+    uint64_t hits = 6;
+
+    for (int i = 0; i < CANP_MONITOR_WATCHES_MAX; i++)
+        cr_expect_eq(canp_monitor_watch_other(monitor, "databases", ask_other, &hits), 0);
+    cr_expect_eq(canp_monitor_watch_other(monitor, "databases", ask_other, &hits), -ENOSPC);
+    hits = 18;
+    canp_monitor_report(monitor);
+    cr_expect_eq(seen.other_count, CANP_MONITOR_WATCHES_MAX);
+    cr_expect_eq(seen.others[0].stats.lookups.hits, 18);
+    cr_expect_float_eq(seen.others[0].hit_rate_now, 1, 1e-9);
+    cr_expect_eq(seen.warnings & CANP_MONITOR_LOW_HIT_RATE, 0);
+    cr_expect_lt(canp_monitor_json(&seen, text, sizeof(text)), sizeof(text));
+    cr_expect_not_null(
+        strstr(text, "\"others\":[{\"name\":\"databases\",\"hits\":18,\"misses\":2,\"evictions\":1,"));
+    cr_expect_not_null(strstr(text, "\"load_ns\":77,"));
+    canp_monitor_close(monitor);
+}
+
 /* ---- profiling */
 
 static void measured(struct canp_memprofile *profile, struct canp_objpool *pool, int count)

@@ -211,6 +211,7 @@ struct beside {
     uint64_t stats_ns;
     const char *metrics; /* file, or NULL */
     bool json;
+    struct canp_dbc_manager *databases; /* of the triggers, or NULL */
 };
 
 static void tell_others(const struct canp_recorder_opts *opts)
@@ -230,7 +231,8 @@ static void tell_others(const struct canp_recorder_opts *opts)
 static void start_beside(const struct canp_recorder_opts *opts, const struct beside *beside)
 {
     int r = 0;
-    if (beside->stats_ns > 0 && (r = record_stats_start(running, beside->stats_ns, beside->json)) < 0)
+    if (beside->stats_ns > 0 &&
+        (r = record_stats_start(running, beside->databases, beside->stats_ns, beside->json)) < 0)
         speaker_say("canp record: no statistics: %s", canp_strerror(r));
     if (beside->metrics && (r = record_metrics_start(running, opts, beside->metrics)) < 0)
         speaker_say("canp record: no metrics: %s", canp_strerror(r));
@@ -529,7 +531,9 @@ int canp_cmd_record(int argc, char **argv)
     if (ours)
         name_after_now(name, sizeof(name));
     asked.o.dir = ours ? name : asked.o.dir;
-    status = record(&asked.o, &asked.signals, &(struct beside){asked.stats_ns, asked.metrics, asked.json});
+    status =
+        record(&asked.o, &asked.signals,
+               &(struct beside){asked.stats_ns, asked.metrics, asked.json, asked.signals.choice.manager});
     if (ours && status)
         rmdir(name); /* fails where it holds a recording */
     return status;

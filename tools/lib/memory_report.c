@@ -44,6 +44,20 @@ static void print_pools(FILE *out, const struct canp_monitor_report *report)
     }
 }
 
+static void print_others(FILE *out, const struct canp_monitor_report *report)
+{
+    char used[TEXT_BYTES], budget[TEXT_BYTES], loading[TEXT_BYTES];
+
+    for (unsigned i = 0; i < report->other_count; i++) {
+        const struct canp_monitor_other *stats = &report->others[i].stats;
+        fprintf(out, "  cache of %s: %llu hits, %llu misses (took %s), %llu evictions, %s of %s\n",
+                report->others[i].name /* trusted: ours */, (unsigned long long)stats->lookups.hits,
+                (unsigned long long)stats->lookups.misses, text_duration(loading, (int64_t)stats->load_ns),
+                (unsigned long long)stats->lookups.evictions, text_bytes(used, stats->bytes),
+                text_bytes(budget, stats->bytes_max));
+    }
+}
+
 void memory_report_print(FILE *out, const struct canp_monitor_report *report)
 {
     char now[TEXT_BYTES], peak[TEXT_BYTES];
@@ -54,6 +68,7 @@ void memory_report_print(FILE *out, const struct canp_monitor_report *report)
     print_tags(out, &report->memory);
     print_caches(out, report);
     print_pools(out, report);
+    print_others(out, report);
     memory_report_print_warnings(out, "  ", report);
 }
 

@@ -28,6 +28,30 @@ static void print_json(const struct canp_recorder_stats *stats, const struct can
                 (unsigned long long)stats->lost, (unsigned long long)stats->bytes, monitor);
 }
 
+static void ask_databases(void *cache, struct canp_monitor_other *out)
+{
+    struct canp_dbc_manager_stats stats;
+
+    canp_dbc_manager_stats(cache, &stats);
+    *out = (struct canp_monitor_other){.lookups = {stats.hits, stats.misses, stats.evictions},
+                                       .count = stats.count,
+                                       .bytes = stats.bytes,
+                                       .bytes_peak = stats.bytes_peak,
+                                       .bytes_max = stats.bytes_max,
+                                       .load_ns = stats.parse_ns};
+}
+
+static void say_databases(const struct canp_monitor_report *report)
+{
+    const struct canp_monitor_other *stats = &report->others[0].stats;
+    char bytes[TEXT_BYTES], parsing[TEXT_BYTES];
+
+    speaker_say("canp record: databases: %llu hits, %llu misses, parsed in %s, %llu evictions, %s kept",
+                (unsigned long long)stats->lookups.hits, (unsigned long long)stats->lookups.misses,
+                text_duration(parsing, (int64_t)stats->load_ns), (unsigned long long)stats->lookups.evictions,
+                text_bytes(bytes, stats->bytes));
+}
+
 static void print_text(const struct canp_recorder_stats *stats, const struct canp_monitor_report *report)
 {
     const struct canp_slabring_stats *ring = &report->rings[0].stats;
@@ -42,6 +66,8 @@ static void print_text(const struct canp_recorder_stats *stats, const struct can
         ring->full_slots, ring->slot_count, ring->full_slots_max, (unsigned long long)ring->stalls,
         text_bytes(now, report->memory.total.current_bytes),
         text_bytes(peak, report->memory.total.peak_bytes));
+    if (report->other_count)
+        say_databases(report);
     for (unsigned bit = 1; canp_monitor_warning_text(bit) != NULL; bit *= 2) {
         if (report->warnings & bit)
             speaker_say("canp record: %s", canp_monitor_warning_text(bit));
@@ -68,7 +94,8 @@ static void *run(void *arg)
     return arg;
 }
 
-int record_stats_start(const struct canp_recorder *rec, uint64_t interval_ns, bool json)
+int record_stats_start(const struct canp_recorder *rec, struct canp_dbc_manager *databases,
+                       uint64_t interval_ns, bool json)
 {
     struct canp_monitor_opts opts = CANP_MONITOR_OPTS_INIT;
 
@@ -79,6 +106,8 @@ int record_stats_start(const struct canp_recorder *rec, uint64_t interval_ns, bo
     int r = canp_monitor_open(&opts, &self.monitor);
     if (r == 0)
         r = canp_monitor_watch_ring(self.monitor, "capture", canp_recorder_slabs(rec));
+    if (r == 0 && databases)
+        r = canp_monitor_watch_other(self.monitor, "databases", ask_databases, databases);
     return r < 0 ? r : side_thread_start(&self.thread, "canp-stats", run);
 }
 

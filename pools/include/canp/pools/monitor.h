@@ -38,6 +38,16 @@ enum canp_monitor_warning {
 /* A sentence for people; NULL for a bit that is no warning. Static. */
 CANP_API const char *canp_monitor_warning_text(unsigned bit);
 
+/* What a cache of another kind, of databases for example, tells of itself. */
+struct canp_monitor_other {
+    struct canp_cachestats lookups;
+    uint64_t count; /* kept now */
+    uint64_t bytes; /* likewise */
+    uint64_t bytes_peak;
+    uint64_t bytes_max;
+    uint64_t load_ns; /* spent on making what was missing: reading, parsing */
+};
+
 struct canp_monitor_report {
     uint64_t number;     /* 1 for the first */
     uint64_t elapsed_ns; /* since the previous report or canp_monitor_open(); fields ending in _now count this
@@ -45,7 +55,7 @@ struct canp_monitor_report {
     unsigned warnings;   /* enum canp_monitor_warning, or-ed */
     struct canp_memstats memory;
     uint64_t held_long; /* ledger entries older than held_age_ns; 0 when held_age_ns is 0 */
-    unsigned cache_count, pool_count, ring_count;
+    unsigned cache_count, pool_count, ring_count, other_count;
     struct {
         const char *name;
         struct canp_mapcache_stats stats;
@@ -62,6 +72,11 @@ struct canp_monitor_report {
         uint64_t stalls_now;
         uint64_t stall_ns_now;
     } rings[CANP_MONITOR_WATCHES_MAX];
+    struct {
+        const char *name;
+        struct canp_monitor_other stats;
+        double hit_rate_now; /* 1 if nothing was looked up */
+    } others[CANP_MONITOR_WATCHES_MAX];
 };
 
 typedef void canp_monitor_callback(void *user, const struct canp_monitor_report *report);
@@ -90,6 +105,9 @@ CANP_API int canp_monitor_watch_pool(struct canp_monitor *monitor, const char *n
                                      const struct canp_mempool *pool);
 CANP_API int canp_monitor_watch_ring(struct canp_monitor *monitor, const char *name,
                                      const struct canp_slabring *ring);
+/* `ask` is called for each report, by the monitor's thread. */
+CANP_API int canp_monitor_watch_other(struct canp_monitor *monitor, const char *name,
+                                      void (*ask)(void *cache, struct canp_monitor_other *out), void *cache);
 
 /* Reports if the interval has passed since the last report: 1 if it reported, else 0, which costs one clock
  * read.
