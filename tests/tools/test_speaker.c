@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "live/speaker.h"
@@ -99,4 +101,31 @@ Test(speaker, a_line_is_one_line)
     cr_assert_eq(read(pipe_fds[0], text, sizeof(text) - 1), 11);
     cr_assert_str_eq(text, "one\\x0Atwo\n");
     dup2(before, STDERR_FILENO);
+}
+
+/* As systemd names its journal's stream; a stream of another name gets no priorities. */
+Test(speaker, lines_to_the_journal_have_a_priority)
+{
+    for (unsigned other = 0; other < 2; other++) {
+        char stream[64], text[256] = "";
+        struct stat st;
+        cr_assert_eq(pipe(pipe_fds), 0);
+        cr_assert_eq(fstat(pipe_fds[1], &st), 0);
+        snprintf(stream, sizeof(stream), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino + other);
+        setenv("JOURNAL_STREAM", stream, 1);
+        before = dup(STDERR_FILENO);
+        dup2(pipe_fds[1], STDERR_FILENO);
+        close(pipe_fds[1]);
+        cr_assert_eq(speaker_start(), 0);
+        speaker_say("a worry");
+        speaker_inform("none");
+        speaker_stop();
+        dup2(before, STDERR_FILENO);
+        close(before);
+        FILE *f = fdopen(pipe_fds[0], "r");
+        text[fread(text, 1, sizeof(text) - 1, f)] = '\0';
+        fclose(f);
+        cr_assert_str_eq(text, other ? "a worry\nnone\n" : "<4>a worry\n<6>none\n");
+    }
+    unsetenv("JOURNAL_STREAM");
 }

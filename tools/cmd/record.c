@@ -112,7 +112,7 @@ static void say_ready(void *user, const struct canp_recorder *rec)
     size_t used = 0;
     for (unsigned i = 0; i < stats.iface_count; i++)
         used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", stats.ifaces[i].name);
-    speaker_say("canp record: recording%s -> %s", names, face->dir);
+    speaker_inform("canp record: recording%s -> %s", names, face->dir);
     char status[sizeof(names) + TEXT_BYTES];
     snprintf(status, sizeof(status), "recording%s", names);
     service_ready(status);

@@ -23,9 +23,9 @@ static void print_json(const struct canp_recorder_stats *stats, const struct can
     static char monitor[32768];
 
     canp_monitor_json(report, monitor, sizeof(monitor));
-    speaker_say("{\"duration_ns\":%llu,\"frames\":%llu,\"lost\":%llu,\"bytes\":%llu,\"monitor\":%s}",
-                (unsigned long long)stats->duration_ns, (unsigned long long)stats->frames,
-                (unsigned long long)stats->lost, (unsigned long long)stats->bytes, monitor);
+    speaker_inform("{\"duration_ns\":%llu,\"frames\":%llu,\"lost\":%llu,\"bytes\":%llu,\"monitor\":%s}",
+                   (unsigned long long)stats->duration_ns, (unsigned long long)stats->frames,
+                   (unsigned long long)stats->lost, (unsigned long long)stats->bytes, monitor);
 }
 
 static void ask_databases(void *cache, struct canp_monitor_other *out)
@@ -58,7 +58,7 @@ static void print_text(const struct canp_recorder_stats *stats, const struct can
     char frames[TEXT_BYTES], lost[TEXT_BYTES], now[TEXT_BYTES], peak[TEXT_BYTES];
     uint64_t frames_now = stats->frames > self.frames_before ? stats->frames - self.frames_before : 0;
 
-    speaker_say(
+    speaker_inform(
         "canp record: %.1f s: %s frames (%.0f/s), %s lost; slabs full %u of %u (max %u), %llu stalls; "
         "memory %s (peak %s)",
         (double)stats->duration_ns / 1e9, text_count(frames, stats->frames),

@@ -14,7 +14,9 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define STOP_NS 1000000000U
@@ -24,6 +26,7 @@ static struct {
     pthread_cond_t come; /* something was queued, or the end */
     pthread_cond_t gone; /* all was written */
     pthread_t thread;
+    bool is_journal; /* set before the thread starts */
     bool runs;
     bool ending;
     bool writing;
@@ -84,10 +87,23 @@ static void *run(void *arg)
     return arg;
 }
 
+/* "DEVICE:INODE" of the stream that goes to the journal. */
+static bool stderr_is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    char name[64];
+    struct stat st;
+    if (!stream || fstat(STDERR_FILENO, &st) < 0)
+        return false;
+    snprintf(name, sizeof(name), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+    return strcmp(stream, name) == 0;
+}
+
 int speaker_start(void)
 {
     pthread_condattr_t attributes;
     sigset_t before;
+    self.is_journal = stderr_is_journal();
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self.come, NULL);
@@ -104,18 +120,8 @@ int speaker_start(void)
     return -r;
 }
 
-void speaker_say(const char *format, ...)
+static void queue(const char *line, size_t bytes)
 {
-    static _Thread_local char raw[SPEAKER_LINE_BYTES + 1], line[SPEAKER_LINE_BYTES + 2];
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(raw, sizeof(raw), format, args);
-    va_end(args);
-    if (n < 0)
-        return;
-    /* names and paths in it are anybody's; no newline is left */
-    size_t bytes = canp_safe_text(line, SPEAKER_LINE_BYTES + 1, raw, strlen(raw), 0);
-    line[bytes++] = '\n';
     pthread_mutex_lock(&self.lock);
     bool queued = self.runs;
     if (queued && self.used + bytes > SPEAKER_BYTES) {
@@ -128,6 +134,35 @@ void speaker_say(const char *format, ...)
     pthread_mutex_unlock(&self.lock);
     if (!queued)
         write_out(line, bytes);
+}
+
+__attribute__((format(printf, 2, 0))) static void say(const char *priority, const char *format, va_list args)
+{
+    static _Thread_local char raw[SPEAKER_LINE_BYTES + 1], line[SPEAKER_LINE_BYTES + 5];
+    if (vsnprintf(raw, sizeof(raw), format, args) < 0)
+        return;
+    size_t bytes = self.is_journal ? strlen(priority) : 0;
+    memcpy(line, priority, bytes);
+    /* names and paths in it are anybody's; no newline is left */
+    bytes += canp_safe_text(line + bytes, SPEAKER_LINE_BYTES + 1, raw, strlen(raw), 0);
+    line[bytes++] = '\n';
+    queue(line, bytes);
+}
+
+void speaker_say(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("<4>", format, args);
+    va_end(args);
+}
+
+void speaker_inform(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say("<6>", format, args);
+    va_end(args);
 }
 
 void speaker_stop(void)
