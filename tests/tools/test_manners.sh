@@ -27,6 +27,11 @@ completes() {
     )
 }
 source_dir=$1
+# Progress is for a terminal alone: a stderr that is none gets nothing.
+awk 'BEGIN {for (i = 0; i < 300000; i++) printf "(%d.%06d) can0 123#%016X\n", 1700000000 + i / 1000, i % 1000 * 1000, i}' >"$work/big.log"
+check "no progress into a file" status_is 0 "$canp" convert "$work/big.log" "$work/big.asc"
+check "is nothing at all" test "$(grep -c 'frames, ' "$work/err")" -eq 0
+
 cd "$work" && mkdir drive && : >drive.log || exit 3
 check "completes commands" diff <(completes in) <(echo info)
 check "completes options" diff <(completes info --js) <(echo --json)

@@ -19,6 +19,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "logs/log_open.h"
+#include "logs/log_progress.h"
 #include "logs/log_report.h"
 #include "logs/select.h"
 
@@ -28,6 +29,8 @@ struct convert {
     const char *in_format;
     struct selection selection;
     struct canp_log_writer *writer;
+    struct canp_log_reader *reader; /* the input that is copied */
+    struct log_progress progress;
     uint64_t frames;   /* written */
     bool is_from_file; /* else from a pipe or terminal */
     bool is_write_error;
@@ -38,7 +41,9 @@ struct convert {
  * the same signal, still says before it falls silent. A second signal kills. */
 static bool is_stopped(void *user)
 {
-    return stop_is_requested() && ((const struct convert *)user)->is_from_file;
+    struct convert *c = user;
+    log_progress_show(&c->progress, c->reader);
+    return stop_is_requested() && c->is_from_file;
 }
 
 static const char *name_of(const struct convert *c)
@@ -66,7 +71,10 @@ static int copy_one(struct convert *c, struct canp_log_reader *reader)
     struct canp_log_copy_opts opts = {.size = sizeof(opts), .is_stopped = is_stopped, .user = c};
     struct canp_log_copy_result result;
     struct canp_why why;
+    c->reader = reader;
+    log_progress_begin(&c->progress, c->in);
     int r = canp_log_copy(reader, c->writer, &opts, &result, &why);
+    log_progress_end(&c->progress);
     c->frames += result.frames;
     c->is_write_error = r < 0 && result.is_write_error && r != -CANP_E_TOO_MANY;
     if (c->is_write_error && r == -EPIPE) /* its reader has gone: no error worth a word */

@@ -16,6 +16,7 @@
 #include "lib/text.h"
 #include "logs/id_diff.h"
 #include "logs/log_open.h"
+#include "logs/log_progress.h"
 
 /* 0 or an exit status. */
 static int read_ids(const char *path, struct id_table *table)
@@ -23,14 +24,18 @@ static int read_ids(const char *path, struct id_table *table)
     struct canp_log_reader *reader;
     struct canp_busclock clock = CANP_BUSCLOCK_INIT;
     struct canp_record r;
+    struct log_progress progress;
     int status = log_open("diff", path, NULL, &reader), result = 0;
     if (status)
         return status;
+    log_progress_begin(&progress, path);
     while (result >= 0 && !stop_is_requested() && (result = canp_log_next(reader, &r)) == 1) {
         int64_t bus_ns = canp_busclock_time(&clock, NULL, &r);
+        log_progress_show(&progress, reader);
         if (canp_kind_is_frame(r.kind))
             result = id_table_feed(table, &r, bus_ns);
     }
+    log_progress_end(&progress);
     if (stop_is_requested())
         status = opts_fail("diff", CANP_EXIT_ENVIRONMENT, "stopped");
     else if (result < 0)

@@ -11,6 +11,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "logs/log_open.h"
+#include "logs/log_progress.h"
 #include "report/report.h"
 #include "signals/decode_open.h"
 
@@ -52,13 +53,17 @@ static int decode(struct job *job, const struct canp_record *r)
 static int read_all(struct job *job)
 {
     struct canp_record record;
+    struct log_progress progress;
     int r = 0;
+    log_progress_begin(&progress, job->report.path);
     while (r >= 0 && !stop_is_requested() && (r = canp_log_next(job->reader, &record)) == 1) {
         job->bus_ns = canp_busclock_time(&job->clock, NULL, &record);
+        log_progress_show(&progress, job->reader);
         r = report_take(&job->report, &record, job->bus_ns);
         if (r == 0 && job->decodes)
             r = decode(job, &record);
     }
+    log_progress_end(&progress);
     if (stop_is_requested())
         return opts_fail("report", CANP_EXIT_ENVIRONMENT, "stopped");
     if (r < 0)

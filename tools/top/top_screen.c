@@ -29,6 +29,13 @@ static bool has_keyboard;
 static bool is_utf8; /* the terminal's text */
 static int row;      /* the next one to be drawn */
 
+/* Not where $NO_COLOR is set (no-color.org). */
+static bool is_coloured(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return has_colors() && !(no_color && no_color[0]);
+}
+
 int top_screen_begin(void)
 {
     const char *term = getenv("TERM");
@@ -48,7 +55,7 @@ int top_screen_begin(void)
     nonl();
     keypad(stdscr, TRUE);
     curs_set(0);
-    if (has_colors()) {
+    if (is_coloured()) {
         start_color();
         use_default_colors();
         init_pair(RED, COLOR_RED, -1);
@@ -103,7 +110,7 @@ static void line(attr_t attributes, const char *format, ...)
 
 static attr_t alarming(void)
 {
-    return has_colors() ? A_BOLD | COLOR_PAIR(RED) : A_BOLD;
+    return is_coloured() ? A_BOLD | COLOR_PAIR(RED) : A_BOLD;
 }
 
 /* "12345", "123k", "12.3M": at most 6 columns. */
