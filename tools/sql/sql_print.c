@@ -45,14 +45,17 @@ static void number_text(char out[NUMBER_BYTES], sqlite3_stmt *s, int column, boo
 /* Bytes as hex digits. Owned; NULL: no memory. */
 static char *hex_text(sqlite3_stmt *s, int column)
 {
+    static const char digits[] = "0123456789ABCDEF";
     const uint8_t *data = sqlite3_column_blob(s, column);
     size_t bytes = (size_t)sqlite3_column_bytes(s, column);
     char *out = malloc(2 * bytes + 1);
     if (!out)
         return NULL;
-    out[0] = '\0';
-    for (size_t i = 0; i < bytes; i++)
-        snprintf(out + 2 * i, 3, "%02X", data[i]);
+    for (size_t i = 0; i < bytes; i++) {
+        out[2 * i] = digits[data[i] >> 4];
+        out[2 * i + 1] = digits[data[i] & 15];
+    }
+    out[2 * bytes] = '\0';
     return out;
 }
 
