@@ -59,6 +59,7 @@ struct chan {
     /* Written by flush. */
     _Atomic uint64_t lost_unstored; /* was in a slab that could not be stored */
     _Atomic uint64_t outside;       /* in no window */
+    _Atomic uint64_t errors_stored; /* error frames */
     _Atomic uint64_t undone;        /* was stored, and somebody cut or removed its segment */
 };
 

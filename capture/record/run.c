@@ -231,6 +231,8 @@ static void chan_stats(const struct chan *ch, struct canp_recorder_iface_stats *
     out->undone = counter_get(&ch->undone);
     uint64_t missing = unstored + out->outside + out->undone;
     out->frames = seen > missing ? seen - missing : 0;
+    uint64_t errors = counter_get(&ch->errors_stored);
+    out->error_frames = errors < out->frames ? errors : out->frames; /* some may have been cut off again */
     out->lost.socket = counter_get(&ch->lost_socket);
     out->lost.device = counter_get(&ch->lost_device);
     out->lost.recorder = counter_get(&ch->lost_unslabbed) + unstored;
@@ -270,6 +272,7 @@ void canp_recorder_stats(const struct canp_recorder *rec, struct canp_recorder_s
         struct canp_recorder_iface_stats *iface = &out->ifaces[i];
         chan_stats(&rec->in.chans[i], iface);
         out->frames += iface->frames;
+        out->error_frames += iface->error_frames;
         out->outside += iface->outside;
         out->undone += iface->undone;
         out->lost += iface->lost.socket + iface->lost.device + iface->lost.recorder + iface->undone;

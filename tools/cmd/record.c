@@ -146,11 +146,12 @@ static void print_undone(const struct canp_recorder_stats *s)
 static void print_summary(const struct canp_recorder_stats *s, const struct face *face)
 {
     char frames[TEXT_BYTES], lost[TEXT_BYTES], bytes[TEXT_BYTES];
-    printf("%-16s %12s %10s %10s %10s %12s\n", "interface", "frames", "lost:sock", "device", "recorder",
-           "frames/s");
+    printf("%-16s %12s %10s %10s %10s %10s %12s\n", "interface", "frames", "errors", "lost:sock", "device",
+           "recorder", "frames/s");
     for (unsigned i = 0; i < s->iface_count; i++) {
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        printf("%-16s %12llu %10llu %10llu %10llu %12.1f\n", SAFE(f->name), (unsigned long long)f->frames,
+        printf("%-16s %12llu %10llu %10llu %10llu %10llu %12.1f\n", SAFE(f->name),
+               (unsigned long long)f->frames, (unsigned long long)f->error_frames,
                (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
                (unsigned long long)f->lost.recorder, rate(f->frames, s->duration_ns));
     }
@@ -168,11 +169,13 @@ static void print_summary(const struct canp_recorder_stats *s, const struct face
 
 static void print_json(const struct canp_recorder_stats *s, const struct face *face)
 {
-    printf("{\"frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,\"removed\":%llu,\"bytes\":"
+    printf("{\"frames\":%llu,\"error_frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,"
+           "\"removed\":%llu,\"bytes\":"
            "%llu,"
            "\"directory\":",
-           (unsigned long long)s->frames, (unsigned long long)s->lost, (unsigned long long)s->duration_ns,
-           (unsigned long long)s->segments, (unsigned long long)s->removed, (unsigned long long)s->bytes);
+           (unsigned long long)s->frames, (unsigned long long)s->error_frames, (unsigned long long)s->lost,
+           (unsigned long long)s->duration_ns, (unsigned long long)s->segments,
+           (unsigned long long)s->removed, (unsigned long long)s->bytes);
     text_json_string(stdout, face->dir);
     if (s->undone)
         printf(",\"undone\":%llu", (unsigned long long)s->undone);
@@ -184,9 +187,11 @@ static void print_json(const struct canp_recorder_stats *s, const struct face *f
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
         fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
         text_json_string(stdout, f->name);
-        printf(",\"frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,\"recorder\":%llu",
-               (unsigned long long)f->frames, (unsigned long long)f->lost.socket,
-               (unsigned long long)f->lost.device, (unsigned long long)f->lost.recorder);
+        printf(",\"frames\":%llu,\"error_frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,"
+               "\"recorder\":%llu",
+               (unsigned long long)f->frames, (unsigned long long)f->error_frames,
+               (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
+               (unsigned long long)f->lost.recorder);
         if (f->undone)
             printf(",\"undone\":%llu", (unsigned long long)f->undone);
         printf("},\"rate\":%.3f}", rate(f->frames, s->duration_ns));
@@ -295,8 +300,10 @@ static int bring_up(const struct canp_recorder_opts *o, uint64_t bitrate, uint64
     struct canp_why why;
     for (unsigned i = 0; i < o->iface_count; i++) {
         char name[160];
-        snprintf(name, sizeof(name), "%.*s", (int)strcspn(o->ifaces[i], ","), o->ifaces[i]);
-        if (strcmp(name, "any") == 0)
+        bool quoted = o->ifaces[i][0] == '@';
+        const char *text = o->ifaces[i] + quoted;
+        snprintf(name, sizeof(name), "%.*s", (int)(quoted ? strlen(text) : strcspn(text, ",")), text);
+        if (!quoted && strcmp(name, "any") == 0)
             return opts_fail("record", CANP_EXIT_USAGE, "--bitrate needs interfaces by name, not `any`");
         int r = canp_link_find(name, &link, &why);
         if (r == -ENODEV && o->wait_absent)
@@ -362,7 +369,8 @@ static const char epilogue[] =
     "pgn:FEF1 (a J1939 group), #FF (error frames by mask), error (error frames alone), j (join: all must\n"
     "match). Behind `any` it holds for each. Without filters everything is recorded; with filters, error "
     "frames by # or error\n"
-    "alone, and losses of the socket are those of what they let through.\n\n"
+    "alone, and losses of the socket are those of what they let through.\n"
+    "Behind an @ all is a name: @any, @a,b.\n\n"
     "TRIGGER is a FILTER (123:7FF; #40: error frames by mask), a filter and the bytes that a frame\n"
     "begins with (123:7FF#11.22, of a mask: 123:7FF#11.22/FF.0F), `error` (any error frame), `bus-off`\n"
     "`gap` (frames were lost), or with --dbc a condition on a signal: 'EngineSpeed > 6000',\n"

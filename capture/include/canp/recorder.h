@@ -108,6 +108,7 @@ struct canp_recorder_lost {
 struct canp_recorder_iface_stats {
     char name[CANP_IFACE_NAME_BYTES]; /* the name at the start of its recording */
     uint64_t frames;                  /* received and not lost; the newest ones may still be in slabs */
+    uint64_t error_frames;            /* error frames among them, counted when they are stored */
     uint64_t outside;                 /* received but in no window, so discarded: neither stored nor lost */
     uint64_t undone; /* lost after they were stored: somebody cut or removed their segment; not in `lost` */
     struct canp_recorder_lost lost;
@@ -115,15 +116,16 @@ struct canp_recorder_iface_stats {
 
 /* A snapshot: each counter is exact, but two of them may be one harvest apart. */
 struct canp_recorder_stats {
-    uint64_t frames;      /* sum over the interfaces */
-    uint64_t lost;        /* sum over interfaces and layers, plus `undone` */
-    uint64_t undone;      /* sum over the interfaces */
-    uint64_t outside;     /* sum over the interfaces */
-    uint64_t windows;     /* begun by triggers */
-    uint64_t duration_ns; /* since reception began; stands still after the end */
-    uint64_t segments;    /* started */
-    uint64_t removed;     /* of these, removed because of keep_segments, keep_bytes or a full disk */
-    uint64_t bytes;       /* committed to segment files */
+    uint64_t frames;       /* sum over the interfaces */
+    uint64_t error_frames; /* sum over the interfaces */
+    uint64_t lost;         /* sum over interfaces and layers, plus `undone` */
+    uint64_t undone;       /* sum over the interfaces */
+    uint64_t outside;      /* sum over the interfaces */
+    uint64_t windows;      /* begun by triggers */
+    uint64_t duration_ns;  /* since reception began; stands still after the end */
+    uint64_t segments;     /* started */
+    uint64_t removed;      /* of these, removed because of keep_segments, keep_bytes or a full disk */
+    uint64_t bytes;        /* committed to segment files */
     uint64_t blocks;
     uint64_t harvests; /* rounds of the capture thread */
     /* On a quiet bus, where the capture thread waits for frames: the time from the kernel's stamp until the

@@ -11,6 +11,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "error_frames.h"
+
 #define RETRY_NS 1000000000U /* between looks for room on a disk that is full or fails */
 
 void canp_store_say(const struct canp_recorder *rec, const char *format, ...)
@@ -113,6 +115,7 @@ void canp_store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
         return;
     }
     rec->unsynced = true;
+    canp_error_frames_note(rec->in.chans, rows);
     canp_notes_store(&rec->notes, rec->writer);
     canp_store_publish(rec);
 }
