@@ -1,5 +1,6 @@
-/* An interface as users name it for recording: its name, followed by candump's filters after commas. Any
- * thread; no state.
+/*
+ * An interface as users name it for recording: its name, followed by candump's filters after commas. After an
+ * @ the whole text is the name, including a comma, or `any`. Any thread; no state.
  */
 #ifndef CANP_CAPTURE_IFACE_SPEC_H
 #define CANP_CAPTURE_IFACE_SPEC_H
@@ -11,17 +12,18 @@
 
 struct iface_spec {
     char name[160]; /* longer than any name that an interface can have: one that is too long finds none */
+    bool quoted;    /* by @ */
     bool met;       /* for the caller: an interface was found for it */
     bool filtered;
     struct canp_filter_set filters; /* when filtered */
 };
 
-/* "vcan0" or "vcan0,123:7FF,#FF". 0, or -EINVAL with `why`; *out may be changed either way. */
+/* "vcan0", "vcan0,123:7FF,#FF" or "@a,b". 0, or -EINVAL with `why`; *out may be changed either way. */
 int canp_iface_spec_parse(const char *text, struct iface_spec *out, struct canp_why *why);
 
 static inline bool iface_spec_is_any(const struct iface_spec *spec)
 {
-    return strcmp(spec->name, "any") == 0;
+    return !spec->quoted && strcmp(spec->name, "any") == 0;
 }
 
 /* The filters of what this asked for: its own, NULL = it takes everything. */

@@ -116,7 +116,9 @@ int canp_sender_open(const char *iface, struct canp_sender **out, struct canp_wh
     if (r < 0)
         return r;
     if (strcmp(iface, "any") == 0)
-        return canp_fail(why, -ENODEV, "any: frames are sent on one interface, by its name");
+        return canp_fail(why, -ENODEV,
+                         "any: frames are sent on one interface, by its name (one of that name: @any)");
+    iface += iface[0] == '@'; /* as where `any` and filters may stand: what follows is a name */
     r = canp_iface_find(iface, &link, why);
     if (r == 0 && !canp_link_is_up(&link))
         r = canp_iface_is_down(&link, why);

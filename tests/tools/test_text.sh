@@ -378,4 +378,19 @@ foreign_segments
 closed_pipe
 other_readers
 real_logs
+
+# names of interfaces that look like something else: behind an @ all is a name
+for name in j any a,b can#1 can~left x=y error rx 7DF @z; do echo "(1700000000.000000000) $name 123#11"; done >"$work/names.log"
+one_of_each() {
+    local name
+    while read -r _ name _; do
+        "$canp" dump "$work/names.log" "@$name" >"$work/out" || return
+        is "$(cat "$work/out")" "(1700000000.000000000) $name 123#11" || return
+    done <"$work/names.log"
+}
+check "names: chosen behind an @" one_of_each
+check "names: without it the text is a filter" is "$(status_of "$canp" dump "$work/names.log" j error)" 1
+check "names: @ alone is none" is "$(status_of "$canp" dump "$work/names.log" @)" 2
+check "names: nor is one that is too long" is "$(status_of "$canp" dump "$work/names.log" @0123456789abcdef)" 2
+
 exit "$bad"

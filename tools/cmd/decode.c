@@ -289,6 +289,7 @@ static int open_and_run(struct decode *d, char *const *patterns, int pattern_cou
 static const char epilogue[] =
     "RECORDING: a recording, or a log in any format that canp convert reads; `-` is stdin. IFACE: what\n"
     "comes there, until the program is stopped; `any`, and candump's filters behind a comma, as in record.\n"
+    "@IFACE: all of it is a name (@any, @a,b). In --dbc can0=FILE == stands for a = of the name.\n"
     "MESSAGE.SIGNAL, or the name of either, with * ? [] as in a shell; without any: all signals.\n"
     "--dbc can0=FILE is for that interface alone, and goes before those for all.\n"
     "Messages of several frames (J1939 TP, NMEA 2000 fast packets, ISO-TP of OBD) are put together. A value\n"

@@ -213,7 +213,8 @@ int canp_cmd_dump(int argc, char **argv)
         "FILTER: 7DF, 18FEF100 (exactly that ID), 123:7FF, 123~7FF (inverse), 12345678:DFFFFFFF (8 digits =\n"
         "extended), pgn:FEF1 (a J1939 group), #FFFFFFFF (error frames, too), error (those alone), j (all "
         "filters\n"
-        "must match), rx, tx. IFACE: only this interface.\n"
+        "must match), rx, tx. IFACE: only this interface; @IFACE where its\n"
+        "name looks like something else: @j, @can#1.\n"
         "Exit status 1: nothing matched, or damaged places were skipped.\n"};
     int arguments = opts_parse(&spec, argc, argv);
     if (arguments < 0)

@@ -70,15 +70,16 @@ struct replay {
 /* FROM=TO. 0 or an exit status. */
 static int add_mapping(struct replay *p, const char *text)
 {
-    const char *sign = strchr(text, '=');
-    size_t bytes = (size_t)(sign - text);
-    if (bytes == 0 || bytes >= CANP_IFACE_NAME_BYTES || sign[1] == '\0')
-        return opts_fail(p->command, CANP_EXIT_USAGE, "'%s' is no mapping: FROM=TO", text);
+    char from[CANP_IFACE_NAME_BYTES];
+    const char *to = text_take_name(text, from, sizeof(from));
+    if (!to || *to == '\0')
+        return opts_fail(p->command, CANP_EXIT_USAGE,
+                         "'%s' is no mapping: FROM=TO (a = of a name is written ==)", text);
     if (p->mapping_count == MAPPINGS_MAX)
         return opts_fail(p->command, CANP_EXIT_USAGE, "more than %d mappings", MAPPINGS_MAX);
     struct mapping *m = &p->mappings[p->mapping_count++];
-    memcpy(m->from, text, bytes);
-    m->to = sign + 1;
+    memcpy(m->from, from, sizeof(from));
+    m->to = to;
     return 0;
 }
 
@@ -134,13 +135,23 @@ static bool is_from(const struct replay *p, const struct mapping *m, uint8_t cha
            strcmp(m->from, number) == 0;
 }
 
+/* A recorded name as the sender takes it: all of it is the name. */
+static const char *sent_to(const char *name, char quoted[1 + CANP_IFACE_NAME_BYTES])
+{
+    if (name[0] != '@' && strcmp(name, "any") != 0)
+        return name;
+    snprintf(quoted, 1 + CANP_IFACE_NAME_BYTES, "@%s", name);
+    return quoted;
+}
+
 /* Where a channel's frames go: as the mappings say, or to the interface of the same name. */
 static int find_routes(struct replay *p, uint8_t channel)
 {
+    char quoted[1 + CANP_IFACE_NAME_BYTES];
     int r = 0;
     p->known[channel] = true;
     if (p->mapping_count == 0)
-        return add_route(p, channel, name_of(p, channel));
+        return add_route(p, channel, sent_to(name_of(p, channel), quoted));
     for (unsigned i = 0; i < p->mapping_count && r == 0; i++) {
         if (is_from(p, &p->mappings[i], channel))
             r = add_route(p, channel, p->mappings[i].to);
@@ -475,7 +486,8 @@ static int take_arguments(struct replay *p, int arguments, char **argv)
 {
     int r = 0;
     for (int i = 2; i <= arguments && r == 0; i++)
-        r = strchr(argv[i], '=') ? add_mapping(p, argv[i]) : select_add(&p->selection, p->command, argv[i]);
+        r = argv[i][0] != '@' && strchr(argv[i], '=') ? add_mapping(p, argv[i])
+                                                      : select_add(&p->selection, p->command, argv[i]);
     return r;
 }
 
@@ -517,7 +529,9 @@ int canp_cmd_replay(int argc, char **argv)
         "FROM=TO: what was recorded on FROM goes to TO; *=TO: everything; several for one FROM are\n"
         "fine; FROM may be the number of a channel (1=vcan0). Without any, frames go to the interface of the "
         "same name.\n"
-        "FILTER: candump's, a bare ID (7DF), rx, tx.\n"
+        "FILTER: candump's, a bare ID (7DF), rx, tx. @IFACE is an interface whatever its name looks like "
+        "(@j);\n"
+        "in FROM == stands for a = of the name.\n"
         "A full queue is waited for. Frames that an interface cannot take are counted.\n"
         "--txtime: lateness is what the kernel's transmit stamps say. Who listens on this host's own "
         "interface then\n"

@@ -311,6 +311,7 @@ int canp_cmd_top(int argc, char **argv)
         "With --dbc: the signals, each with its last value and its history, a column for each quarter of a "
         "second;\n"
         "s changes between them and the IDs.\n"
+        "@any, @a,b: behind an @ all is a name.\n"
         "Keys: q quits; c i p j l sort by count, id, period, jitter, last seen; arrows and page keys "
         "scroll;\n"
         "space pauses; r counts anew. What is lost on an interface is what this view's own socket lost.\n"};

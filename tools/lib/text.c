@@ -96,3 +96,16 @@ const char *text_time(char out[TEXT_BYTES], int64_t ns)
     snprintf(out + n, TEXT_BYTES - n, ".%09lld UTC", (long long)fraction);
     return out;
 }
+
+const char *text_take_name(const char *text, char *name, size_t size)
+{
+    size_t used = 0;
+    for (; *text && used < size; text++) {
+        if (*text == '=' && *++text != '=') {
+            name[used] = '\0';
+            return used ? text : NULL;
+        }
+        name[used++] = *text;
+    }
+    return NULL;
+}

@@ -22,6 +22,10 @@ const char *text_safe_word(char out[TEXT_SAFE_BYTES], const char *text);
 /* However long it is. */
 void text_put_safe(FILE *to, const char *text);
 
+/* "NAME=REST", where == stands for a = of the name: copies the name, returns REST; NULL when there is no such
+ * sign, or no name, or too long a one. */
+const char *text_take_name(const char *text, char *name, size_t size);
+
 /* A JSON string, quotes included. */
 void text_json_string(FILE *to, const char *text);
 void text_json_bytes(FILE *to, const char *text, size_t bytes);

@@ -10,7 +10,8 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 
-/* Filters have a sign in them, or are a j or `error`; names of interfaces do not. */
+/* Filters have a sign in them, or are a j or `error`; names of interfaces do not. Behind an @ all is a name.
+ */
 static bool is_iface_name(const char *text)
 {
     return !strpbrk(text, ":~#,") && strcmp(text, "j") != 0 && strcmp(text, "J") != 0 &&
@@ -42,27 +43,39 @@ bool select_is_filter(const char *argument)
     struct selection none = {0};
     if (strchr(argument, '/') || strcmp(argument, "-") == 0)
         return false;
+    if (argument[0] == '@')
+        return true;
     return is_bare_id(argument) || take_direction(&none, argument) || !is_iface_name(argument)
                ? !strchr(argument, '.')
                : false;
+}
+
+static int add_iface(struct selection *s, const char *command, const char *name)
+{
+    if (s->iface_count == SELECT_IFACES_MAX)
+        return opts_fail(command, CANP_EXIT_USAGE, "more than %d interfaces", SELECT_IFACES_MAX);
+    if (name[0] == '\0' || strlen(name) >= CANP_IFACE_NAME_BYTES)
+        return opts_fail(command, CANP_EXIT_USAGE,
+                         "'@%s': @ stands in front of an interface's name, 1 to %zu bytes", name,
+                         CANP_IFACE_NAME_BYTES - (size_t)1);
+    s->ifaces[s->iface_count++] = name;
+    return 0;
 }
 
 int select_add(struct selection *s, const char *command, const char *argument)
 {
     struct canp_why why;
     char exact[24];
+    if (argument[0] == '@')
+        return add_iface(s, command, argument + 1);
     if (take_direction(s, argument))
         return 0;
     if (is_bare_id(argument)) { /* remote frames as well: bit 30 is not in the mask */
         snprintf(exact, sizeof(exact), "%s:%s", argument, strlen(argument) == 3 ? "800007FF" : "9FFFFFFF");
         argument = exact;
     }
-    if (is_iface_name(argument)) {
-        if (s->iface_count == SELECT_IFACES_MAX)
-            return opts_fail(command, CANP_EXIT_USAGE, "more than %d interfaces", SELECT_IFACES_MAX);
-        s->ifaces[s->iface_count++] = argument;
-        return 0;
-    }
+    if (is_iface_name(argument))
+        return add_iface(s, command, argument);
     if (canp_filter_parse(&s->filters, argument, &why) < 0)
         return opts_fail(command, CANP_EXIT_USAGE, "%s", why.text);
     s->has_filters = true;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/text.h"
+
 #define NAME_BYTES 1024
 
 /* ---- databases ---------------------------------------------------------------------------------------- */
@@ -15,13 +17,12 @@
 /* `can0=FILE`; a path with a slash before the equals sign is a path alone. */
 static void split(struct decode_base *base, const char *text)
 {
-    size_t length = strcspn(text, "=/");
+    const char *path = text_take_name(text, base->iface_room, sizeof(base->iface_room));
     base->path = text;
-    if (text[length] != '=' || length == 0 || length >= sizeof(base->iface_room))
+    if (!path || strchr(base->iface_room, '/'))
         return;
-    memcpy(base->iface_room, text, length);
     base->iface = base->iface_room;
-    base->path = text + length + 1;
+    base->path = path;
 }
 
 static bool has_j1939(const struct canp_dbc *dbc)

@@ -24,13 +24,17 @@ static uint64_t lost;
 bool decode_live_is_iface(const char *argument)
 {
     char name[IF_NAMESIZE];
-    size_t length = strcspn(argument, ",");
+    bool quoted = argument[0] == '@';
     struct stat st;
-    if (length == 0 || length >= sizeof(name) || stat(argument, &st) == 0)
+    if (stat(argument, &st) == 0)
+        return false;
+    argument += quoted;
+    size_t length = quoted ? strlen(argument) : strcspn(argument, ",");
+    if (length == 0 || length >= sizeof(name))
         return false;
     memcpy(name, argument, length);
     name[length] = '\0';
-    return strcmp(name, "any") == 0 || if_nametoindex(name) != 0;
+    return (!quoted && strcmp(name, "any") == 0) || if_nametoindex(name) != 0;
 }
 
 uint64_t decode_live_lost(void)

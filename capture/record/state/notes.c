@@ -48,7 +48,7 @@ static int put_all(struct notes *notes, const struct canp_recorder_opts *opts, s
     for (unsigned i = 0; i < opts->iface_count && r == 0; i++) {
         char text[NOTE_TEXT_MAX + 1]; /* long filters are cut: they tell a reader, nothing is set from them */
         const char *filters = strchr(opts->ifaces[i], ',');
-        if (!filters)
+        if (!filters || opts->ifaces[i][0] == '@') /* of a quoted name it is a part */
             continue;
         snprintf(text, sizeof(text), "filter.%.*s=%s", (int)(filters - opts->ifaces[i]), opts->ifaces[i],
                  filters + 1);
