@@ -180,7 +180,8 @@ class Judge:
             if stored[name] + lost[name] > self.sent[name]:
                 self.fail("%s: %d sent, but %d stored and %d lost; %s" % (
                     name, self.sent[name], stored[name], lost[name], self.r.lines()[-6:]))
-            elif self.overrun and not self.r.hurt and not self.plan.keep and stored[name] + lost[name] != self.sent[name]:
+            elif self.overrun and not (self.r.hurt or self.plan.keep or self.plan.trigger) and (
+                    stored[name] + lost[name] != self.sent[name]):
                 self.fail("%s: %d sent, %d stored, %d lost" % (name, self.sent[name], stored[name], lost[name]))
             if self.plan.keep and not self.r.hurt and self.frames[name] and not self.plan.trigger:
                 inside = self.frames[name][-1] + 1 - self.frames[name][0] - stored[name]
