@@ -15,6 +15,16 @@
 #include "file_lock.h"
 #include "format.h"
 
+#ifndef RENAME_NOREPLACE /* a C library that does not know the call, as musl before 1.2.5 */
+#include <linux/fs.h>
+#include <sys/syscall.h>
+
+static int renameat2(int old_fd, const char *old_name, int new_fd, const char *new_name, unsigned flags)
+{
+    return (int)syscall(SYS_renameat2, old_fd, old_name, new_fd, new_name, flags);
+}
+#endif
+
 #define ZERO_CHUNK      (256U << 10)
 #define TEMPORARY_BYTES (SEG_NAME_BYTES + 4)
 

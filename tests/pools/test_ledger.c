@@ -227,7 +227,7 @@ Test(ledger, stacks_and_exact_times)
     usleep(2000);
     struct found found = look(1000000);
     cr_expect_eq(found.count, 1, "exact times need no tick");
-#ifndef __arm__ /* glibc's backtrace() sees one frame there */
+#if defined(__GLIBC__) && !defined(__arm__) /* musl has no backtrace(), on ARM glibc's sees one frame */
     cr_expect_gt(found.frame_count, 1u);
 #endif
     canp_objpool_release(pool, object);

@@ -123,7 +123,7 @@ static void lay_out(struct drill *d, uint8_t *control, uint32_t frame_bytes)
 {
     struct cmsghdr h = {
         .cmsg_len = CMSG_LEN(sizeof(struct timespec)), .cmsg_level = SOL_SOCKET, .cmsg_type = SO_TIMESTAMPNS};
-    struct timespec stamp = {d->time_ns / 1000000000, d->time_ns % 1000000000};
+    struct timespec stamp = {d->time_ns / 1000000000, (long)(d->time_ns % 1000000000)};
     uint8_t *frame = control + rx_control_bytes(&d->rec->in);
     uint64_t data = (uint64_t)d->time_ns * 0x9E3779B97F4A7C15U;
     uint32_t id = 0x100 + d->id % 50;

@@ -17,7 +17,7 @@
 
 struct recover {
     char dir[128], segment[160];
-    uint64_t bytes;
+    size_t bytes;
 };
 
 static double recover_tail(void *user)
@@ -57,7 +57,7 @@ static int run(struct bench *bench, const char *dir)
     static const struct bench_case cases[] = {
         {"recover_tail", "ms", recover_tail, "checksum_pass", checksum_pass, 1.5, NULL},
     };
-    struct recover recover = {.bytes = bench_size(bench, TAIL_BYTES)};
+    struct recover recover = {.bytes = (size_t)bench_size(bench, TAIL_BYTES)};
     const struct bench_drive drive = {
         .frames = recover.bytes / ROW_BYTES, .segment_bytes = 2 * TAIL_BYTES, .unfinished = true};
 

@@ -218,7 +218,8 @@ static void walk(struct test_random *random, struct canp_cursor *c, struct model
 static void walk_recording(struct test_random *random, struct model *m)
 {
     struct canp_reader *reader;
-    uint32_t damaged = 0; /* in all of it: behind the last time asked for a walk may meet more than one read */
+    uint32_t damaged =
+        0; /* in all of it: behind the last time asked for a walk may meet more than one read */
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
     for (unsigned i = 0; i < 4; i++) {
         struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
