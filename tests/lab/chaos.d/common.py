@@ -41,3 +41,10 @@ def read(path, default=""):
             return file.read()
     except OSError:
         return default
+
+
+def adapters_lost():
+    """Frames between can1 and can0 that the adapters' drivers count as lost."""
+    counters = [("can0", n) for n in ("rx_over_errors", "rx_dropped", "rx_missed_errors")]
+    counters += [("can1", n) for n in ("tx_errors", "tx_dropped")]
+    return sum(int(read("/sys/class/net/%s/statistics/%s" % c) or 0) for c in counters)

@@ -9,7 +9,7 @@ import termios
 import threading
 import time
 
-from common import END_S, Failure, canp, read
+from common import END_S, Failure, adapters_lost, canp, read
 
 
 class Drain(threading.Thread):
@@ -42,6 +42,7 @@ class Recorder:
         self.dir = os.path.join(run.disk, "r%d" % number)
         self.summary = os.path.join(run.stage.work, "summary")
         self.first = {s.name: s.get("sent") for s in run.senders}
+        self.adapters_first = adapters_lost()
         self.fds, self.fds_max, self.killed, self.exact = [], 0, False, True
         if self.plan.stderr == "pty":
             ours, self.slave = pty.openpty()
@@ -77,6 +78,11 @@ class Recorder:
                 file.write("%dM" % self.plan.memory)
             with open("/sys/fs/cgroup/canp-chaos/cgroup.procs", "w") as file:
                 file.write(str(os.getpid()))
+
+    def sent_until_now(self):
+        """All that was sent so far was for this recorder or one before."""
+        self.last = {s.name: s.get("sent") for s in self.run.senders}
+        self.adapters_lost = adapters_lost() - self.adapters_first
 
     def said(self):
         return self.drain.said.decode(errors="replace")

@@ -342,7 +342,7 @@ class Run:
 
     def leave(self, old):
         self.hold()
-        old.last = {s.name: s.get("sent") for s in self.senders}
+        old.sent_until_now()
         for what in sorted(self.active):
             self.do("end-" + what, {})
         old.release()
@@ -375,7 +375,7 @@ class Run:
 
     def finish(self):
         r = self.recorder
-        r.last = {s.name: s.get("sent") for s in self.senders}
+        r.sent_until_now()
         fds = r.count_fds()
         if r.process.poll() is None:
             if fds > r.fds_first + 6 or r.fds_max > r.fds_first + 24:
