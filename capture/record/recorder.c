@@ -116,6 +116,7 @@ static int open_window(struct canp_recorder *rec, const struct canp_recorder_opt
                             .let_go = canp_flush_let_go,
                             .begins = canp_flush_window_begins,
                             .short_of_memory = canp_flush_short_of_memory,
+                            .goes_on = canp_flush_window_goes_on,
                             .user = rec};
     if (opts->pre_trigger_ns == 0 && opts->trigger_count == 0 && !opts->trigger)
         return 0;

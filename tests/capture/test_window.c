@@ -18,7 +18,7 @@ struct out {
     unsigned stored[STREAM_MAX], stored_count;
     unsigned gone[STREAM_MAX], gone_count;
     unsigned begins, ends, holes; /* holes: frames missing between two that no end and begin stand between */
-    unsigned shorts, asked;
+    unsigned shorts, asked, long_ones;
     int64_t end_ns; /* of the last window */
     bool in_window;
 };
@@ -64,6 +64,15 @@ static void on_short(void *user, uint64_t held_ns)
     out->shorts++;
 }
 
+static void on_goes_on(void *user, const char *trigger, uint64_t open_ns)
+{
+    struct out *out = user;
+    cr_assert_str_eq(trigger, "123:7FF");
+    cr_assert(open_ns >= UINT64_C(10000000000) && open_ns < UINT64_C(10100000000), "%llu",
+              (unsigned long long)open_ns);
+    out->long_ones++;
+}
+
 static struct window *open_with(struct out *out, const char *const *triggers, unsigned count, int64_t pre_ns,
                                 int64_t post_ns, size_t memory_bytes)
 {
@@ -78,6 +87,7 @@ static struct window *open_with(struct out *out, const char *const *triggers, un
                                .store = on_store,
                                .let_go = on_let_go,
                                .short_of_memory = on_short,
+                               .goes_on = on_goes_on,
                                .user = out};
     memset(out, 0, sizeof(*out));
     cr_assert_eq(canp_window_open(&opts, &w, &why), 0);
@@ -160,6 +170,22 @@ Test(window, holds_the_time_before_and_behind)
     cr_assert(last >= 550 && last < 560, "%u", last);
     cr_assert_eq(out.stored_count + out.gone_count, 1000);
     cr_assert_eq(canp_window_count(w), 1);
+    canp_window_close(w);
+}
+
+Test(window, a_flood_of_triggers_is_told_once)
+{
+    struct out out;
+    struct window *w = open_with(&out, on_123, 1, 100 * MS, 50 * MS, 1 << 20);
+    for (unsigned n = 0; n < 9990; n += 30)
+        feed(w, n, 1, 0x123);
+    cr_assert_eq(out.long_ones, 0, "it may end yet");
+    for (unsigned n = 9990; n < 25000; n += 30)
+        feed(w, n, 1, 0x123);
+    cr_assert(out.long_ones == 1 && out.begins == 1 && out.ends == 0);
+    feed(w, 30000, 1, 0x123);
+    cr_assert(out.long_ones == 1 && out.begins == 2, "another window");
+    canp_window_finish(w);
     canp_window_close(w);
 }
 

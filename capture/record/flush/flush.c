@@ -40,6 +40,14 @@ void canp_flush_short_of_memory(void *user, uint64_t held_ns)
                    (double)held_ns / 1e9, (double)rec->opts.pre_trigger_ns / 1e9);
 }
 
+void canp_flush_window_goes_on(void *user, const char *trigger, uint64_t open_ns)
+{
+    canp_store_say(
+        user,
+        "the window does not end: %s has triggered again and again for %.0f s; until it stops all is stored",
+        trigger, (double)open_ns / 1e9);
+}
+
 const char *canp_flush_ask(void *user, const struct canp_record *record)
 {
     const struct canp_recorder *rec = user;

@@ -17,5 +17,6 @@ void canp_flush_store(void *user, const struct canp_rowbuf *rows);
 void canp_flush_let_go(void *user, const struct canp_rowbuf *rows);
 void canp_flush_window_begins(void *user);
 void canp_flush_short_of_memory(void *user, uint64_t held_ns);
+void canp_flush_window_goes_on(void *user, const char *trigger, uint64_t open_ns);
 
 #endif

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define LONG_NS UINT64_C(10000000000) /* a window is told to be long no sooner */
+
 /* A block held: this, then its rows. */
 struct held {
     uint64_t bytes; /* with this header; 0 = the ring goes on at its start */
@@ -25,6 +27,8 @@ struct window {
     unsigned held;
     bool open;               /* begun, and nothing was let go since: what comes may still belong to it */
     bool short_of_memory;    /* blocks were let go that were young enough */
+    bool told_long;          /* of this window: that it goes on and on */
+    int64_t opened_ns;       /* CLOCK_MONOTONIC of its first trigger */
     int64_t until_ns;        /* CLOCK_MONOTONIC: blocks that begin by then are stored */
     int64_t until_offset_ns; /* CLOCK_REALTIME minus CLOCK_MONOTONIC then */
     int64_t last_closed_ns;  /* of the block fed last */
@@ -171,6 +175,8 @@ static void begin_window(struct window *w, const char *name, struct slab_time at
                  (long long)(realtime_ns % 1000000000));
         mark(w, CANP_MARK_WINDOW_BEGIN, first_ns, text);
         w->last_row_ns = first_ns;
+        w->opened_ns = at.monotonic_ns;
+        w->told_long = false;
         if (w->short_of_memory && held_ns >= 0 && (uint64_t)held_ns < w->opts.pre_ns)
             w->opts.short_of_memory(w->opts.user, (uint64_t)held_ns);
     }
@@ -188,6 +194,16 @@ static void extend(struct window *w, struct slab_time trigger)
         w->until_ns = until_ns;
         w->until_offset_ns = trigger.offset_ns;
     }
+}
+
+/* A flood of triggers: somebody who wanted a window gets all of the traffic, and is told. */
+static void tell_if_long(struct window *w, const char *trigger, int64_t now_ns)
+{
+    uint64_t open_ns = (uint64_t)(now_ns - w->opened_ns);
+    if (w->told_long || !w->opts.goes_on || open_ns < LONG_NS || open_ns / 10 < w->opts.post_ns)
+        return;
+    w->told_long = true;
+    w->opts.goes_on(w->opts.user, trigger, open_ns);
 }
 
 /* Ends a window that nothing which begins now, or a trigger now, can belong to. */
@@ -255,7 +271,9 @@ void canp_window_feed(struct window *w, const struct canp_rowbuf *rows, struct s
     if (f.first[0]) {
         struct slab_time at = {monotonic_of(w, f.first_ns, closed), closed.offset_ns};
         begin_window(w, f.first, at, f.first_ns, rows->first_ns);
-        extend(w, (struct slab_time){monotonic_of(w, f.last_ns, closed), closed.offset_ns});
+        struct slab_time last = {monotonic_of(w, f.last_ns, closed), closed.offset_ns};
+        extend(w, last);
+        tell_if_long(w, f.first, last.monotonic_ns);
         store(w, rows);
     } else if (w->open && w->held == 0 && begin_ns <= w->until_ns) {
         store(w, rows);

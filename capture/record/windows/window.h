@@ -30,6 +30,9 @@ struct window_opts {
     void (*begins)(void *user);
     /* A window begins later than pre_ns asks: the memory held no more. */
     void (*short_of_memory)(void *user, uint64_t held_ns);
+    /* Triggers keep the window open: for open_ns by now, ten times post_ns and ten seconds. Once for each
+     * window. NULL allowed. */
+    void (*goes_on)(void *user, const char *trigger, uint64_t open_ns);
     void *user;
 };
 
