@@ -86,6 +86,11 @@ refusals() {
     ip link set vcan8 up
     fails 3 "FD on a classic interface" "takes no FD frames" "$canp" gen vcan8 --profile fd -n 1
     ip link del vcan8
+    modprobe -q vxcan
+    ip link add dev vx8 type vxcan peer name vx9 && ip link set vx8 up # its peer is down
+    fails 3 "an interface without carrier" "vx8: interface has no carrier" "$canp" gen vx8 -n 1
+    echo '(1.0) vx8 123#' | fails 3 "replay onto one without carrier" "vx8: interface has no carrier" "$canp" replay -
+    ip link del vx8
     fails 3 "a missing interface" "nonesuch: no such interface" "$canp" gen nonesuch -n 1
     fails 3 "an interface that is not CAN" "not a CAN interface" "$canp" gen lo -n 1
     fails 3 "any interface" "any: frames are sent on one interface" "$canp" gen any -n 1

@@ -181,6 +181,20 @@ dump_is_candump() {
     rm -rf "$work/r" && cp -r "$work/beside" "$work/r"
 }
 
+# What a person sees: remote frames with their DLC, BRS and ESI, empty ones. (Debian 12's candump shows no raw DLC.)
+screen_is_candump() {
+    local frame
+    start_candump vcan0 "$work/screen" -x || not_ok "candump starts" ""
+    start_record -o "$work/shown" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+    for frame in 123#1122334455667788 123#R5 123#R 123# 12345678#11 123##0 123##1AB 123##2112233 12345678##3112233445566778899AABBCC; do
+        cansend vcan0 "$frame" || not_ok "cansend sends $frame" "status $?"
+    done
+    end_candump "$work/screen" 9
+    end_record
+    "$canp" dump -f candump -x "$work/shown" | sed 's/^ ([0-9.]*)//' >"$work/shown.txt"
+    same "dump -f candump -x prints what candump -x printed, to the byte" "$work/screen" "$work/shown.txt"
+}
+
 error_frames_and_mapping() {
     # $work/r: from dump_is_candump, 25,003 frames of vcan0, an error frame among them
     start_record -o "$work/errors" vcan1 || not_ok "record starts" "$(cat "$work/err")"
@@ -388,6 +402,7 @@ real_recordings
 real_in_time
 in_time
 dump_is_candump
+screen_is_candump
 error_frames_and_mapping
 classic_only
 ends

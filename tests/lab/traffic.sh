@@ -3,10 +3,10 @@
 : "${work:?source lib.sh first}"
 witness=
 
-# start_candump IFACE FILE: candump -L with a large buffer; returns once it receives.
+# start_candump IFACE FILE [OPTION]: candump -L, or with that option instead, with a large buffer; returns once it receives.
 start_candump() {
     local i
-    candump -r 268435456 -L "$1" >"$2" 2>"$work/candump.err" &
+    candump -r 268435456 "${3:--L}" "$1" >"$2" 2>"$work/candump.err" &
     witness=$!
     for ((i = 0; i < 200; i++)); do
         grep -qE "^ *$1 .*raw" /proc/net/can/rcvlist_all && return 0

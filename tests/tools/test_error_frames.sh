@@ -33,8 +33,8 @@ END_OF_LOG
     " (1700000000.300000000)  vcan0  RX - -  123   {C}  11 22 33 44 55 66 77 88
  (1700000000.400000000)  vcan0  RX - -  123   [4]  remote request
  (1700000000.450000000)  vcan0  RX - -  12345678   {F}  remote request
- (1700000000.500000000)  can1  RX B -  123  [03]  AA BB CC
- (1700000000.600000000)  can1  RX - E  123  [00] 
+ (1700000000.500000000)  can1  RX B -       123  [03]  AA BB CC
+ (1700000000.600000000)  can1  RX - E       123  [00] 
  (1700000000.700000000)  vcan0  RX - -  2000020C   [8]  00 04 84 19 00 00 60 10   ERRORFRAME
 	controller-problem{rx-error-warning}
 	protocol-violation{{bit-stuffing-error,error-on-tx}{acknowledge-slot}}

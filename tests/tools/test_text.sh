@@ -97,8 +97,8 @@ assert rows[2]["id"] == "18FEF100" and rows[2]["data"] == "1122334455667788" and
 PY
     "$canp" dump "$work/all" -f candump --micros >"$work/screen"
     check "candump's screen" grep -qx ' (1700000000.200000)  can1  18FEF100   \[8\]  11 22 33 44 55 66 77 88' "$work/screen"
-    check "candump's screen: FD" grep -qx ' (1700000000.500000)  can1  123  \[03\]  AA BB CC' "$work/screen"
-    check "candump's screen: remote" grep -qx ' (1700000000.400000)  vcan0  123   \[4\]  remote request' "$work/screen"
+    check "candump's screen: FD" grep -qx ' (1700000000.500000)  can1       123  \[03\]  AA BB CC' "$work/screen"
+    check "candump's screen: remote" grep -qx ' (1700000000.400000)  vcan0       123   \[4\]  remote request' "$work/screen"
 }
 
 selections() {

@@ -1,6 +1,9 @@
 /*
  * Writes what `candump -e -8 -t a` prints on a terminal, with CANP_LOG_DIRECTION as with -x. A record that is
- * no frame becomes a comment line as in candump's log. No state; any thread.
+ * no frame becomes a comment line as in candump's log.
+ *
+ * As candump does, 11-bit IDs are set in from the first 29-bit ID on, so that columns stay; that is all a
+ * writer remembers.
  */
 #include <canp/candump.h>
 #include <canp/error_text.h>
@@ -11,6 +14,10 @@
 #include "screen_parts.h"
 
 #define LINE_BYTES CANP_CANDUMP_LINE_BYTES /* three bytes for each of an XL frame's, or an event */
+
+struct screen_writing {
+    bool has_extended; /* a 29-bit ID was written */
+};
 
 static char *put_digits(char *out, unsigned value, unsigned width)
 {
@@ -75,11 +82,14 @@ static const char *flags_of(const struct canp_record *r)
     return fd[r->kind == CANP_KIND_FD ? r->frame->flags & 3 : 0];
 }
 
-static char *put_frame(char *out, const struct canp_record *r)
+static char *put_frame(char *out, const struct canp_record *r, struct screen_writing *w)
 {
     struct canp_frame_view v = canp_frame_view_of(r);
-    bool is_fd = r->kind == CANP_KIND_FD;
-    if (r->kind == CANP_KIND_XL) {
+    bool is_fd = r->kind == CANP_KIND_FD, is_xl = r->kind == CANP_KIND_XL;
+    w->has_extended |= v.is_extended;
+    if (w->has_extended && !v.is_extended && !v.is_error && !is_xl)
+        out = canp_put_text(out, "     ");
+    if (is_xl) {
         out = put_xl_head(out, r, &v);
     } else {
         out = put_id(out, &v);
@@ -117,7 +127,7 @@ static int write_record(struct canp_log_writer *writer, const struct canp_record
     at = canp_put_iface(canp_put_text(at, ")  "), iface);
     if (writer->style & CANP_LOG_DIRECTION)
         at = canp_put_text(canp_put_text(at, r->dir == CANP_DIR_RX ? "  RX" : "  TX"), flags_of(r));
-    at = put_frame(canp_put_text(at, "  "), r);
+    at = put_frame(canp_put_text(at, "  "), r, writer->state);
     if (canp_is_error_frame(r))
         at = put_error(at, r);
     *at++ = '\n';
@@ -139,5 +149,6 @@ const struct canp_log_format canp_format_screen = {
     .reader_bytes = sizeof(struct canp_screen_reading),
     .open = canp_screen_open,
     .next = canp_screen_next,
+    .writer_bytes = sizeof(struct screen_writing),
     .write = write_record,
 };
