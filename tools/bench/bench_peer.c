@@ -16,8 +16,6 @@
 
 #include "bench.h"
 
-extern char **environ;
-
 /* Of those for one format and direction the fastest comes first. */
 static const struct bench_peer all[] = {
     {"log2asc", "candump", true, false, "log2asc", {"-I", "FILE", "-O", "/dev/null", "vcan0"}},
@@ -66,10 +64,8 @@ static double of_timeval(const struct timeval *t)
 /* Runs it, its standard output into a file. Processor time in us, or a negative errno; -EIO: it failed. */
 static double run(const char *const *argv, const char *out)
 {
-    const union {
-        const char *const *words;
-        char *const *arguments; /* as POSIX has it: they are not written to */
-    } as = {argv};
+    char *const *arguments; /* as POSIX has it: they are not written to */
+    memcpy(&arguments, &argv, sizeof(arguments));
     posix_spawn_file_actions_t actions;
     struct rusage used;
     int status;
@@ -79,7 +75,7 @@ static double run(const char *const *argv, const char *out)
         return -r;
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    r = posix_spawnp(&pid, argv[0], &actions, NULL, as.arguments, environ);
+    r = posix_spawnp(&pid, argv[0], &actions, NULL, arguments, environ);
     posix_spawn_file_actions_destroy(&actions);
     if (r)
         return -r;

@@ -196,11 +196,11 @@ int canp_cmd_ctl(int argc, char **argv)
     static struct control_answer answer;
     struct canp_why why;
     const char *dir = NULL, *text = "";
-    int verb, count = opts_parse(&spec, argc, argv);
+    int verb = -1, count = opts_parse(&spec, argc, argv);
     if (count < 0)
         return OPTS_EXIT(count);
     int status = read_words(argv + 1, count, &dir, &verb, &text);
-    if (status)
+    if (status || verb < 0)
         return status;
     if (strlen(text) >= sizeof(request.text))
         return opts_fail("ctl", CANP_EXIT_USAGE, "a note is at most 1018 bytes long");

@@ -78,7 +78,7 @@ static int send_to_dir(const char *dir, const struct control_request *request, s
                        struct canp_why *why)
 {
     struct sockaddr_un address;
-    struct ucred who;
+    struct ucred who = {0};
     struct stat st = {0};
     int bytes = live_address(dir, &address);
     if (bytes < 0 || stat(dir, &st) < 0)
@@ -108,7 +108,7 @@ static int send_to_mine(const struct control_request *request, struct control_an
                         struct canp_why *why)
 {
     struct live_peer all[PEERS_MAX];
-    struct ucred who;
+    struct ucred who = {0};
     unsigned count = live_list(all, PEERS_MAX);
     if (count == 0)
         return canp_fail(why, -ECONNREFUSED, "no recorder that you may command is at work here");
