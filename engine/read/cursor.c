@@ -111,12 +111,18 @@ __attribute__((noinline)) static int next_in_general(struct canp_cursor *c, stru
     }
 }
 
+/* Of a lane's rows, which have one ID, nearly all are wanted. */
+__attribute__((noinline)) static int next_if_unwanted(struct canp_cursor *c, struct canp_record *out)
+{
+    return canp_query_content(&c->query, out) ? 1 : next_in_general(c, out);
+}
+
 /* The usual case, without a call: there is another row in this block, and all that is asked is its time. */
 int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
 {
     size_t at = c->at, left = c->rows_bytes - at;
     const uint8_t *row = c->rows + at;
-    if (left < 16 || !c->query.everything)
+    if (left < 16)
         return next_in_general(c, out);
     uint32_t bytes = c->stride ? c->stride : canp_row_bytes(row);
     int64_t time_ns = canp_row_time_ns(c->base_ns, row);
@@ -124,7 +130,7 @@ int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
         return next_in_general(c, out);
     c->at = at + bytes;
     canp_row_read_sized(row, bytes, c->base_ns, out);
-    return 1;
+    return c->query.everything ? 1 : next_if_unwanted(c, out);
 }
 
 /* Where a cursor is that was opened or sent somewhere: in front of the first record that is wanted. */
