@@ -94,7 +94,8 @@ static int print(struct dump_signals *d, const struct canp_record *record)
         return (int)bytes;
     size_t end_bytes = strlen(end);
     bool is_line = canp_kind_is_frame(record->kind) && (size_t)bytes >= end_bytes;
-    fwrite(d->line, 1, (size_t)bytes - (is_line ? end_bytes : 0), stdout);
+    if (bytes > 0) /* before the first one there is no line yet */
+        fwrite(d->line, 1, (size_t)bytes - (is_line ? end_bytes : 0), stdout);
     d->decoded = 0;
     int r = decode(d, record);
     if (d->decoded && d->printer.format == DECODE_JSON)
