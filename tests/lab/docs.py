@@ -17,7 +17,7 @@ import sys
 import time
 
 LONGEST_S = 120
-STOPPED_AFTER_S = 4
+STOPPED_AFTER_S = 3
 
 
 def commands(page):
