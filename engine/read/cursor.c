@@ -160,10 +160,12 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
             r = canp_cursor_previous_row(c);
             if (r < 0)
                 return r;
-            uint32_t bytes = row_bytes_here(c);
+            uint32_t bytes = c->stride ? c->stride : row_bytes_here(c);
             if (bytes == 0)
                 return canp_cursor_lose_segment(c);
             canp_row_read_sized(c->rows + c->at, bytes, c->base_ns, out);
+            if (cursor_is_lost(c)) /* asked behind the read, which may have met zeros in place of the file */
+                return canp_cursor_lose_segment(c);
             if (query_record(&c->query, out))
                 return 1;
         }
