@@ -1,4 +1,4 @@
-/* The channels of one log (channels.h). One thread at a time. One thread at a time. */
+/* The channels of one log (channels.h). One thread at a time. */
 #include "formats/channels.h"
 
 #include <stdio.h>

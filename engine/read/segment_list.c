@@ -1,5 +1,4 @@
-/* The list of a recording's segments (segment_list.h). The caller holds the reader's lock. The caller holds
- * the reader's lock. */
+/* The list of a recording's segments (segment_list.h). The caller holds the reader's lock. */
 #include "segment_list.h"
 
 #include <canp/private/cleanup.h>

@@ -1,5 +1,4 @@
-/* The writer's second thread (housekeeper.h). Functions say which thread calls them. Functions say which
- * thread calls them. */
+/* The writer's second thread (housekeeper.h). Functions say which thread calls them. */
 #include "housekeeper.h"
 
 #include "newdir.h"
