@@ -81,7 +81,9 @@ static int send_to_dir(const char *dir, const struct control_request *request, s
     struct ucred who = {0};
     struct stat st = {0};
     int bytes = live_address(dir, &address);
-    if (bytes < 0 || stat(dir, &st) < 0)
+    if (bytes >= 0 && stat(dir, &st) < 0)
+        bytes = -errno;
+    if (bytes < 0)
         return canp_fail(why, bytes, "%s: %s", dir, canp_strerror(bytes));
     CANP_CLEANUP(canp_fd_close) int fd = connect_to(&address, (socklen_t)bytes, &who);
     if (fd == -ECONNREFUSED)
