@@ -71,10 +71,13 @@ struct control_answer {
 /* Recorder's side. Any thread. */
 struct control_facts {
     const struct canp_recorder *rec;
-    const char *dir; /* absolute */
+    char dir[4096]; /* absolute; empty when that cannot be known */
     uint64_t flush_ns;
     bool by_triggers;
 };
+/* Of an opened recorder, with these options. */
+void control_facts_init(struct control_facts *facts, const struct canp_recorder *rec,
+                        const struct canp_recorder_opts *opts);
 void control_status_take(const struct control_facts *facts, struct control_status *out);
 
 /* Who is at the other end of a connection may command this process. */

@@ -2,10 +2,23 @@
 #include "control.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <canp/pools/slabring.h>
+
+#define FLUSH_NS 100000000 /* canp_recorder_opts.flush_ns when it is 0 */
+
+void control_facts_init(struct control_facts *facts, const struct canp_recorder *rec,
+                        const struct canp_recorder_opts *opts)
+{
+    facts->rec = rec;
+    if (!realpath(opts->dir, facts->dir))
+        facts->dir[0] = '\0';
+    facts->flush_ns = opts->flush_ns ? opts->flush_ns : FLUSH_NS;
+    facts->by_triggers = opts->pre_trigger_ns > 0;
+}
 
 static void take_iface(const struct canp_recorder_iface_stats *f, struct control_iface *out)
 {

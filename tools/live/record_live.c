@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -35,7 +34,6 @@ struct guest {
 static struct {
     struct canp_recorder *rec;
     struct control_facts facts;
-    char dir[4096];
     pthread_t thread;
     int fd;
     bool runs;
@@ -196,15 +194,6 @@ static int start_thread(void)
     return -r;
 }
 
-static void know(struct canp_recorder *rec, const struct canp_recorder_opts *opts)
-{
-    self.rec = rec;
-    if (!realpath(opts->dir, self.dir))
-        self.dir[0] = '\0';
-    self.facts = (struct control_facts){rec, self.dir, opts->flush_ns ? opts->flush_ns : 100000000,
-                                        opts->pre_trigger_ns > 0};
-}
-
 int record_live_start(struct canp_recorder *rec, const struct canp_recorder_opts *opts)
 {
     struct sockaddr_un address;
@@ -215,7 +204,8 @@ int record_live_start(struct canp_recorder *rec, const struct canp_recorder_opts
     if (fd < 0 || bind(fd, (const struct sockaddr *)&address, (socklen_t)bytes) < 0 ||
         listen(fd, BACKLOG) < 0)
         return -errno;
-    know(rec, opts);
+    self.rec = rec;
+    control_facts_init(&self.facts, rec, opts);
     self.fd = canp_take_fd(&fd);
     int r = start_thread();
     if (r < 0)

@@ -1,8 +1,6 @@
 /* The file of metrics (record_metrics.h). All of `self` is the thread's own while it runs. */
 #include "record_metrics.h"
 
-#include <stdlib.h>
-
 #include "metrics.h"
 #include "side_thread.h"
 #include "speaker.h"
@@ -11,7 +9,6 @@
 
 static struct {
     struct control_facts facts;
-    char dir[4096];
     const char *file;
     int error_told;
     struct control_status status;
@@ -41,10 +38,7 @@ static void *run(void *arg)
 int record_metrics_start(const struct canp_recorder *rec, const struct canp_recorder_opts *opts,
                          const char *file)
 {
-    if (!realpath(opts->dir, self.dir))
-        self.dir[0] = '\0';
-    self.facts = (struct control_facts){rec, self.dir, opts->flush_ns ? opts->flush_ns : 100000000,
-                                        opts->pre_trigger_ns > 0};
+    control_facts_init(&self.facts, rec, opts);
     self.file = file;
     return side_thread_start(&self.thread, "canp-metrics", run);
 }
