@@ -116,70 +116,16 @@ static int address_of_line(const char *line, struct sockaddr_un *address)
     return address_of(name, address);
 }
 
-/* Asks all that listen: trusted ones first in line, so that nobody else's sockets can crowd them out. */
-static unsigned put_questions(struct question *trusted, struct question *others)
+/* Connects to all that listen. take() owns the question's descriptor; false: it has enough. */
+static void each_recorder(bool (*take)(void *user, const struct live_peer *peer, const struct question *q),
+                          void *user)
 {
     char line[LINE_BYTES];
-    struct sockaddr_un address;
-    struct question q = {.fd = -1};
-    unsigned trusted_count = 0, other_count = 0, lines = 0;
+    struct live_peer peer;
+    unsigned lines = 0;
+    bool goes_on = true;
     FILE *file = fopen(PROC_UNIX, "re");
-    while (file && lines < LINES_MAX && trusted_count < ASKED_MAX && fgets(line, sizeof(line), file)) {
-        int bytes = address_of_line(line, &address);
-        if (bytes <= 0)
-            continue;
-        lines++;
-        if (put_question(&address, bytes, &q) < 0)
-            continue;
-        if (is_trusted(&q))
-            trusted[trusted_count++] = q;
-        else if (other_count < OTHERS_MAX)
-            others[other_count++] = q;
-        else
-            close(q.fd);
-    }
-    if (file)
-        fclose(file);
-    memcpy(trusted + trusted_count, others, other_count * sizeof(*others));
-    return trusted_count + other_count;
-}
-
-unsigned live_ask_all(struct live_state *out, unsigned count)
-{
-    struct question asked[ASKED_MAX + OTHERS_MAX], others[OTHERS_MAX];
-    struct pollfd polls[ASKED_MAX + OTHERS_MAX];
-    struct live_state answers[ASKED_MAX + OTHERS_MAX] = {0};
-    unsigned n = put_questions(asked, others), open = n, found = 0;
-    uint64_t end_ns = canp_monotonic_ns() + LIVE_WAIT_MS * UINT64_C(1000000);
-    for (unsigned i = 0; i < n; i++)
-        polls[i] = (struct pollfd){.fd = asked[i].fd, .events = POLLIN};
-    while (open > 0) { /* one bound for all together */
-        uint64_t now_ns = canp_monotonic_ns();
-        if (now_ns >= end_ns || poll(polls, n, (int)((end_ns - now_ns) / 1000000) + 1) <= 0)
-            break;
-        for (unsigned i = 0; i < n; i++) {
-            if (polls[i].fd < 0 || polls[i].revents == 0)
-                continue;
-            take_answer(&asked[i], &answers[i]);
-            polls[i].fd = -1;
-            open--;
-        }
-    }
-    for (unsigned i = 0; i < n; i++) {
-        if (answers[i].magic == LIVE_MAGIC && found < count)
-            out[found++] = answers[i];
-        close(asked[i].fd);
-    }
-    return found;
-}
-
-unsigned live_list(struct live_peer *out, unsigned count)
-{
-    char line[LINE_BYTES];
-    unsigned found = 0, lines = 0;
-    FILE *file = fopen(PROC_UNIX, "re");
-    while (file && lines < LINES_MAX && found < count && fgets(line, sizeof(line), file)) {
-        struct live_peer peer;
+    while (file && goes_on && lines < LINES_MAX && fgets(line, sizeof(line), file)) {
         struct question q = {.fd = -1};
         peer.address_bytes = address_of_line(line, &peer.address);
         if (peer.address_bytes <= 0)
@@ -187,15 +133,89 @@ unsigned live_list(struct live_peer *out, unsigned count)
         lines++;
         if (put_question(&peer.address, peer.address_bytes, &q) < 0)
             continue;
-        close(q.fd);
         peer.pid = (uint32_t)q.who.pid;
         peer.uid = q.who.uid;
-        if (geteuid() == 0 || peer.uid == geteuid())
-            out[found++] = peer;
+        goes_on = take(user, &peer, &q);
     }
     if (file)
         fclose(file);
+}
+
+struct asked {
+    struct question trusted[ASKED_MAX + OTHERS_MAX], others[OTHERS_MAX];
+    unsigned trusted_count, other_count;
+};
+
+static bool keep_question(void *user, const struct live_peer *peer, const struct question *q)
+{
+    struct asked *a = user;
+    (void)peer;
+    if (is_trusted(q))
+        a->trusted[a->trusted_count++] = *q;
+    else if (a->other_count < OTHERS_MAX)
+        a->others[a->other_count++] = *q;
+    else
+        close(q->fd);
+    return a->trusted_count < ASKED_MAX;
+}
+
+/* Asks all that listen: trusted ones first in line, so that nobody else's sockets can crowd them out. */
+static unsigned put_questions(struct asked *a)
+{
+    each_recorder(keep_question, a);
+    memcpy(a->trusted + a->trusted_count, a->others, a->other_count * sizeof(*a->others));
+    return a->trusted_count + a->other_count;
+}
+
+unsigned live_ask_all(struct live_state *out, unsigned count)
+{
+    struct asked asked = {.trusted_count = 0};
+    struct pollfd polls[ASKED_MAX + OTHERS_MAX];
+    struct live_state answers[ASKED_MAX + OTHERS_MAX] = {0};
+    unsigned n = put_questions(&asked), open = n, found = 0;
+    uint64_t end_ns = canp_monotonic_ns() + LIVE_WAIT_MS * UINT64_C(1000000);
+    for (unsigned i = 0; i < n; i++)
+        polls[i] = (struct pollfd){.fd = asked.trusted[i].fd, .events = POLLIN};
+    while (open > 0) { /* one bound for all together */
+        uint64_t now_ns = canp_monotonic_ns();
+        if (now_ns >= end_ns || poll(polls, n, (int)((end_ns - now_ns) / 1000000) + 1) <= 0)
+            break;
+        for (unsigned i = 0; i < n; i++) {
+            if (polls[i].fd < 0 || polls[i].revents == 0)
+                continue;
+            take_answer(&asked.trusted[i], &answers[i]);
+            polls[i].fd = -1;
+            open--;
+        }
+    }
+    for (unsigned i = 0; i < n; i++) {
+        if (answers[i].magic == LIVE_MAGIC && found < count)
+            out[found++] = answers[i];
+        close(asked.trusted[i].fd);
+    }
     return found;
+}
+
+struct list {
+    struct live_peer *out;
+    unsigned count, found;
+};
+
+static bool list_own(void *user, const struct live_peer *peer, const struct question *q)
+{
+    struct list *l = user;
+    close(q->fd);
+    if (geteuid() == 0 || peer->uid == geteuid())
+        l->out[l->found++] = *peer;
+    return l->found < l->count;
+}
+
+unsigned live_list(struct live_peer *out, unsigned count)
+{
+    struct list l = {out, count, 0};
+    if (count > 0)
+        each_recorder(list_own, &l);
+    return l.found;
 }
 
 int live_holder(const char *dir, uint32_t *pid, uint32_t *uid)
