@@ -49,10 +49,7 @@ static int64_t duration_ns(const struct canp_bus_span *span)
 static const char *name_of(const struct summary *s, unsigned channel)
 {
     static char unnamed[CANP_IFACE_NAME_BYTES];
-    if (s->ifaces[channel].iface.name[0])
-        return s->ifaces[channel].iface.name;
-    snprintf(unnamed, sizeof(unnamed), "if%u", channel);
-    return unnamed;
+    return text_iface(unnamed, s->ifaces[channel].iface.name, channel);
 }
 
 /* Channels are numbers: some may be of no interface. */

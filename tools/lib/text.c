@@ -109,3 +109,11 @@ const char *text_take_name(const char *text, char *name, size_t size)
     }
     return NULL;
 }
+
+const char *text_iface(char out[CANP_IFACE_NAME_BYTES], const char *name, unsigned channel)
+{
+    if (name && name[0])
+        return name;
+    snprintf(out, CANP_IFACE_NAME_BYTES, "if%u", channel);
+    return out;
+}

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include <canp/frame.h>
 #include <canp/safe_text.h>
 
 /*
@@ -37,5 +38,9 @@ const char *text_bytes(char out[TEXT_BYTES], uint64_t bytes);
 const char *text_count(char out[TEXT_BYTES], uint64_t count);
 const char *text_duration(char out[TEXT_BYTES], int64_t ns);
 const char *text_time(char out[TEXT_BYTES], int64_t ns);
+
+/* The interface's name; where it has none (NULL, or empty) its channel's number, as canp dump prints it:
+ * "if3", written to `out`. */
+const char *text_iface(char out[CANP_IFACE_NAME_BYTES], const char *name, unsigned channel);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "lib/commands.h"
 #include "lib/opts.h"
+#include "lib/text.h"
 
 /* Filters have a sign in them, or are a j or `error`; names of interfaces do not. Behind an @ all is a name.
  */
@@ -239,8 +240,5 @@ const char *select_iface_name(const struct canp_reader *reader, uint8_t channel)
 {
     static char unnamed[CANP_IFACE_NAME_BYTES];
     const struct canp_iface *iface = canp_reader_iface(reader, channel);
-    if (iface && iface->name[0])
-        return iface->name;
-    snprintf(unnamed, sizeof(unnamed), "if%u", channel);
-    return unnamed;
+    return text_iface(unnamed, iface ? iface->name : NULL, channel);
 }

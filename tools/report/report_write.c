@@ -37,9 +37,7 @@ static double ms(int64_t ns)
 static void put_name(FILE *to, const struct report *report, unsigned channel)
 {
     char number[CANP_IFACE_NAME_BYTES];
-    snprintf(number, sizeof(number), "if%u", channel);
-    const char *given = report->channels[channel].iface.name;
-    put_string(to, given[0] ? given : number);
+    put_string(to, text_iface(number, report->channels[channel].iface.name, channel));
 }
 
 static void put_ifaces(FILE *to, const struct report *report)

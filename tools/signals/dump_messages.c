@@ -100,9 +100,9 @@ static void take(struct dump_messages *d, const struct canp_record *record)
         canp_transport_feed(d->transport, record->time_ns, record->channel, record->frame, &message) != 1)
         return;
     const struct canp_iface *iface = canp_log_iface(d->reader, record->channel);
-    snprintf(number, sizeof(number), "if%u", record->channel);
     d->printed++;
-    (d->json ? print_json : print_text)(iface ? iface->name : number, &message);
+    (d->json ? print_json : print_text)(text_iface(number, iface ? iface->name : NULL, record->channel),
+                                        &message);
 }
 
 int dump_messages(struct dump_messages *d)

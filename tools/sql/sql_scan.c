@@ -8,6 +8,8 @@
 
 #include <canp/log.h>
 
+#include "lib/text.h"
+
 #ifndef SQLITE_CORE
 SQLITE_EXTENSION_INIT3
 #endif
@@ -59,10 +61,7 @@ int sql_scan_begin(struct sql_scan *s, struct sql_source *source, const struct s
 
 static const char *name_in(struct sql_scan *s, const struct canp_iface *iface, uint8_t channel)
 {
-    if (iface && iface->name[0])
-        return iface->name;
-    snprintf(s->unnamed, sizeof(s->unnamed), "if%u", channel);
-    return s->unnamed;
+    return text_iface(s->unnamed, iface ? iface->name : NULL, channel);
 }
 
 /* The channels of the wanted interface, if one is wanted. False: this recording has none of it. */

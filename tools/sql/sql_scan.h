@@ -25,7 +25,7 @@ struct sql_scan {
     bool has_filter;
     struct canp_filter_set filter;
     uint32_t cursor_damaged; /* of the cursor's places, those that were counted */
-    char unnamed[16];
+    char unnamed[CANP_IFACE_NAME_BYTES];
     char why[320]; /* after an error */
 };
 
