@@ -51,25 +51,6 @@ static const char *name_of(const struct decode *d)
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
-static int take(struct decode *d, const struct canp_record *record)
-{
-    char number[CANP_IFACE_NAME_BYTES];
-    if (record->kind == CANP_KIND_IFACE)
-        return decode_bus_name(&d->bus, record->channel,
-                               record->iface->name[0] ? record->iface->name
-                                                      : canp_log_iface(d->reader, record->channel)->name);
-    if (record->kind != CANP_KIND_CAN && record->kind != CANP_KIND_FD)
-        return 0;
-    if (!decode_bus_is_named(&d->bus, record->channel)) {
-        const struct canp_iface *iface = canp_log_iface(d->reader, record->channel);
-        snprintf(number, sizeof(number), "if%u", record->channel);
-        int r = decode_bus_name(&d->bus, record->channel, iface ? iface->name : number);
-        if (r < 0)
-            return r;
-    }
-    return decode_bus_frame(&d->bus, record);
-}
-
 /* Did its reader go, or is the disk full? 0, -EPIPE, or an exit status after saying so. */
 static int flush(void *user)
 {
@@ -87,7 +68,7 @@ static int decode_now(struct decode *d)
     struct canp_record record;
     int r = 1, error = 0;
     while (!stop_is_requested() && !ferror(d->printer.to) && (r = canp_log_next(d->reader, &record)) > 0) {
-        error = take(d, &record);
+        error = decode_bus_record(&d->bus, &record);
         if (error < 0)
             return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
     }

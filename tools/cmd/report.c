@@ -34,21 +34,6 @@ static int take_row(void *user, const struct decode_row *row)
     return r;
 }
 
-static int decode(struct job *job, const struct canp_record *r)
-{
-    char number[CANP_IFACE_NAME_BYTES];
-    const struct canp_iface *iface = canp_log_iface(job->reader, r->channel);
-    if (r->kind != CANP_KIND_IFACE && r->kind != CANP_KIND_CAN && r->kind != CANP_KIND_FD)
-        return 0;
-    snprintf(number, sizeof(number), "if%u", r->channel);
-    if (r->kind == CANP_KIND_IFACE || !decode_bus_is_named(&job->bus, r->channel)) {
-        int error = decode_bus_name(&job->bus, r->channel, iface && iface->name[0] ? iface->name : number);
-        if (error < 0)
-            return error;
-    }
-    return r->kind == CANP_KIND_IFACE ? 0 : decode_bus_frame(&job->bus, r);
-}
-
 /* 0 or an exit status. */
 static int read_all(struct job *job)
 {
@@ -61,7 +46,7 @@ static int read_all(struct job *job)
         log_progress_show(&progress, job->reader);
         r = report_take(&job->report, &record, job->bus_ns);
         if (r == 0 && job->decodes)
-            r = decode(job, &record);
+            r = decode_bus_record(&job->bus, &record);
     }
     log_progress_end(&progress);
     if (stop_is_requested())

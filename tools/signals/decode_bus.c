@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/text.h"
+
 #define CLASSIC_BYTES 8
 
 int decode_bus_open(struct decode_bus *b)
@@ -50,8 +52,23 @@ static int line_of(struct decode_bus *b, uint64_t bases, struct decode_line **ou
 int decode_bus_name(struct decode_bus *b, uint8_t channel, const char *iface)
 {
     struct decode_channel *c = &b->channels[channel];
+    if (c->line && strcmp(c->name, iface) == 0)
+        return 0;
     snprintf(c->name, sizeof(c->name), "%s", iface); /* a trusted copy: printed spelled */
     return line_of(b, decode_choice_bases(b->choice, iface), &c->line);
+}
+
+int decode_bus_record(struct decode_bus *b, const struct canp_record *record)
+{
+    char number[CANP_IFACE_NAME_BYTES];
+    if (record->kind == CANP_KIND_IFACE)
+        return decode_bus_name(b, record->channel, text_iface(number, record->iface->name, record->channel));
+    if (record->kind != CANP_KIND_CAN && record->kind != CANP_KIND_FD)
+        return 0;
+    int r = decode_bus_is_named(b, record->channel)
+                ? 0
+                : decode_bus_name(b, record->channel, text_iface(number, NULL, record->channel));
+    return r < 0 ? r : decode_bus_frame(b, record);
 }
 
 bool decode_bus_is_named(const struct decode_bus *b, uint8_t channel)

@@ -46,7 +46,11 @@ struct decode_bus {
 int decode_bus_open(struct decode_bus *bus);
 void decode_bus_close(struct decode_bus *bus);
 
-/* The interface's name, again when it changes. 0 or -ENOMEM. */
+/* A record of a log, which defines a channel before its first frame (canp/log.h): gives what a classic or FD
+ * frame holds. A channel without a definition is called by its number. 0, -ENOMEM or what take() said. */
+int decode_bus_record(struct decode_bus *bus, const struct canp_record *record);
+
+/* The interface's name; the same one again costs a comparison. 0 or -ENOMEM. */
 int decode_bus_name(struct decode_bus *bus, uint8_t channel, const char *iface);
 bool decode_bus_is_named(const struct decode_bus *bus, uint8_t channel);
 

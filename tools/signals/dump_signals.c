@@ -68,24 +68,6 @@ static ssize_t text_of(struct dump_signals *d, const struct canp_record *record)
     return n < 0 ? -errno : n;
 }
 
-static int name_channel(struct dump_signals *d, const struct canp_record *record)
-{
-    char number[CANP_IFACE_NAME_BYTES];
-    const struct canp_iface *iface = canp_log_iface(d->reader, record->channel);
-    snprintf(number, sizeof(number), "if%u", record->channel);
-    return decode_bus_name(&d->bus, record->channel, iface ? iface->name : number);
-}
-
-static int decode(struct dump_signals *d, const struct canp_record *record)
-{
-    int r = 0;
-    if (record->kind == CANP_KIND_IFACE || !decode_bus_is_named(&d->bus, record->channel))
-        r = name_channel(d, record);
-    if (r == 0 && (record->kind == CANP_KIND_CAN || record->kind == CANP_KIND_FD))
-        r = decode_bus_frame(&d->bus, record);
-    return r;
-}
-
 static int print(struct dump_signals *d, const struct canp_record *record)
 {
     const char *end = d->printer.format == DECODE_JSON ? "}\n" : "\n";
@@ -97,7 +79,7 @@ static int print(struct dump_signals *d, const struct canp_record *record)
     if (bytes > 0) /* before the first one there is no line yet */
         fwrite(d->line, 1, (size_t)bytes - (is_line ? end_bytes : 0), stdout);
     d->decoded = 0;
-    int r = decode(d, record);
+    int r = decode_bus_record(&d->bus, record);
     if (d->decoded && d->printer.format == DECODE_JSON)
         putchar(']');
     if (is_line)

@@ -125,10 +125,8 @@ static int take_row(void *user, const struct decode_row *row)
 
 const char *signal_trigger_ask(struct signal_trigger *t, const char *iface, const struct canp_record *record)
 {
-    const struct decode_channel *channel = &t->bus.channels[record->channel];
     t->met = NULL;
-    if ((!channel->line || strcmp(channel->name, iface) != 0) &&
-        decode_bus_name(&t->bus, record->channel, iface) < 0)
+    if (decode_bus_name(&t->bus, record->channel, iface) < 0)
         return NULL; /* no memory now: the next frame tries again */
     decode_bus_frame(&t->bus, record);
     return t->met;

@@ -93,10 +93,7 @@ static int take_row(void *user, const struct decode_row *row)
 
 int top_signals_feed(struct top_signals *s, const char *iface, const struct canp_record *record)
 {
-    const struct decode_channel *channel = &s->bus.channels[record->channel];
-    int r = 0;
-    if (!channel->line || strcmp(channel->name, iface) != 0)
-        r = decode_bus_name(&s->bus, record->channel, iface);
+    int r = decode_bus_name(&s->bus, record->channel, iface);
     s->channel = record->channel;
     s->last_ns = record->time_ns;
     return r < 0 ? r : decode_bus_frame(&s->bus, record);
