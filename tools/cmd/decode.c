@@ -15,6 +15,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "logs/log_open.h"
+#include "logs/log_print.h"
 #include "logs/log_report.h"
 #include "logs/select.h"
 #include "signals/decode_bus.h"
@@ -51,33 +52,23 @@ static const char *name_of(const struct decode *d)
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
-/* Did its reader go, or is the disk full? 0, -EPIPE, or an exit status after saying so. */
+static int take(void *user, const struct canp_record *record)
+{
+    struct decode *d = user;
+    return decode_bus_record(&d->bus, record);
+}
+
+/* 0, -EPIPE, or an exit status after saying so. */
 static int flush(void *user)
 {
     const struct decode *d = user;
-    int error = fflush(d->printer.to) == 0 && !ferror(d->printer.to) ? 0 : errno ? -errno : -EIO;
-    if (error == 0 || error == -EPIPE)
-        return error;
-    return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s", d->out ? d->out : "the output",
-                     canp_strerror(error));
+    return log_print_flush(d->command, d->printer.to, d->out);
 }
 
 /* All there is now. 0, -EPIPE, or an exit status. */
 static int decode_now(struct decode *d)
 {
-    struct canp_record record;
-    int r = 1, error = 0;
-    while (!stop_is_requested() && !ferror(d->printer.to) && (r = canp_log_next(d->reader, &record)) > 0) {
-        error = decode_bus_record(&d->bus, &record);
-        if (error < 0)
-            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
-    }
-    error = flush(d);
-    if (error)
-        return error;
-    if (r < 0 && !stop_is_requested())
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
-    return 0;
+    return log_print(d->command, d->reader, d->printer.to, d->out, take, d);
 }
 
 static int decode_all(struct decode *d)

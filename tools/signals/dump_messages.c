@@ -5,13 +5,12 @@
 #include "dump_messages.h"
 
 #include <canp/frame.h>
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "lib/commands.h"
-#include "lib/stop.h"
 #include "lib/text.h"
+#include "logs/log_print.h"
 #include "transport_report.h"
 
 static const char *const protocols[] = {
@@ -90,38 +89,26 @@ static void print_json(const char *iface, const struct canp_transport_message *m
 
 /* ---- reading ------------------------------------------------------------------------------------------ */
 
-static void take(struct dump_messages *d, const struct canp_record *record)
+static int take(void *user, const struct canp_record *record)
 {
+    struct dump_messages *d = user;
     struct canp_transport_message message;
     char number[CANP_IFACE_NAME_BYTES];
     bool is_data = (record->kind == CANP_KIND_CAN || record->kind == CANP_KIND_FD) &&
                    !(record->frame->id & (CANP_ID_RTR | CANP_ID_ERR));
     if (!is_data ||
         canp_transport_feed(d->transport, record->time_ns, record->channel, record->frame, &message) != 1)
-        return;
+        return 0;
     const struct canp_iface *iface = canp_log_iface(d->reader, record->channel);
     d->printed++;
     (d->json ? print_json : print_text)(text_iface(number, iface ? iface->name : NULL, record->channel),
                                         &message);
+    return 0;
 }
 
 int dump_messages(struct dump_messages *d)
 {
-    struct canp_record record;
-    int r = 1;
-    while (!stop_is_requested() && !ferror(stdout) && (r = canp_log_next(d->reader, &record)) > 0)
-        take(d, &record);
-    int error = fflush(stdout) == 0 && !ferror(stdout) ? 0 : errno ? -errno : -EIO;
-    if (error == -EPIPE) {
-        clearerr(stdout); /* its reader has seen enough */
-        return error;
-    }
-    if (error < 0)
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write the output: %s",
-                         canp_strerror(error));
-    if (r < 0 && !stop_is_requested())
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
-    return 0;
+    return log_print(d->command, d->reader, stdout, NULL, take, d);
 }
 
 void dump_messages_report(const struct dump_messages *d)

@@ -14,7 +14,7 @@
 
 #include "decode_open.h"
 #include "lib/commands.h"
-#include "lib/stop.h"
+#include "logs/log_print.h"
 
 /* ---- values, behind the frame's text ------------------------------------------------------------------ */
 
@@ -68,8 +68,9 @@ static ssize_t text_of(struct dump_signals *d, const struct canp_record *record)
     return n < 0 ? -errno : n;
 }
 
-static int print(struct dump_signals *d, const struct canp_record *record)
+static int print(void *user, const struct canp_record *record)
 {
+    struct dump_signals *d = user;
     const char *end = d->printer.format == DECODE_JSON ? "}\n" : "\n";
     ssize_t bytes = text_of(d, record);
     if (bytes < 0)
@@ -88,31 +89,9 @@ static int print(struct dump_signals *d, const struct canp_record *record)
     return r;
 }
 
-static int flush(const struct dump_signals *d)
-{
-    int error = fflush(stdout) == 0 && !ferror(stdout) ? 0 : errno ? -errno : -EIO;
-    if (error == -EPIPE)
-        clearerr(stdout); /* its reader has seen enough */
-    if (error == 0 || error == -EPIPE)
-        return error;
-    return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write the output: %s", canp_strerror(error));
-}
-
 int dump_signals(struct dump_signals *d)
 {
-    struct canp_record record;
-    int r = 1;
-    while (!stop_is_requested() && !ferror(stdout) && (r = canp_log_next(d->reader, &record)) > 0) {
-        int error = print(d, &record);
-        if (error < 0)
-            return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(error));
-    }
-    int error = flush(d);
-    if (error)
-        return error;
-    if (r < 0 && !stop_is_requested())
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", canp_log_why(d->reader));
-    return 0;
+    return log_print(d->command, d->reader, stdout, NULL, print, d);
 }
 
 /* ---- beginning and end -------------------------------------------------------------------------------- */
