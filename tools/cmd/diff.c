@@ -39,8 +39,7 @@ static int read_ids(const char *path, struct id_table *table)
     if (stop_is_requested())
         status = opts_fail("diff", CANP_EXIT_ENVIRONMENT, "stopped");
     else if (result < 0)
-        status = opts_fail("diff", CANP_EXIT_ENVIRONMENT, "%s: %s", path,
-                           canp_log_why(reader)[0] ? canp_log_why(reader) : canp_strerror(result));
+        status = opts_fail("diff", CANP_EXIT_ENVIRONMENT, "%s", log_why(reader, result));
     if (table->unlisted)
         opts_fail("diff", 0, "%s: %llu frames are of IDs beyond %u, which are not compared", path,
                   (unsigned long long)table->unlisted, ID_STATS_MAX);

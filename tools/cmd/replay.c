@@ -393,7 +393,7 @@ static int finish(struct replay *p, const char *path, int r, const struct canp_r
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
     if (r < 0)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "ended early: %s",
-                         p->log && canp_log_why(p->log)[0] ? canp_log_why(p->log) : canp_strerror(r));
+                         p->log ? log_why(p->log, r) : canp_strerror(r));
     if (!stats->stopped)
         tell_unknown(p);
     if (stats->damaged && p->log)

@@ -52,8 +52,7 @@ static int read_all(struct job *job)
     if (stop_is_requested())
         return opts_fail("report", CANP_EXIT_ENVIRONMENT, "stopped");
     if (r < 0)
-        return opts_fail("report", CANP_EXIT_ENVIRONMENT, "%s: %s", job->report.path,
-                         canp_log_why(job->reader)[0] ? canp_log_why(job->reader) : canp_strerror(r));
+        return opts_fail("report", CANP_EXIT_ENVIRONMENT, "%s", log_why(job->reader, r));
     if (!job->report.has_start)
         return opts_fail("report", CANP_EXIT_FINDING, "%s: there is no frame in it", job->report.path);
     return 0;

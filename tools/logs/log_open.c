@@ -31,6 +31,12 @@ int log_open(const char *command, const char *path, const struct canp_log_read_o
     return r < 0 ? log_open_fail(command, r, &why) : 0;
 }
 
+const char *log_why(const struct canp_log_reader *reader, int error)
+{
+    const char *why = canp_log_why(reader);
+    return why[0] ? why : canp_strerror(error);
+}
+
 int recording_open(const char *path, struct canp_reader **out, struct canp_why *why)
 {
     struct canp_reader_opts opts = CANP_READER_OPTS_INIT;

@@ -10,6 +10,9 @@
 int log_open(const char *command, const char *path, const struct canp_log_read_opts *opts,
              struct canp_log_reader **out);
 
+/* What reading failed of: the log's own sentence, which names it, or what the error means. */
+const char *log_why(const struct canp_log_reader *reader, int error);
+
 /* canp_reader_open_opts() with stop_wish. From here on signals set the wish. As the library says. */
 int recording_open(const char *path, struct canp_reader **out, struct canp_why *why);
 

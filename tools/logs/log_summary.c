@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "lib/stop.h"
+#include "log_open.h"
 
 #define IDS_BITS_FIRST 10
 #define IDS_BITS_MAX   22 /* 4 million: more are not told apart, which no bus has */
@@ -136,7 +137,7 @@ int log_summary_read(const char *path, struct log_summary *s, struct canp_why *w
     s->info.ids = ids.count;
     s->info.damaged = s->stats.bad < UINT32_MAX ? (uint32_t)s->stats.bad : UINT32_MAX;
     if (r < 0)
-        canp_fail(why, r, "%s", canp_log_why(reader)[0] ? canp_log_why(reader) : canp_strerror(r));
+        canp_fail(why, r, "%s", log_why(reader, r));
     free(ids.keys);
     canp_log_close(reader);
     return r;

@@ -10,6 +10,7 @@
 #include "lib/commands.h"
 #include "lib/opts.h"
 #include "lib/text.h"
+#include "log_open.h"
 
 /* Filters have a sign in them, or are a j or `error`; names of interfaces do not. Behind an @ all is a name.
  */
@@ -163,9 +164,7 @@ int select_log(struct selection *s, const char *command, struct canp_log_reader 
     r = select_is_narrow(s) ? canp_log_select(reader, &wanted) : 0;
     if (r == -EINVAL)
         return opts_fail(command, CANP_EXIT_USAGE, "%s", canp_log_why(reader));
-    return r < 0 ? opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s",
-                             canp_log_why(reader)[0] ? canp_log_why(reader) : canp_strerror(r))
-                 : 0;
+    return r < 0 ? opts_fail(command, CANP_EXIT_ENVIRONMENT, "%s", log_why(reader, r)) : 0;
 }
 
 bool select_is_narrow(const struct selection *s)
