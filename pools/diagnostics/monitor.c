@@ -270,6 +270,23 @@ static void write_warnings(struct canp_json *json, unsigned warnings)
     canp_json_close(json, ']');
 }
 
+/* What caches of all kinds have. */
+static void write_lookups(struct canp_json *json, const struct canp_cachestats *lookups, double hit_rate_now)
+{
+    canp_json_u64(json, "hits", lookups->hits);
+    canp_json_u64(json, "misses", lookups->misses);
+    canp_json_u64(json, "evictions", lookups->evictions);
+    canp_json_double(json, "hit_rate", canp_cachestats_hit_rate(lookups));
+    canp_json_double(json, "hit_rate_now", hit_rate_now);
+}
+
+static void write_bytes(struct canp_json *json, uint64_t bytes, uint64_t peak, uint64_t max)
+{
+    canp_json_u64(json, "bytes", bytes);
+    canp_json_u64(json, "bytes_peak", peak);
+    canp_json_u64(json, "bytes_max", max);
+}
+
 static void write_caches(struct canp_json *json, const struct canp_monitor_report *report)
 {
     canp_json_open(json, "caches", '[');
@@ -277,18 +294,12 @@ static void write_caches(struct canp_json *json, const struct canp_monitor_repor
         const struct canp_mapcache_stats *stats = &report->caches[i].stats;
         canp_json_open(json, NULL, '{');
         canp_json_string(json, "name", report->caches[i].name);
-        canp_json_u64(json, "hits", stats->lookups.hits);
-        canp_json_u64(json, "misses", stats->lookups.misses);
-        canp_json_u64(json, "evictions", stats->lookups.evictions);
-        canp_json_double(json, "hit_rate", canp_cachestats_hit_rate(&stats->lookups));
-        canp_json_double(json, "hit_rate_now", report->caches[i].hit_rate_now);
+        write_lookups(json, &stats->lookups, report->caches[i].hit_rate_now);
         canp_json_u64(json, "refusals", stats->refusals);
         canp_json_u64(json, "lost", stats->lost);
         canp_json_u64(json, "count", stats->count);
         canp_json_u64(json, "in_use", stats->in_use);
-        canp_json_u64(json, "bytes", stats->bytes);
-        canp_json_u64(json, "bytes_peak", stats->bytes_peak);
-        canp_json_u64(json, "bytes_max", stats->bytes_max);
+        write_bytes(json, stats->bytes, stats->bytes_peak, stats->bytes_max);
         canp_json_close(json, '}');
     }
     canp_json_close(json, ']');
@@ -352,16 +363,10 @@ static void write_others(struct canp_json *json, const struct canp_monitor_repor
         const struct canp_monitor_other *stats = &report->others[i].stats;
         canp_json_open(json, NULL, '{');
         canp_json_string(json, "name", report->others[i].name);
-        canp_json_u64(json, "hits", stats->lookups.hits);
-        canp_json_u64(json, "misses", stats->lookups.misses);
-        canp_json_u64(json, "evictions", stats->lookups.evictions);
-        canp_json_double(json, "hit_rate", canp_cachestats_hit_rate(&stats->lookups));
-        canp_json_double(json, "hit_rate_now", report->others[i].hit_rate_now);
+        write_lookups(json, &stats->lookups, report->others[i].hit_rate_now);
         canp_json_u64(json, "load_ns", stats->load_ns);
         canp_json_u64(json, "count", stats->count);
-        canp_json_u64(json, "bytes", stats->bytes);
-        canp_json_u64(json, "bytes_peak", stats->bytes_peak);
-        canp_json_u64(json, "bytes_max", stats->bytes_max);
+        write_bytes(json, stats->bytes, stats->bytes_peak, stats->bytes_max);
         canp_json_close(json, '}');
     }
     canp_json_close(json, ']');
