@@ -193,20 +193,20 @@ int id_table_feed(struct id_table *t, const struct canp_record *r, int64_t bus_n
 {
     bool is_xl = r->kind == CANP_KIND_XL;
     uint32_t id = canp_record_id(r);
+    uint8_t channel = t->by_channel ? r->channel : 0;
     if (!is_xl && (r->frame->id & CANP_ID_ERR))
         return 0;
     if (!t->slots || t->count * 2 >= 1U << t->bits) {
-        if (t->count == ID_STATS_MAX && !id_table_find(t, t->by_channel ? r->channel : 0, r->kind, id)) {
+        if (t->count == ID_STATS_MAX && !id_table_find(t, channel, r->kind, id)) {
             t->unlisted++;
             return 0;
         }
         if (t->count < ID_STATS_MAX && grow(t) < 0)
             return -ENOMEM;
     }
-    struct id_stats *s = slot_of(t, t->by_channel ? r->channel : 0, r->kind, id);
+    struct id_stats *s = slot_of(t, channel, r->kind, id);
     if (!s->used) {
-        *s = (struct id_stats){
-            .id = id, .channel = t->by_channel ? r->channel : 0, .kind = r->kind, .used = true};
+        *s = (struct id_stats){.id = id, .channel = channel, .kind = r->kind, .used = true};
         t->count++;
     }
     note_time(s, bus_ns);
