@@ -122,6 +122,9 @@ struct canp_log_format {
 enum canp_log_verdict canp_log_probe_lines(const struct canp_log_head *head,
                                            int (*judge)(const char *line, size_t bytes));
 
+/* A probe for formats whose files begin with this text. */
+enum canp_log_verdict canp_log_probe_begin(const struct canp_log_head *head, const char *text);
+
 /* ---- for readers ---------------------------------------------------------------------------------- */
 
 /* Counts a line or object that cannot be read; `reason` is static, `text` its beginning (NULL, 0 for none).

@@ -5,11 +5,11 @@
  * A row is cut into its cells first; a frame's last twelve are mostly empty, which is seen at once. No state:
  * one thread at a time.
  */
-#include <canp/names.h>
 #include <canp/safe_text.h>
 
 #include "formats/lines/csv_parts.h"
 #include "formats/text/cells.h"
+#include "formats/text/names_in.h"
 
 enum column {
     TIME,
@@ -192,12 +192,7 @@ static bool take_xl(const struct row *row, struct canp_xl_frame *f)
 
 static bool take_gap(const struct row *row, struct canp_gap *gap)
 {
-    *gap = (struct canp_gap){.bytes = sizeof(*gap)};
-    for (uint32_t layer = 1; layer < 16 && !gap->layer; layer++) {
-        const char *name = canp_layer_name(layer);
-        if (name && canp_text_is(&row->of[LAYER], name))
-            gap->layer = layer;
-    }
+    *gap = (struct canp_gap){.bytes = sizeof(*gap), .layer = canp_layer_named(&row->of[LAYER])};
     return number_of(row, LOST, UINT64_MAX, &gap->lost) && time_of(row, FROM, &gap->from_ns) &&
            time_of(row, TO, &gap->to_ns);
 }
@@ -311,30 +306,9 @@ static bool take_record(const struct row *row, uint8_t kind, union canp_log_stor
     return kind == CANP_KIND_GAP ? take_gap(row, &store->gap) : take_event(row, kind, store);
 }
 
-/* The value with this name, -1: there is none. */
-static int named(const struct canp_text *cell, const char *(*name_of_value)(uint8_t value), uint8_t most)
+static int dir_of(const struct row *row)
 {
-    for (uint8_t value = 0; value <= most; value++) {
-        const char *name = name_of_value(value);
-        if (name && canp_text_is(cell, name))
-            return value;
-    }
-    return -1;
-}
-
-/* The usual ones first. */
-static int kind_of(const struct canp_text *cell)
-{
-    if (cell->end - cell->at == 3 && memcmp(cell->at, "can", 3) == 0)
-        return CANP_KIND_CAN;
-    return named(cell, canp_kind_name, CANP_KIND_CLOCK);
-}
-
-static int dir_of(const struct canp_text *cell)
-{
-    if (cell->at == cell->end || (cell->end - cell->at == 2 && memcmp(cell->at, "rx", 2) == 0))
-        return CANP_DIR_RX;
-    return named(cell, canp_dir_name, CANP_DIR_OWN);
+    return is_empty(row, DIR) ? CANP_DIR_RX : canp_dir_named(&row->of[DIR]);
 }
 
 /* 1: *out and the store are filled; 0: the row cannot be read; or -CANP_E_TOO_MANY. */
@@ -342,7 +316,7 @@ static int read_row(struct canp_log_reader *reader, const struct row *row, struc
 {
     char iface[CANP_IFACE_NAME_BYTES];
     int64_t time_ns, hw_time_ns = 0;
-    int kind = kind_of(&row->of[KIND]), dir = dir_of(&row->of[DIR]);
+    int kind = canp_kind_named(&row->of[KIND]), dir = dir_of(row);
     bool has_hw_time = !is_empty(row, HW_TIME);
     if (kind < 0 || dir < 0 || !name_of(row, iface) || !time_of(row, TIME, &time_ns) ||
         (has_hw_time && !time_of(row, HW_TIME, &hw_time_ns)) ||
@@ -362,10 +336,7 @@ static int read_row(struct canp_log_reader *reader, const struct row *row, struc
 enum canp_log_verdict canp_csv_probe(const struct canp_log_head *head, struct canp_why *what)
 {
     (void)what;
-    size_t whole = sizeof(header) - 1, bytes = whole < head->length ? whole : head->length;
-    if (memcmp(head->bytes, header, bytes) != 0)
-        return CANP_LOG_NOT_MINE;
-    return bytes == whole ? CANP_LOG_MINE : head->at_end ? CANP_LOG_NOT_MINE : CANP_LOG_UNSURE;
+    return canp_log_probe_begin(head, header);
 }
 
 int canp_csv_next(struct canp_log_reader *reader, struct canp_record *out)

@@ -5,9 +5,8 @@
  * A line is first split into its values, each with the place of its text; a value is parsed when the record
  * needs it. No state; any thread.
  */
-#include <canp/names.h>
-
 #include "formats/lines/json_parts.h"
+#include "formats/text/names_in.h"
 #include "formats/text/text_in.h"
 
 #define KEYS(X)                                                                                              \
@@ -309,11 +308,7 @@ static bool read_xl(const struct line *line, struct canp_xl_frame *xl)
 
 static bool read_gap(const struct line *line, struct canp_gap *gap)
 {
-    *gap = (struct canp_gap){.bytes = sizeof(*gap)};
-    for (uint32_t layer = CANP_LAYER_SOCKET; layer <= CANP_LAYER_STORE; layer++) {
-        if (line->of[KEY_layer].at && canp_text_is(&line->of[KEY_layer], canp_layer_name(layer)))
-            gap->layer = layer;
-    }
+    *gap = (struct canp_gap){.bytes = sizeof(*gap), .layer = canp_layer_named(&line->of[KEY_layer])};
     return number_of(line, KEY_lost, UINT64_MAX, &gap->lost) && signed_of(line, KEY_from_ns, &gap->from_ns) &&
            signed_of(line, KEY_to_ns, &gap->to_ns);
 }
@@ -394,24 +389,9 @@ static bool read_record(const struct line *line, uint8_t kind, union canp_log_st
 }
 
 /* The kind and the direction by their names: -1 for others. */
-static int kind_of(const struct line *line)
-{
-    for (uint8_t kind = 0; kind < 16; kind++) {
-        const char *name = canp_kind_name(kind);
-        if (name && canp_text_is(&line->of[KEY_kind], name))
-            return kind;
-    }
-    return -1;
-}
-
 static int dir_of(const struct line *line)
 {
-    for (uint8_t dir = 0; line->of[KEY_dir].at && dir < 4; dir++) {
-        const char *name = canp_dir_name(dir);
-        if (name && canp_text_is(&line->of[KEY_dir], name))
-            return dir;
-    }
-    return line->of[KEY_dir].at ? -1 : CANP_DIR_RX;
+    return line->of[KEY_dir].at ? canp_dir_named(&line->of[KEY_dir]) : CANP_DIR_RX;
 }
 
 /* 1: *out and the store are filled; 0: the line cannot be read; or -CANP_E_TOO_MANY. */
@@ -419,7 +399,7 @@ static int read_line(struct canp_log_reader *reader, const struct line *line, st
 {
     char iface[CANP_IFACE_NAME_BYTES];
     int64_t time_ns, hw_time_ns;
-    int kind = kind_of(line), dir = dir_of(line);
+    int kind = canp_kind_named(&line->of[KEY_kind]), dir = dir_of(line);
     if (kind < 0 || dir < 0 || !name_of(line, KEY_iface, iface) || !iface[0] ||
         !signed_of(line, KEY_time_ns, &time_ns) || !signed_of(line, KEY_hw_time_ns, &hw_time_ns) ||
         !read_record(line, (uint8_t)kind, &reader->store))
@@ -436,11 +416,7 @@ static int read_line(struct canp_log_reader *reader, const struct line *line, st
 enum canp_log_verdict canp_json_probe(const struct canp_log_head *head, struct canp_why *what)
 {
     (void)what;
-    static const char begin[] = "{\"time_ns\":";
-    size_t bytes = sizeof(begin) - 1 < head->length ? sizeof(begin) - 1 : head->length;
-    if (memcmp(head->bytes, begin, bytes) != 0)
-        return CANP_LOG_NOT_MINE;
-    return bytes == sizeof(begin) - 1 ? CANP_LOG_MINE : head->at_end ? CANP_LOG_NOT_MINE : CANP_LOG_UNSURE;
+    return canp_log_probe_begin(head, "{\"time_ns\":");
 }
 
 int canp_json_next(struct canp_log_reader *reader, struct canp_record *out)

@@ -1,6 +1,8 @@
 /* Recognises formats of text lines (log_format.h). No state; any thread. */
 #include "formats/log_format.h"
 
+#include <string.h>
+
 #define STRANGE_MAX 4 /* the first line may be torn, others damaged */
 
 enum canp_log_verdict canp_log_probe_lines(const struct canp_log_head *head,
@@ -22,4 +24,12 @@ enum canp_log_verdict canp_log_probe_lines(const struct canp_log_head *head,
             return head->at_end ? CANP_LOG_NOT_MINE : CANP_LOG_UNSURE;
     }
     return head->length == 0 && !head->at_end ? CANP_LOG_UNSURE : CANP_LOG_NOT_MINE;
+}
+
+enum canp_log_verdict canp_log_probe_begin(const struct canp_log_head *head, const char *text)
+{
+    size_t whole = strlen(text), bytes = whole < head->length ? whole : head->length;
+    if (memcmp(head->bytes, text, bytes) != 0)
+        return CANP_LOG_NOT_MINE;
+    return bytes == whole ? CANP_LOG_MINE : head->at_end ? CANP_LOG_NOT_MINE : CANP_LOG_UNSURE;
 }
