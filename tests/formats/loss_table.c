@@ -11,6 +11,8 @@
 
 #include <canp/log.h>
 
+#include "body.h"
+
 #define START_NS INT64_C(1700000000000000000)
 #define STEP_NS  INT64_C(1000000)
 #define FIRST_ID 0x7F0
@@ -264,15 +266,6 @@ static uint64_t write_file(const char *path, const char *format, unsigned style,
     return said;
 }
 
-static size_t body_bytes(const struct canp_record *r)
-{
-    if (r->kind == CANP_KIND_XL)
-        return sizeof(*r->xl) + r->xl->len;
-    if (canp_kind_is_frame(r->kind))
-        return sizeof(*r->frame) + ((r->frame->id & CANP_ID_RTR) ? 0 : r->frame->len);
-    return r->event->bytes;
-}
-
 static bool is_plain(const struct canp_record *r, uint32_t id)
 {
     return r->kind == CANP_KIND_CAN && r->frame->id == id;
@@ -288,7 +281,7 @@ static void take(struct back *b, const struct canp_record *record)
         return;
     b->is_there = true;
     b->record = *record;
-    memcpy(b->body.bytes, record->event, body_bytes(record));
+    memcpy(b->body.bytes, record->event, test_body_bytes(record));
     b->record.event = &b->body.event;
 }
 
@@ -313,8 +306,9 @@ static enum verdict judge(const struct feature *f, const struct probe *p, const 
         return f->is_same(p, b) ? KEPT : LOST;
     if (!b->is_there)
         return LOST;
-    bool is_same = b->record.kind == p->record.kind && body_bytes(&b->record) == body_bytes(&p->record) &&
-                   memcmp(b->body.bytes, p->body.bytes, body_bytes(&p->record)) == 0;
+    bool is_same = b->record.kind == p->record.kind &&
+                   test_body_bytes(&b->record) == test_body_bytes(&p->record) &&
+                   memcmp(b->body.bytes, p->body.bytes, test_body_bytes(&p->record)) == 0;
     return is_same ? KEPT : DEGRADED;
 }
 

@@ -9,6 +9,7 @@
 #include <canp/log.h>
 #include <canp/rows.h>
 
+#include "body.h"
 #include "seed.h"
 #include "temp_dir.h"
 
@@ -182,15 +183,6 @@ static bool is_kept(const struct canp_log_format_info *f, const struct canp_reco
     }
 }
 
-static size_t body_bytes(const struct canp_record *r)
-{
-    if (r->kind == CANP_KIND_XL)
-        return sizeof(*r->xl) + r->xl->len;
-    if (canp_kind_is_frame(r->kind))
-        return sizeof(*r->frame) + ((r->frame->id & CANP_ID_RTR) ? 0 : r->frame->len);
-    return r->event->bytes;
-}
-
 static void compare(struct canp_log_reader *reader, const struct canp_log_format_info *f,
                     const struct canp_log_write_stats *stats, const struct sample *want,
                     const struct canp_record *got, unsigned n)
@@ -232,7 +224,7 @@ static void compare(struct canp_log_reader *reader, const struct canp_log_format
         expected.frame.len = got->frame->len;
     if (!canp_kind_is_frame(r->kind) && unit > 1)
         return; /* times within an event are cut */
-    cr_assert_eq(memcmp(got->event, &expected, body_bytes(r)), 0, "%s: record %u: differs", f->name, n);
+    cr_assert_eq(memcmp(got->event, &expected, test_body_bytes(r)), 0, "%s: record %u: differs", f->name, n);
 }
 
 static void write_all(const char *name, const char *format, struct test_random seed,
