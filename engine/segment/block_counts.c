@@ -65,10 +65,9 @@ void canp_block_counts_add(const struct block_header *h, const uint8_t *end, str
 {
     uint32_t bytes = block_counts_bytes(h->channel_mask);
     const uint8_t *at = end - bytes;
-    for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
+    for (uint64_t left = h->channel_mask; left; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
         struct block_count c = {h->frames, h->lost};
-        if (!(h->channel_mask >> i & 1))
-            continue;
         if (bytes) {
             memcpy(&c, at, sizeof(c));
             at += sizeof(c);

@@ -20,8 +20,7 @@ static void note_error(struct housekeeper *k, int r)
         k->error = r;
 }
 
-/* The writer puts gaps there. Several segments in a row become one. */
-static void add_poisoned(struct poisoned *sum, const struct poisoned *more)
+void canp_poisoned_add(struct poisoned *sum, const struct poisoned *more)
 {
     bool one_more = sum->channel_mask != 0;
     sum->channel_mask |= more->channel_mask;
@@ -35,13 +34,13 @@ static void add_poisoned(struct poisoned *sum, const struct poisoned *more)
     }
 }
 
-bool canp_housekeeper_take_poisoned(struct housekeeper *k, struct poisoned *sum)
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, struct poisoned *out)
 {
     /* relaxed: what it guards is read under the lock */
     if (!atomic_load_explicit(&k->is_poisoned, memory_order_relaxed))
         return false;
     pthread_mutex_lock(&k->lock);
-    add_poisoned(sum, &k->poisoned);
+    *out = k->poisoned;
     k->poisoned = (struct poisoned){0};
     atomic_store_explicit(&k->is_poisoned, false, memory_order_relaxed);
     pthread_mutex_unlock(&k->lock);
@@ -64,7 +63,7 @@ static void note_poisoned(struct housekeeper *k, const struct poisoned *poisoned
 {
     if (poisoned->channel_mask == 0)
         return;
-    add_poisoned(&k->poisoned, poisoned);
+    canp_poisoned_add(&k->poisoned, poisoned);
     atomic_store_explicit(&k->is_poisoned, true, memory_order_relaxed);
 }
 

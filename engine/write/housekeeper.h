@@ -80,8 +80,12 @@ void canp_housekeeper_note_commit(struct housekeeper *k);
 /* Syncs the current segment now, and waits for it and for those that are being sealed. */
 int canp_housekeeper_sync(struct housekeeper *k);
 
-/* Adds the segments that could not be synced or sealed since the last call. False when there were none. */
-bool canp_housekeeper_take_poisoned(struct housekeeper *k, struct poisoned *sum);
+/* The segments that could not be synced or sealed since the last call. False, *out untouched: there were
+ * none. */
+bool canp_housekeeper_take_poisoned(struct housekeeper *k, struct poisoned *out);
+
+/* The writer tells of several in a row by the same gaps. Any thread; no state. */
+void canp_poisoned_add(struct poisoned *sum, const struct poisoned *more);
 
 /* Waits until everything handed over is sealed. The first error of all syncs and seals so far. */
 int canp_housekeeper_drain(struct housekeeper *k);

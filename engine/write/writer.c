@@ -328,15 +328,15 @@ static bool must_rotate(const struct canp_writer *w, size_t payload_bytes)
  * is told anew. */
 static bool take_poisoned(struct canp_writer *w)
 {
-    struct poisoned p = w->poisoned;
-    if (!canp_housekeeper_take_poisoned(&w->keeper, &w->poisoned))
+    struct poisoned more;
+    if (!canp_housekeeper_take_poisoned(&w->keeper, &more))
         return false;
+    canp_poisoned_add(&w->poisoned, &more);
     for (unsigned i = 0; i < BLOCK_CHANNELS_MAX; i++) {
-        uint64_t frames = w->poisoned.gone.frames[i] - p.gone.frames[i];
-        w->undone[i] += frames;
-        w->stats.undone += frames;
-        w->stats.frames -= frames;
-        w->stats.lost -= w->poisoned.gone.lost[i] - p.gone.lost[i];
+        w->undone[i] += more.gone.frames[i];
+        w->stats.undone += more.gone.frames[i];
+        w->stats.frames -= more.gone.frames[i];
+        w->stats.lost -= more.gone.lost[i];
     }
     return true;
 }
