@@ -60,8 +60,9 @@ void control_status_take(const struct control_facts *facts, struct control_statu
                                    .iface_count = s.iface_count,
                                    .by_triggers = facts->by_triggers};
     snprintf(out->io, sizeof(out->io), "%s", s.io);
-    if (strlen(facts->dir) < sizeof(out->dir))
-        snprintf(out->dir, sizeof(out->dir), "%s", facts->dir);
+    size_t dir_bytes = strlen(facts->dir) + 1;
+    if (dir_bytes <= sizeof(out->dir))
+        memcpy(out->dir, facts->dir, dir_bytes);
     for (unsigned i = 0; i < s.iface_count; i++)
         take_iface(&s.ifaces[i], &out->ifaces[i]);
 }

@@ -196,13 +196,13 @@ int id_table_feed(struct id_table *t, const struct canp_record *r, int64_t bus_n
     uint8_t channel = t->by_channel ? r->channel : 0;
     if (!is_xl && (r->frame->id & CANP_ID_ERR))
         return 0;
-    if (!t->slots || t->count * 2 >= 1U << t->bits) {
-        if (t->count == ID_STATS_MAX && !id_table_find(t, channel, r->kind, id)) {
+    if (t->count == ID_STATS_MAX) {
+        if (!id_table_find(t, channel, r->kind, id)) {
             t->unlisted++;
             return 0;
         }
-        if (t->count < ID_STATS_MAX && grow(t) < 0)
-            return -ENOMEM;
+    } else if ((!t->slots || t->count * 2 >= 1U << t->bits) && grow(t) < 0) {
+        return -ENOMEM;
     }
     struct id_stats *s = slot_of(t, channel, r->kind, id);
     if (!s->used) {
