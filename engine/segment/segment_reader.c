@@ -380,15 +380,23 @@ static const uint8_t *copy_index(struct segment_reader *s, uint64_t offset, uint
     return NULL;
 }
 
+/* A mapping made while the segment was written ends where its file did then; the index may lie behind. Blocks
+ * that were lent point into that mapping, so it stays. */
+static const uint8_t *borrow_index(struct segment_reader *s, uint64_t offset, uint64_t bytes)
+{
+    bool is_behind = s->map && offset + bytes > s->map_bytes;
+    if (!is_behind && ensure_mapped(s, offset + bytes) < 0)
+        return NULL;
+    return is_behind || s->by_copy ? copy_index(s, offset, bytes) : s->map + offset;
+}
+
 bool canp_segment_reader_index(struct segment_reader *s, struct index_view *out)
 {
     uint64_t offset = s->seal.index_offset, bytes = s->seal.index_bytes, end;
     if (!s->sealed || bytes == 0 || offset % 8 != 0 || offset < s->seal.blocks_end ||
         __builtin_add_overflow(offset, bytes, &end) || end > s->file_bytes)
         return false;
-    if (ensure_mapped(s, end) < 0)
-        return false;
-    const uint8_t *data = s->by_copy ? copy_index(s, offset, bytes) : s->map + offset;
+    const uint8_t *data = borrow_index(s, offset, bytes);
     return data && canp_index_is_valid(data, bytes, s->header.salt, out) &&
            out->header.blocks == s->seal.blocks;
 }
