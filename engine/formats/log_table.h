@@ -23,6 +23,7 @@
     X(microchip)                                                                                             \
     X(generic)                                                                                               \
     X(ydwg)                                                                                                  \
+    X(carbus)                                                                                                \
     X(canhacker)                                                                                             \
     X(css)                                                                                                   \
     X(panda)                                                                                                 \
