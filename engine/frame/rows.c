@@ -87,10 +87,38 @@ static bool row_is_valid(const uint8_t *row)
     return least != 0 && bytes >= least && 8U + canp_align8(bytes) <= CANP_ROW_BYTES_MAX - 8;
 }
 
+#define CLASSIC_ROW_BYTES_MAX 24 /* without a hardware stamp */
+
+/* The size of the usual row, a sound one of a classic frame without a hardware stamp; 0 for any other, of
+ * which nothing is said. Adding one to the direction carries into the stamp's bit when it is 3, which no
+ * direction is. The length is read once: the row may lie in a file that changes meanwhile. */
+static inline uint32_t plain_classic_bytes(const uint8_t *row)
+{
+    const uint32_t none = 0xFU << CANP_TAG_KIND_SHIFT | CANP_TAG_HW_TIME | CANP_TAG_ZERO;
+    uint32_t tag = canp_load_u16(row), len = __atomic_load_n(row + 12, __ATOMIC_RELAXED);
+    if (((tag | (tag + (1U << CANP_TAG_DIR_SHIFT))) & none) != 0 || len > 8)
+        return 0;
+    return 16 + canp_align8(len);
+}
+
+/* How far the usual rows at the start of these go. */
+static size_t skip_plain_classic(const uint8_t *rows, size_t bytes, int64_t *count)
+{
+    const uint8_t *row = rows, *end = rows + bytes;
+    uint32_t row_bytes;
+    for (; end - row >= CLASSIC_ROW_BYTES_MAX && (row_bytes = plain_classic_bytes(row)) != 0;
+         row += row_bytes)
+        ++*count;
+    return (size_t)(row - rows);
+}
+
 int64_t canp_rows_check(const uint8_t *rows, size_t bytes)
 {
     int64_t count = 0;
     for (size_t at = 0; at < bytes; count++) {
+        at += skip_plain_classic(rows + at, bytes - at, &count);
+        if (at == bytes)
+            break;
         if (bytes - at < 16 || !row_is_valid(rows + at))
             return -CANP_E_DAMAGED;
         uint32_t row_bytes = canp_row_bytes(rows + at);
@@ -101,23 +129,27 @@ int64_t canp_rows_check(const uint8_t *rows, size_t bytes)
     return count;
 }
 
-#define TAG_DIR_ANY (3U << CANP_TAG_DIR_SHIFT)
+typedef uint64_t two_words __attribute__((vector_size(16)));
 
 /* The usual block, tested without a branch per row: all its rows are classic frames without a hardware stamp,
- * of this size. Of a block that is not so nothing is said. */
+ * of this size. Of a block that is not so nothing is said. What a row's first 16 bytes must not have is seen
+ * by the bits of any of them: as they are, and after adding one to the direction (see plain_classic_bytes())
+ * and taking one from the length, which is 1 to 8 where there is data. */
 static bool are_alike_classic(const uint8_t *rows, size_t bytes, uint32_t stride)
 {
-    const uint32_t kind = 0xFU << CANP_TAG_KIND_SHIFT;
-    uint32_t data_min = stride == 24 ? 1 : 0, data_span = stride == 24 ? 7 : 0, odd = 0;
-    if (stride != 16 && stride != 24)
+    const uint64_t none = 0xFU << CANP_TAG_KIND_SHIFT | CANP_TAG_HW_TIME | CANP_TAG_ZERO;
+    const two_words add = {1U << CANP_TAG_DIR_SHIFT, (uint64_t)-1 << 32};
+    two_words any = {0, 0}, any_sum = {0, 0};
+    if (stride != 16 && stride != CLASSIC_ROW_BYTES_MAX)
         return false;
     for (const uint8_t *row = rows; row < rows + bytes; row += stride) {
-        uint32_t tag = canp_load_u16(row), len = row[12];
-        odd |= tag & (kind | CANP_TAG_HW_TIME | CANP_TAG_ZERO);
-        odd |= (tag & TAG_DIR_ANY) == TAG_DIR_ANY;
-        odd |= len - data_min > data_span;
+        two_words first;
+        memcpy(&first, row, sizeof(first));
+        any |= first;
+        any_sum |= first + add;
     }
-    return odd == 0;
+    uint64_t len_bits = stride == 16 ? any[1] & UINT64_C(0xFF) << 32 : any_sum[1] & UINT64_C(0xF8) << 32;
+    return ((any[0] | any_sum[0]) & none) == 0 && len_bits == 0;
 }
 
 bool canp_rows_are_sound(const uint8_t *rows, uint32_t bytes, uint32_t records, uint32_t stride)

@@ -36,14 +36,14 @@ static uint32_t update_by_table(uint32_t crc, const uint8_t *p, size_t bytes)
 #if defined(__x86_64__)
 #include <nmmintrin.h>
 #define TARGET            __attribute__((target("sse4.2")))
-#define STEP8(crc, word)  ((uint32_t)_mm_crc32_u64((crc), (word)))
+#define STEP8(crc, word)  _mm_crc32_u64((crc), (word)) /* the upper half stays zero */
 #define STEP1(crc, byte)  _mm_crc32_u8((crc), (byte))
 #define HAS_INSTRUCTION() __builtin_cpu_supports("sse4.2")
 #elif defined(__aarch64__)
 #include <arm_acle.h>
 #include <sys/auxv.h>
 #define TARGET            __attribute__((target("+crc")))
-#define STEP8(crc, word)  __crc32cd((crc), (word))
+#define STEP8(crc, word)  __crc32cd((uint32_t)(crc), (word))
 #define STEP1(crc, byte)  __crc32cb((crc), (byte))
 #define HAS_INSTRUCTION() ((getauxval(AT_HWCAP) & (1UL << 7)) != 0) /* HWCAP_CRC32 */
 #endif
@@ -74,16 +74,17 @@ static inline void prefetch_three(const uint8_t *p)
 /* Three streams side by side over 3 * STREAM_BYTES. */
 TARGET static uint32_t update_three(uint32_t crc, const uint8_t *p)
 {
-    uint32_t a = crc, b = 0, c = 0;
+    uint64_t a = crc, b = 0, c = 0; /* as wide as the instruction's registers: nothing is cut off between */
     for (size_t line = 0; line < STREAM_BYTES; line += LINE_BYTES) {
         prefetch_three(p + 3 * STREAM_BYTES + 3 * line);
+#pragma GCC unroll 8
         for (size_t i = line; i < line + LINE_BYTES; i += 8) {
             a = STEP8(a, load(p + i));
             b = STEP8(b, load(p + STREAM_BYTES + i));
             c = STEP8(c, load(p + 2 * STREAM_BYTES + i));
         }
     }
-    return shift_over_stream(shift_over_stream(a) ^ b) ^ c;
+    return shift_over_stream(shift_over_stream((uint32_t)a) ^ (uint32_t)b) ^ (uint32_t)c;
 }
 
 TARGET static uint32_t update_by_instruction(uint32_t crc, const uint8_t *p, size_t bytes)
@@ -91,7 +92,7 @@ TARGET static uint32_t update_by_instruction(uint32_t crc, const uint8_t *p, siz
     for (; bytes >= 3 * STREAM_BYTES; bytes -= 3 * STREAM_BYTES, p += 3 * STREAM_BYTES)
         crc = update_three(crc, p);
     for (; bytes >= 8; bytes -= 8, p += 8)
-        crc = STEP8(crc, load(p));
+        crc = (uint32_t)STEP8(crc, load(p));
     while (bytes--)
         crc = STEP1(crc, *p++);
     return crc;
