@@ -51,7 +51,7 @@ int canp_cursor_seek(struct canp_cursor *c, int64_t time_ns)
     c->number = 0;
     c->last_ns = INT64_MIN;
     c->rechecked = c->at_end = false;
-    c->rows_bytes = c->at = 0;
+    cursor_drop_rows(c);
     return r;
 }
 
@@ -85,8 +85,8 @@ static inline bool is_suspect(const uint8_t *row, uint32_t row_bytes, size_t lef
 /* The row at the cursor's place: its size; 0 when the file was cut or broke under us. Not behind the last. */
 static uint32_t row_bytes_here(const struct canp_cursor *c)
 {
-    size_t left = c->rows_bytes - c->at;
-    const uint8_t *row = c->rows + c->at;
+    size_t left = c->rows_bytes - c->head.at;
+    const uint8_t *row = c->head.rows + c->head.at;
     if (left < 16)
         return 0;
     uint32_t bytes = canp_row_bytes(row);
@@ -96,12 +96,12 @@ static uint32_t row_bytes_here(const struct canp_cursor *c)
 __attribute__((noinline)) static int next_in_general(struct canp_cursor *c, struct canp_record *out)
 {
     for (;;) {
-        while (c->at < c->rows_bytes) {
+        while (c->head.at < c->rows_bytes) {
             uint32_t bytes = row_bytes_here(c);
             if (bytes == 0)
                 return canp_cursor_lose_segment(c);
-            canp_row_read_sized(c->rows + c->at, bytes, c->base_ns, out);
-            c->at += bytes;
+            canp_row_read_sized(c->head.rows + c->head.at, bytes, c->head.base_ns, out);
+            c->head.at += bytes;
             if (query_record(&c->query, out))
                 return 1;
         }
@@ -117,19 +117,20 @@ __attribute__((noinline)) static int next_if_unwanted(struct canp_cursor *c, str
     return canp_query_content(&c->query, out) ? 1 : next_in_general(c, out);
 }
 
-/* The usual case, without a call: there is another row in this block, and all that is asked is its time. */
-int canp_cursor_next(struct canp_cursor *c, struct canp_record *out)
+/* Not for the macro, which has just looked: there is another row in this block, and all that is asked is its
+ * time. */
+int(canp_cursor_next)(struct canp_cursor *c, struct canp_record *out)
 {
-    size_t at = c->at, left = c->rows_bytes - at;
-    const uint8_t *row = c->rows + at;
+    size_t at = c->head.at, left = c->rows_bytes - at;
+    const uint8_t *row = c->head.rows + at;
     if (left < 16)
         return next_in_general(c, out);
-    uint32_t bytes = c->stride ? c->stride : canp_row_bytes(row);
-    int64_t time_ns = canp_row_time_ns(c->base_ns, row);
+    uint32_t bytes = c->head.stride ? c->head.stride : canp_row_bytes(row);
+    int64_t time_ns = canp_row_time_ns(c->head.base_ns, row);
     if (is_suspect(row, bytes, left) || time_ns < c->query.from_ns || time_ns > c->query.to_ns)
         return next_in_general(c, out);
-    c->at = at + bytes;
-    canp_row_read_sized(row, bytes, c->base_ns, out);
+    c->head.at = at + bytes;
+    canp_row_read_sized(row, bytes, c->head.base_ns, out);
     return c->query.everything ? 1 : next_if_unwanted(c, out);
 }
 
@@ -139,7 +140,7 @@ static int find_place(struct canp_cursor *c)
     struct canp_record record = {0};
     int r = canp_cursor_next(c, &record);
     if (r == 1)
-        c->at -= record.row_bytes;
+        c->head.at -= record.row_bytes;
     return r < 0 ? r : 0;
 }
 
@@ -156,14 +157,14 @@ int canp_cursor_prev(struct canp_cursor *c, struct canp_record *out)
         }
     }
     for (;;) {
-        while (c->at > 0) {
+        while (c->head.at > 0) {
             r = canp_cursor_previous_row(c);
             if (r < 0)
                 return r;
-            uint32_t bytes = c->stride ? c->stride : row_bytes_here(c);
+            uint32_t bytes = c->head.stride ? c->head.stride : row_bytes_here(c);
             if (bytes == 0)
                 return canp_cursor_lose_segment(c);
-            canp_row_read_sized(c->rows + c->at, bytes, c->base_ns, out);
+            canp_row_read_sized(c->head.rows + c->head.at, bytes, c->head.base_ns, out);
             if (cursor_is_lost(c)) /* asked behind the read, which may have met zeros in place of the file */
                 return canp_cursor_lose_segment(c);
             if (query_record(&c->query, out))
@@ -187,20 +188,20 @@ static void count_rows(struct canp_batch *out)
 
 int canp_cursor_next_batch(struct canp_cursor *c, struct canp_batch *out)
 {
-    if (c->at >= c->rows_bytes) {
+    if (c->head.at >= c->rows_bytes) {
         int r = canp_cursor_next_block(c);
         if (r <= 0)
             return r;
     }
-    out->rows = c->rows + c->at;
-    out->bytes = c->rows_bytes - c->at;
-    out->stride = (uint16_t)c->stride;
-    out->base_ns = c->base_ns;
+    out->rows = c->head.rows + c->head.at;
+    out->bytes = c->rows_bytes - c->head.at;
+    out->stride = (uint16_t)c->head.stride;
+    out->base_ns = c->head.base_ns;
     out->records = c->partial ? c->partial_records : c->block.header.records;
     out->frames = c->partial ? c->partial_frames : c->block.header.frames;
-    if (c->at != 0)
+    if (c->head.at != 0)
         count_rows(out);
-    c->at = c->rows_bytes;
+    c->head.at = c->rows_bytes;
     return 1;
 }
 
@@ -213,11 +214,12 @@ int canp_cursor_share(struct canp_cursor *c, struct canp_buf *out)
 {
     if (!c->rows_bytes)
         return -ENODATA;
-    if (c->segment.by_copy && c->rows == c->block.payload)
-        *out = canp_buf_share(&(struct canp_buf){c->rows, c->rows_bytes, c->segment.copy.store});
-    else if (c->rows != c->unpacked.data)
-        return canp_mapped_slice(c->segment.mapped, (size_t)(c->rows - c->segment.map), c->rows_bytes, out);
+    if (c->segment.by_copy && c->head.rows == c->block.payload)
+        *out = canp_buf_share(&(struct canp_buf){c->head.rows, c->rows_bytes, c->segment.copy.store});
+    else if (c->head.rows != c->unpacked.data)
+        return canp_mapped_slice(c->segment.mapped, (size_t)(c->head.rows - c->segment.map), c->rows_bytes,
+                                 out);
     else
-        *out = canp_buf_share(&(struct canp_buf){c->rows, c->rows_bytes, c->unpacked.store});
+        *out = canp_buf_share(&(struct canp_buf){c->head.rows, c->rows_bytes, c->unpacked.store});
     return 0;
 }

@@ -19,7 +19,7 @@ static int know_rows(struct canp_cursor *c)
     if (back->rows_known)
         return 0;
     size_t count = 0;
-    for (size_t at = 0; at < c->rows_bytes; at += canp_row_bytes(c->rows + at)) {
+    for (size_t at = 0; at < c->rows_bytes; at += canp_row_bytes(c->head.rows + at)) {
         if (count == back->row_capacity) {
             size_t capacity = count ? 2 * count : 1024;
             uint32_t *rows = realloc(back->rows, capacity * sizeof(*rows));
@@ -37,8 +37,8 @@ static int know_rows(struct canp_cursor *c)
 
 int canp_cursor_previous_row(struct canp_cursor *c)
 {
-    if (c->stride) {
-        c->at -= c->stride;
+    if (c->head.stride) {
+        c->head.at -= c->head.stride;
         return 0;
     }
     int r = know_rows(c);
@@ -47,12 +47,12 @@ int canp_cursor_previous_row(struct canp_cursor *c)
     size_t low = 0, high = c->back.row_count; /* the last row in front of `at` is in [low, high) */
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
-        if (c->back.rows[middle] < c->at)
+        if (c->back.rows[middle] < c->head.at)
             low = middle;
         else
             high = middle;
     }
-    c->at = c->back.rows[low];
+    c->head.at = c->back.rows[low];
     return 0;
 }
 
@@ -142,14 +142,14 @@ static int enter_back(struct canp_cursor *c, uint64_t offset)
     c->place.offset = b.end;
     c->place.next_seq = b.header.seq + 1;
     c->last_ns = b.header.last_ns;
-    c->base_ns = b.header.base_ns;
+    c->head.base_ns = b.header.base_ns;
     r = canp_cursor_load_rows(c, &b);
     if (r < 0)
         return r == -CANP_E_DAMAGED ? 0 : r;
     if (b.header.flags & CANP_BLOCK_HAS_IFACES)
-        canp_reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
-    c->at = c->rows_bytes;
-    return c->at > 0;
+        canp_reader_learn_ifaces(c->reader, c->head.rows, c->rows_bytes);
+    c->head.at = c->rows_bytes;
+    return c->head.at > 0;
 }
 
 /* ---- all ---------------------------------------------------------------------------------------- */
@@ -174,7 +174,7 @@ static int enter_segment_before(struct canp_cursor *c)
 int canp_cursor_previous_block(struct canp_cursor *c)
 {
     uint64_t end = c->rows_bytes ? c->block.offset : c->place.offset;
-    c->rows_bytes = c->at = 0;
+    cursor_drop_rows(c);
     for (;;) {
         int r = know_blocks(c, end);
         for (size_t i = c->segment_open && r == 0 ? blocks_before(&c->back, end) : 0; i > 0 && r == 0; i--)

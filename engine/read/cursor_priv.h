@@ -21,6 +21,7 @@ struct back {
 };
 
 struct canp_cursor {
+    struct canp_cursor_head head; /* first, see canp/reader.h: where in the block's rows the cursor is */
     struct canp_reader *reader;
     struct canp_cursor_opts opts;
     struct query query;            /* by the options */
@@ -44,13 +45,9 @@ struct canp_cursor {
     struct canp_mbuf unpacked;      /* from the reader's pool */
     uint8_t *chosen;                /* lanes of a packed block; made when something is chosen */
 
-    const uint8_t *rows;
-    size_t rows_bytes;
-    size_t at;       /* of the next row */
-    uint32_t stride; /* size of every row when they are all alike, else 0 */
-    bool partial;    /* not all rows of the block, but so many: */
+    size_t rows_bytes; /* of head.rows */
+    bool partial;      /* not all rows of the block, but so many: */
     uint32_t partial_records, partial_frames;
-    int64_t base_ns;
 
     struct back back;
     int64_t floor_ns;      /* from_ns as the cursor was opened: how far back it goes */
@@ -71,10 +68,16 @@ void canp_cursor_leave_segment(struct canp_cursor *c);
  * the next segment. */
 int canp_cursor_lose_segment(struct canp_cursor *c);
 
+/* There are no rows to lend. */
+static inline void cursor_drop_rows(struct canp_cursor *c)
+{
+    c->rows_bytes = c->head.at = c->head.ready_bytes = 0;
+}
+
 /* May what a caller has read of the mapping have been wrong? Told when the cursor moves on. */
 static inline bool cursor_is_lost(const struct canp_cursor *c)
 {
-    return c->rows_bytes && c->rows == c->block.payload && segment_reader_status(&c->segment) < 0;
+    return c->rows_bytes && c->head.rows == c->block.payload && segment_reader_status(&c->segment) < 0;
 }
 
 /* ---- cursor_damage.c */

@@ -40,7 +40,7 @@ static int ensure_unpacker(struct canp_cursor *c, size_t rows_bytes)
 /* The size of all rows so far and of this lane's, 0 once they differ. */
 static uint32_t common_stride(const struct canp_cursor *c, const struct canp_lane *lane)
 {
-    return c->partial_records == 0 || c->stride == lane->row_bytes ? lane->row_bytes : 0;
+    return c->partial_records == 0 || c->head.stride == lane->row_bytes ? lane->row_bytes : 0;
 }
 
 /* Which lanes: how many are wanted, and the last of them. */
@@ -54,7 +54,7 @@ static int64_t choose_lanes(struct canp_cursor *c, const struct canp_lane *lanes
             continue;
         *last = (size_t)l;
         wanted++;
-        c->stride = common_stride(c, &lanes[l]);
+        c->head.stride = common_stride(c, &lanes[l]);
         c->partial_records += lanes[l].rows;
         c->partial_frames += canp_kind_is_frame(lanes[l].kind) ? lanes[l].rows : 0;
     }
@@ -95,7 +95,7 @@ static int unpack_rows(struct canp_cursor *c, const struct segment_block *b)
         return -ENOMEM;
     if (bytes < 0 || (!c->partial && bytes != h->rows_bytes))
         return -CANP_E_DAMAGED;
-    c->rows = c->unpacked.data;
+    c->head.rows = c->unpacked.data;
     c->rows_bytes = (size_t)bytes;
     return 0;
 }
@@ -103,10 +103,10 @@ static int unpack_rows(struct canp_cursor *c, const struct segment_block *b)
 static int check_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
-    if (!b->checked && !canp_block_rows_are_sound(h, c->rows))
+    if (!b->checked && !canp_block_rows_are_sound(h, c->head.rows))
         return -CANP_E_DAMAGED;
     bool has_counts = c->segment.header.compat & SEG_COMPAT_COUNTS;
-    if (c->opts.thorough && !canp_block_summary_is_true(h, b->payload, has_counts, c->rows))
+    if (c->opts.thorough && !canp_block_summary_is_true(h, b->payload, has_counts, c->head.rows))
         return -CANP_E_DAMAGED;
     if (!b->checked)
         canp_segment_reader_note_checked(&c->segment, b);
@@ -116,17 +116,20 @@ static int check_rows(struct canp_cursor *c, const struct segment_block *b)
 int canp_cursor_load_rows(struct canp_cursor *c, const struct segment_block *b)
 {
     const struct block_header *h = &b->header;
-    c->rows = b->payload;
+    c->head.rows = b->payload;
     c->rows_bytes = h->rows_bytes;
+    c->head.ready_bytes = 0;
     c->partial = false;
     c->back.rows_known = false;
     int r = h->flags & CANP_BLOCK_PACKED ? unpack_rows(c, b) : 0;
     if (r == 0 && !c->partial) {
-        c->stride = h->stride;
+        c->head.stride = h->stride;
         r = check_rows(c, b);
     }
-    if (r == 0)
+    if (r == 0) {
+        c->head.ready_bytes = query_is_part(&c->query) ? 0 : c->rows_bytes;
         return 0;
+    }
     c->rows_bytes = 0;
     return r == -CANP_E_DAMAGED && segment_reader_status(&c->segment) < 0 ? -CANP_E_LOST : r;
 }

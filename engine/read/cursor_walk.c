@@ -179,11 +179,11 @@ static int enter_block(struct canp_cursor *c, const struct segment_block *b)
         return r;
     }
     if (h->flags & CANP_BLOCK_HAS_IFACES)
-        canp_reader_learn_ifaces(c->reader, c->rows, c->rows_bytes);
+        canp_reader_learn_ifaces(c->reader, c->head.rows, c->rows_bytes);
     if (!wanted)
-        c->rows_bytes = 0;
-    c->base_ns = h->base_ns;
-    c->at = 0;
+        cursor_drop_rows(c);
+    c->head.base_ns = h->base_ns;
+    c->head.at = 0;
     return c->rows_bytes > 0;
 }
 
@@ -192,7 +192,7 @@ int canp_cursor_lose_segment(struct canp_cursor *c)
     canp_cursor_note_damage(
         c,
         (struct canp_damage){.block = c->place.next_seq, .offset = c->place.offset, .error = -CANP_E_LOST});
-    c->rows_bytes = c->at = 0;
+    cursor_drop_rows(c);
     c->skip.on = false;
     c->place.offset = UINT64_MAX;
     return -CANP_E_LOST;
@@ -202,7 +202,7 @@ int canp_cursor_next_block(struct canp_cursor *c)
 {
     if (cursor_is_lost(c))
         return canp_cursor_lose_segment(c);
-    c->rows_bytes = c->at = 0;
+    cursor_drop_rows(c);
     for (;;) {
         struct segment_block b;
         if (canp_stop_is_set(c->reader->stop))

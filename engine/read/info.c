@@ -118,7 +118,7 @@ static int count_block(struct tally *t, struct canp_cursor *c)
         count_head(t, &c->block);
     for (size_t at = 0; at < c->rows_bytes;) {
         struct canp_record r;
-        canp_row_read(c->rows + at, c->base_ns, &r);
+        canp_row_read(c->head.rows + at, c->head.base_ns, &r);
         int error = count_record(t, &r);
         if (error < 0)
             return error;

@@ -50,10 +50,10 @@ void canp_look_ahead(struct canp_cursor *c, const struct canp_record *record,
     const uint8_t *row = (const uint8_t *)record->event - 8;
     struct canp_cursor *behind;
     struct canp_batch batch;
-    if (c->rows_bytes == 0 || row < c->rows || row >= c->rows + c->rows_bytes)
+    if (c->rows_bytes == 0 || row < c->head.rows || row >= c->head.rows + c->rows_bytes)
         return;
     row += record->row_bytes;
-    if (!look_through(c, row, (size_t)(c->rows + c->rows_bytes - row), c->base_ns, at, self) ||
+    if (!look_through(c, row, (size_t)(c->head.rows + c->rows_bytes - row), c->head.base_ns, at, self) ||
         !c->segment_open || open_behind(c, &behind) < 0)
         return;
     while (canp_cursor_next_batch(behind, &batch) == 1 &&

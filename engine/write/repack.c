@@ -88,7 +88,7 @@ static int gather_block(struct repack *r, struct segment_writer *out, const stru
     int error = alone ? commit_gathered(r, out) : 0;
     for (size_t at = 0; error == 0 && at < c->rows_bytes;) {
         struct canp_record record;
-        canp_row_read(c->rows + at, c->base_ns, &record);
+        canp_row_read(c->head.rows + at, c->head.base_ns, &record);
         error = gather_record(r, out, &record);
         at += record.row_bytes;
     }

@@ -13,7 +13,7 @@
 
 #include <canp/error.h>
 #include <canp/filter.h>
-#include <canp/frame.h>
+#include <canp/rows.h>
 #include <canp/stop.h>
 
 CANP_BEGIN_DECLS
@@ -190,6 +190,47 @@ CANP_API int canp_cursor_seek(struct canp_cursor *cursor, int64_t time_ns);
  * points to is valid until the next call on this cursor or canp_cursor_close().
  */
 CANP_API int canp_cursor_next(struct canp_cursor *cursor, struct canp_record *out);
+
+/*
+ * What a cursor begins with: where in the rows of its block it is. Only canp_cursor_next() reads and moves
+ * it. This struct is a part of the ABI; the rest of a cursor is not.
+ */
+struct canp_cursor_head {
+    const uint8_t *rows;
+    size_t at;          /* of the next row */
+    size_t ready_bytes; /* rows up to here may be lent as they are; 0 when there are bounds or filters */
+    int64_t base_ns;
+    uint32_t stride; /* size of every row when they are all alike, else 0 */
+};
+
+/*
+ * canp_cursor_next() as a macro, as getc() is one: the usual case without a call, so that a loop pays only
+ * for what it uses of a record. (canp_cursor_next)(cursor, out) calls the function, which does the same.
+ *
+ * The SIGBUS guard shows zeros in place of what cannot be read (canp/pools/mapped.h). A row may be one of
+ * these when its stamp or its first 8 bytes are zero: then the function asks whether it is.
+ */
+static inline int canp_cursor_next_inline(struct canp_cursor *cursor, struct canp_record *out)
+{
+    struct canp_cursor_head *head = (struct canp_cursor_head *)(void *)cursor;
+    size_t at = head->at;
+    const uint8_t *row = head->rows + at;
+    if (__builtin_expect(at + 16 <= head->ready_bytes, 1)) {
+        uint32_t bytes = head->stride ? head->stride : canp_row_bytes(row);
+        bool is_suspect = canp_load_u64(row) == 0 || canp_load_u64(row + 8) == 0;
+        if (__builtin_expect(!is_suspect && at + bytes <= head->ready_bytes, 1)) {
+            head->at = at + bytes;
+            canp_row_read_sized(row, bytes, head->base_ns, out);
+            return 1;
+        }
+    }
+    struct canp_record record; /* so that the compiler may keep *out in registers */
+    int r = canp_cursor_next(cursor, &record);
+    if (r == 1)
+        *out = record;
+    return r;
+}
+#define canp_cursor_next(cursor, out) canp_cursor_next_inline(cursor, out)
 
 /*
  * Moves one record back: 1 and *out, lent as by canp_cursor_next(), which would lend the same record again; 0

@@ -73,9 +73,12 @@ static inline uint8_t canp_row_kind(const uint8_t *row)
  * against any bound. */
 static inline uint32_t canp_row_bytes(const uint8_t *row)
 {
-    uint32_t hw_bytes = (row[1] & 0x40) ? 8 : 0; /* CANP_TAG_HW_TIME */
+    const uint8_t hw_time = CANP_TAG_HW_TIME >> 8;
+    if (__builtin_expect((row[1] & (0x0E | hw_time)) == 0, 1)) /* CANP_KIND_CAN or CANP_KIND_FD */
+        return 16 + canp_align8(row[12]);
+    uint32_t hw_bytes = (row[1] & hw_time) ? 8 : 0;
     uint8_t kind = canp_row_kind(row);
-    if (__builtin_expect(kind <= CANP_KIND_FD, 1))
+    if (kind <= CANP_KIND_FD)
         return 16 + canp_align8(row[12]) + hw_bytes;
     if (kind == CANP_KIND_XL)
         return canp_align8(20U + canp_load_u16(row + 14)) + hw_bytes;

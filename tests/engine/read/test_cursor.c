@@ -180,7 +180,9 @@ static void step(struct canp_cursor *c, struct model *m, bool forward)
 {
     struct canp_record r;
     bool there = forward ? model_next(m) : model_prev(m);
-    int got = forward ? canp_cursor_next(c, &r) : canp_cursor_prev(c, &r);
+    int got = !forward    ? canp_cursor_prev(c, &r)
+              : m->at % 3 ? canp_cursor_next(c, &r)
+                          : (canp_cursor_next)(c, &r); /* not the macro: the function */
     cr_assert_eq(got, there, "%s at %zu of %zu: %d", forward ? "next" : "prev", m->at, m->count, got);
     if (!there)
         return;
