@@ -203,6 +203,43 @@ else
     echo "skip DuckDB reads the same: NODE_MODULES_OF names no directory with @duckdb/node-api"
 fi
 
+# A measurement file: its blocks, by a reader of our own (asammdf reads the same by hand: compare_mf4_signals.py).
+cp "$work/a.log" "$work/m.log"
+printf '(1700000000.9) can1 18FECA21#0400E4002A7FFFFF\n(1700000001.2) can1 100#B20C0A01\n' >>"$work/m.log"
+mf4() { python3 "$source/tests/tools/read_mf4_signals.py" "$@" >"$work/out"; }
+source=$1
+check "MF4" status_is 0 decode "$work/m.log" -o "$work/m.mf4"
+check "is read" mf4 "$work/m.mf4"
+check "and has it all" prints 'can0 Engine CAN_ID 1700000000000000000 256' 'can0 Engine Speed 1700000000000000000 812.5' \
+    'can0 Engine Temp 1700000000000000000 -30.0' "can0 Engine Mode 1700000000000000000 'on, at last'" \
+    'can0 Engine Big 1700000000000000000 466.0' 'can0 Engine CAN_ID 1700000000100000000 256' \
+    'can0 Engine Speed 1700000000100000000 16383.75' 'can0 Choice CAN_ID 1700000000200000000 512' \
+    'can0 Choice Which 1700000000200000000 0' 'can0 Choice A 1700000000200000000 255' \
+    'can0 Choice CAN_ID 1700000000300000000 512' 'can0 Choice Which 1700000000300000000 1' \
+    'can0 Choice B 1700000000300000000 -1' 'can0 Exact CAN_ID 1700000000400000000 768' \
+    'can0 Exact All 1700000000400000000 18446744073709551615' 'can0 Truck CAN_ID 1700000000500000000 217056289' \
+    'can0 Truck EngSpeed 1700000000500000000 621.0' 'can0 Truck CAN_ID 1700000000600000000 217056289' \
+    'can0 Truck CAN_ID 1700000000700000000 217056289' 'can0 Config CAN_ID 1700000001100000000 419357473' \
+    'can0 Config Last 1700000001100000000 2569' 'can0 Boat CAN_ID 1700000001300000000 435684608' \
+    "can0 Boat Name 1700000001300000000 'BOAT'" 'can0 Answer CAN_ID 1700000001600000000 2024' \
+    'can0 Answer Service 1700000001600000000 73' "can0 Answer Vin 1700000001600000000 'WBAALLO1234567890'" \
+    'can1 DM1 CAN_ID 1700000000900000000 419351073' 'can1 DM1 SPN 1700000000900000000 65764' \
+    'can1 DM1 FMI 1700000000900000000 10' 'can1 DM1 OldConversion 1700000000900000000 0' \
+    'can1 Engine CAN_ID 1700000001200000000 256' \
+    'can1 Engine Speed 1700000001200000000 812.5' 'can1 Engine Temp 1700000001200000000 -30.0' \
+    "can1 Engine Mode 1700000001200000000 'on, at last'"
+check "MF4, raw, into a pipe" status_is 0 bash -c '"$0" decode --dbc "$1" "$2" Temp Mode Vin -f mf4 --raw | cat >"$3"; exit "${PIPESTATUS[0]}"' \
+    "$canp" "$work/a.dbc" "$work/a.log" "$work/r.mf4"
+check "is read, too" mf4 "$work/r.mf4"
+check "and has raw values" prints 'can0 Engine CAN_ID 1700000000000000000 256' 'can0 Engine Temp 1700000000000000000 10' \
+    'can0 Engine Mode 1700000000000000000 1' 'can0 Answer CAN_ID 1700000001600000000 2024' \
+    "can0 Answer Vin 1700000001600000000 b'WBAALLO1234567890'"
+awk 'BEGIN { for (i = 0; i < 20000; i++) printf "(%.6f) can0 300#%016X\n", 1700000000 + i / 1000, i * 2654435761 }' >"$work/many.log"
+check "MF4 of many blocks" status_is 0 decode "$work/many.log" -o "$work/many.mf4"
+check "of which" mf4 "$work/many.mf4"
+check "all is there" diff -q <(awk '{ printf "%.3f %s\n", $4 / 1000000000, $5 }' <(grep ' All ' "$work/out")) \
+    <("$canp" decode --dbc "$work/a.dbc" "$work/many.log" -f csv | awk -F, 'NR > 1 { printf "%.3f %s\n", $1, $6 }')
+
 check "every" status_is 0 decode "$work/a.log" --every 250ms Speed Which
 check "thins out" prints '(1700000000.000000000) can0 100 Engine.Speed = 812.5 rpm' \
     '(1700000000.200000000) can0 200 Choice.Which = 0' '(1700000000.300000000) can0 200 Choice.Which = 1'

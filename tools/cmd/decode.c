@@ -22,6 +22,7 @@
 #ifdef CANP_WITH_CAPTURE
 #include "signals/decode_live.h"
 #endif
+#include "signals/decode_mf4.h"
 #include "signals/decode_open.h"
 #include "signals/decode_parquet.h"
 #include "signals/decode_print.h"
@@ -39,6 +40,7 @@ struct decode {
     struct decode_choice choice;
     struct decode_printer printer;
     struct decode_parquet parquet;
+    struct decode_mf4 mf4;
     struct decode_bus bus;
     struct isotp_pairs isotp;
     struct canp_transport_opts transport;
@@ -159,27 +161,66 @@ static int take_parquet_codes(void *user, const struct decode_codes *codes)
     return decode_parquet_codes(&d->parquet, codes);
 }
 
+static int take_mf4_row(void *user, const struct decode_row *row)
+{
+    struct decode *d = user;
+    return decode_mf4_row(&d->mf4, row);
+}
+
+static int take_mf4_codes(void *user, const struct decode_codes *codes)
+{
+    struct decode *d = user;
+    return decode_mf4_codes(&d->mf4, codes);
+}
+
+/* What takes rows and begins and ends a file, by format. */
+static const struct {
+    int (*take)(void *user, const struct decode_row *row);
+    int (*take_codes)(void *user, const struct decode_codes *codes);
+} takers[] = {
+    [DECODE_TEXT] = {print_row, print_codes},      [DECODE_CSV] = {print_row, print_codes},
+    [DECODE_JSON] = {print_row, print_codes},      [DECODE_PARQUET] = {take_parquet_row, take_parquet_codes},
+    [DECODE_MF4] = {take_mf4_row, take_mf4_codes},
+};
+
+static int begin_file(struct decode *d)
+{
+    if (d->printer.format == DECODE_MF4) {
+        d->mf4.raw = d->printer.raw;
+        return decode_mf4_open(&d->mf4, d->printer.to, &d->choice);
+    }
+    if (d->printer.format == DECODE_PARQUET) {
+        d->parquet.wide = d->printer.wide;
+        d->parquet.raw = d->printer.raw;
+        return decode_parquet_open(&d->parquet, d->printer.to, &d->choice);
+    }
+    decode_print_header(&d->printer, &d->choice);
+    return 0;
+}
+
 /* 0 or an exit status. */
 static int begin(struct decode *d)
 {
-    bool is_parquet = d->printer.format == DECODE_PARQUET;
-    d->bus.take = is_parquet ? take_parquet_row : print_row;
-    d->bus.take_codes = is_parquet ? take_parquet_codes : print_codes;
-    if (!is_parquet) {
-        decode_print_header(&d->printer, &d->choice);
-        return 0;
-    }
-    d->parquet.wide = d->printer.wide;
-    d->parquet.raw = d->printer.raw;
-    if (decode_parquet_open(&d->parquet, d->printer.to, &d->choice) < 0)
+    d->bus.take = takers[d->printer.format].take;
+    d->bus.take_codes = takers[d->printer.format].take_codes;
+    int r = begin_file(d);
+    if (r == -ENOMEM)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no memory for columns");
-    return 0;
+    return r < 0 ? opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot begin a file: %s", canp_strerror(r))
+                 : 0;
+}
+
+static int finish_file(struct decode *d)
+{
+    return d->printer.format == DECODE_PARQUET ? decode_parquet_finish(&d->parquet)
+           : d->printer.format == DECODE_MF4   ? decode_mf4_finish(&d->mf4)
+                                               : 0;
 }
 
 /* What a file needs at its end, whatever ended it. 0, -EPIPE, or an exit status. */
 static int finish(struct decode *d)
 {
-    int r = d->printer.format == DECODE_PARQUET ? decode_parquet_finish(&d->parquet) : 0;
+    int r = finish_file(d);
     if (r < 0 && r != -EPIPE)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "cannot write %s: %s",
                          d->out ? d->out : "the output", canp_strerror(r));
@@ -229,9 +270,9 @@ static int run_into(struct decode *d)
 /* By -f, or the suffix of OUT. Negative: no such format. */
 static int format_of(const char *asked, const char *out)
 {
-    static const char *const names[] = {"text", "csv", "json", "parquet"};
+    static const char *const names[] = {"text", "csv", "json", "parquet", "mf4"};
     const char *suffix = out ? strrchr(out, '.') : NULL;
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < (int)(sizeof(names) / sizeof(names[0])); i++) {
         if (strcmp(asked ? asked : suffix ? suffix + 1 : "", names[i]) == 0)
             return i;
     }
@@ -253,6 +294,7 @@ static int open_and_run(struct decode *d, char *const *patterns, int pattern_cou
         status = run_into(d);
     decode_bus_close(&d->bus);
     decode_parquet_close(&d->parquet);
+    decode_mf4_close(&d->mf4);
     canp_log_close(d->reader);
     decode_choice_close(&d->choice);
     return status;
@@ -268,7 +310,8 @@ static const char epilogue[] =
     "that J1939 marks as not available or as an error has no number. --every leaves of each signal the "
     "first\n"
     "value of each stretch of TIME. J1939's trouble codes are DM1 and DM2 among the names: SPN and FMI, and\n"
-    "how often they occurred. --wide: csv and parquet have a column for each signal.\n"
+    "how often they occurred. --wide: csv and parquet have a column for each signal. mf4 has a group of\n"
+    "channels for each message, --raw: without scale.\n"
     "Exit status 1: no value, or damaged places were skipped.\n";
 
 int canp_cmd_decode(int argc, char **argv)
@@ -281,7 +324,7 @@ int canp_cmd_decode(int argc, char **argv)
     const struct opt options[] = {
         {0, "dbc", OPT_LIST, &d.files, "[IFACE=]FILE", "a signal database; several are allowed"},
         {'f', "format", OPT_TEXT, &asked, "FORMAT",
-         "text, csv, json or parquet (default: by OUT's suffix, else text)"},
+         "text, csv, json, parquet or mf4 (default: by OUT's suffix, else text)"},
         {'o', "output", OPT_TEXT, &d.out, "OUT", "into this new file instead of stdout"},
         {0, "wide", OPT_FLAG, &d.printer.wide, NULL, "one line for each message"},
         {0, "long", OPT_FLAG, &is_long, NULL, "one line for each value (default)"},
@@ -311,15 +354,16 @@ int canp_cmd_decode(int argc, char **argv)
     if (is_long && d.printer.wide)
         return opts_fail(d.command, CANP_EXIT_USAGE, "--wide and --long exclude each other");
     if (format < 0)
-        return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': text, csv, json or parquet", asked);
+        return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': text, csv, json, parquet or mf4",
+                         asked);
     int bad = isotp_pairs_add(&d.isotp, d.command, &isotp);
     if (bad)
         return bad;
     d.in = argv[1];
     d.printer.format = (enum decode_format)format;
-    if (format == DECODE_PARQUET && (!d.out || strcmp(d.out, "-") == 0) && isatty(STDOUT_FILENO))
-        return opts_fail(d.command, CANP_EXIT_USAGE,
-                         "a Parquet file is nothing for a terminal: -o OUT.parquet");
+    if (format >= DECODE_PARQUET && (!d.out || strcmp(d.out, "-") == 0) && isatty(STDOUT_FILENO))
+        return opts_fail(d.command, CANP_EXIT_USAGE, "a file of columns is nothing for a terminal: -o OUT.%s",
+                         format == DECODE_MF4 ? "mf4" : "parquet");
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(2) */
     stop_catch_signals();
     return open_and_run(&d, argv + 2, arguments - 1);

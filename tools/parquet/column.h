@@ -2,7 +2,7 @@
 #ifndef CANP_TOOLS_PARQUET_COLUMN_H
 #define CANP_TOOLS_PARQUET_COLUMN_H
 
-#include "bytes.h"
+#include "lib/bytes.h"
 #include "parquet.h"
 
 /* What a column wrote of one row group, for the footer. */

@@ -2,7 +2,7 @@
 #ifndef CANP_TOOLS_PARQUET_ENCODE_H
 #define CANP_TOOLS_PARQUET_ENCODE_H
 
-#include "bytes.h"
+#include "lib/bytes.h"
 
 /* Bits that hold all numbers up to this one. */
 unsigned encode_width(uint32_t most);

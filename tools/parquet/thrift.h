@@ -5,7 +5,7 @@
 #ifndef CANP_TOOLS_PARQUET_THRIFT_H
 #define CANP_TOOLS_PARQUET_THRIFT_H
 
-#include "bytes.h"
+#include "lib/bytes.h"
 
 #define THRIFT_DEPTH_MAX 8
 

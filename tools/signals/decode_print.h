@@ -7,7 +7,13 @@
 
 #include "decode_row.h"
 
-enum decode_format { DECODE_TEXT, DECODE_CSV, DECODE_JSON, DECODE_PARQUET /* decode_parquet.h */ };
+enum decode_format {
+    DECODE_TEXT,
+    DECODE_CSV,
+    DECODE_JSON,
+    DECODE_PARQUET, /* decode_parquet.h */
+    DECODE_MF4,     /* decode_mf4.h */
+};
 
 struct decode_printer {
     FILE *to;

@@ -1,7 +1,7 @@
-/* Bytes that grow, for what is written into a Parquet file. Without memory nothing is added and `failed` says
- * so. One thread. */
-#ifndef CANP_TOOLS_PARQUET_BYTES_H
-#define CANP_TOOLS_PARQUET_BYTES_H
+/* Bytes that grow, for what is written into a file of columns. Without memory nothing is added and `failed`
+ * says so. One thread. */
+#ifndef CANP_TOOLS_BYTES_H
+#define CANP_TOOLS_BYTES_H
 
 #include <stdbool.h>
 #include <stddef.h>
