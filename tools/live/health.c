@@ -22,7 +22,7 @@ static void take_disk(const char *dir, struct health *out)
     out->disk_free_bytes = (uint64_t)s.f_bavail * s.f_frsize;
 }
 
-/* A service may not ask (ProtectClock=): then it is not known. */
+/* Where a sandbox forbids to ask (systemd's ProtectClock=) it is not known. */
 static void take_clock(struct health *out)
 {
     struct timex t = {.modes = 0};
