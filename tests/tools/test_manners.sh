@@ -32,6 +32,30 @@ awk 'BEGIN {for (i = 0; i < 300000; i++) printf "(%d.%06d) can0 123#%016X\n", 17
 check "no progress into a file" status_is 0 "$canp" convert "$work/big.log" "$work/big.asc"
 check "is nothing at all" test "$(grep -c 'frames, ' "$work/err")" -eq 0
 
+# What every command can be told: quiet, verbose, colour, local time.
+"$canp" convert "$work/big.log" "$work/rec" >"$work/out" 2>"$work/err" || exit 3
+check "quiet" status_is 0 "$canp" pack -q "$work/rec"
+check "says nothing" test ! -s "$work/out" -a ! -s "$work/err"
+check "verbose" status_is 0 "$canp" diff --verbose "$work/big.log" "$work/big.log"
+check "names the format" complains "big.log: candump"
+check "and what it took" grep -q 'processor [0-9.]* s.*memory [0-9.]* MB' "$work/err"
+escape=$(printf '\033')
+red() { grep -q "^$escape\[1;31mcanp info:$escape\[0m " "$work/err"; }
+check "no colour into a file" status_is 3 "$canp" info "$work/absent"
+check "is plain" grep -q '^canp info: ' "$work/err"
+check "colour always" status_is 3 env NO_COLOR=1 "$canp" info --color=always "$work/absent"
+check "is red" red
+check "colour sometimes" status_is 2 "$canp" info --color sometimes "$work/absent"
+check "is refused" complains "neither auto, always nor never"
+check "colour on a terminal" script -qec "env -u NO_COLOR TERM=xterm '$canp' info '$work/absent'; true" "$work/err"
+check "is red there" red
+check "NO_COLOR on a terminal" script -qec "NO_COLOR=1 TERM=xterm '$canp' info '$work/absent'; true" "$work/err"
+check "is plain there" grep -q '^canp info: ' "$work/err"
+check "dates in UTC" status_is 0 env TZ=CET-1CEST "$canp" info "$work/rec"
+check "say so" grep -q '^first  *2023-11-14 22:13:20.000000000 UTC$' "$work/out"
+check "dates of here" status_is 0 env TZ=CET-1CEST "$canp" info --local "$work/rec"
+check "have their offset" grep -q '^first  *2023-11-14 23:13:20.000000000 +0100$' "$work/out"
+
 cd "$work" && mkdir drive && : >drive.log || exit 3
 check "completes commands" diff <(completes in) <(echo info)
 check "completes options" diff <(completes info --js) <(echo --json)

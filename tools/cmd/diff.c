@@ -9,8 +9,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
@@ -55,11 +57,19 @@ static void print_period(const struct id_stats *s)
         printf(", every %.1f ms", s->gap_mean_ns / 1e6);
 }
 
-static void print_one(char sign, const struct id_stats *s)
+/* The beginning of a line, coloured where that is wanted. */
+static void print_sign(char sign, const char *color, const struct id_stats *s)
 {
-    char id[ID_TEXT_BYTES], count[TEXT_BYTES];
-    printf("%c %-10s %s frame%s", sign, id_text(s, id), text_count(count, s->count),
-           s->count == 1 ? "" : "s");
+    char id[ID_TEXT_BYTES];
+    bool colored = manners_colored(STDOUT_FILENO);
+    printf("%s%c %-10s%s", colored ? color : "", sign, id_text(s, id), colored ? MANNERS_PLAIN : "");
+}
+
+static void print_one(char sign, const char *color, const struct id_stats *s)
+{
+    char count[TEXT_BYTES];
+    print_sign(sign, color, s);
+    printf(" %s frame%s", text_count(count, s->count), s->count == 1 ? "" : "s");
     print_period(s);
     printf(", %u byte%s\n", s->bytes, s->bytes == 1 ? "" : "s");
 }
@@ -78,8 +88,7 @@ static void print_mask(const char *words, const uint8_t *mask)
 
 static void print_changed(const struct id_difference *d)
 {
-    char id[ID_TEXT_BYTES];
-    printf("~ %-10s", id_text(d->a, id));
+    print_sign('~', MANNERS_OTHER, d->a);
     if (d->changes & ID_DIFF_LENGTH)
         printf("  length %u -> %u", d->a->bytes, d->b->bytes);
     if (d->changes & ID_DIFF_PERIOD)
@@ -94,9 +103,9 @@ static void print_text(void *user, const struct id_difference *d)
 {
     (void)user;
     if (!d->a)
-        print_one('+', d->b);
+        print_one('+', MANNERS_GOOD, d->b);
     else if (!d->b)
-        print_one('-', d->a);
+        print_one('-', MANNERS_BAD, d->a);
     else
         print_changed(d);
 }

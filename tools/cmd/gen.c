@@ -16,6 +16,7 @@
 #include <canp/sender.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
@@ -239,7 +240,7 @@ static void print_summary(const struct gen *gen)
     if (gen->json)
         printf("{\"frames\":%llu,\"duration_ns\":%lld,\"rate\":%.3f,\"interfaces\":[",
                (unsigned long long)frames, (long long)elapsed_ns, per_second(frames, elapsed_ns));
-    for (unsigned i = 0; i < gen->lane_count; i++) {
+    for (unsigned i = 0; i < gen->lane_count && (gen->json || !manners.quiet); i++) {
         if (gen->json && i)
             putchar(',');
         (gen->json ? print_lane_json : print_lane_text)(&gen->lanes[i]);

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
@@ -97,8 +98,9 @@ static int tell(const struct merge *m)
     char count[TEXT_BYTES];
     int status = CANP_EXIT_DONE;
     unsigned long long damaged = canp_log_reader_stats(m->merged)->bad;
-    printf("%s records of %u recording%s in %s\n", text_count(count, m->records), m->input_count,
-           m->input_count == 1 ? "" : "s", SAFE(m->output));
+    if (!manners.quiet)
+        printf("%s records of %u recording%s in %s\n", text_count(count, m->records), m->input_count,
+               m->input_count == 1 ? "" : "s", SAFE(m->output));
     if (damaged)
         status = opts_fail(m->command, CANP_EXIT_FINDING,
                            "%llu damaged place%s left out; `canp verify` names them", damaged,

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
@@ -69,6 +70,9 @@ int canp_cmd_pack(int argc, char **argv)
     if (r < 0)
         return log_open_fail("pack", r, &why);
     leftovers_tell("pack", argv[1], true);
-    json ? print_json(&stats) : print_text(&stats, unpack);
+    if (json)
+        print_json(&stats);
+    else if (!manners.quiet)
+        print_text(&stats, unpack);
     return stats.damaged ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
 }

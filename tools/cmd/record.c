@@ -16,6 +16,7 @@
 
 #include "lib/commands.h"
 #include "lib/config.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/text.h"
 #include "live/live.h"
@@ -113,6 +114,8 @@ static void say_ready(void *user, const struct canp_recorder *rec)
     for (unsigned i = 0; i < stats.iface_count; i++)
         used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", stats.ifaces[i].name);
     speaker_inform("canp record: recording%s -> %s", names, face->dir);
+    if (manners.verbose)
+        speaker_inform("canp record: by %s, %u slabs of memory before the disk", stats.io, stats.slab_count);
     char status[sizeof(names) + TEXT_BYTES];
     snprintf(status, sizeof(status), "recording%s", names);
     service_ready(status);
@@ -281,7 +284,7 @@ static int record(struct canp_recorder_opts *opts, struct signal_trigger *signal
     canp_recorder_stats(running, &stats);
     if (beside->json)
         print_json(&stats, &face);
-    else
+    else if (!manners.quiet)
         print_summary(&stats, &face);
     int status = fflush(stdout) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
     if (r < 0) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
@@ -74,7 +75,7 @@ int canp_cmd_repair(int argc, char **argv)
         return status;
     status = repair_into(reader, &repair);
     canp_log_close(reader);
-    if (status == CANP_EXIT_DONE)
+    if (status == CANP_EXIT_DONE && !manners.quiet)
         printf("%s records copied into %s; %u damaged places became gaps\n",
                text_count(count, repair.records), SAFE(repair.output), repair.places);
     return status;

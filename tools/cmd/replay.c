@@ -14,6 +14,7 @@
 #include <canp/sender.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
@@ -388,7 +389,10 @@ static void tell_unknown(const struct replay *p)
 
 static int finish(struct replay *p, const char *path, int r, const struct canp_replay_stats *stats)
 {
-    (p->json ? print_json : print_text)(p, stats);
+    if (p->json)
+        print_json(p, stats);
+    else if (!manners.quiet)
+        print_text(p, stats);
     if (p->failed)
         return opts_fail(p->command, CANP_EXIT_ENVIRONMENT, "%s", p->why.text);
     if (r < 0)

@@ -70,11 +70,7 @@ static char *trim(char *line)
 
 static bool has_option(const struct opt_spec *spec, const char *name)
 {
-    for (const struct opt *o = spec->options; o->name; o++) {
-        if (strcmp(o->name, name) == 0 && strcmp(name, "config") != 0)
-            return true;
-    }
-    return false;
+    return strcmp(name, "config") != 0 && opts_has(spec, name);
 }
 
 /* "flush = 50ms" -> "--flush=50ms"; "interface = can0" -> "can0". NULL: no such option, or no memory (errno).

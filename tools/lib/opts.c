@@ -9,10 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <canp/safe_text.h>
 
 #include "commands.h"
+#include "manners.h"
 #include "nearest.h"
 #include "program.h"
 
@@ -23,8 +25,11 @@ int opts_fail(const char *command, int status, const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);
     va_end(args);
-    canp_safe_text(safe, sizeof(safe), text, strlen(text), 0);    /* names and paths in it are anybody's */
-    fprintf(stderr, "%s%s: %s\n", program_prefix, command, safe); /* one write(2): never torn */
+    canp_safe_text(safe, sizeof(safe), text, strlen(text), 0); /* names and paths in it are anybody's */
+    bool colored = manners_colored(STDERR_FILENO);
+    /* one write(2): never torn */
+    fprintf(stderr, "%s%s%s:%s %s\n", colored ? status ? MANNERS_BAD : MANNERS_OTHER : "", program_prefix,
+            command, colored ? MANNERS_PLAIN : "", safe);
     return status;
 }
 
@@ -262,22 +267,38 @@ static int store(const struct opt *o, const char *text)
     return -EINVAL;
 }
 
-static void print_help(const struct opt_spec *spec)
+/* Of every command. */
+static const char *color;
+static const struct opt common[] = {
+    {'q', "quiet", OPT_FLAG, &manners.quiet, NULL, "errors and warnings, but no progress, notes and summary"},
+    {'v', "verbose", OPT_FLAG, &manners.verbose, NULL, "say more of what is done, and what it took"},
+    {0, "color", OPT_TEXT, &color, "WHEN", "auto (default; heeds NO_COLOR), always or never"},
+    {0, "local", OPT_FLAG, &manners.local, NULL, "dates in the local time zone, not in UTC"},
+    {0, NULL, OPT_FLAG, NULL, NULL, NULL},
+};
+
+static void print_options(const struct opt *options)
 {
-    printf("usage: %s%s [OPTION]... %s\n\n%s\n\n", program_prefix, spec->command, spec->arguments,
-           spec->summary);
-    for (const struct opt *o = spec->options; o->name; o++) {
+    for (const struct opt *o = options; o->name; o++) {
         char left[64];
         snprintf(left, sizeof(left), "%s%c%s--%s%s%s", o->letter ? "-" : " ", o->letter ? o->letter : ' ',
                  o->letter ? ", " : "  ", o->name, o->argument ? " " : "", o->argument ? o->argument : "");
         printf("  %-28s %s\n", left, o->help);
     }
+}
+
+static void print_help(const struct opt_spec *spec)
+{
+    printf("usage: %s%s [OPTION]... %s\n\n%s\n\n", program_prefix, spec->command, spec->arguments,
+           spec->summary);
+    print_options(spec->options);
+    print_options(common);
     printf("  %-28s %s\n", "-h, --help", "print this");
     if (spec->epilogue)
         printf("\n%s", spec->epilogue);
 }
 
-static const struct opt *find_long(const struct opt *options, const char *name, size_t length)
+static const struct opt *find_in(const struct opt *options, const char *name, size_t length)
 {
     for (const struct opt *o = options; o->name; o++) {
         if (strlen(o->name) == length && strncmp(o->name, name, length) == 0)
@@ -286,13 +307,30 @@ static const struct opt *find_long(const struct opt *options, const char *name, 
     return NULL;
 }
 
-static const struct opt *find_letter(const struct opt *options, char letter)
+static const struct opt *find_long(const struct opt_spec *spec, const char *name, size_t length)
+{
+    const struct opt *o = find_in(spec->options, name, length);
+    return o ? o : find_in(common, name, length);
+}
+
+bool opts_has(const struct opt_spec *spec, const char *name)
+{
+    return find_long(spec, name, strlen(name)) != NULL;
+}
+
+static const struct opt *find_letter_in(const struct opt *options, char letter)
 {
     for (const struct opt *o = options; o->name; o++) {
         if (o->letter == letter && letter)
             return o;
     }
     return NULL;
+}
+
+static const struct opt *find_letter(const struct opt_spec *spec, char letter)
+{
+    const struct opt *o = find_letter_in(spec->options, letter);
+    return o ? o : find_letter_in(common, letter);
 }
 
 struct parse {
@@ -327,6 +365,8 @@ static int take(struct parse *p, const struct opt *o, const char *attached)
         text = p->argv[++p->at];
     }
     int r = store(o, text);
+    if (r == 0 && o->value == &color && manners_set_color(color) < 0)
+        return usage_error(p->spec, "option --color: '%s' is neither auto, always nor never", color);
     if (r == 0)
         return 0;
     if (r == -ERANGE)
@@ -344,6 +384,8 @@ static int unknown_option(const struct opt_spec *spec, const char *word, size_t 
     nearest_begin(&nearest, word, length);
     for (const struct opt *o = spec->options; o->name; o++)
         nearest_offer(&nearest, o->name);
+    for (const struct opt *o = common; o->name; o++)
+        nearest_offer(&nearest, o->name);
     if (nearest.best)
         return usage_error(spec, "unknown option '--%s': is it --%s", word, nearest.best);
     return usage_error(spec, "unknown option '--%s'", word);
@@ -352,7 +394,7 @@ static int unknown_option(const struct opt_spec *spec, const char *word, size_t 
 static int parse_long(struct parse *p, const char *word)
 {
     size_t length = strcspn(word, "=");
-    const struct opt *o = find_long(p->spec->options, word, length);
+    const struct opt *o = find_long(p->spec, word, length);
     if (!o)
         return unknown_option(p->spec, word, length);
     return take(p, o, word[length] == '=' ? word + length + 1 : NULL);
@@ -361,7 +403,7 @@ static int parse_long(struct parse *p, const char *word)
 static int parse_letters(struct parse *p, const char *letters)
 {
     for (; *letters; letters++) {
-        const struct opt *o = find_letter(p->spec->options, *letters);
+        const struct opt *o = find_letter(p->spec, *letters);
         if (!o)
             return usage_error(p->spec, "unknown option '-%s'", letters);
         if (o->type != OPT_FLAG)

@@ -2,6 +2,7 @@
  * Parses command lines for all sub-commands: each has a table of options, which gives the parser and the
  * --help text. All options have a long form, common ones a short form, too; `--name value` and `--name=value`
  * are the same.
+ * Every command has the options of manners.h, too.
  * Errors go to stderr in one line that begins with `canp COMMAND:` (program.h). Main thread.
  */
 #ifndef CANP_TOOLS_OPTS_H
@@ -54,6 +55,9 @@ struct opt_spec {
  */
 int opts_parse(const struct opt_spec *spec, int argc, char **argv);
 #define OPTS_EXIT(r) (-(r)-1)
+
+/* Does the command take --NAME? */
+bool opts_has(const struct opt_spec *spec, const char *name);
 
 /* A decimal number >= 0 at the start of a text, *end behind it; negative when there is none (hexadecimal, inf
  * and nan are none). */

@@ -12,6 +12,7 @@
 #include <canp/pools/mapped.h>
 
 #include "commands.h"
+#include "manners.h"
 
 /* The number of a closed standard stream would be given to the next file that is opened, and what is printed
  * would land in a recording. So a closed stream is filled with a file whose use fails as the closed one's
@@ -65,5 +66,7 @@ int program_main(int argc, char **argv, int (*run)(int argc, char **argv))
     /* A file that is cut while it is read becomes an error, not the end of the process. */
     canp_sigbus_guard_install();
     set_ledger_modes();
-    return finish(run(argc, argv));
+    int status = run(argc, argv);
+    manners_tell_cost();
+    return finish(status);
 }

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "manners.h"
+
 const char *text_safe(char out[TEXT_SAFE_BYTES], const char *text)
 {
     canp_safe_text(out, TEXT_SAFE_BYTES, text, strlen(text), 0);
@@ -92,8 +94,12 @@ const char *text_time(char out[TEXT_BYTES], int64_t ns)
         fraction += 1000000000;
     time_t seconds = (time_t)(ns / 1000000000 - (ns % 1000000000 < 0));
     struct tm tm;
-    size_t n = gmtime_r(&seconds, &tm) ? strftime(out, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &tm) : 0;
-    snprintf(out + n, TEXT_BYTES - n, ".%09lld UTC", (long long)fraction);
+    char zone[8] = "UTC";
+    bool known = (manners.local ? localtime_r : gmtime_r)(&seconds, &tm) != NULL;
+    size_t n = known ? strftime(out, TEXT_BYTES, "%Y-%m-%d %H:%M:%S", &tm) : 0;
+    if (known && manners.local)
+        strftime(zone, sizeof(zone), "%z", &tm);
+    snprintf(out + n, TEXT_BYTES - n, ".%09lld %s", (long long)fraction, zone);
     return out;
 }
 

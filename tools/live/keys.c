@@ -8,6 +8,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "lib/manners.h"
+
 static struct termios before;
 static bool reading; /* the terminal is ours */
 static bool shown;   /* a progress line stands there */
@@ -48,7 +50,7 @@ char keys_next(void)
 void keys_progress(const char *format, ...)
 {
     struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    if (!isatty(STDERR_FILENO) || (!format && !shown) || poll(&out, 1, 0) != 1)
+    if (manners.quiet || !isatty(STDERR_FILENO) || (!format && !shown) || poll(&out, 1, 0) != 1)
         return; /* a stopped terminal is not waited for */
     fputs("\r\033[K", stderr);
     shown = format != NULL;

@@ -19,6 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/manners.h"
+
 #define STOP_NS 1000000000U
 
 static struct {
@@ -160,6 +162,8 @@ void speaker_say(const char *format, ...)
 void speaker_inform(const char *format, ...)
 {
     va_list args;
+    if (manners.quiet)
+        return;
     va_start(args, format);
     say("<6>", format, args);
     va_end(args);

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
 
@@ -28,7 +29,11 @@ int log_open(const char *command, const char *path, const struct canp_log_read_o
     taken.stop = &stop_wish;
     stop_catch_signals();
     int r = canp_log_open(path, &taken, out, &why);
-    return r < 0 ? log_open_fail(command, r, &why) : 0;
+    if (r < 0)
+        return log_open_fail(command, r, &why);
+    if (manners.verbose)
+        opts_fail(command, 0, "%s: %s", path, canp_log_reader_format(*out)->title);
+    return 0;
 }
 
 const char *log_why(const struct canp_log_reader *reader, int error)

@@ -7,6 +7,7 @@
 
 #include <canp/pools/clock.h>
 
+#include "lib/manners.h"
 #include "lib/text.h"
 
 #define CALLS     256U /* between looks at the clock */
@@ -16,7 +17,8 @@
 void log_progress_begin(struct log_progress *p, const char *path)
 {
     struct stat st;
-    *p = (struct log_progress){.is_on = isatty(STDERR_FILENO) == 1, .begun_ns = canp_monotonic_ns()};
+    *p = (struct log_progress){.is_on = !manners.quiet && isatty(STDERR_FILENO) == 1,
+                               .begun_ns = canp_monotonic_ns()};
     if (p->is_on && stat(path, &st) == 0 && S_ISREG(st.st_mode))
         p->total_bytes = (uint64_t)st.st_size;
 }

@@ -19,6 +19,7 @@
 #include <canp/error_text.h>
 
 #include "lib/commands.h"
+#include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/text.h"
 
@@ -29,11 +30,9 @@ static bool has_keyboard;
 static bool is_utf8; /* the terminal's text */
 static int row;      /* the next one to be drawn */
 
-/* Not where $NO_COLOR is set (no-color.org). */
 static bool is_coloured(void)
 {
-    const char *no_color = getenv("NO_COLOR");
-    return has_colors() && !(no_color && no_color[0]);
+    return has_colors() && manners_colored(STDOUT_FILENO);
 }
 
 int top_screen_begin(void)
