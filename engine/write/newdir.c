@@ -49,28 +49,28 @@ static int make_dirs(const char *dir, bool no_sync)
     return r < 0 ? r : make_dir(path, no_sync);
 }
 
-static int holds_segments(int dir_fd)
+int64_t canp_newdir_last(int dir_fd)
 {
     CANP_CLEANUP(canp_fd_close) int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     if (!dir)
         return -errno;
     canp_take_fd(&fd);
-    int found = 0;
-    while (!found) {
+    int64_t last = 0;
+    for (;;) {
         errno = 0; /* only this tells readdir()'s errors from the end */
         struct dirent *e = readdir(dir);
-        if (!e) {
-            found = -errno;
+        if (!e)
             break;
-        }
-        found = canp_seg_number(e->d_name) != 0;
+        int64_t number = (int64_t)canp_seg_number(e->d_name);
+        last = number > last ? number : last;
     }
+    last = errno ? -errno : last;
     closedir(dir);
-    return found;
+    return last;
 }
 
-int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struct canp_why *why)
+int canp_newdir_open(const char *dir, bool create, bool no_sync, bool append, int *out, struct canp_why *why)
 {
     int r = create ? make_dirs(dir, no_sync) : 0;
     if (r < 0)
@@ -80,10 +80,10 @@ int canp_newdir_open(const char *dir, bool create, bool no_sync, int *out, struc
         return canp_fail(why, -errno, "cannot open directory %s: %s", dir, canp_strerror(errno));
     if (canp_file_lock_take(fd) < 0)
         return canp_fail(why, -EBUSY, "another recorder is writing to %s; choose another directory", dir);
-    r = holds_segments(fd);
-    if (r < 0)
-        return canp_fail(why, r, "cannot read directory %s: %s", dir, canp_strerror(r));
-    if (r > 0)
+    int64_t last = canp_newdir_last(fd);
+    if (last < 0)
+        return canp_fail(why, (int)last, "cannot read directory %s: %s", dir, canp_strerror((int)last));
+    if (last > 0 && !append)
         return canp_fail(why, -CANP_E_EXISTS,
                          "%s already holds a recording; choose another directory or move it away", dir);
     if (faccessat(fd, ".", W_OK | X_OK, AT_EACCESS) < 0)
@@ -105,7 +105,7 @@ int canp_newdir_again(const char *dir, bool create, bool no_sync, int fd)
     struct canp_why why;
     if (!is_removed(fd))
         return -EEXIST;
-    int r = canp_newdir_open(dir, create, no_sync, &again, &why);
+    int r = canp_newdir_open(dir, create, no_sync, false, &again, &why);
     if (r < 0)
         return r;
     r = dup3(again, fd, O_CLOEXEC) < 0 ? -errno : 0; /* the lock is the description's, and stays */

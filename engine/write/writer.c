@@ -20,6 +20,7 @@
 #include "newdir.h"
 #include "read/segment_list.h"
 #include "segment/block_counts.h"
+#include "segment/segment_reader.h"
 
 #define SEGMENT_BYTES_DEFAULT (64ULL << 20)
 #define GATHER_BYTES          (256U << 10)
@@ -78,6 +79,8 @@ static int check_opts(const struct canp_writer_opts *opts, struct canp_why *why)
 {
     if (opts->segment_bytes && (opts->segment_bytes < SEG_BYTES_MIN || opts->segment_bytes > SEG_BYTES_MAX))
         return canp_fail(why, -EINVAL, "segment size must be 64 KiB to 1 TiB");
+    if (opts->append && (opts->keep_segments || opts->keep_bytes))
+        return canp_fail(why, -EINVAL, "a recording that is continued keeps all segments: do not limit them");
     uint64_t least = 2 * segment_bytes_of(opts) + packing_bytes_of(opts);
     if (opts->keep_bytes && opts->keep_bytes < least)
         return canp_fail(
@@ -110,10 +113,40 @@ static int start_keeping(struct canp_writer *w, const struct canp_writer_opts *o
     return r;
 }
 
-static int start_threads(struct canp_writer *w, const struct canp_writer_opts *opts)
+/* The recording that is there already, if it is to be continued. */
+static int continue_recording(struct canp_writer *w, const char *dir, struct canp_why *why)
+{
+    char name[SEG_NAME_BYTES];
+    struct segment_reader last = {0};
+    int64_t number = canp_newdir_last(w->dir_fd);
+    if (number <= 0)
+        return (int)number;
+    canp_seg_name(name, (uint64_t)number);
+    int r = canp_segment_reader_open(&last, w->dir_fd, name);
+    if (r < 0)
+        return canp_fail(why, r, "cannot append to %s: its last segment, %s, cannot be read: %s", dir, name,
+                         canp_strerror(r));
+    bool sealed = last.sealed;
+    memcpy(w->keeper.identity.recording, last.header.recording, sizeof(last.header.recording));
+    canp_segment_reader_close(&last);
+    if (!sealed)
+        return canp_fail(
+            why, -CANP_E_DAMAGED,
+            "cannot append to %s: it was not closed, as its recorder was killed; repair it first", dir);
+    w->keeper.next_number = (uint64_t)number + 1;
+    return 0;
+}
+
+static int identify(struct canp_writer *w, const struct canp_writer_opts *opts, const char *dir,
+                    struct canp_why *why)
 {
     if (getrandom(w->keeper.identity.recording, 16, 0) != 16)
-        return -EIO;
+        return canp_fail(why, -EIO, "the kernel gives no random numbers for the recording's id");
+    return opts->append ? continue_recording(w, dir, why) : 0;
+}
+
+static int start_threads(struct canp_writer *w, const struct canp_writer_opts *opts)
+{
     int r = start_keeping(w, opts);
     if (r == 0 && opts->pack)
         r = canp_packer_start(&w->packer, w->dir_fd, &w->keeper.retention);
@@ -142,7 +175,7 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
     if (r < 0)
         return r;
     CANP_CLEANUP(canp_fd_close) int dir_fd = -1;
-    r = canp_newdir_open(dir, !opts->dir_must_exist, opts->no_sync, &dir_fd, why);
+    r = canp_newdir_open(dir, !opts->dir_must_exist, opts->no_sync, opts->append, &dir_fd, why);
     if (r < 0)
         return r;
     struct canp_writer *w = calloc(1, sizeof(*w));
@@ -150,6 +183,11 @@ int canp_writer_open(const char *dir, const struct canp_writer_opts *opts, struc
         return canp_fail(why, -ENOMEM, "out of memory");
     w->dir_fd = dir_fd;
     configure(w, opts);
+    r = identify(w, opts, dir, why);
+    if (r < 0) {
+        free(w);
+        return r;
+    }
     w->keeper.dir = strdup(dir);
     r = w->keeper.dir ? start_threads(w, opts) : -ENOMEM;
     if (r < 0) {

@@ -22,7 +22,7 @@ ENGINE["dbc/base"] = ["frame"]
 ENGINE["dbc/parse"] = ["frame", "dbc/base"]
 ENGINE["dbc/decode"] = ["frame", "dbc/base", "dbc/parse"]
 ENGINE["dbc/transport"] = ["frame", "dbc/parse", "dbc/decode"]
-ENGINE["columns"] = ["frame", "read", "dbc/"]
+ENGINE["columns"] = ["frame", "read", "dbc/", "formats"]
 ENGINE["formats"] = ENGINE["write"] + ["write", "formats/"]
 # A format uses the seam and what formats share, and another format only where that is said here.
 ENGINE["formats/bytes"] = ["frame"]

@@ -37,6 +37,10 @@ struct canp_writer_opts {
      * a moment, an index may exceed it. When segment_bytes is 0, a segment is a 16th of it, 64 MiB at most.
      * At most 65536 segments. */
     uint64_t keep_bytes;
+    /* Continues the recording that is in dir, if there is one, in a new segment. Its channels keep their
+     * numbers: name them all, in the order of canp_reader_iface(), before new ones. -CANP_E_DAMAGED when it
+     * was not closed. Not with keep_segments or keep_bytes: -EINVAL. */
+    bool append;
 };
 #define CANP_WRITER_OPTS_INIT CANP_OPTS_INIT_(canp_writer_opts)
 

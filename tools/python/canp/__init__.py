@@ -1,18 +1,8 @@
-"""Recordings of canp, the SocketCAN flight recorder, in Python: standard library and libcanp only.
-
-    import canp
-    with canp.Reader("drive") as reader:
-        for frame in reader.frames("7DF:7FF"):
-            print(frame.time_ns, frame.interface, hex(frame.id), frame.data.hex())
-
-With python-can installed, `can.LogReader("drive/")`, `can.Logger("new.canp")` and can.player work as well
-(canp.can_io). Nothing here may be used by two threads at a time; two objects may.
-"""
-from ._lib import Error
-from ._reader import (DIRECTION_OWN, DIRECTION_RX, DIRECTION_TX, ID_EFF, ID_ERR, ID_RTR, KIND_CAN, KIND_FD, KIND_GAP,
-                      KIND_XL, Event, Frame, Gap, Reader)
+"""Recordings of canp, the SocketCAN flight recorder, in Python: standard library and libcanp only."""
+from ._frame import (DIRECTION_OWN, DIRECTION_RX, DIRECTION_TX, FD_BRS, FD_ESI, FD_FDF, ID_EFF, ID_ERR, ID_RTR, KIND_CAN,
+                     KIND_CLOCK, KIND_FD, KIND_GAP, KIND_IFACE, KIND_LINK, KIND_MARK, KIND_XL, Event, Frame, Gap)
+from ._lib import AccessError, DamagedError, Error, ExistsError, FormatError, MissingLibrary, NotFoundError
+from ._reader import IdStats, InterfaceStats, Reader, Selection
+from ._table import NO_TIME, Columns
 from ._writer import Writer
-
-__all__ = ["DIRECTION_OWN", "DIRECTION_RX", "DIRECTION_TX", "Error", "Event", "Frame", "Gap", "ID_EFF", "ID_ERR",
-           "ID_RTR", "KIND_CAN", "KIND_FD", "KIND_GAP", "KIND_XL", "Reader", "Writer"]
 __version__ = "0.1.0"
