@@ -73,6 +73,24 @@ bool canp_block_header_is_sane(const struct block_header *h, uint64_t bytes_left
     return packed || (uint64_t)h->rows_bytes + h->tail_bytes == h->stored_bytes;
 }
 
+void canp_block_header_fill(struct block_header *h, const struct canp_rowbuf *rows, uint32_t seq)
+{
+    memset(h, 0, sizeof(*h));
+    h->magic = BLOCK_MAGIC;
+    h->seq = seq;
+    h->flags = rows->flags;
+    h->stride = rows->stride;
+    h->rows_bytes = (uint32_t)rows->used_bytes;
+    h->records = rows->records;
+    h->frames = rows->frames;
+    h->base_ns = rows->base_ns;
+    h->first_ns = rows->first_ns;
+    h->last_ns = rows->last_ns;
+    h->channel_mask = rows->channel_mask;
+    h->id_filter = rows->id_filter;
+    h->lost = rows->lost > UINT32_MAX ? UINT32_MAX : (uint32_t)rows->lost;
+}
+
 bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows)
 {
     return canp_rows_are_sound(rows, h->rows_bytes, h->records, h->stride);

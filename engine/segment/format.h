@@ -99,6 +99,9 @@ struct block_header {
 /* What a block header says can be relied upon: sizes in bounds, no unknown flags. Not the checksum. */
 bool canp_block_header_is_sane(const struct block_header *h, uint64_t bytes_left);
 
+/* Of a block of these rows, but for its checksum and the sizes of what is stored. */
+void canp_block_header_fill(struct block_header *h, const struct canp_rowbuf *rows, uint32_t seq);
+
 /* Are these (unpacked) rows well-formed, as many as the header says, and of its stride? */
 bool canp_block_rows_are_sound(const struct block_header *h, const uint8_t *rows);
 

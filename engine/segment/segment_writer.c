@@ -261,24 +261,6 @@ bool canp_segment_writer_make_room(struct segment_writer *s, size_t payload_byte
     return !s->is_full;
 }
 
-static void fill_block_header(struct block_header *h, const struct canp_rowbuf *rows, uint32_t seq)
-{
-    memset(h, 0, sizeof(*h));
-    h->magic = BLOCK_MAGIC;
-    h->seq = seq;
-    h->flags = rows->flags;
-    h->stride = rows->stride;
-    h->rows_bytes = (uint32_t)rows->used_bytes;
-    h->records = rows->records;
-    h->frames = rows->frames;
-    h->base_ns = rows->base_ns;
-    h->first_ns = rows->first_ns;
-    h->last_ns = rows->last_ns;
-    h->channel_mask = rows->channel_mask;
-    h->id_filter = rows->id_filter;
-    h->lost = rows->lost > UINT32_MAX ? UINT32_MAX : (uint32_t)rows->lost;
-}
-
 /* A payload: rows or their packed form, then padding and counts by channel. */
 struct payload {
     const uint8_t *data;
@@ -370,7 +352,7 @@ int canp_segment_writer_commit(struct segment_writer *s, const struct canp_rowbu
 {
     struct block_header h;
     struct payload p;
-    fill_block_header(&h, rows, s->next_seq);
+    canp_block_header_fill(&h, rows, s->next_seq);
     fill_payload(&p, rows, rows->data, (uint32_t)rows->used_bytes);
     return commit_block(s, rows, &h, &p);
 }
@@ -380,7 +362,7 @@ int canp_segment_writer_commit_packed(struct segment_writer *s, const struct can
 {
     struct block_header h;
     struct payload p;
-    fill_block_header(&h, rows, s->next_seq);
+    canp_block_header_fill(&h, rows, s->next_seq);
     h.flags |= CANP_BLOCK_PACKED;
     fill_payload(&p, rows, packed, packed_bytes);
     return commit_block(s, rows, &h, &p);

@@ -17,6 +17,7 @@ import sys
 # What each sub-room may use besides itself, public headers and all of the rooms below. "dbc/": all sub-rooms of dbc.
 ENGINE = {"frame": [], "segment": ["frame"], "pack": ["frame", "segment"], "read": ["frame", "segment", "pack"]}
 ENGINE["write"] = ENGINE["read"] + ["read"]
+ENGINE["blocks"] = ENGINE["read"] + ["read"]
 ENGINE["replay"] = ["frame", "read", "formats"]
 ENGINE["dbc/base"] = ["frame"]
 ENGINE["dbc/parse"] = ["frame", "dbc/base"]
