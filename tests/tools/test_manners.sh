@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# What was mistyped: the nearest command or option is named. And bash's completion: commands, options, words, files.
+# What was mistyped: the nearest command or option is named. What every command can be
+# told: quiet, verbose, colour, local time. And completion in bash, zsh and fish.
 # usage: test_manners.sh SOURCE_DIR BUILD_DIR
 set -uo pipefail
 # shellcheck source=tests/tools/lib.sh
@@ -23,7 +24,7 @@ completes() {
         . "$source_dir/tools/completion/canp.bash"
         COMP_WORDS=("$canp" "$@") COMP_CWORD=$#
         _canp
-        printf '%s\n' "${COMPREPLY[@]}" | sort -u
+        [ ${#COMPREPLY[@]} -eq 0 ] || printf '%s\n' "${COMPREPLY[@]}" | sort -u
     )
 }
 source_dir=$1
@@ -61,4 +62,36 @@ check "completes commands" diff <(completes in) <(echo info)
 check "completes options" diff <(completes info --js) <(echo --json)
 check "completes files" diff <(completes info dri) <(printf '%s\n' drive drive.log)
 check "completes verbs" diff <(completes help ver) <(echo verify)
+check "completes formats" diff <(completes convert x.asc -f pcap) <(printf '%s\n' pcap pcapng)
+printf '(1.000000) can0 123#11\n(1.100000) can0 18FEF100#22\n(1.200000) can0 12A#\n' >ids.log
+check "completes IDs of a log" diff <(completes dump ids.log 12) <(printf '%s\n' 123 12A)
+check "completes messages and signals" diff <(completes decode --dbc "$source_dir/tools/docs/vehicle.dbc" ids.log Engine | head -n 2) \
+    <(printf '%s\n' Engine Engine.EngineSpeed)
+mkdir -p net/can7 net/eth7 && echo 280 >net/can7/type && echo 1 >net/eth7/type
+check "completes interfaces" diff <(CANP_SYS_NET=$work/net completes record c) <(echo can7)
+mkdir bin && ln -s "$canp" bin/canp && PATH=$work/bin:$PATH
+in_zsh() { # WORD...: what zsh is given for the last one
+    # shellcheck disable=SC2016 # zsh's own
+    zsh -fc 'compadd() { print -rl -- ${(P)2} }; _files() { print -l FILES }
+        CANP=$1; shift; words=(canp "$@") CURRENT=$#words PREFIX=${words[-1]}; source $CANP/tools/completion/_canp' \
+        zsh "$source_dir" "$@" | grep -E "^(FILES|${*: -1})"
+}
+if command -v zsh >/dev/null; then
+    check "zsh: commands" diff <(in_zsh inf) <(echo info)
+    check "zsh: options" diff <(in_zsh info --js) <(echo --json)
+    check "zsh: IDs and files" diff <(in_zsh dump ids.log 12) <(printf '%s\n' 123 12A FILES)
+else
+    echo "skip zsh: it is not installed"
+fi
+in_fish() {
+    fish --no-config -c "source '$source_dir/tools/completion/canp.fish'; complete -C 'canp $*'" | sed 's/\t.*//'
+}
+if command -v fish >/dev/null; then
+    check "fish: commands" diff <(in_fish inf) <(echo info)
+    check "fish: options" diff <(in_fish info --js) <(echo --json)
+    check "fish: IDs" diff <(in_fish dump ids.log 12) <(printf '%s\n' 123 12A)
+    check "fish: files" diff <(in_fish info drive.l) <(echo drive.log)
+else
+    echo "skip fish: it is not installed"
+fi
 exit $bad
