@@ -8,6 +8,7 @@
 #include <canp/pools/mapped.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -20,6 +21,9 @@
 #ifndef MADV_POPULATE_READ
 #define MADV_POPULATE_READ 22 /* Linux 5.14 */
 #endif
+
+_Static_assert(offsetof(struct canp_mapped, mark) % 8 == 0 && _Alignof(struct canp_mapped) % 8 == 0,
+               "atomic");
 
 /* One that no cache owns. */
 struct lone_mapped {

@@ -8,8 +8,11 @@ struct canp_mapped {
     struct canp_bufstore store; /* its references; first, so that a store is a mapping */
     const uint8_t *data;        /* constant while mapped */
     size_t bytes;
-    int watch;     /* of the SIGBUS guard; -1: none (an empty file) */
-    uint64_t mark; /* canp_mapped_mark(); atomic */
+    int watch; /* of the SIGBUS guard; -1: none (an empty file) */
+    /* canp_mapped_mark(). Changed atomically, so it must not lie across two cache lines, where i386 would put
+     * it: there each change halts all processors, and Linux delays the thread by milliseconds (split locks).
+     */
+    _Alignas(8) uint64_t mark;
 };
 
 /* Maps `bytes` of the file into *mapped: 0, -EMFILE, -EFBIG (more than the address space), or a negative

@@ -15,6 +15,7 @@
 #include "objpool_fast.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "diagnostics/memstats_private.h"
@@ -92,6 +93,10 @@ static bool is_shared(const struct canp_obj_cache *cache)
 {
     return cache->limit == 0;
 }
+
+_Static_assert(offsetof(struct canp_obj_cache, acquires) % 8 == 0 &&
+                   offsetof(struct canp_obj_cache, misses) % 8 == 0,
+               "atomic");
 
 static void count(const struct canp_obj_cache *cache, uint64_t *counter)
 {

@@ -35,7 +35,7 @@ _Static_assert(sizeof(struct canp_obj) == 64, "one line");
 struct canp_obj_cache {
     _Alignas(64) void *hot; /* the object released last, if it has not gone out since; else NULL */
     /* One writer, relaxed; those of slot 0 by atomic additions. */
-    uint64_t acquires;
+    _Alignas(8) uint64_t acquires;
     uint64_t releases;
     uint32_t count; /* of the other objects in the cache */
     uint32_t limit; /* for count; 0 in a cache that keeps nothing */

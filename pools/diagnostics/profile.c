@@ -1,8 +1,12 @@
 /* Profiling (canp/pools/profile.h). Invariant: sums only grow, by whole scopes. Any thread. */
 #include <canp/pools/clock.h>
 #include <canp/pools/profile.h>
+#include <stddef.h>
 
 #include "json.h"
+
+_Static_assert(offsetof(struct canp_memprofile, calls) % 8 == 0 && _Alignof(struct canp_memprofile) == 8,
+               "atomic");
 
 static void add(uint64_t *sum, uint64_t n)
 {

@@ -26,7 +26,7 @@ CANP_BEGIN_DECLS
 /* Sums over all scopes that have ended. */
 struct canp_memprofile {
     const char *name;
-    uint64_t calls;
+    uint64_t calls __attribute__((aligned(8))); /* on 32 bits, too: these are added to atomically */
     uint64_t total_ns;
     uint64_t max_ns;
     uint64_t allocs;
