@@ -332,7 +332,8 @@ Test(harvest, a_run_after_a_drop_is_one)
     }
     cr_assert_not(by_run->in.gaps_pending);
     cr_assert_eq(by_run->in.chans[0].drops_seen, 1);
-    cr_assert_eq(canp_rx_run_take(&by_run->in, queue.cq_tail - 10, queue.cq_tail, 16), 7);
+    cr_assert_eq(canp_rx_run_take(&by_run->in, queue.cq_tail - 10, queue.cq_tail, 16),
+                 ROW_RUN_POSSIBLE ? 7 : 0);
     always_drops = false;
     end();
 }

@@ -83,12 +83,12 @@ static uint32_t fake_control(uint8_t *control, int64_t time_ns, uint32_t drops)
     memcpy(control, &h, sizeof(h));
     memcpy(control + sizeof(h), &stamp, sizeof(stamp));
     if (drops == 0)
-        return RX_CONTROL_BYTES_STAMP_NS;
+        return CMSG_SPACE(sizeof(stamp));
     h.cmsg_len = CMSG_LEN(sizeof(drops));
     h.cmsg_type = SO_RXQ_OVFL;
-    memcpy(control + RX_CONTROL_BYTES_STAMP_NS, &h, sizeof(h));
-    memcpy(control + RX_CONTROL_BYTES_STAMP_NS + sizeof(h), &drops, sizeof(drops));
-    return RX_CONTROL_BYTES_STAMP_NS + RX_CONTROL_BYTES_DROPS;
+    memcpy(control + CMSG_SPACE(sizeof(stamp)), &h, sizeof(h));
+    memcpy(control + CMSG_SPACE(sizeof(stamp)) + sizeof(h), &drops, sizeof(drops));
+    return CMSG_SPACE(sizeof(stamp)) + CMSG_SPACE(sizeof(drops));
 }
 
 static void fake_receive(struct canp_recorder *rec, unsigned channel, int64_t time_ns, uint32_t drops,
