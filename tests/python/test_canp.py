@@ -8,61 +8,22 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 import unittest
 
-SOURCE, BUILD = sys.argv.pop(1), sys.argv.pop(1)
-CANP = os.path.join(BUILD, "tools/canp")
-os.environ["CANP_LIBRARY"] = os.path.join(BUILD, "libcanp.so.0")
-sys.path.insert(0, os.path.join(SOURCE, "tools/python"))  # before pkg_resources looks for plug-ins
+from common import BUILD, CANP, LOG, PACKAGE, SOURCE, Case, golden, run  # the path comes before python-can looks for plug-ins
 
-import can  # noqa: E402
-import canp  # noqa: E402
-from canp import _lib, can_io  # noqa: E402
+import can
+import canp
+from canp import _lib, can_io
 
-LOG = """\
-(1700000000.000000) vcan0 123#
-(1700000000.010000) vcan0 7FF#DEADBEEF
-(1700000000.020000) can1 18FEF100#1122334455667788
-(1700000000.020000) vcan0 123#R4
-(1700000000.030000) can1 123##5AABBCC
-(1700000000.040000) can1 12345678##4
-(1700000000.050000) vcan0 123#0011223344556677
-"""
 GOLDEN = ("sealed", "packed", "indexed", "torn", "damaged")
-
-
-def golden(name):
-    return os.path.join(SOURCE, "tests/format/golden", name + ".canp")
-
-
-def run(*command, status=0):
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stderr
-    return done.stdout
 
 
 def key(message):
     return (round(message.timestamp, 6), message.channel, message.arbitration_id, message.is_extended_id,
             message.is_remote_frame, message.is_error_frame, message.dlc, bytes(message.data), message.is_fd,
             message.bitrate_switch, message.error_state_indicator)
-
-
-class Case(unittest.TestCase):
-    def setUp(self):
-        temporary = tempfile.TemporaryDirectory()
-        self.addCleanup(temporary.cleanup)
-        self.work = temporary.name
-
-    def path(self, name):
-        return os.path.join(self.work, name)
-
-    def recording(self, name="drive", log=LOG):
-        with open(self.path("in.log"), "w", encoding="ascii") as file:
-            file.write(log)
-        run(CANP, "convert", self.path("in.log"), self.path(name))
-        return self.path(name)
 
 
 class Library(Case):
@@ -338,7 +299,7 @@ class PythonCan(Case):
                    "while (m := bus.recv(0)) is not None:\n"
                    "    print('%X' % m.arbitration_id, bytes(m.data).hex())\n")
         path = self.recording(log="".join(line for line in LOG.splitlines(True) if "##" not in line))
-        environment = dict(os.environ, PYTHONPATH=os.path.join(SOURCE, "tools/python"))
+        environment = dict(os.environ, PYTHONPATH=PACKAGE)
         said = subprocess.run([sys.executable, "-W", "ignore", "-c", program, path], env=environment, text=True,
                               capture_output=True, check=True).stdout
         sent = [line.split()[0] for line in said.splitlines() if len(line.split()) in (1, 2)]

@@ -21,7 +21,7 @@ def _python(name: str, result: Any, *arguments: Any) -> Any:
     return prototype((name, ctypes.pythonapi))
 
 
-_new = _python("PyCapsule_New", ctypes.py_object, c_void_p, c_char_p, c_void_p)
+_new = _python("PyCapsule_New", ctypes.py_object, c_void_p, c_void_p, c_void_p)  # names must live on, so by address
 _name = _python("PyCapsule_GetName", c_char_p, c_void_p)
 _pointer = _python("PyCapsule_GetPointer", c_void_p, c_void_p, c_char_p)
 _malloc = _python("PyMem_RawMalloc", c_void_p, c_size_t)

@@ -328,6 +328,14 @@ class Selection:
         from ._signals import signals_of
         return signals_of(self, names, dbc, **how)
 
+    def values(self, *names: str, dbc: Any) -> Columns:
+        """The same as one canp.Columns in the order of the recording: a row per value, with the index of its signal; for
+        Arrow, polars and `to_pandas()`."""
+        from ._dbc import database_of
+        from ._signals import values_of
+        database = database_of(dbc)
+        return values_of(self, database, database.find(*names))
+
     # ---- for people ---------------------------------------------------------------------------------------
 
     def __repr__(self) -> str:

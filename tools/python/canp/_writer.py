@@ -1,9 +1,11 @@
 """Writing a recording from Python."""
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import warnings
+import weakref
 from typing import Any, Dict, List, Optional, Tuple, Union
 
 from ._frame import (DIRECTION_OWN, DIRECTION_RX, DIRECTION_TX, ID_EFF, ID_ERR, KIND_CAN, KIND_FD, KIND_XL, TIME_MAX,
@@ -14,6 +16,16 @@ from ._reader import Reader
 _NAME_BYTES_MAX = 15
 _LENGTH_MAX = {KIND_CAN: 8, KIND_FD: 64, KIND_XL: 2048}
 FD_LENGTHS = frozenset([*range(9), 12, 16, 20, 24, 32, 48, 64])
+
+
+_open_writers: "weakref.WeakSet[Writer]" = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """What is still open when the program ends is finished, not cut off."""
+    for writer in list(_open_writers):
+        writer._drop()
 
 
 class Writer:
@@ -36,6 +48,7 @@ class Writer:
         check(lib.canp_writer_open(path_of(path), ctypes.byref(opts), ctypes.byref(handle), ctypes.byref(why)), why, path)
         self._handle = Handle("canp.Writer", handle, lib.canp_writer_close)
         self._channels: Dict[str, int] = {}
+        _open_writers.add(self)
         with self._handle as writer:
             for name in names:  # the channels that it has keep their numbers
                 iface = Iface(bytes=ctypes.sizeof(Iface), name=name.encode(errors="surrogateescape"))
@@ -49,9 +62,12 @@ class Writer:
         self.close()
 
     def __del__(self) -> None:
-        handle = getattr(self, "_handle", None)
-        if handle is not None and handle.is_open and not handle.is_foreign:
-            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+        if hasattr(self, "_handle"):
+            self._drop()
+
+    def _drop(self) -> None:
+        if self._handle.is_open and not self._handle.is_foreign:
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=3)
             self.close()
 
     def __reduce__(self) -> Any:
