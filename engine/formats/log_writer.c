@@ -212,6 +212,17 @@ int canp_log_write(struct canp_log_writer *writer, const struct canp_record *rec
     return r;
 }
 
+int canp_log_take(struct canp_log_writer *writer, const char **text, size_t *bytes)
+{
+    if (!writer->error && writer->format->flush)
+        writer->error = writer->format->flush(writer);
+    if (writer->error)
+        return writer->error;
+    *text = (const char *)writer->sink.buffer;
+    *bytes = canp_sink_drop(&writer->sink);
+    return 0;
+}
+
 int canp_log_flush(struct canp_log_writer *writer)
 {
     int r = writer->error;

@@ -68,11 +68,22 @@ static size_t spell(const uint8_t *p, size_t bytes, unsigned how, char out[16], 
     return length;
 }
 
+/* How many characters at the beginning are written as they are, whatever the rules: most texts are no more.
+ */
+static inline size_t plain_run(const char *text, size_t bytes)
+{
+    size_t n = 0;
+    while (n < bytes && text[n] > ' ' && text[n] < 0x7F && text[n] != '\\' && text[n] != '"')
+        n++;
+    return n;
+}
+
 size_t canp_safe_text(char *out, size_t room, const char *text, size_t bytes, unsigned how)
 {
-    size_t used = 0, n;
+    size_t used = plain_run(text, bytes < room ? bytes : room - 1), n;
     char piece[16];
-    for (size_t at = 0; at < bytes;) {
+    memcpy(out, text, used);
+    for (size_t at = used; at < bytes;) {
         at += spell((const uint8_t *)text + at, bytes - at, how, piece, &n);
         if (n >= room - used)
             break;
@@ -126,14 +137,17 @@ size_t canp_safe_json_char(const char *text, size_t bytes, char out[CANP_SAFE_JS
 size_t canp_safe_csv(char *out, size_t room, const char *text, size_t bytes)
 {
     bool formula = bytes && text[0] && strchr("=+-@'", text[0]);
-    bool quoted = formula || memchr(text, ',', bytes) || memchr(text, '"', bytes);
-    size_t used = 0, n;
+    size_t used = 0, n, plain = room > bytes ? plain_run(text, bytes) : 0;
+    bool quoted = formula || memchr(text, ',', bytes) || (plain < bytes && memchr(text, '"', bytes));
     char piece[16];
+    plain = quoted ? 0 : plain;
     if (quoted)
         out[used++] = '"';
     if (formula)
         out[used++] = '\'';
-    for (size_t at = 0; at < bytes;) {
+    memcpy(out + used, text, plain);
+    used += plain;
+    for (size_t at = plain; at < bytes;) {
         at += spell((const uint8_t *)text + at, bytes - at, 0, piece, &n);
         if (n + 3 > room - used) /* a doubled or closing quote and the zero */
             break;

@@ -14,7 +14,7 @@ formats_of() {
 
 mkdir "$work/tmp"
 check "the modes run" env TMPDIR="$work/tmp" \
-    bash -c '"$1" scan seek query decode recover --quick --runs 1 --json >"$2"' bash "$bench" "$work/results"
+    bash -c '"$1" scan seek query decode sql recover --quick --runs 1 --json >"$2"' bash "$bench" "$work/results"
 check "each with its results" python3 - "$work/results" <<'END'
 import json, sys
 lines = {x["name"]: x for x in map(json.loads, open(sys.argv[1]))}
@@ -23,7 +23,8 @@ references = {"scan_raw": "pointer_loop", "scan_raw_next": "pointer_loop", "scan
               "open_segments": "list_directory", "open_without_catalogue": "list_directory",
               "query_one_id": "query_all", "query_one_id_first": "query_all_first",
               "query_rarest_id": "query_all", "query_busiest_id": "query_all", "recover_tail": "checksum_pass",
-              "decode_all": None, "decode_all_random": None, "decode_one_signal": "query_one_id", "dbc_parse": None}
+              "decode_all": None, "decode_all_random": None, "decode_one_signal": "query_one_id", "dbc_parse": None,
+              "sql_one_id": "query_one_id", "sql_aggregate": "decode_one_signal"}
 assert {name: x["reference"] for name, x in lines.items()} == references, lines
 for x in lines.values():
     assert set(x) == {"mode", "name", "value", "unit", "reference", "reference_value", "ratio", "runs"}, x

@@ -16,6 +16,11 @@
 #else
 #define BENCH_CAPTURE_MODES(X)
 #endif
+#ifdef CANP_WITH_SQL
+#define BENCH_SQL_MODES(X) X(sql, "one id and one signal by SQL, beside the same through the library")
+#else
+#define BENCH_SQL_MODES(X)
+#endif
 #define BENCH_MODES(X)                                                                                       \
     X(pools, "the memory layer: pools, buffers, mapping cache")                                              \
     BENCH_CAPTURE_MODES(X)                                                                                   \
@@ -25,6 +30,7 @@
     X(seek, "to any time in a recording of 10,000 segments; opening it")                                     \
     X(query, "one id out of a packed recording, beside reading all of it")                                   \
     X(decode, "signals by a database: all of rows, one out of a packed recording; reading a database")       \
+    BENCH_SQL_MODES(X)                                                                                       \
     X(formats, "log formats read and written, beside python-can, Wireshark's and can-utils' tools")          \
     X(recover, "opening a recording whose writer was killed, beside a checksum pass over its end")           \
     X(replay, "how late frames are put, with the spin and without")

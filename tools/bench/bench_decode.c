@@ -137,26 +137,6 @@ static double dbc_parse(void *user)
 
 /* ------------------------------------------------------------------ set-up */
 
-/* The k-th signal's lengths add up to the 64 bits of a message. */
-static const unsigned lengths[] = {4, 12, 16, 8, 1, 7, 6, 10};
-
-static void add_message(struct decode *d, uint32_t id)
-{
-    unsigned bit = 0;
-    size_t at = d->text_bytes;
-
-    at += (size_t)snprintf(d->text + at, TEXT_BYTES - at, "BO_ %u M%X: 8 A\n", id, id);
-    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]); i++) {
-        bool is_big =
-            lengths[i] == 16; /* the two bytes it lies in are whole: its first bit is the upper one */
-        at += (size_t)snprintf(d->text + at, TEXT_BYTES - at, " SG_ S%u : %u|%u@%d%c (%g,%g) [0|0] \"\" A\n",
-                               i, is_big ? bit + 7 : bit, lengths[i], !is_big, i % 3 ? '+' : '-',
-                               0.25 * (i + 1), i % 2 ? -40.0 : 0.0);
-        bit += lengths[i];
-    }
-    d->text_bytes = at;
-}
-
 static int read_text(struct decode *d, const char *path)
 {
     FILE *file = fopen(path, "re");
@@ -171,8 +151,7 @@ static int read_text(struct decode *d, const char *path)
 /* The database for the drive: its signals are what the two recordings' cases decode. */
 static int make_database(struct decode *d)
 {
-    for (unsigned i = 0; i < d->ids.count; i++)
-        add_message(d, d->ids.id[i].id);
+    d->text_bytes = bench_database_text(&d->ids, d->text, TEXT_BYTES);
     int r = canp_dbc_parse(d->text, d->text_bytes, "bench.dbc", NULL, &d->dbc, NULL);
     if (r < 0)
         return r;

@@ -4,6 +4,7 @@
 #include "gen/vehicle.h"
 #include <canp/writer.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -135,6 +136,39 @@ int bench_count_ids(struct canp_reader *reader, struct bench_ids *ids)
     canp_cursor_close(cursor);
     qsort(ids->id, ids->count, sizeof(ids->id[0]), compare);
     return r;
+}
+
+/* The k-th signal's lengths add up to the 64 bits of a message. */
+static const unsigned lengths[] = {4, 12, 16, 8, 1, 7, 6, 10};
+
+static size_t add_message(char *text, size_t room, uint32_t id)
+{
+    unsigned bit = 0;
+    size_t at = (size_t)snprintf(text, room, "BO_ %u M%X: 8 A\n", id, id);
+
+    for (unsigned i = 0; i < sizeof(lengths) / sizeof(lengths[0]) && at < room; i++) {
+        bool is_big =
+            lengths[i] == 16; /* the two bytes it lies in are whole: its first bit is the upper one */
+        at += (size_t)snprintf(text + at, room - at, " SG_ S%u : %u|%u@%d%c (%g,%g) [0|0] \"\" A\n", i,
+                               is_big ? bit + 7 : bit, lengths[i], !is_big, i % 3 ? '+' : '-', 0.25 * (i + 1),
+                               i % 2 ? -40.0 : 0.0);
+        bit += lengths[i];
+    }
+    return at;
+}
+
+size_t bench_database_text(const struct bench_ids *ids, char *text, size_t room)
+{
+    size_t at = 0;
+
+    for (unsigned i = 0; i < ids->count; i++) {
+        size_t bytes = add_message(text + at, room - at, ids->id[i].id);
+        if (bytes >= room - at)
+            break;
+        at += bytes;
+    }
+    text[at] = '\0';
+    return at;
 }
 
 struct canp_cursor_opts bench_opts_for_id(struct canp_filter_set *filter, uint32_t id)

@@ -41,6 +41,11 @@ struct bench_ids {
 /* 0, -E2BIG (more ids than there is room for), or another negative error. */
 int bench_count_ids(struct canp_reader *reader, struct bench_ids *ids);
 
+/* A signal database for these ids as the text of a DBC file: messages M123 of eight signals S0 .. S7 each, of
+ * several lengths and both byte orders. Its length, without the zero behind it; what does not fit is left
+ * out. */
+size_t bench_database_text(const struct bench_ids *ids, char *text, size_t room);
+
 /* A cursor for the frames of one id: `filter` is filled, and lives as long as the options. */
 struct canp_cursor_opts bench_opts_for_id(struct canp_filter_set *filter, uint32_t id);
 

@@ -211,6 +211,8 @@ static bool is_query(const char *text)
 static int open_database(struct sql *s, const char *const *texts, unsigned count)
 {
     struct canp_why why;
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD); /* else every cell and every allocation locked a mutex */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (sqlite3_open(":memory:", &s->db) != SQLITE_OK || sql_register(s->db, &stop, &s->context) != SQLITE_OK)
         return opts_fail(s->command, CANP_EXIT_ENVIRONMENT, "SQLite cannot be set up: %s",
                          sqlite3_errmsg(s->db));

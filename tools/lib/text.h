@@ -27,6 +27,10 @@ void text_put_safe(FILE *to, const char *text);
  * sign, or no name, or too long a one. */
 const char *text_take_name(const char *text, char *name, size_t size);
 
+/* How many bytes at the text's beginning stand for themselves in any JSON string: no quote, backslash,
+ * control nor anything beyond ASCII. */
+size_t text_plain_run(const char *text, size_t bytes);
+
 /* A JSON string, quotes included. */
 void text_json_string(FILE *to, const char *text);
 void text_json_bytes(FILE *to, const char *text, size_t bytes);

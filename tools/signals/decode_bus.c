@@ -100,6 +100,8 @@ static int64_t pick(struct decode_bus *b, const struct decode_row *row, uint32_t
 {
     const struct decode_message *m = row->message;
     uint32_t kept = 0;
+    if (m->wanted == m->message->signal_count && b->thin.every_ns == 0)
+        return count;
     for (uint32_t i = 0; i < count; i++) {
         const struct canp_dbc_signal *s = b->values[i].signal;
         if (m->columns[s - m->message->signals] == DECODE_UNWANTED)

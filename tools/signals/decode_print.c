@@ -9,20 +9,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/number.h"
 #include "lib/text.h"
 
-#define NUMBER_BYTES 40
-#define ID_BYTES     12
-#define TIME_BYTES   32
+#define ID_BYTES   12
+#define TIME_BYTES 32
 
 /* ---- parts -------------------------------------------------------------------------------------------- */
 
 static const char *integer_text(char out[NUMBER_BYTES], const struct canp_value *v)
 {
     if (v->signal->is_signed && v->signal->number == CANP_DBC_INTEGER)
-        snprintf(out, NUMBER_BYTES, "%lld", (long long)v->raw);
+        number_signed(out, (int64_t)v->raw);
     else
-        snprintf(out, NUMBER_BYTES, "%llu", (unsigned long long)v->raw);
+        number_unsigned(out, v->raw);
     return out;
 }
 
@@ -31,13 +31,10 @@ static const char *number_text(char out[NUMBER_BYTES], const struct canp_value *
 {
     if (decode_is_integer(v->signal))
         return integer_text(out, v);
-    for (int digits = is_for_people ? 12 : 15; digits <= 17; digits++) {
-        snprintf(out, NUMBER_BYTES, "%.*g", digits, v->value);
-        double back = strtod(out, NULL);
-        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits are wanted */
-        if (is_for_people || memcmp(&back, &v->value, sizeof(back)) == 0)
-            break;
-    }
+    if (is_for_people)
+        snprintf(out, NUMBER_BYTES, "%.12g", v->value);
+    else
+        number_real(out, v->value);
     return out;
 }
 

@@ -1,16 +1,12 @@
 /*
  * Frames and their signals (dump_signals.h). The frame's text comes from its format's writer, so that it is
- * the same as without a database: the writer writes to a file in memory, from which each record's text is
- * taken. A message of several frames is printed after its last frame. Main thread.
+ * the same as without a database: each record's text is taken from the writer's memory. A message of several
+ * frames is printed after its last frame. Main thread.
  */
 #include "dump_signals.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "decode_open.h"
 #include "lib/commands.h"
@@ -46,41 +42,22 @@ static int take_codes(void *user, const struct decode_codes *codes)
 
 /* ---- records ------------------------------------------------------------------------------------------ */
 
-/* The record's text into d->line: its length, or a negative error. */
-static ssize_t text_of(struct dump_signals *d, const struct canp_record *record)
-{
-    int r = canp_log_write(d->writer, record);
-    if (r == 0)
-        r = canp_log_flush(d->writer);
-    if (r < 0)
-        return r;
-    off_t bytes = lseek(d->fd, 0, SEEK_CUR);
-    if (bytes < 0 || lseek(d->fd, 0, SEEK_SET) < 0)
-        return -errno;
-    if ((size_t)bytes > d->room) {
-        char *larger = realloc(d->line, (size_t)bytes);
-        if (!larger)
-            return -ENOMEM;
-        d->line = larger;
-        d->room = (size_t)bytes;
-    }
-    ssize_t n = bytes ? pread(d->fd, d->line, (size_t)bytes, 0) : 0;
-    return n < 0 ? -errno : n;
-}
-
 static int print(void *user, const struct canp_record *record)
 {
     struct dump_signals *d = user;
     const char *end = d->printer.format == DECODE_JSON ? "}\n" : "\n";
-    ssize_t bytes = text_of(d, record);
-    if (bytes < 0)
-        return (int)bytes;
-    size_t end_bytes = strlen(end);
-    bool is_line = canp_kind_is_frame(record->kind) && (size_t)bytes >= end_bytes;
+    const char *text = "";
+    size_t bytes = 0, end_bytes = strlen(end);
+    int r = canp_log_write(d->writer, record);
+    if (r == 0)
+        r = canp_log_take(d->writer, &text, &bytes);
+    if (r < 0)
+        return r;
+    bool is_line = canp_kind_is_frame(record->kind) && bytes >= end_bytes;
     if (bytes > 0) /* before the first one there is no line yet */
-        fwrite(d->line, 1, (size_t)bytes - (is_line ? end_bytes : 0), stdout);
+        fwrite(text /* trusted: the format spells */, 1, bytes - (is_line ? end_bytes : 0), stdout);
     d->decoded = 0;
-    int r = decode_bus_record(&d->bus, record);
+    r = decode_bus_record(&d->bus, record);
     if (d->decoded && d->printer.format == DECODE_JSON)
         putchar(']');
     if (is_line)
@@ -122,10 +99,7 @@ int dump_signals_open(struct dump_signals *d)
         status = open_bus(d);
     if (status)
         return status;
-    d->fd = memfd_create("canp-dump", MFD_CLOEXEC);
-    if (d->fd < 0)
-        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "no file in memory: %s", canp_strerror(-errno));
-    if (canp_log_writer_open_fd(d->fd, "stdout", d->format, &d->writing, &d->writer, &why) < 0)
+    if (canp_log_writer_open_fd(-1, "stdout", d->format, &d->writing, &d->writer, &why) < 0)
         return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
     return 0;
 }
@@ -133,9 +107,6 @@ int dump_signals_open(struct dump_signals *d)
 void dump_signals_close(struct dump_signals *d)
 {
     canp_log_abandon(d->writer);
-    if (d->fd > 0)
-        close(d->fd);
-    free(d->line);
     decode_bus_close(&d->bus);
     decode_choice_close(&d->choice);
 }

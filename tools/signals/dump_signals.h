@@ -19,12 +19,9 @@ struct dump_signals {
     struct decode_choice choice;
     struct decode_bus bus;
     struct decode_printer printer;
-    struct canp_log_writer *writer; /* into `fd`: an unnamed file in memory, a record at a time */
-    int fd;
-    char *line;
-    size_t room;
-    unsigned decoded; /* of the frame at hand */
-    uint64_t printed; /* frames */
+    struct canp_log_writer *writer; /* into memory, a record at a time */
+    unsigned decoded;               /* of the frame at hand */
+    uint64_t printed;               /* frames */
 };
 
 /* 0, or an exit status after saying so. dump_signals_close() in any case. */

@@ -7,39 +7,21 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "lib/number.h"
 #include "lib/text.h"
 
 #define ROWS_MEASURED 200
 #define WIDTH_MAX     60
-#define NUMBER_BYTES  40
+#define OUT_BYTES     32768
 
 /* ---- cells -------------------------------------------------------------------------------------------- */
-
-/* The shortest text that reads back as the same double; 12 digits for people. */
-static void real_text(char out[NUMBER_BYTES], double value, bool is_for_people)
-{
-    for (int digits = is_for_people ? 12 : 15; digits <= 17; digits++) {
-        snprintf(out, NUMBER_BYTES, "%.*g", digits, value);
-        double back = strtod(out, NULL);
-        /* NOLINTNEXTLINE(bugprone-suspicious-memory-comparison): the same bits are wanted */
-        if (is_for_people || memcmp(&back, &value, sizeof(back)) == 0)
-            break;
-    }
-}
 
 static bool is_number(sqlite3_stmt *s, int column)
 {
     int type = sqlite3_column_type(s, column);
     return type == SQLITE_INTEGER || type == SQLITE_FLOAT;
-}
-
-static void number_text(char out[NUMBER_BYTES], sqlite3_stmt *s, int column, bool is_for_people)
-{
-    if (sqlite3_column_type(s, column) == SQLITE_INTEGER)
-        snprintf(out, NUMBER_BYTES, "%lld", (long long)sqlite3_column_int64(s, column));
-    else
-        real_text(out, sqlite3_column_double(s, column), is_for_people);
 }
 
 /* Bytes as hex digits. Owned; NULL: no memory. */
@@ -67,8 +49,10 @@ static char *cell_text(sqlite3_stmt *s, int column)
     if (type == SQLITE_BLOB)
         return hex_text(s, column);
     if (type != SQLITE_TEXT) {
-        if (type != SQLITE_NULL)
-            number_text(number, s, column, true);
+        if (type == SQLITE_INTEGER)
+            number_signed(number, sqlite3_column_int64(s, column));
+        else if (type == SQLITE_FLOAT)
+            snprintf(number, sizeof(number), "%.12g", sqlite3_column_double(s, column));
         return strdup(number);
     }
     const char *text = (const char *)sqlite3_column_text(s, column);
@@ -201,109 +185,211 @@ static int print_text(FILE *to, sqlite3_stmt *s)
     return r;
 }
 
+/* ---- lines of CSV and JSON ---------------------------------------------------------------------------- */
+
+/* What is gathered before it is written: a row of a long result costs no call of the C library. */
+struct lines {
+    FILE *to;
+    bool at_once; /* each row as it comes, for a terminal */
+    size_t used;
+    char room[OUT_BYTES];
+};
+
+static void put_gathered(struct lines *l)
+{
+    fwrite(l->room, 1, l->used, l->to);
+    l->used = 0;
+}
+
+/* Room for so many bytes, at most OUT_BYTES. */
+static char *room_for(struct lines *l, size_t bytes)
+{
+    if (OUT_BYTES - l->used < bytes)
+        put_gathered(l);
+    return l->room + l->used;
+}
+
+static void put(struct lines *l, const char *text, size_t bytes)
+{
+    if (bytes > OUT_BYTES) {
+        put_gathered(l);
+        fwrite(text /* trusted: spelled by its caller */, 1, bytes, l->to);
+        return;
+    }
+    memcpy(room_for(l, bytes), text, bytes);
+    l->used += bytes;
+}
+
+static void put_char(struct lines *l, char c)
+{
+    *room_for(l, 1) = c;
+    l->used++;
+}
+
+static void end_row(struct lines *l, const char *end)
+{
+    put(l, end, strlen(end));
+    if (l->at_once) {
+        put_gathered(l);
+        fflush(l->to);
+    }
+}
+
+static void put_number(struct lines *l, sqlite3_stmt *s, int column, int type)
+{
+    char *at = room_for(l, NUMBER_BYTES);
+    l->used += type == SQLITE_INTEGER ? number_signed(at, sqlite3_column_int64(s, column))
+                                      : number_real(at, sqlite3_column_double(s, column));
+}
+
+/* Bytes as hex digits. */
+static void put_hex(struct lines *l, sqlite3_stmt *s, int column)
+{
+    static const char digits[] = "0123456789ABCDEF";
+    const uint8_t *data = sqlite3_column_blob(s, column);
+    size_t bytes = (size_t)sqlite3_column_bytes(s, column);
+    while (bytes > 0) {
+        size_t count = bytes < OUT_BYTES / 2 ? bytes : OUT_BYTES / 2;
+        char *at = room_for(l, 2 * count);
+        l->used += 2 * count;
+        bytes -= count;
+        for (; count > 0; count--, data++) {
+            *at++ = digits[*data >> 4];
+            *at++ = digits[*data & 15];
+        }
+    }
+}
+
 /* ---- CSV ---------------------------------------------------------------------------------------------- */
 
 /* False: no memory. */
-static bool put_csv_text(FILE *to, const char *text, size_t bytes)
+static bool put_csv_text(struct lines *l, const char *text, size_t bytes)
 {
     size_t room = CANP_SAFE_CSV_BYTES(bytes);
+    if (text && room <= OUT_BYTES) {
+        l->used += canp_safe_csv(room_for(l, room), room, text, bytes);
+        return true;
+    }
     char *cell = text ? malloc(room) : NULL;
     if (!cell)
         return false;
-    canp_safe_csv(cell, room, text, bytes);
-    fputs(cell, to);
+    put(l, cell, canp_safe_csv(cell, room, text, bytes));
     free(cell);
     return true;
 }
 
-static bool put_csv_cell(FILE *to, sqlite3_stmt *s, int column)
+static bool put_csv_cell(struct lines *l, sqlite3_stmt *s, int column)
 {
-    char number[NUMBER_BYTES];
     int type = sqlite3_column_type(s, column);
-    if (type == SQLITE_NULL)
-        return true;
-    if (type == SQLITE_TEXT)
-        return put_csv_text(to, (const char *)sqlite3_column_text(s, column),
-                            (size_t)sqlite3_column_bytes(s, column));
-    if (type == SQLITE_BLOB) {
-        char *hex = hex_text(s, column);
-        if (hex)
-            fputs(hex, to);
-        free(hex);
-        return hex != NULL;
+    if (type == SQLITE_TEXT) {
+        const char *text = (const char *)sqlite3_column_text(s, column);
+        return put_csv_text(l, text, (size_t)sqlite3_column_bytes(s, column));
     }
-    number_text(number, s, column, false);
-    fputs(number, to);
+    if (type == SQLITE_BLOB)
+        put_hex(l, s, column);
+    else if (type != SQLITE_NULL)
+        put_number(l, s, column, type);
     return true;
 }
 
-static int print_csv(FILE *to, sqlite3_stmt *s)
+static int print_csv(struct lines *l, sqlite3_stmt *s)
 {
     int r, columns = sqlite3_column_count(s);
     for (int i = 0; i < columns; i++) {
         const char *name = sqlite3_column_name(s, i);
-        fputs(i ? "," : "", to);
-        if (!name || !put_csv_text(to, name, strlen(name)))
+        if (i)
+            put_char(l, ',');
+        if (!name || !put_csv_text(l, name, strlen(name)))
             return SQLITE_NOMEM;
     }
     if (columns)
-        putc('\n', to);
-    while ((r = sqlite3_step(s)) == SQLITE_ROW && !ferror(to)) {
+        end_row(l, "\n");
+    while ((r = sqlite3_step(s)) == SQLITE_ROW && !ferror(l->to)) {
         for (int i = 0; i < columns; i++) {
-            fputs(i ? "," : "", to);
-            if (!put_csv_cell(to, s, i))
+            if (i)
+                put_char(l, ',');
+            if (!put_csv_cell(l, s, i))
                 return SQLITE_NOMEM;
         }
-        putc('\n', to);
+        end_row(l, "\n");
     }
     return r;
 }
 
 /* ---- JSON --------------------------------------------------------------------------------------------- */
 
-static bool put_json_cell(FILE *to, sqlite3_stmt *s, int column)
+static void put_json_text(struct lines *l, const char *text, size_t bytes)
 {
-    char number[NUMBER_BYTES];
+    char piece[CANP_SAFE_JSON_BYTES];
+    put_char(l, '"');
+    for (size_t took; bytes > 0; bytes -= took, text += took) {
+        took = text_plain_run(text, bytes);
+        if (took) {
+            put(l, text, took);
+        } else {
+            took = canp_safe_json_char(text, bytes, piece);
+            put(l, piece, strlen(piece));
+        }
+    }
+    put_char(l, '"');
+}
+
+/* False: no memory. */
+static bool put_json_cell(struct lines *l, sqlite3_stmt *s, int column)
+{
     int type = sqlite3_column_type(s, column);
-    if (type == SQLITE_NULL || (type == SQLITE_FLOAT && !isfinite(sqlite3_column_double(s, column)))) {
-        fputs("null", to);
-    } else if (type == SQLITE_TEXT) {
+    if (type == SQLITE_TEXT) {
         const char *text = (const char *)sqlite3_column_text(s, column);
-        if (!text)
-            return false;
-        text_json_bytes(to, text, (size_t)sqlite3_column_bytes(s, column));
-    } else if (type == SQLITE_BLOB) {
-        char *hex = hex_text(s, column);
-        fprintf(to, "\"%s\"", hex ? hex : "");
-        free(hex);
-        return hex != NULL;
+        if (text)
+            put_json_text(l, text, (size_t)sqlite3_column_bytes(s, column));
+        return text != NULL;
+    }
+    if (type == SQLITE_BLOB) {
+        put_char(l, '"');
+        put_hex(l, s, column);
+        put_char(l, '"');
+    } else if (type == SQLITE_NULL || (type == SQLITE_FLOAT && !isfinite(sqlite3_column_double(s, column)))) {
+        put(l, "null", 4);
     } else {
-        number_text(number, s, column, false);
-        fputs(number, to);
+        put_number(l, s, column, type);
     }
     return true;
 }
 
-static int print_json(FILE *to, sqlite3_stmt *s)
+static int print_json(struct lines *l, sqlite3_stmt *s)
 {
     int r, columns = sqlite3_column_count(s);
-    while ((r = sqlite3_step(s)) == SQLITE_ROW && !ferror(to)) {
+    while ((r = sqlite3_step(s)) == SQLITE_ROW && !ferror(l->to)) {
         for (int i = 0; i < columns; i++) {
-            putc(i ? ',' : '{', to);
-            text_json_string(to, sqlite3_column_name(s, i));
-            putc(':', to);
-            if (!put_json_cell(to, s, i))
+            const char *name = sqlite3_column_name(s, i);
+            if (!name)
+                return SQLITE_NOMEM;
+            put_char(l, i ? ',' : '{');
+            put_json_text(l, name, strlen(name));
+            put_char(l, ':');
+            if (!put_json_cell(l, s, i))
                 return SQLITE_NOMEM;
         }
-        fputs("}\n", to);
+        end_row(l, "}\n");
     }
+    return r;
+}
+
+static int print_lines(FILE *to, enum sql_format format, sqlite3_stmt *statement)
+{
+    struct lines *l = calloc(1, sizeof(*l));
+    if (!l)
+        return SQLITE_NOMEM;
+    l->to = to;
+    l->at_once = isatty(fileno(to));
+    int r = format == SQL_CSV ? print_csv(l, statement) : print_json(l, statement);
+    put_gathered(l);
+    free(l);
     return r;
 }
 
 int sql_print(FILE *to, enum sql_format format, sqlite3_stmt *statement)
 {
-    int r = format == SQL_TEXT  ? print_text(to, statement)
-            : format == SQL_CSV ? print_csv(to, statement)
-                                : print_json(to, statement);
+    int r = format == SQL_TEXT ? print_text(to, statement) : print_lines(to, format, statement);
     return ferror(to) ? SQLITE_IOERR_WRITE : r;
 }

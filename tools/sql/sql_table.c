@@ -321,11 +321,13 @@ void sql_result_time(sqlite3_context *out, int64_t ns)
 
 void sql_result_id(sqlite3_context *out, uint32_t id)
 {
-    char text[16];
-    if (id & (CANP_ID_EFF | CANP_ID_ERR))
-        snprintf(text, sizeof(text), "%08X", id & (CANP_ID_ERR | CANP_ID_EFF_MASK));
-    else
-        snprintf(text, sizeof(text), "%03X", id & CANP_ID_SFF_MASK);
+    static const char digits[] = "0123456789ABCDEF";
+    bool is_long = (id & (CANP_ID_EFF | CANP_ID_ERR)) != 0;
+    char text[9] = ""; /* terminated: else SQLite copied it once more */
+    id &= is_long ? CANP_ID_ERR | CANP_ID_EFF_MASK : CANP_ID_SFF_MASK;
+    int length = is_long ? 8 : 3;
+    for (int i = length; i-- > 0; id >>= 4)
+        text[i] = digits[id & 15];
     sql_result_text(out, text);
 }
 

@@ -1,9 +1,10 @@
 /* Points in time as texts (sql_time.h). Years of four digits: texts and times have the same order. */
 #include "sql_time.h"
 
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
+
+#include "lib/number.h"
 
 #define SECOND_NS 1000000000
 
@@ -13,8 +14,16 @@ const char *sql_time_text(char out[SQL_TIME_BYTES], int64_t ns)
     time_t seconds = (time_t)(ns / SECOND_NS - (fraction < 0));
     struct tm tm;
     fraction += fraction < 0 ? SECOND_NS : 0;
-    size_t n = gmtime_r(&seconds, &tm) ? strftime(out, SQL_TIME_BYTES, "%Y-%m-%d %H:%M:%S", &tm) : 0;
-    snprintf(out + n, SQL_TIME_BYTES - n, ".%09u", (unsigned)fraction);
+    memcpy(out, "0000-00-00 00:00:00.000000000", sizeof("0000-00-00 00:00:00.000000000"));
+    if (gmtime_r(&seconds, &tm)) { /* 64 bits of nanoseconds: years 1677 to 2262 */
+        number_digits(out, (uint32_t)tm.tm_year + 1900, 4);
+        number_digits(out + 5, (uint32_t)tm.tm_mon + 1, 2);
+        number_digits(out + 8, (uint32_t)tm.tm_mday, 2);
+        number_digits(out + 11, (uint32_t)tm.tm_hour, 2);
+        number_digits(out + 14, (uint32_t)tm.tm_min, 2);
+        number_digits(out + 17, (uint32_t)tm.tm_sec, 2);
+    }
+    number_digits(out + 20, (uint32_t)fraction, 9);
     return out;
 }
 

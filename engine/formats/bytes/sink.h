@@ -40,6 +40,15 @@ void canp_sink_close(struct canp_sink *sink); /* without a commit nothing is lef
 
 int canp_sink_flush(struct canp_sink *sink);
 
+/* Empties the buffer without writing it: how many bytes were in it. */
+static inline size_t canp_sink_drop(struct canp_sink *sink)
+{
+    size_t length = (size_t)(sink->at - sink->buffer);
+    sink->flushed += length;
+    sink->at = sink->buffer;
+    return length;
+}
+
 /* Room for `bytes` (at most CANP_SINK_BYTES) at sink->at: advance `at` by what was written there. Never NULL:
  * behind an error the room is there, and what is in it goes nowhere. */
 static inline char *canp_sink_room(struct canp_sink *sink, size_t bytes)

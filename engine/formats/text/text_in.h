@@ -56,9 +56,10 @@ static inline uint32_t canp_decimal_8(const char *at)
 /* Exactly this byte, or this text. */
 static inline bool canp_take_char(struct canp_text *t, char c)
 {
-    bool is_there = t->at < t->end && *t->at == c;
-    t->at += is_there;
-    return is_there;
+    if (t->at >= t->end || *t->at != c) /* a cell that is missing has no place at all: NULL */
+        return false;
+    t->at++;
+    return true;
 }
 static inline bool canp_take_text(struct canp_text *t, const char *text)
 {

@@ -232,7 +232,8 @@ struct canp_log_write_opts {
 CANP_API int canp_log_writer_open(const char *path, const char *format,
                                   const struct canp_log_write_opts *opts, struct canp_log_writer **out,
                                   struct canp_why *why);
-/* The same into an open descriptor, borrowed until the writer is freed. Not for recordings. */
+/* The same into an open descriptor, borrowed until the writer is freed. Not for recordings. -1: there is
+ * none; canp_log_take() hands out what is written. */
 CANP_API int canp_log_writer_open_fd(int fd, const char *name, const char *format,
                                      const struct canp_log_write_opts *opts, struct canp_log_writer **out,
                                      struct canp_why *why);
@@ -245,6 +246,10 @@ CANP_API int canp_log_writer_open_fd(int fd, const char *name, const char *forma
 CANP_API int canp_log_write(struct canp_log_writer *writer, const struct canp_record *record);
 /* Writes out what is buffered, for programs that read the log meanwhile. 0 or a negative error. */
 CANP_API int canp_log_flush(struct canp_log_writer *writer);
+/* Takes the bytes that are buffered instead of writing them out: all since the last call, of a writer without
+ * a descriptor, which has room for 256 KiB and fails with -EBADF beyond them. Lent until the next call with
+ * this writer. 0 or a negative error. */
+CANP_API int canp_log_take(struct canp_log_writer *writer, const char **text, size_t *bytes);
 
 /* X(name, words): what a format could not hold. The words follow a number. */
 #define CANP_LOG_LOSSES(X)                                                                                   \

@@ -121,6 +121,31 @@ Test(log, an_unfinished_file_has_no_name)
     cr_assert_str_eq(get("out.log"), "mine");
 }
 
+Test(log, text_is_taken_from_memory)
+{
+    struct canp_log_reader *reader;
+    struct canp_log_writer *writer = NULL;
+    struct canp_record record;
+    const char *text, *want = frames;
+    size_t bytes;
+
+    put("a.log", frames);
+    reader = open_log("a.log");
+    cr_assert_eq(canp_log_writer_open_fd(-1, "memory", "candump", NULL, &writer, NULL), 0);
+    while (canp_log_next(reader, &record) == 1) {
+        cr_assert_eq(canp_log_write(writer, &record), 0);
+        cr_assert_eq(canp_log_take(writer, &text, &bytes), 0);
+        cr_assert(bytes <= strlen(want) && memcmp(text, want, bytes) == 0, "%.*s", (int)bytes, text);
+        cr_assert_eq(bytes > 0, canp_kind_is_frame(record.kind));
+        want += bytes;
+    }
+    cr_assert_eq(*want, '\0');
+    cr_assert_eq(canp_log_take(writer, &text, &bytes), 0);
+    cr_assert_eq(bytes, 0);
+    canp_log_abandon(writer);
+    canp_log_close(reader);
+}
+
 Test(log, what_is_foreign_is_named)
 {
     static const struct {
