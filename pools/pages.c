@@ -7,10 +7,15 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
+#endif
+
+#ifndef MLOCK_ONFAULT
+#define MLOCK_ONFAULT 1 /* Linux 4.4 */
 #endif
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
@@ -74,14 +79,16 @@ static bool map_huge(size_t bytes, bool hugetlb, struct canp_pages *pages)
 }
 
 /* 0, or -ENOMEM: with memory short, better now than by the OOM killer in the middle of a recording. */
-static int prefault(const struct canp_pages *pages, size_t ready_bytes)
+int canp_pages_fault_in(const struct canp_pages *pages, size_t at, size_t bytes)
 {
-    if (ready_bytes == 0 || madvise(pages->base, ready_bytes, MADV_POPULATE_WRITE) == 0)
+    char *from = (char *)pages->base + at;
+
+    if (bytes == 0 || madvise(from, bytes, MADV_POPULATE_WRITE) == 0)
         return 0;
     if (errno != EINVAL)
         return -ENOMEM;
-    for (size_t at = 0; at < ready_bytes; at += canp_page_bytes())
-        ((volatile char *)pages->base)[at] = 0;
+    for (size_t i = 0; i < bytes; i += canp_page_bytes())
+        ((volatile char *)from)[i] = 0;
     return 0;
 }
 
@@ -103,7 +110,7 @@ int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_
     if (!map(bytes, ready_bytes, huge_pages, &pages))
         return -ENOMEM;
     ready_bytes = ready_bytes >= bytes ? pages.map_bytes : canp_pages_round_up(ready_bytes);
-    if (prefault(&pages, ready_bytes) < 0) {
+    if (canp_pages_fault_in(&pages, 0, ready_bytes) < 0) {
         munmap(pages.base, pages.map_bytes);
         return -ENOMEM;
     }
@@ -113,6 +120,30 @@ int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_
     }
     *out = pages;
     return 0;
+}
+
+/* mlock2(), which musl has no function for. */
+static int lock_as_touched(void *from, size_t bytes)
+{
+    return syscall(SYS_mlock2, from, bytes, MLOCK_ONFAULT) == 0 ? 0 : -errno;
+}
+
+void canp_pages_lock_as_touched(struct canp_pages *pages, size_t ready_bytes)
+{
+    pages->lock_error = lock_as_touched(pages->base, pages->map_bytes);
+    pages->locked = pages->lock_error == 0;
+    if (!pages->locked && mlock(pages->base, ready_bytes) < 0)
+        pages->lock_error = -errno;
+}
+
+void canp_pages_drop(const struct canp_pages *pages, size_t at, size_t bytes, bool lock)
+{
+    char *from = (char *)pages->base + at;
+
+    munlock(from, bytes);
+    madvise(from, bytes, MADV_DONTNEED);
+    if (lock)
+        lock_as_touched(from, bytes);
 }
 
 void canp_pages_unmap(struct canp_pages *pages)

@@ -35,6 +35,16 @@ size_t canp_pages_round_up(size_t bytes);
 int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_memory,
                    struct canp_pages *out);
 
+/* Locks pages as they are touched, those that are now included. Where so much is not permitted, the first
+ * ready_bytes are locked, and *pages says that it is not all. */
+void canp_pages_lock_as_touched(struct canp_pages *pages, size_t ready_bytes);
+
+/* Faults these bytes in: 0 or -ENOMEM. They are whole pages, as are those of canp_pages_drop(). */
+int canp_pages_fault_in(const struct canp_pages *pages, size_t at, size_t bytes);
+
+/* Gives the memory of these bytes back; they are zero when they are touched again, and locked if `lock`. */
+void canp_pages_drop(const struct canp_pages *pages, size_t at, size_t bytes, bool lock);
+
 /* Zeroed struct is fine. */
 void canp_pages_unmap(struct canp_pages *pages);
 

@@ -16,25 +16,14 @@
 #include <canp/pools/slabring.h>
 #include <canp/private/opts.h>
 
-#include "pages.h"
+#include "futex.h"
+#include "slab_memory.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <linux/futex.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* Where time_t is wider than the kernel's long, the call that takes such times. */
-#if defined(SYS_futex_time64) && (!defined(SYS_futex) || (__SIZEOF_LONG__ == 4 && defined(__USE_TIME_BITS64)))
-#define FUTEX_CALL SYS_futex_time64
-#elif defined(SYS_futex_time64) && __SIZEOF_LONG__ == 4 && !defined(__GLIBC__) /* musl 1.2: always wide */
-#define FUTEX_CALL SYS_futex_time64
-#else
-#define FUTEX_CALL SYS_futex
-#endif
 
 #define CACHE_LINE_BYTES 64
 
@@ -57,7 +46,7 @@ struct canp_slabring {
     struct slot *slots;
     unsigned slot_count;
     size_t slot_bytes;
-    struct canp_pages data;
+    struct slab_memory memory; /* of its own lines */
 
     /* Written by the producer alone: plain relaxed stores, no read-modify-write. */
     _Alignas(CACHE_LINE_BYTES) _Atomic uint64_t acquired;
@@ -79,6 +68,11 @@ struct canp_slabring {
 };
 
 static uint64_t load(const _Atomic uint64_t *counter)
+{
+    return atomic_load_explicit(counter, memory_order_relaxed);
+}
+
+static uint32_t load32(const _Atomic uint32_t *counter)
 {
     return atomic_load_explicit(counter, memory_order_relaxed);
 }
@@ -107,7 +101,6 @@ static void init_slots(struct canp_slabring *ring)
     for (unsigned i = 0; i < ring->slot_count; i++) {
         struct canp_slab *slab = &ring->slots[i].slab;
 
-        slab->data = (uint8_t *)ring->data.base + i * ring->slot_bytes;
         slab->capacity_bytes = ring->slot_bytes;
         slab->index = i;
     }
@@ -122,13 +115,13 @@ static void *alloc_lines(size_t bytes)
     return lines;
 }
 
-static int map_slots(struct canp_slabring *ring, const struct canp_slabring_opts *opts)
+/* The thread that gets memory ready may hold one piece at a time: that is one more than there are slots. */
+static int open_memory(struct canp_slabring *ring, const struct canp_slabring_opts *opts)
 {
-    size_t bytes = ring->slot_count * ring->slot_bytes;
+    bool all = opts->ready_slots == 0 || opts->ready_slots >= opts->slot_count;
 
-    if (ring->slot_bytes > SIZE_MAX / 2 / ring->slot_count)
-        return -ENOMEM; /* more than a 32-bit process has */
-    return canp_pages_map(bytes, bytes, opts->huge_pages, opts->lock_memory, &ring->data);
+    return canp_slab_memory_open(&ring->memory, ring->slot_bytes, ring->slot_count + !all,
+                                 all ? 0 : opts->ready_slots, opts->huge_pages, opts->lock_memory);
 }
 
 int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out)
@@ -149,12 +142,11 @@ int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabri
     ring->slot_count = taken.slot_count;
     ring->slot_bytes = canp_pages_round_up(taken.slot_bytes);
     ring->slots = alloc_lines(ring->slot_count * sizeof(*ring->slots));
-    if (ring->slots == NULL || map_slots(ring, &taken) < 0) {
+    if (ring->slots == NULL || open_memory(ring, &taken) < 0) {
         canp_slabring_close(ring);
         return -ENOMEM;
     }
     init_slots(ring);
-    canp_memstats_alloc(CANP_MEMTAG_SLABS, ring->data.map_bytes);
     *out = ring;
     return 0;
 }
@@ -163,9 +155,7 @@ void canp_slabring_close(struct canp_slabring *ring)
 {
     if (ring == NULL)
         return;
-    if (ring->data.base != NULL)
-        canp_memstats_free(CANP_MEMTAG_SLABS, ring->data.map_bytes);
-    canp_pages_unmap(&ring->data);
+    canp_slab_memory_close(&ring->memory);
     free(ring->slots);
     free(ring);
 }
@@ -210,21 +200,20 @@ struct canp_slab *canp_slabring_acquire(struct canp_slabring *ring)
     struct slot *slot = slot_at(ring, load(&ring->acquired));
 
     /* acquire: pairs with the release in canp_slabring_give_back() */
-    if (atomic_load_explicit(&slot->state, memory_order_acquire) != SLOT_FREE) {
+    bool is_free = atomic_load_explicit(&slot->state, memory_order_acquire) == SLOT_FREE;
+    uint8_t *data = is_free ? canp_slab_memory_take(&ring->memory) : NULL;
+
+    if (data == NULL) {
         note_refusal(ring);
         return NULL;
     }
     if (ring->stall_since_ns != 0)
         end_stall(ring);
+    slot->slab.data = data;
     slot->slab.used_bytes = 0;
     atomic_store_explicit(&slot->state, SLOT_FILLING, memory_order_relaxed);
     add(&ring->acquired, 1);
     return &slot->slab;
-}
-
-static void futex_wake(_Atomic uint32_t *word)
-{
-    syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 /* True if a sleeper was woken. The caller has stored, seq_cst, what the sleeper looks at after it set
@@ -235,7 +224,7 @@ static bool wake_sleeper(struct canp_slabring *ring)
         return false;
     if (atomic_exchange_explicit(&ring->sleeping, 0, memory_order_seq_cst) == 0)
         return false;
-    futex_wake(&ring->sleeping);
+    canp_futex_wake(&ring->sleeping);
     return true;
 }
 
@@ -280,6 +269,8 @@ void canp_slabring_give_back(struct canp_slabring *ring, struct canp_slab *slab)
     struct slot *slot = slot_of(ring, slab);
 
     assert(atomic_load_explicit(&slot->state, memory_order_relaxed) == SLOT_SPILLING);
+    canp_slab_memory_give_back(&ring->memory, slab->data);
+    slab->data = NULL;
     /* release: pairs with the acquire in canp_slabring_acquire() */
     atomic_store_explicit(&slot->state, SLOT_FREE, memory_order_release);
 }
@@ -296,14 +287,6 @@ static int look(struct canp_slabring *ring)
     return -EAGAIN;
 }
 
-/* Sleeps at most limit_ns (< 0: no limit) while `sleeping` stays 1. Spurious returns are fine. */
-static void sleep_on_word(struct canp_slabring *ring, int64_t limit_ns)
-{
-    struct timespec limit = canp_timespec_of_ns(limit_ns < 0 ? 0 : limit_ns);
-
-    syscall(FUTEX_CALL, &ring->sleeping, FUTEX_WAIT_PRIVATE, 1, limit_ns < 0 ? NULL : &limit, NULL, 0);
-}
-
 int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns)
 {
     uint64_t start_ns = timeout_ns > 0 ? canp_monotonic_ns() : 0;
@@ -314,7 +297,7 @@ int canp_slabring_wait(struct canp_slabring *ring, int64_t timeout_ns)
         atomic_store_explicit(&ring->sleeping, 1, memory_order_seq_cst);
         found = look(ring);
         if (found == -EAGAIN) {
-            sleep_on_word(ring, left_ns);
+            canp_futex_wait(&ring->sleeping, 1, left_ns);
             found = look(ring);
         }
         atomic_store_explicit(&ring->sleeping, 0, memory_order_seq_cst);
@@ -356,7 +339,7 @@ void canp_slabring_stats(const struct canp_slabring *ring, struct canp_slabring_
         .spilling_slots = counts[SLOT_SPILLING],
         .full_slots_max = atomic_load_explicit(&ring->full_slots_max, memory_order_relaxed),
         .slot_bytes = ring->slot_bytes,
-        .mapped_bytes = ring->data.map_bytes,
+        .mapped_bytes = ring->memory.pages.map_bytes,
         .committed = load(&ring->committed),
         .taken = load(&ring->taken),
         .stalls = load(&ring->stalls),
@@ -364,9 +347,11 @@ void canp_slabring_stats(const struct canp_slabring *ring, struct canp_slabring_
         .stall_ns = stall_ns_at(stall_clock_ns, canp_monotonic_ns()),
         .stall_ns_max = load(&ring->stall_ns_max),
         .wakes = atomic_load_explicit(&ring->wakes, memory_order_relaxed),
-        .locked = ring->data.locked,
-        .lock_error = ring->data.lock_error,
-        .backing = (enum canp_slabring_backing)ring->data.backing,
+        .locked = ring->memory.pages.locked,
+        .lock_error = ring->memory.pages.lock_error,
+        .backing = (enum canp_slabring_backing)ring->memory.pages.backing,
+        .resident_bytes = ring->slot_bytes * load32(&ring->memory.resident),
+        .unready = load32(&ring->memory.lent_cold),
     };
 }
 
@@ -379,7 +364,9 @@ static bool slot_is_valid(const struct canp_slabring *ring, uint64_t position, b
         return false;
     if (slot->slab.capacity_bytes != ring->slot_bytes)
         return false;
-    if (slot->slab.data != (uint8_t *)ring->data.base + slot->slab.index * ring->slot_bytes)
+    bool has_data = state != SLOT_FREE;
+    if (has_data != (slot->slab.data != NULL) ||
+        (has_data && !slab_memory_is_piece(&ring->memory, slot->slab.data)))
         return false;
     if (state == SLOT_FULL && slot->slab.used_bytes > ring->slot_bytes)
         return false;

@@ -136,11 +136,16 @@ static int open_writer(struct canp_recorder *rec, struct canp_why *why)
     return r < 0 ? canp_fail(why, r, "%s: %s", rec->dir, canp_strerror(r)) : 0;
 }
 
+static unsigned long long slab_mib(const struct canp_recorder *rec)
+{
+    return rec->opts.slab_bytes * rec->opts.slab_count >> 20;
+}
+
 static void say_slabs(const struct canp_recorder *rec)
 {
     char text[160];
-    snprintf(text, sizeof(text), "slabs take %llu MiB of memory: %.0f s of 170,000 frames/s",
-             (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20),
+    snprintf(text, sizeof(text), "slabs take %s%llu MiB of memory: %.0f s of 170,000 frames/s",
+             rec->opts.prealloc ? "" : "up to ", slab_mib(rec),
              (double)(rec->in.block_bytes * rec->opts.slab_count) / STALL_BYTES_PER_S);
     say(rec, text);
 }
@@ -154,9 +159,8 @@ static void say_not_locked(const struct canp_recorder *rec)
         return;
     snprintf(text, sizeof(text),
              "memory: %llu MiB of slabs are not locked (RLIMIT_MEMLOCK, no CAP_IPC_LOCK): while memory is "
-             "short they "
-             "may be swapped out, and frames wait in the receive buffer",
-             (unsigned long long)(rec->opts.slab_bytes * rec->opts.slab_count >> 20));
+             "short they may be swapped out, and frames wait in the receive buffer",
+             slab_mib(rec));
     say(rec, text);
 }
 
@@ -165,6 +169,7 @@ static int open_memory(struct canp_recorder *rec, struct canp_why *why)
     struct canp_slabring_opts opts = CANP_SLABRING_OPTS_INIT;
     opts.slot_bytes = rec->opts.slab_bytes;
     opts.slot_count = rec->opts.slab_count;
+    opts.ready_slots = rec->opts.prealloc ? 0 : slab_ready_slots(opts.slot_bytes);
     opts.lock_memory = true; /* where it is allowed: a swapped slab would be a stall of the capture thread */
     int r = canp_slabring_open(&opts, &rec->in.ring);
     if (r < 0)

@@ -20,11 +20,15 @@
 #include "block_counts.h"
 #include "segment_file.h"
 
-#define INDEX_PACKED_MIN (512U << 10) /* bytes of packed blocks from which on there is an index */
-#define INDEX_SHARE      64U          /* below: when it takes no more than this part of them */
-#define WINDOW_BYTES     (4ULL << 20) /* prefaulted at a time */
-#define GROW_BYTES       (1ULL << 20) /* written as zeros at a time, where there is no fallocate */
-#define AHEAD_BYTES      (8ULL << 20) /* prefaulted in front of the write position */
+#define INDEX_PACKED_MIN (512U << 10)   /* bytes of packed blocks from which on there is an index */
+#define INDEX_SHARE      64U            /* below: when it takes no more than this part of them */
+#define WINDOW_BYTES     (512ULL << 10) /* prefaulted at a time */
+#define GROW_BYTES       (1ULL << 20)   /* written as zeros at a time, where there is no fallocate */
+/* How much is prefaulted in front of the write position: more while windows are used up quickly. */
+#define AHEAD_BYTES_MIN (1ULL << 20)
+#define AHEAD_BYTES_MAX (4ULL << 20)
+#define QUICK_NS        250000000U /* for a window */
+#define SLOW_NS         2000000000U
 
 #ifndef MADV_POPULATE_WRITE
 #define MADV_POPULATE_WRITE 23 /* Linux 5.14 */
@@ -206,6 +210,7 @@ int canp_segment_writer_create(int dir_fd, uint64_t number, uint64_t size_bytes,
     s->fd = -1;
     s->watch = -1;
     s->dir_fd = dir_fd;
+    s->ahead_bytes = AHEAD_BYTES_MIN;
     s->seal.first_ns = INT64_MAX;
     s->seal.last_ns = INT64_MIN;
     atomic_init(&s->used, 0);
@@ -384,7 +389,22 @@ static void populate_window(struct segment_writer *s, size_t bytes)
 
 static bool is_window_due(const struct segment_writer *s, uint64_t used)
 {
-    return s->populated < s->size_bytes && s->populated < used + AHEAD_BYTES;
+    return s->populated < s->size_bytes && s->populated < used + s->ahead_bytes;
+}
+
+/* The thread that prefaults also syncs, which may take a second: a fast recording needs more in front of it,
+ * a slow one need not hold so much memory. */
+static void keep_pace(struct segment_writer *s, uint64_t used)
+{
+    if (used - s->pace_used < WINDOW_BYTES)
+        return;
+    uint64_t now_ns = canp_monotonic_ns(), took_ns = now_ns - s->pace_ns;
+    if (took_ns < QUICK_NS && s->ahead_bytes < AHEAD_BYTES_MAX)
+        s->ahead_bytes *= 2;
+    else if (took_ns > SLOW_NS && s->ahead_bytes > AHEAD_BYTES_MIN)
+        s->ahead_bytes /= 2;
+    s->pace_used = used;
+    s->pace_ns = now_ns;
 }
 
 bool canp_segment_writer_wants_populate(const struct segment_writer *s)
@@ -400,6 +420,7 @@ void canp_segment_writer_populate(struct segment_writer *s)
     uint64_t used = atomic_load_explicit(&s->used, memory_order_acquire);
     if (is_window_due(s, used)) {
         uint64_t left = s->size_bytes - s->populated;
+        keep_pace(s, used);
         populate_window(s, left < WINDOW_BYTES ? (size_t)left : WINDOW_BYTES);
     }
     uint64_t behind = used & ~(WINDOW_BYTES - 1);

@@ -30,7 +30,10 @@ struct segment_writer {
     _Atomic int failed;         /* first negative errno of a sync or write: the segment is poisoned */
     uint64_t populated;         /* housekeeper: prefaulted up to here */
     uint64_t dropped;           /* housekeeper: page table entries given back up to here */
-    uint64_t synced;            /* housekeeper: on disk up to here */
+    uint64_t ahead_bytes;       /* housekeeper: so much is prefaulted in front of what is used, */
+    uint64_t pace_used;         /* as the time shows since used was this */
+    uint64_t pace_ns;
+    uint64_t synced; /* housekeeper: on disk up to here */
     uint32_t next_seq;
     struct seg_header header;
     struct seg_seal seal;       /* sums up while writing */

@@ -75,15 +75,16 @@ static void *consume(void *arg)
     }
 }
 
-int main(void)
+static bool race(unsigned ready_slots)
 {
-    struct canp_slabring_opts opts = {.slot_bytes = SLOT_BYTES, .slot_count = 5};
+    struct canp_slabring_opts opts = {
+        .size = sizeof(opts), .slot_bytes = SLOT_BYTES, .slot_count = 5, .ready_slots = ready_slots};
     struct run run = {.slab_count = test_steps(200000), .seed = test_random_start("stress_slabring").state};
     struct canp_slabring_stats stats;
     pthread_t producer, consumer;
 
     if (canp_slabring_open(&opts, &run.ring) < 0)
-        return 1;
+        return false;
     pthread_create(&producer, NULL, produce, &run);
     pthread_create(&consumer, NULL, consume, &run);
     pthread_join(producer, NULL);
@@ -100,5 +101,12 @@ int main(void)
            good ? "ok" : "FAILED", run.taken, run.wrong, stats.stalls, stats.refusals, stats.stall_ns,
            stats.full_slots_max, stats.wakes);
     canp_slabring_close(run.ring);
-    return good ? 0 : 1;
+    return good;
+}
+
+int main(void)
+{
+    bool all_ready = race(0);
+    bool some_ready = race(1); /* the thread that gets memory ready takes part */
+    return all_ready && some_ready ? 0 : 1;
 }

@@ -12,16 +12,22 @@
 
 TestSuite(slabring, .timeout = 60);
 
-static struct canp_slabring *make_ring(size_t slot_bytes, unsigned slot_count)
+static struct canp_slabring *make_ready_ring(size_t slot_bytes, unsigned slot_count, unsigned ready_slots)
 {
     struct canp_slabring_opts opts = CANP_SLABRING_OPTS_INIT;
     struct canp_slabring *ring = NULL;
 
     opts.slot_bytes = slot_bytes;
     opts.slot_count = slot_count;
+    opts.ready_slots = ready_slots;
     cr_assert_eq(canp_slabring_open(&opts, &ring), 0);
     cr_assert(canp_slabring_is_valid(ring));
     return ring;
+}
+
+static struct canp_slabring *make_ring(size_t slot_bytes, unsigned slot_count)
+{
+    return make_ready_ring(slot_bytes, slot_count, 0);
 }
 
 static struct canp_slabring_stats stats_of(const struct canp_slabring *ring)
@@ -307,11 +313,11 @@ static void step_consumer(struct canp_slabring *ring, struct model *model, bool 
     model->taken++;
 }
 
-Test(slabring, a_million_random_steps_match_the_model)
+static void walk_randomly(unsigned ready_slots)
 {
     const unsigned slot_count = 7;
     struct test_random random = test_random_start("slabring");
-    struct canp_slabring *ring = make_ring(4096, slot_count);
+    struct canp_slabring *ring = make_ready_ring(4096, slot_count, ready_slots);
     struct model model = {0};
 
     for (uint64_t step = 0; step < test_steps(1000000); step++) {
@@ -329,5 +335,75 @@ Test(slabring, a_million_random_steps_match_the_model)
     cr_expect_eq(stats.refusals, model.refusals);
     cr_expect_eq(stats.spilling_slots, model.spilling_count);
     cr_expect_gt(model.refusals, 0u, "the run never met the bound");
+    canp_slabring_close(ring);
+}
+
+Test(slabring, a_million_random_steps_match_the_model)
+{
+    walk_randomly(0);
+}
+
+Test(slabring, the_same_with_memory_that_is_got_as_it_is_needed)
+{
+    walk_randomly(2);
+}
+
+#define READY 3U
+
+/* Waits until the ring's thread has come to so many bytes. */
+static void await_resident(const struct canp_slabring *ring, size_t bytes_min, size_t bytes_max)
+{
+    size_t bytes;
+
+    do {
+        usleep(1000);
+        bytes = stats_of(ring).resident_bytes;
+    } while (bytes < bytes_min || bytes > bytes_max); /* ends, or else by the test's time limit */
+}
+
+Test(slabring, a_ring_that_is_mostly_empty_takes_little_memory)
+{
+    struct canp_slabring *ring = make_ready_ring(65536, 100, READY);
+
+    cr_expect_eq(stats_of(ring).resident_bytes, READY * 65536UL);
+    for (unsigned i = 0; i < 1000; i++) {
+        canp_slabring_commit(ring, canp_slabring_acquire(ring));
+        canp_slabring_give_back(ring, canp_slabring_take(ring));
+    }
+    cr_expect_eq(stats_of(ring).resident_bytes, READY * 65536UL);
+    cr_expect_eq(stats_of(ring).unready, 0);
+    cr_expect_geq(stats_of(ring).mapped_bytes, 100UL * 65536);
+    canp_slabring_close(ring);
+}
+
+Test(slabring, memory_is_got_ahead_of_what_is_used_and_given_back_later)
+{
+    struct canp_slabring *ring = make_ready_ring(65536, 100, READY);
+    struct canp_slab *slab;
+
+    for (unsigned i = 1; i <= 100; i++) {
+        slab = canp_slabring_acquire(ring);
+        cr_assert_not_null(slab);
+        cr_assert_eq(slab->data[65535], 0);
+        memset(slab->data, 0xff, 65536);
+        canp_slabring_commit(ring, slab);
+        if (i == 50)
+            await_resident(ring, (50 + READY) * 65536UL, (51 + READY) * 65536UL);
+    }
+    cr_expect_null(canp_slabring_acquire(ring));
+    cr_expect_leq(stats_of(ring).resident_bytes, stats_of(ring).mapped_bytes);
+    for (uint64_t sum = 0; (slab = canp_slabring_take(ring)) != NULL; canp_slabring_give_back(ring, slab)) {
+        for (size_t at = 0; at < 65536; at += 4096)
+            sum += slab->data[at];
+        cr_assert_eq(sum % (16 * 0xff), 0);
+    }
+    await_resident(ring, READY * 65536UL, 2 * READY * 65536UL);
+    for (unsigned i = 0; i < 200; i++) { /* what was given back can be taken again */
+        slab = canp_slabring_acquire(ring);
+        memset(slab->data, 0xff, 65536);
+        canp_slabring_commit(ring, slab);
+        canp_slabring_give_back(ring, canp_slabring_take(ring));
+    }
+    cr_expect(canp_slabring_is_valid(ring));
     canp_slabring_close(ring);
 }

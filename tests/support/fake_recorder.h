@@ -19,6 +19,7 @@ struct fake_opts {
     unsigned chan_count;
     unsigned slab_count;
     size_t slab_bytes;
+    unsigned ready_slots;                         /* 0 = all */
     void (*notice)(void *user, const char *text); /* from the flush thread */
     void *user;
 };
@@ -49,6 +50,7 @@ static struct canp_recorder *fake_open(const struct fake_opts *opts)
     }
     ring.slot_bytes = opts->slab_bytes;
     ring.slot_count = opts->slab_count;
+    ring.ready_slots = opts->ready_slots;
     if (canp_slabring_open(&ring, &rec->in.ring) < 0)
         abort();
     if (opts->dir) {

@@ -79,8 +79,11 @@ struct canp_recorder_opts {
     const char *(*trigger)(void *user, const char *iface, const struct canp_record *record);
     size_t slab_bytes;   /* 0 = 256 KiB, less with small segments; 4 KiB .. 16 MiB */
     unsigned slab_count; /* 0 = derived from stall_ns; 65536 at most */
-    uint64_t stall_ns;   /* how long the disk may stall without loss at 170,000 classic frames of 8 bytes a
-                            second; 0 = 10 s. The memory, 5 MB for each second, is allocated at the start. */
+    uint64_t
+        stall_ns;  /* how long the disk may stall without loss at 170,000 classic frames of 8 bytes a
+                      second; 0 = 10 s. Takes up to 5 MB of memory for each second, while the disk stalls. */
+    bool prealloc; /* takes all of this memory at the start, not a few MiB ahead of what is used: then memory
+                      that runs short later costs no frame */
     enum canp_recorder_io io;
     bool wait_absent; /* a name that does not exist is no error: the interface is recorded when it appears */
     bool no_wait;     /* -ENETDOWN when an interface is down, or when `any` finds none that is up */

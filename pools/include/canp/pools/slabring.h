@@ -1,9 +1,10 @@
 /*
- * Slab ring: the memory of the capture path, allocated once at start-up.
+ * Slab ring: the memory of the capture path.
  *
- * A fixed number of equal slots in one preallocated, prefaulted mapping. One producer fills slabs, one
- * consumer takes them in order and frees them. The producer never waits and never allocates: when no slot is
- * free it gets NULL, and the ring counts the stall.
+ * A fixed number of equal slots in one mapping, which is prefaulted as a whole or, with ready_slots, a few
+ * slots ahead of what is used, by a thread of the ring. One producer fills slabs, one consumer takes them in
+ * order and frees them. The producer never waits and never allocates: when no slot is free it gets NULL, and
+ * the ring counts the stall.
  *
  * A slot changes its state in this order only: free -> filling -> full -> spilling -> free.
  *
@@ -37,13 +38,19 @@ struct canp_slabring_opts {
     unsigned slot_count; /* 1 .. CANP_SLABRING_SLOTS_MAX */
     bool lock_memory;    /* mlock(); refusal is no error, see stats.lock_error */
     bool huge_pages;     /* tries hugetlb pages, then transparent ones, then plain ones: see stats.backing */
+    /* So many free slots are kept ready: prefaulted, and locked where that is permitted. The others are
+     * address space until they are needed, and again once they have not been for a second. When more are
+     * needed at once, acquire lends memory that has yet to be faulted in; but where a limit of memory (of a
+     * control group, or the machine's) is near it returns NULL instead. 0 = all slots are ready from the
+     * start. */
+    unsigned ready_slots;
 };
 #define CANP_SLABRING_OPTS_INIT CANP_OPTS_INIT_(canp_slabring_opts)
 
 /* One slab, lent by the ring. Its fields belong to the side that holds it: the producer between acquire
  * and commit, the consumer between take and give_back. */
 struct canp_slab {
-    uint8_t *data;         /* page-aligned; valid until canp_slabring_close() */
+    uint8_t *data;         /* page-aligned; valid until give_back; NULL while the slab is free */
     size_t capacity_bytes; /* the same for every slab of a ring */
     size_t used_bytes;     /* 0 after acquire; the holder sets it, at most capacity_bytes */
     unsigned index;        /* 0 .. slot_count - 1, fixed */
@@ -75,21 +82,24 @@ struct canp_slabring_stats {
     uint64_t stall_ns;     /* from a stall's first refusal to the next successful acquire; a current stall
                               counts up to now */
     uint64_t stall_ns_max; /* the longest stall that has ended */
-    uint64_t wakes;        /* wake system calls made by commits */
-    bool locked;           /* memory is locked */
+    uint64_t wakes;        /* wake system calls made by commits to the consumer */
+    size_t resident_bytes; /* of mapped_bytes, what takes memory: with ready_slots mostly a small part */
+    uint64_t unready;      /* slabs lent before their memory was faulted in */
+    bool locked;           /* memory is locked, what is not ready once it is touched */
     int lock_error;        /* asked for and refused: a negative errno (-EPERM, -ENOMEM), else 0 */
     enum canp_slabring_backing backing;
 };
 
-/* Maps and prefaults the slots. *out is owned: canp_slabring_close().
+/* Maps the slots and prefaults those that are to be ready. *out is owned: canp_slabring_close().
  * 0; -EINVAL (a size out of its bounds); -E2BIG; -ENOMEM. */
 CANP_API int canp_slabring_open(const struct canp_slabring_opts *opts, struct canp_slabring **out);
 
 /* Unmaps everything; slabs that somebody still holds become invalid. NULL is allowed. */
 CANP_API void canp_slabring_close(struct canp_slabring *ring);
 
-/* Producer: the next slot in order, now filling; NULL (and a counted refusal) if that slot is not free.
- * Several slabs may be held at once. No system call but a clock read during a stall. */
+/* Producer: the next slot in order, now filling; NULL (and a counted refusal) if that slot is not free, or
+ * there is no memory for it. Several slabs may be held at once. No system call but a clock read during a
+ * stall and, with ready_slots, the wake of the thread that gets memory ready, when few slots are. */
 CANP_API struct canp_slab *canp_slabring_acquire(struct canp_slabring *ring);
 
 /* Producer: hands a filling slab to the consumer. Wakes it by a system call only if it sleeps.
