@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
+#include "lib/jobs.h"
 #include "lib/manners.h"
 #include "lib/opts.h"
 #include "lib/stop.h"
@@ -43,9 +44,11 @@ static void print_text(const struct canp_repack_stats *s, bool unpack)
 int canp_cmd_pack(int argc, char **argv)
 {
     bool unpack = false, archive = false, json = false;
+    uint64_t jobs = 0;
     const struct opt options[] = {
         {0, "unpack", OPT_FLAG, &unpack, NULL, "store plain rows again"},
         {0, "archive", OPT_FLAG, &archive, NULL, "smaller by some per cent, several times slower to pack"},
+        {'j', "jobs", OPT_COUNT, &jobs, "N", "work on so many segments at a time (all processors)"},
         {0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"},
         {0},
     };
@@ -65,6 +68,7 @@ int canp_cmd_pack(int argc, char **argv)
     stop_catch_signals();
     opts.stop = &stop_wish;
     opts.unpack = unpack;
+    opts.jobs = jobs_of(jobs);
     opts.level = archive ? CANP_PACK_ARCHIVE : CANP_PACK_FAST;
     int r = canp_repack(argv[1], &opts, &stats, &why);
     if (r < 0)

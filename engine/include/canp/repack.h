@@ -22,6 +22,8 @@ struct canp_repack_opts {
     bool unpack; /* store plain rows instead */
     enum canp_pack_level level;
     const struct canp_stop *stop; /* ends it with -ECANCELED soon after it is set; borrowed, or NULL */
+    unsigned jobs; /* so many threads, the caller's included, take a segment each; 0 = 1, at most 64. The
+                      result is the same. Each needs some MB of memory and room on the disk for a segment */
 };
 #define CANP_REPACK_OPTS_INIT CANP_OPTS_INIT_(canp_repack_opts)
 
@@ -37,8 +39,8 @@ struct canp_repack_stats {
 
 /*
  * `path` is a directory of segments, or one segment file. Segments that have the wanted form already are not
- * written again. 0, or the first error that stopped it (-ENOSPC, -EIO, ...; segments done before stay done);
- * `why` names the file.
+ * written again. 0, or the error that stopped it (-ENOSPC, -EIO, ...; segments done before stay done), of the
+ * first segment that had one; `why` names the file.
  */
 CANP_API int canp_repack(const char *path, const struct canp_repack_opts *opts,
                          struct canp_repack_stats *stats, struct canp_why *why);

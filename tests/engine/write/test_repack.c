@@ -85,13 +85,18 @@ static struct digest digest_of(void)
     return d;
 }
 
-static struct canp_repack_stats repack(bool unpack)
+static struct canp_repack_stats repack_with(bool unpack, unsigned jobs)
 {
-    struct canp_repack_opts opts = {.unpack = unpack};
+    struct canp_repack_opts opts = {.unpack = unpack, .jobs = jobs};
     struct canp_repack_stats stats;
     struct canp_why why = {""};
     cr_assert_eq(canp_repack(dir, &opts, &stats, &why), 0, "%s", why.text);
     return stats;
+}
+
+static struct canp_repack_stats repack(bool unpack)
+{
+    return repack_with(unpack, 0);
 }
 
 Test(repack, there_and_back_again)
@@ -119,6 +124,23 @@ Test(repack, there_and_back_again)
     canp_reader_close(reader);
 
     cr_assert_eq(repack(true).changed, stats.changed);
+    struct digest after = digest_of();
+    cr_assert_eq(after.records, before.records);
+    cr_assert_eq(after.hash, before.hash);
+}
+
+Test(repack, several_threads_do_the_same)
+{
+    record(50000, true);
+    struct digest before = digest_of();
+    struct canp_repack_stats alone = repack(false);
+    cr_assert_eq(repack_with(true, 100).changed, alone.changed,
+                 "more threads than segments, and than are allowed");
+    struct canp_repack_stats together = repack_with(false, 3);
+    cr_assert_eq(together.segments, alone.segments);
+    cr_assert_eq(together.changed, alone.changed);
+    cr_assert_eq(together.frames, alone.frames);
+    cr_assert_eq(together.bytes_after, alone.bytes_after, "the same bytes a segment");
     struct digest after = digest_of();
     cr_assert_eq(after.records, before.records);
     cr_assert_eq(after.hash, before.hash);
