@@ -249,12 +249,20 @@ def replay_section(lines):
     return out
 
 
+def spread(x, name="spread"):
+    """How far the runs lie apart, where a result says it (earlier ones did not)."""
+    return f" (±{50 * x[name]:.0f} %)" if x.get(name) is not None else ""
+
+
 def engine_section(lines):
     if not lines:
         return []
-    rows = [[f"{x['ratio']:.3g}" if x["ratio"] is not None else "", x["mode"], x["name"], f"{x['value']:.4g} {x['unit']}",
-             f"{x['reference']}: {x['reference_value']:.4g}" if x["reference"] else ""] for x in lines]
-    return ["### The engine itself, native\n", "`canp-bench`: medians of alternated runs, on " + lines[-1].get("cpu", "?") + ".\n"
+    rows = [[f"{x['ratio']:.3g}" if x["ratio"] is not None else "", x["mode"], x["name"],
+             f"{x['value']:.4g} {x['unit']}{spread(x)}",
+             f"{x['reference']}: {x['reference_value']:.4g}{spread(x, 'reference_spread')}" if x["reference"] else ""]
+            for x in lines]
+    return ["### The engine itself, native\n", "`canp-bench`: medians of alternated runs, and how far these lie apart (the "
+            "middle half of them where there are more than three), on " + lines[-1].get("cpu", "?") + ".\n"
             ] + table(["ratio", "mode", "what", "value", "beside"], rows)
 
 
@@ -268,7 +276,7 @@ def guard_section(lines):
 def formats_section(lines):
     if not lines:
         return []
-    rows = [[x["format"], f"{x['bytes']:.2f}", f"{x['read_ns']:.0f}", x["reader"]] for x in lines]
+    rows = [[x["format"], f"{x['bytes']:.2f}", f"{x['read_ns']:.0f}{spread(x)}", x["reader"]] for x in lines]
     return [f"### The same {count(lines[0]['frames'])} frames of a generated drive, in files\n"] + table(
         ["format", "B/frame", "ns/frame to read all", "read by"], rows)
 

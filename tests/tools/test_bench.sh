@@ -27,7 +27,8 @@ references = {"scan_raw": "pointer_loop", "scan_raw_next": "pointer_loop", "scan
               "sql_one_id": "query_one_id", "sql_aggregate": "decode_one_signal"}
 assert {name: x["reference"] for name, x in lines.items()} == references, lines
 for x in lines.values():
-    assert set(x) == {"mode", "name", "value", "unit", "reference", "reference_value", "ratio", "runs"}, x
+    assert set(x) == {"mode", "name", "value", "unit", "spread", "reference", "reference_value", "reference_spread", "ratio",
+                      "runs"}, x
     assert x["value"] > 0 and x["runs"] == 1, x
     if x["reference"]:
         assert abs(x["ratio"] - x["value"] / x["reference_value"]) <= 1e-3 * x["ratio"], x

@@ -6,6 +6,7 @@
 #ifndef CANP_TOOLS_BENCH_H
 #define CANP_TOOLS_BENCH_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ struct bench {
     const char *mode; /* the one that runs */
 };
 #define BENCH_RUNS_MAX 1001
+#define BENCH_NOISE    (-ERANGE) /* of a measurement: it is a difference smaller than its noise */
 
 /* One measurement: a value in the case's unit, or a negative errno. */
 typedef double bench_measure(void *user);

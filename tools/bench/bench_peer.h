@@ -15,9 +15,10 @@ struct bench_peer {
 };
 
 struct bench_peers {
-    bool has_python_can; /* python3 has it */
-    char script[160];    /* of python-can */
-    double start_us[8];  /* of peer i that is no Python: what its start takes; < 0: it is not installed */
+    bool has_python_can;      /* python3 has it */
+    char script[160];         /* of python-can */
+    double start_noise_us[8]; /* how far that differs */
+    double start_us[8]; /* of peer i that is no Python: what its start takes; < 0: it is not installed */
 };
 
 /* Which are installed. 0 or a negative errno. */

@@ -62,26 +62,42 @@ static double median(double *values, unsigned count)
     return count % 2 ? values[count / 2] : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
-static void print_json(const struct bench *bench, const struct bench_case *one, double value,
-                       double reference)
+/* What a side's runs say: their median, and how far the middle half of them spreads, as a part of it. */
+struct side {
+    double value;
+    double spread;
+};
+
+static struct side sum_up(double *values, unsigned count)
 {
-    printf("{\"mode\":\"%s\",\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\"", bench->mode, one->name, value,
-           one->unit);
+    struct side side = {.value = median(values, count)};
+    double width = values[(count - 1) * 3 / 4] - values[count / 4];
+    side.spread = side.value > 0 && width > 0 ? width / side.value : 0;
+    return side;
+}
+
+static void print_json(const struct bench *bench, const struct bench_case *one, const struct side *ours,
+                       const struct side *theirs)
+{
+    printf("{\"mode\":\"%s\",\"name\":\"%s\",\"value\":%.6g,\"unit\":\"%s\",\"spread\":%.3g", bench->mode,
+           one->name, ours->value, one->unit, ours->spread);
     if (one->reference != NULL)
-        printf(",\"reference\":\"%s\",\"reference_value\":%.6g,\"ratio\":%.6g", one->reference, reference,
-               value / reference);
+        printf(",\"reference\":\"%s\",\"reference_value\":%.6g,\"reference_spread\":%.3g,\"ratio\":%.6g",
+               one->reference, theirs->value, theirs->spread, ours->value / theirs->value);
     else
-        printf(",\"reference\":null,\"reference_value\":null,\"ratio\":null");
+        printf(",\"reference\":null,\"reference_value\":null,\"reference_spread\":null,\"ratio\":null");
     printf(",\"runs\":%u}\n", bench->runs);
 }
 
-static void print_text(const struct bench_case *one, double value, double reference)
+static void print_text(const struct bench_case *one, const struct side *ours, const struct side *theirs)
 {
-    printf("%-22s %12.4g %-10s", one->name, value, one->unit);
+    double ratio = ours->value / theirs->value;
+    printf("%-22s %12.4g %-10s (%.0f %%)", one->name, ours->value, one->unit, 100 * ours->spread);
     if (one->reference != NULL)
-        printf(" %-22s %12.4g   ratio %.3f", one->reference, reference, value / reference);
+        printf(" %-22s %12.4g (%.0f %%)  ratio %.3f", one->reference, theirs->value, 100 * theirs->spread,
+               ratio);
     if (one->goal > 0)
-        printf("  %s %.2f", value / reference <= one->goal ? "<=" : "MISSES", one->goal);
+        printf("  %s %.2f", ratio <= one->goal ? "<=" : "MISSES", one->goal);
     putchar('\n');
 }
 
@@ -106,13 +122,17 @@ int bench_run(struct bench *bench, const struct bench_case *one)
     static double values[BENCH_RUNS_MAX], references[BENCH_RUNS_MAX];
     int r = measure(bench, one, values, references);
 
+    if (r == BENCH_NOISE && !bench->json)
+        printf("%-22s left out: %s, less its start, is less than its noise\n", one->name, one->reference);
+    if (r == BENCH_NOISE)
+        return 0;
     if (r < 0)
         return r;
-    double value = median(values, bench->runs), reference = median(references, bench->runs);
+    struct side ours = sum_up(values, bench->runs), theirs = sum_up(references, bench->runs);
     if (bench->json)
-        print_json(bench, one, value, reference);
+        print_json(bench, one, &ours, &theirs);
     else
-        print_text(one, value, reference);
+        print_text(one, &ours, &theirs);
     fflush(stdout);
     return 0;
 }
@@ -184,7 +204,8 @@ static int run_mode(struct bench *bench, size_t mode)
 
     bench->mode = modes[mode].name;
     if (!bench->json)
-        printf("%s: %s; medians of %u alternated runs\n", modes[mode].name, modes[mode].summary, bench->runs);
+        printf("%s: %s; medians of %u alternated runs (and how far the middle half of them spreads)\n",
+               modes[mode].name, modes[mode].summary, bench->runs);
     canp_memprofile_begin(&scope, &profile);
     int r = modes[mode].run(bench);
     canp_memprofile_end(&scope);
