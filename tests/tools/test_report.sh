@@ -58,4 +58,25 @@ check "draws all its plots" grep -qE 'data-plots="[0-9]{3} [0-9]{3} [0-9]{3,4}"'
 check "marks can be hovered" test "$(grep -o 'title="2023-11-14 22:13:[^"]*can0: error frame' "$work/dom" | wc -l)" -eq 2
 check "text stays text" grep -q 'Speed \[&lt;b&gt;\]' "$work/dom"
 check "the console is silent" test "$(grep -c CONSOLE "$work/console")" -eq 0
+# Keys zoom all plots together: a script of the test's own presses them on the second plot, and says what is shown then.
+python3 - "$work/d.html" "$work/keys.html" <<'PY'
+import re, sys
+page = re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', '', open(sys.argv[1]).read())
+open(sys.argv[2], "w").write(page.replace('</body>', """<script>(function () {
+  var plots = document.querySelectorAll('.plot'), said = [];
+  function shown() {
+    return [].map.call(plots, function (p) { return p.querySelector('.dygraph-axis-label-x').textContent; })
+      .filter(function (t, i, all) { return all.indexOf(t) === i; }).join('|');
+  }
+  ['', '+', 'ArrowRight', '0'].forEach(function (key) {
+    plots[1].dispatchEvent(new KeyboardEvent('keydown', { key: key }));
+    said.push(shown());
+  });
+  document.body.setAttribute('data-zoom', said.length + (said[0] === said[3] && said[0] !== said[1] && said[1] !== said[2] &&
+    said.join().indexOf('|') < 0 ? ' well' : said.join(' ')));
+})();</script></body>"""))
+PY
+HOME=$work timeout 120 "$browser" --headless --no-sandbox --disable-gpu --virtual-time-budget=10000 \
+    --user-data-dir="$work/profile" --dump-dom "file://$work/keys.html" >"$work/dom" 2>/dev/null
+check "keys zoom all plots" grep -q 'data-zoom="4 well"' "$work/dom"
 exit $bad

@@ -55,10 +55,27 @@
     plots.forEach(function (p) { if (p !== graph) p.updateOptions({ dateWindow: range }); });
     joining = false;
   }
+  // Keys as the mouse: + and - zoom, arrows move, 0 or Escape shows all.
+  function zoomByKey(graph, event) {
+    var all = graph.xAxisExtremes(), shown = graph.xAxisRange(), span = shown[1] - shown[0], middle = (shown[0] + shown[1]) / 2;
+    var move = { ArrowLeft: -span / 4, ArrowRight: span / 4 }[event.key];
+    var zoom = { '+': 0.5, '=': 0.5, '-': 2 }[event.key];
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (zoom) span *= zoom;
+    else if (move) middle += move;
+    else if (event.key === '0' || event.key === 'Escape') span = all[1] - all[0];
+    else return;
+    event.preventDefault();
+    span = Math.min(span, all[1] - all[0]);
+    middle = Math.min(Math.max(middle, all[0] + span / 2), all[1] - span / 2);
+    graph.updateOptions({ dateWindow: [middle - span / 2, middle + span / 2] });
+    zoomTogether(graph);
+  }
   function draw(parent, title, cls, rows, labels, options) {
     var div = make(parent, 'div', null, 'plot ' + (cls || ''));
     div.setAttribute('role', 'img');
     div.setAttribute('aria-label', title + ': a plot over time; the same as a table stands below');
+    div.tabIndex = 0;
     var ink = getComputedStyle(document.documentElement);
     var all = {
       colors: matchMedia('(prefers-color-scheme: dark)').matches ? ['#6cb6ff', '#f0a060', '#8ddb8c', '#dcbdfb', '#f47067', '#daaa3f'] :
@@ -70,6 +87,7 @@
     Object.keys(options || {}).forEach(function (k) { all[k] = options[k]; });
     var graph = new Dygraph(div, rows, all);
     plots.push(graph);
+    div.addEventListener('keydown', function (event) { zoomByKey(graph, event); });
     tableBehind(parent, labels, rows);
     return graph;
   }
@@ -101,6 +119,16 @@
       return { series: s.name, x: +nearest(rows, m.t), shortText: letters[m.kind], cssClass: m.kind, attachAtBottom: true,
                text: time(m.t) + ' ' + (names[m.channel] || '') + ': ' + m.text };
     }));
+  }
+  // The rate of the last stretch is of that part of it which the log covers; of too small a part there are none.
+  function whole(series) {
+    return series.map(function (x) {
+      var last = x.values.length - 1, covered = (data.end - (x.start + last * x.bin)) / x.bin;
+      if (last < 1 || covered >= 1) return x;
+      return { name: x.name, channel: x.channel, start: x.start, bin: x.bin, values: x.values.map(function (v, i) {
+        return i < last ? v : covered < 0.2 ? null : v / covered;
+      }) };
+    });
   }
   function plotOf(title, series, unit, marks) {
     if (!series.length) return;
@@ -140,8 +168,8 @@
   table(section('Interfaces'), ['interface', 'bit/s', 'frames', 'lost', 'error frames'], data.ifaces.map(function (i) {
     return [i.name, i.bitrate || '-', i.frames, i.lost, i.errors];
   }));
-  plotOf('Frames per second', data.rate, 'frames/s', true);
-  plotOf('Bus load', data.load, '%', false);
+  plotOf('Frames per second', whole(data.rate), 'frames/s', true);
+  plotOf('Bus load', whole(data.load), '%', false);
   plotOf('Error frames', data.errors, 'frames', false);
 
   if (data.marks.length) {
@@ -169,7 +197,8 @@
 
   if (data.signals.length) {
     var s = section('Signals');
-    make(s, 'p', 'Mean, lowest and highest value of each stretch of time. Drag to zoom all plots, double click to see all.', 'faint');
+    make(s, 'p', 'Mean, lowest and highest value of each stretch of time. Drag to zoom all plots, double click to see all.' +
+      ' With the keyboard: Tab to a plot, + and \u2212 zoom, arrows move, 0 shows all.', 'faint');
     data.signals.forEach(function (g) {
       var rows = g.points.map(function (p) { return [new Date(g.start + p[0] * g.bin), [p[1], p[2], p[3]]]; });
       make(s, 'h3', g.name + (g.unit ? ' [' + g.unit + ']' : ''));
