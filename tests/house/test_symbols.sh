@@ -16,6 +16,12 @@ check() { # SOURCE_DIR STATIC_LIBRARY
 
 check "$source_dir" "$build_dir/libcanp.a"
 
+# libcanp-stream has a map of its own: what its header declares, and no more.
+if [ -e "$build_dir/tools/libcanp-stream.so" ]; then
+    diff <(grep -o 'canp_\(stream\|ship\|collect\)_[a-z_]*(' "$source_dir/tools/stream/include/canp/stream.h" | tr -d '(' | sort -u) \
+        <(nm -D --defined-only "$build_dir/tools/libcanp-stream.so" | awk '$2 == "T" {print $3}' | sed 's/@.*//' | sort -u)
+fi
+
 for room in pools engine capture; do
     mkdir -p "$work/tree/$room" && cp -r "$source_dir/$room/include" "$work/tree/$room/"
 done

@@ -12,15 +12,18 @@ enum canp_exit {
 
 /* X(name, summary): commands that every build has. */
 #define CANP_COMMANDS_CORE(X)                                                                                \
+    X(collect, "recordings from what vehicles shipped to a NATS server")                                     \
     X(convert, "logs of any format into any other")                                                          \
     X(dbc, "list and check a signal database, or compare two")                                               \
     X(decode, "a log's bytes into signals with units, by signal databases")                                  \
     X(diff, "how the traffic of two logs differs, ID by ID")                                                 \
     X(dump, "print a recording: candump log lines, JSON or CSV")                                             \
+    X(fleet, "what each vehicle of a fleet last said of itself")                                             \
     X(info, "summarise a recording: frames, losses, times, interfaces, IDs")                                 \
     X(merge, "several recordings into one, by time")                                                         \
     X(pack, "re-encode sealed segments in place: the same records, smaller")                                 \
     X(report, "one page about a recording, for a browser")                                                   \
+    X(ship, "send recordings to a NATS server, as they grow")                                                \
     X(sql, "ask recordings and logs in SQL")                                                                 \
     X(verify, "read and check everything, name each damaged place")                                          \
     X(repair, "copy all that is intact into a new recording, gaps marked")
