@@ -45,6 +45,33 @@ c = {x["id"]: x for x in o["changed"]}
 assert set(c) == {"100", "300"} and c["100"]["other_value"] == "0002" and c["100"]["stands"] == "0F00" and c["100"]["moves"] == "0000", c
 assert c["300"]["length"] and c["300"]["period"] and abs(c["300"]["b"]["period_ns"] - 20e6) < 1e5 and not c["100"]["period"], c
 PY
+cp "$work/a.log" "$work/<b>&.log"
+check "as a page" status_is 1 "$canp" diff "$work/<b>&.log" "$work/b.log" -o "$work/d.html"
+check "of well-formed parts" python3 - "$work/d.html" <<'PY'
+import html.parser, sys
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.text, self.rows, self.classes, self.title = [], [], 0, [], ""
+    def handle_starttag(self, tag, attributes):
+        self.rows += tag == "tr"
+        self.classes += [(tag, v) for k, v in attributes if k == "class" and tag == "i"]
+        if tag not in ("meta", "th"):
+            self.open.append(tag)
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+    def handle_data(self, data):
+        self.text.append(data)
+page = Page()
+page.feed(open(sys.argv[1]).read())
+text = " ".join(page.text)
+assert not page.open and "<b>&.log" in "".join(page.text), page.open
+assert all(word in text for word in ("New in B", "400", "Gone in B", "200", "Changed", "100", "300", "20.0")), text
+assert page.rows == 3 + 4 and page.classes.count(("i", "o")) == 1 + 1 and page.classes.count(("i", "s")) == 4 + 1, page.classes
+PY
+check "never over another file" status_is 3 "$canp" diff "$work/a.log" "$work/b.log" -o "$work/d.html"
+check "of nothing" status_is 0 "$canp" diff "$work/a.log" "$work/a.log" -o "$work/none.html"
+check "says so" test "$(grep -c 'class=faint>none' "$work/none.html")" -eq 3
 check "one log is too few" status_is 2 "$canp" diff "$work/a.log"
 check "no such log" status_is 3 "$canp" diff "$work/a.log" "$work/none"
 exit $bad

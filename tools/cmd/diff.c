@@ -6,6 +6,7 @@
 #include <canp/log.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #include "lib/opts.h"
 #include "lib/stop.h"
 #include "lib/text.h"
+#include "logs/diff_page.h"
 #include "logs/id_diff.h"
 #include "logs/log_open.h"
 #include "logs/log_progress.h"
@@ -189,8 +191,29 @@ static int compare_json(char *const *paths, const struct id_table *a, const stru
     return found;
 }
 
-static int compare(char *const *paths, const struct id_table *a, const struct id_table *b, bool json)
+/* A new file: one that is there stays. How many IDs differ, or an error, which was told. */
+static int compare_on_page(char *const *paths, const struct id_table *a, const struct id_table *b,
+                           const char *out)
 {
+    int fd = open(out, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666), found = -EIO;
+    FILE *to = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!to)
+        return -opts_fail("diff", EIO, "cannot make %s: %s", out, canp_strerror(-errno));
+    found = diff_page_write(to, paths, a, b);
+    bool is_whole = fflush(to) == 0 && !ferror(to);
+    if (fclose(to) == 0 && is_whole && found >= 0)
+        return found;
+    unlink(out);
+    return -opts_fail("diff", EIO, "cannot write %s: %s", out, canp_strerror(found < 0 ? found : -EIO));
+}
+
+static int compare(char *const *paths, const struct id_table *a, const struct id_table *b, bool json,
+                   const char *out)
+{
+    if (out) {
+        int count = compare_on_page(paths, a, b, out);
+        return count < 0 ? CANP_EXIT_ENVIRONMENT : count ? CANP_EXIT_FINDING : CANP_EXIT_DONE;
+    }
     int found = json ? compare_json(paths, a, b) : id_diff(a, b, print_text, NULL);
     if (found < 0)
         return opts_fail("diff", CANP_EXIT_ENVIRONMENT, "%s", canp_strerror(found));
@@ -202,7 +225,11 @@ static int compare(char *const *paths, const struct id_table *a, const struct id
 int canp_cmd_diff(int argc, char **argv)
 {
     bool json = false;
-    const struct opt options[] = {{0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"}, {0}};
+    const char *out = NULL;
+    const struct opt options[] = {
+        {'o', "output", OPT_TEXT, &out, "FILE.html", "a page for a browser, a new file, instead of text"},
+        {0, "json", OPT_FLAG, &json, NULL, "one JSON object instead of text"},
+        {0}};
     const struct opt_spec spec = {"diff", "A B",
                                   "How the traffic in B differs from that in A, ID by ID, whatever the "
                                   "interface. A and B are recordings or\n"
@@ -221,11 +248,13 @@ int canp_cmd_diff(int argc, char **argv)
         return OPTS_EXIT(count);
     if (count != 2)
         return opts_fail("diff", CANP_EXIT_USAGE, "expected two logs, A and B; `canp diff --help` says more");
+    if (json && out)
+        return opts_fail("diff", CANP_EXIT_USAGE, "--json and --output: one of them");
     int status = read_ids(argv[1], &a);
     if (status == 0)
         status = read_ids(argv[2], &b);
     if (status == 0)
-        status = compare(argv + 1, &a, &b, json);
+        status = compare(argv + 1, &a, &b, json, out);
     id_table_release(&a);
     id_table_release(&b);
     return status;
