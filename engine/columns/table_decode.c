@@ -144,7 +144,8 @@ static int give_message(struct table_decode *d, struct canp_table *table, uint32
 static bool is_isotp_or_tp(uint32_t id)
 {
     uint32_t format = id >> 16 & 0x3FF;
-    return !(id & CANP_ID_EFF) || (id & 0x1FFE0000) == 0x18DA0000 || format == 0xEC || format == 0xEB;
+    return !(id & CANP_ID_EFF) || (id & 0x1FFE0000) == 0x18DA0000 || format == 0xEC || format == 0xEB ||
+           format == 0xC8 || format == 0xC7;
 }
 
 /* A short message of a database without J1939 that has exactly this id: no part of a fast packet. */

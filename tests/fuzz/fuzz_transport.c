@@ -22,15 +22,15 @@ static const uint32_t ids[16] = {
     CANP_ID_EFF | 0x09F20101,
     CANP_ID_EFF | 0x09EF0107,
     CANP_ID_EFF | 0x09FF7701,
-    CANP_ID_EFF | 0x1CECFF22,
-    CANP_ID_EFF | 0x1CEBFF22,
+    CANP_ID_EFF | 0x1CC80321,
+    CANP_ID_EFF | 0x1CC70321,
 };
 
 static void look_at(const struct canp_transport_message *m)
 {
     struct canp_j1939_dtc dtcs[4];
     volatile uint8_t sum = 0;
-    if (m->bytes == 0 || m->bytes > 512 || m->frames == 0)
+    if (m->bytes == 0 || m->bytes > (m->kind == CANP_TRANSPORT_ETP ? 4096 : 512) || m->frames == 0)
         abort();
     for (uint32_t i = 0; i < m->bytes; i++)
         sum = (uint8_t)(sum + m->data[i]);
@@ -48,6 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     opts.isotp_count = 2;
     opts.sessions_max = 8;
     opts.bytes_max = 512;
+    opts.extended_bytes_max = 4096;
     if (canp_transport_open(&opts, &t) < 0)
         return 0;
     for (size_t at = 0; at + 2 <= size;) {

@@ -240,6 +240,27 @@ check "of which" mf4 "$work/many.mf4"
 check "all is there" diff -q <(awk '{ printf "%.3f %s\n", $4 / 1000000000, $5 }' <(grep ' All ' "$work/out")) \
     <("$canp" decode --dbc "$work/a.dbc" "$work/many.log" -f csv | awk -F, 'NR > 1 { printf "%.3f %s\n", $1, $6 }')
 
+# J1939's extended transport protocol: 2,000 bytes, of which the database knows two.
+python3 - >"$work/etp.log" <<'PY'
+data = bytes(i * 31 >> 3 & 255 for i in range(286 * 7))
+at = 0
+def put(id, payload):
+    global at
+    at += 1
+    print(f"(1700000000.{at:06d}) can0 {id}#{payload.hex().upper()}")
+put("18C82103", bytes([20, 0xD0, 7, 0, 0]) + b"\xe3\xfe\0")
+for first in range(0, 286, 255):
+    put("18C82103", bytes([22, 255]) + first.to_bytes(3, "little") + b"\xe3\xfe\0")
+    for n in range(first, min(first + 255, 286)):
+        put("18C72103", bytes([n - first + 1]) + data[7 * n:7 * n + 7])
+PY
+check "a long message" status_is 0 decode "$work/etp.log"
+check "is decoded" prints '(1700000000.000289000) can0 18FEE303 Config.Last = 8735'
+check "and printed" status_is 0 "$canp" dump --transport "$work/etp.log"
+check "with its protocol" says 'can0 18FEE303 ETP 03>21 [2000] 00 03 07 0B'
+check "SQL has it" status_is 0 "$canp" sql --dbc "$work/a.dbc" "$work/etp.log" 'SELECT Last FROM Config' -f csv
+check "as well" prints Last 8735
+
 check "every" status_is 0 decode "$work/a.log" --every 250ms Speed Which
 check "thins out" prints '(1700000000.000000000) can0 100 Engine.Speed = 812.5 rpm' \
     '(1700000000.200000000) can0 200 Choice.Which = 0' '(1700000000.300000000) can0 200 Choice.Which = 1'

@@ -182,7 +182,8 @@ static int give_message(struct decode_bus *b, const struct decode_channel *c, ui
 {
     struct decode_row row = {m->time_ns, c->name, m->id, NULL, m->data, m->bytes, NULL, 0};
     const struct canp_plan *plan = decode_choice_plan(b->choice, c->line->bases, m->id);
-    bool is_j1939 = m->kind == CANP_TRANSPORT_BAM || m->kind == CANP_TRANSPORT_RTS;
+    bool is_j1939 =
+        m->kind == CANP_TRANSPORT_BAM || m->kind == CANP_TRANSPORT_RTS || m->kind == CANP_TRANSPORT_ETP;
     if (is_j1939 && has_codes(b, c, m->id)) {
         int r = give_codes(b, m->channel, &row);
         return r < 0 || !plan ? r : give(b, plan, m->channel, &row);
@@ -208,7 +209,8 @@ static bool is_plain(const struct canp_plan *plan, uint32_t id)
 static bool is_isotp_or_tp(uint32_t id)
 {
     uint32_t format = id >> 16 & 0x3FF;
-    return !(id & CANP_ID_EFF) || (id & 0x1FFE0000) == 0x18DA0000 || format == 0xEC || format == 0xEB;
+    return !(id & CANP_ID_EFF) || (id & 0x1FFE0000) == 0x18DA0000 || format == 0xEC || format == 0xEB ||
+           format == 0xC8 || format == 0xC7;
 }
 
 /* Is the frame itself what the message of the plan describes? `is_part`: it belongs to a transport. */

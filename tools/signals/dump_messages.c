@@ -18,6 +18,7 @@ static const char *const protocols[] = {
     [CANP_TRANSPORT_RTS] = "RTS",
     [CANP_TRANSPORT_FAST] = "FAST",
     [CANP_TRANSPORT_ISOTP] = "ISOTP",
+    [CANP_TRANSPORT_ETP] = "ETP",
 };
 
 int dump_messages_open(struct dump_messages *d)

@@ -120,37 +120,46 @@ static bool is_by_group(const struct decode_choice *choice, const struct canp_db
     return false;
 }
 
-/* The frames that may bring this message: its own, and those of transports. False: too many for one filter.
- */
+/* Those of J1939's transports, which may bring any message. */
+static bool add_transports(struct canp_filter_set *set)
+{
+    static const uint32_t formats[] = {0xEC, 0xEB, 0xC8, 0xC7};
+    bool fits = true;
+    for (unsigned i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
+        fits = fits && add(set, formats[i] << 16 | CANP_ID_EFF, 0x03FF0000 | CANP_ID_EFF);
+    return fits;
+}
+
+/* The frames that may bring this message without J1939's transports. False: too many for one filter. */
 static bool add_message(const struct decode_choice *choice, const struct canp_dbc_message *m,
                         struct canp_filter_set *set)
 {
     const uint32_t group = 0x03FF0000, group_with_low = 0x03FFFF00, all_but_priority = 0x03FFFFFF;
     if (!(m->id & CANP_ID_EFF))
         return add(set, m->id, CANP_ID_SFF_MASK | CANP_ID_EFF);
-    bool fits = add(set, 0x00EC0000 | CANP_ID_EFF, group | CANP_ID_EFF) &&
-                add(set, 0x00EB0000 | CANP_ID_EFF, group | CANP_ID_EFF);
     uint32_t mask = CANP_ID_EFF_MASK;
     if (is_by_group(choice, m))
         mask = (m->id >> 16 & 0xFF) < 0xF0 ? group : group_with_low;
     else if (m->bytes > 8) /* perhaps as fast packets, of any priority */
         mask = all_but_priority;
-    return fits && add(set, m->id & (mask | CANP_ID_EFF), mask | CANP_ID_EFF);
+    return add(set, m->id & (mask | CANP_ID_EFF), mask | CANP_ID_EFF);
 }
 
 /* False: no filter, all frames are needed. *lead: may messages of several frames be among them? */
 static bool filter_for(const struct values *v, const struct decode_choice *choice,
                        struct canp_filter_set *set, bool *lead)
 {
-    bool fits = true;
+    bool fits = true, is_eff = false;
     memset(set, 0, offsetof(struct canp_filter_set, filters));
     for (uint32_t i = 0; i < choice->message_count && fits; i++) {
         const struct canp_dbc_message *m = choice->messages[i].message;
         if (!is_wanted(v, &choice->messages[i]))
             continue;
+        is_eff = is_eff || (m->id & CANP_ID_EFF);
         *lead = *lead || (m->id & CANP_ID_EFF) || m->bytes > 8;
         fits = add_message(choice, m, set);
     }
+    fits = fits && (!is_eff || add_transports(set));
     *lead = *lead || !fits;
     return fits;
 }

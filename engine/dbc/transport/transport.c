@@ -8,9 +8,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define BYTES_MIN     223U /* a fast packet */
-#define BYTES_MOST    (1U << 24)
-#define SESSIONS_MOST (1U << 16)
+#define BYTES_MIN      223U /* a fast packet */
+#define BYTES_MOST     (1U << 24)
+#define EXTENDED_BYTES (1U << 20)
+#define SESSIONS_MOST  (1U << 16)
 
 static int take_memory(struct canp_transport *t, const struct canp_transport_opts *opts)
 {
@@ -18,8 +19,11 @@ static int take_memory(struct canp_transport *t, const struct canp_transport_opt
     t->sessions = calloc(count, sizeof(*t->sessions));
     t->memory = calloc(count, t->opts.bytes_max);
     t->isotp = calloc(opts->isotp_count + 1, sizeof(*t->isotp));
-    if (!t->sessions || !t->memory || !t->isotp)
+    t->extended_memory = calloc(TRANSPORT_EXTENDED, t->opts.extended_bytes_max); /* touched when needed */
+    if (!t->sessions || !t->memory || !t->isotp || !t->extended_memory)
         return -ENOMEM;
+    for (uint32_t i = 0; i < TRANSPORT_EXTENDED; i++)
+        t->extended[i].data = t->extended_memory + (size_t)i * t->opts.extended_bytes_max;
     for (uint32_t i = 0; i < count; i++)
         t->sessions[i].data = t->memory + (size_t)i * t->opts.bytes_max;
     if (opts->isotp_count)
@@ -33,6 +37,7 @@ static void set_defaults(struct canp_transport_opts *opts)
 {
     opts->sessions_max = opts->sessions_max ? opts->sessions_max : 256;
     opts->bytes_max = opts->bytes_max ? opts->bytes_max : 4095;
+    opts->extended_bytes_max = opts->extended_bytes_max ? opts->extended_bytes_max : EXTENDED_BYTES;
     opts->timeout_ns = opts->timeout_ns ? opts->timeout_ns : UINT64_C(1250000000);
 }
 
@@ -45,7 +50,8 @@ int canp_transport_open(const struct canp_transport_opts *opts, struct canp_tran
     set_defaults(&taken);
     opts = &taken;
     if (opts->sessions_max == 0 || opts->sessions_max > SESSIONS_MOST || opts->bytes_max < BYTES_MIN ||
-        opts->bytes_max > BYTES_MOST || (opts->isotp_count && !opts->isotp))
+        opts->bytes_max > BYTES_MOST || opts->extended_bytes_max > BYTES_MOST ||
+        (opts->isotp_count && !opts->isotp))
         return -EINVAL;
     struct canp_transport *t = calloc(1, sizeof(*t));
     if (!t)
@@ -68,6 +74,7 @@ void canp_transport_close(struct canp_transport *t)
         return;
     free(t->sessions);
     free(t->memory);
+    free(t->extended_memory);
     free(t->isotp);
     free(t);
 }
@@ -115,5 +122,7 @@ int canp_transport_feed(struct canp_transport *t, int64_t time_ns, uint8_t chann
     uint32_t format = frame->id >> 16 & 0x3FF; /* data pages and PDU format */
     if (!t->opts.no_j1939 && (format == 0xEC || format == 0xEB))
         return canp_transport_j1939(t, &f, out);
+    if (!t->opts.no_j1939 && (format == 0xC8 || format == 0xC7))
+        return canp_transport_etp(t, &f, out);
     return !t->opts.no_fast_packets ? canp_transport_fast(t, &f, out) : 0;
 }

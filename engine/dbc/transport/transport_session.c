@@ -18,9 +18,9 @@ static struct transport_session *in_set(struct transport_session *set, uint64_t 
     return NULL;
 }
 
-struct transport_session *canp_transport_find(struct canp_transport *t, uint64_t key, int64_t time_ns)
+struct transport_session *canp_transport_look(struct canp_transport *t, struct transport_session *s,
+                                              int64_t time_ns)
 {
-    struct transport_session *s = in_set(set_of(t, key), key);
     if (s && time_ns > s->last_ns && (uint64_t)time_ns - (uint64_t)s->last_ns > t->opts.timeout_ns) {
         t->stats.incomplete++;
         canp_transport_forget(s);
@@ -31,6 +31,11 @@ struct transport_session *canp_transport_find(struct canp_transport *t, uint64_t
         s->frames++;
     }
     return s;
+}
+
+struct transport_session *canp_transport_find(struct canp_transport *t, uint64_t key, int64_t time_ns)
+{
+    return canp_transport_look(t, in_set(set_of(t, key), key), time_ns);
 }
 
 struct transport_session *canp_transport_begin(struct canp_transport *t, uint64_t key, int64_t time_ns)

@@ -5,8 +5,9 @@
 #include <canp/transport.h>
 #include <string.h>
 
-#define TRANSPORT_WAYS   8
-#define TRANSPORT_GROUPS 0x40000U /* of 18 bits */
+#define TRANSPORT_WAYS     8
+#define TRANSPORT_GROUPS   0x40000U /* of 18 bits */
+#define TRANSPORT_EXTENDED 4U       /* messages of the extended protocol at one time */
 
 struct transport_session {
     uint64_t key; /* 0: free */
@@ -16,9 +17,10 @@ struct transport_session {
     uint32_t got;   /* packets (J1939, fast packets) or bytes (ISO-TP) */
     uint32_t packets;
     uint32_t pgn;
+    uint32_t offset;  /* ETP: of the packets' numbers */
     uint8_t next;     /* ISO-TP: sequence number */
     uint64_t seen[4]; /* packets, by their number */
-    uint8_t *data;    /* bytes_max */
+    uint8_t *data;    /* bytes_max; of the extended protocol extended_bytes_max */
 };
 
 struct canp_transport {
@@ -27,6 +29,8 @@ struct canp_transport {
     struct transport_session *sessions;
     uint32_t sets;
     uint8_t *memory; /* of all sessions' data */
+    struct transport_session extended[TRANSPORT_EXTENDED];
+    uint8_t *extended_memory;
     struct canp_isotp_ids *isotp;
     uint32_t isotp_count;
     uint8_t fast[TRANSPORT_GROUPS / 8]; /* a bit per group */
@@ -51,6 +55,10 @@ struct transport_frame {
 /* The session of this key, or NULL; one that was silent too long is given up. */
 struct transport_session *canp_transport_find(struct canp_transport *t, uint64_t key, int64_t time_ns);
 
+/* The same of a session that was found. */
+struct transport_session *canp_transport_look(struct canp_transport *t, struct transport_session *s,
+                                              int64_t time_ns);
+
 /* A new session of this key; an old one is given up. */
 struct transport_session *canp_transport_begin(struct canp_transport *t, uint64_t key, int64_t time_ns);
 
@@ -70,6 +78,8 @@ int canp_transport_packet(struct transport_session *s, uint32_t number, uint32_t
 
 int canp_transport_j1939(struct canp_transport *t, const struct transport_frame *f,
                          struct canp_transport_message *out);
+int canp_transport_etp(struct canp_transport *t, const struct transport_frame *f,
+                       struct canp_transport_message *out);
 int canp_transport_fast(struct canp_transport *t, const struct transport_frame *f,
                         struct canp_transport_message *out);
 int canp_transport_isotp(struct canp_transport *t, const struct transport_frame *f,

@@ -1,8 +1,8 @@
 /*
- * Puts together messages that span several frames: J1939's transport protocol (SAE J1939-21: BAM and
- * RTS/CTS), NMEA 2000's fast packets, ISO 15765-2 (ISO-TP). It only listens: give it the frames of a bus in
- * their order, and it returns each message with the time of its last frame. The frames of different messages
- * may be interleaved.
+ * Puts together messages that span several frames: J1939's transport protocol (SAE J1939-21: BAM,
+ * RTS/CTS and the extended one for long messages), NMEA 2000's fast packets, ISO 15765-2 (ISO-TP). It only
+ * listens: give it the frames of a bus in their order, and it returns each message with the time of its last
+ * frame. The frames of different messages may be interleaved.
  *
  * Opening allocates all memory; feeding frames allocates nothing. When there is no room for one more
  * unfinished message, the one that got no frame for longest (of those in the same hash set) is dropped and
@@ -27,6 +27,7 @@ enum canp_transport_kind {
     CANP_TRANSPORT_RTS,  /* J1939, to one destination */
     CANP_TRANSPORT_FAST, /* NMEA 2000 */
     CANP_TRANSPORT_ISOTP,
+    CANP_TRANSPORT_ETP, /* J1939's extended protocol, to one destination */
 };
 
 /* Lent until the next call of canp_transport_feed(), and as long as the frame that was fed. */
@@ -60,14 +61,16 @@ struct canp_isotp_ids {
 
 struct canp_transport_opts {
     size_t size;                        /* canp/export.h */
-    bool no_j1939;                      /* ignores groups 0xEC00 and 0xEB00 */
+    bool no_j1939;                      /* ignores groups 0xEC00, 0xEB00, 0xC800 and 0xC700 */
     bool no_fast_packets;               /* ignores fast packets, see canp_transport_fast_group() */
     bool no_obd;                        /* ignores ISO-TP on 7DF, 7E0..7EF, 18DAxxxx, 18DBxxxx */
     const struct canp_isotp_ids *isotp; /* further ones; copied */
     uint32_t isotp_count;
     uint32_t sessions_max; /* unfinished messages at one time; rounded up to a multiple of 8. 0: 256 */
     uint32_t bytes_max;    /* of one message; longer ones are left out and counted. At least 223; 0: 4095 */
-    uint64_t timeout_ns;   /* a message whose next frame takes longer is dropped. 0: 1.25 s */
+    uint32_t extended_bytes_max; /* the same of one by J1939's extended protocol, of which there may be four
+                                    at one time. Memory is taken as it is needed. 0: 1 MiB */
+    uint64_t timeout_ns;         /* a message whose next frame takes longer is dropped. 0: 1.25 s */
 };
 #define CANP_TRANSPORT_OPTS_INIT CANP_OPTS_INIT_(canp_transport_opts)
 

@@ -85,6 +85,72 @@ Test(transport, a_connection_and_its_end)
     cr_assert(stats().aborted == 1 && stats().orphans == 1);
 }
 
+/* ---- the extended protocol ---------------------------------------------------------------------------- */
+
+#define LONG_BYTES 2000U /* 286 packets */
+#define ETP_RTS    "\x14\xD0\x07\x00\x00\xCA\xFE\x00"
+
+static int feed_offset(uint32_t offset)
+{
+    const char dpo[8] = {22, (char)255, (char)offset, (char)(offset >> 8), 0, (char)0xCA, (char)0xFE, 0};
+    return feed(EFF | 0x18C82103, dpo, 8);
+}
+
+/* A packet by its place in the message, under the offset that was given last. */
+static int feed_long(uint32_t number, uint32_t offset)
+{
+    char data[8] = {(char)(number - offset + 1)};
+    for (unsigned i = 0; i < 7; i++)
+        data[i + 1] = (char)((number * 7 + i) * 31 >> 3);
+    return feed(EFF | 0x18C72103, data, 8);
+}
+
+Test(transport, a_long_message_and_packets_sent_again)
+{
+    cr_assert_eq(feed(EFF | 0x18C82103, ETP_RTS, 8), 0);
+    feed(EFF | 0x18C80321, "\x15\x10\x01\x00\x00\xCA\xFE\x00", 8); /* CTS */
+    feed_offset(0);
+    for (uint32_t n = 0; n < 200; n++)
+        cr_assert_eq(feed_long(n, 0), 0);
+    feed_offset(150); /* from there once more */
+    for (uint32_t n = 150; n < 285; n++)
+        cr_assert_eq(feed_long(n, 150), 0);
+    feed_offset(285);
+    cr_assert_eq(feed_long(285, 285), 1);
+    cr_assert(m.kind == CANP_TRANSPORT_ETP && m.id == (EFF | 0x18FECA03) && m.source == 3 &&
+              m.destination == 0x21 && m.bytes == LONG_BYTES && m.frames == 1 + 3 + 200 + 135 + 1);
+    for (uint32_t i = 0; i < LONG_BYTES; i++)
+        cr_assert_eq(m.data[i], (uint8_t)(i * 31 >> 3), "byte %u", i);
+    cr_assert(stats().messages == 1 && stats().incomplete == 0 && stats().malformed == 0);
+}
+
+Test(transport, long_messages_that_do_not_end)
+{
+    feed(EFF | 0x18C82103, ETP_RTS, 8);
+    feed_offset(0);
+    feed_long(0, 0);
+    feed_long(2, 0); /* one is missing */
+    feed_long(3, 0);
+    cr_assert(stats().incomplete == 1 && stats().orphans == 1);
+    feed(EFF | 0x18C82103, ETP_RTS, 8);
+    feed(EFF | 0x18C80321, "\xFF\x01\xFF\xFF\xFF\xCA\xFE\x00", 8); /* the receiver aborts */
+    cr_assert_eq(stats().aborted, 1);
+    feed(EFF | 0x18C82103, "\x14\xD0\x07\x00\x10\xCA\xFE\x00", 8); /* 256 MiB */
+    cr_assert_eq(stats().too_long, 1);
+    feed(EFF | 0x18C82103, "\x14\x08\x00\x00\x00\xCA\xFE\x00", 8); /* 8 bytes are no long message */
+    feed(EFF | 0x18C82103, ETP_RTS, 7);
+    feed(EFF | 0x18C82103, "\x63\xD0\x07\x00\x00\xCA\xFE\x00", 8);
+    cr_assert(stats().malformed == 0 && stats().orphans == 1);
+    feed(EFF | 0x18C82103, ETP_RTS, 8);
+    feed_offset(0xFFFF00); /* beyond the end */
+    feed_long(0, 0);
+    cr_assert_eq(stats().malformed, 1);
+    for (uint32_t source = 0x40; source < 0x45;
+         source++) /* one more than there is room for, and one is there */
+        feed(EFF | 0x18C82100 | source, ETP_RTS, 8);
+    cr_assert_eq(stats().evicted, 2);
+}
+
 Test(transport, what_is_missing_is_counted)
 {
     feed(EFF | 0x1CECFF21, BAM_12, 8);
