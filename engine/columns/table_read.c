@@ -35,6 +35,9 @@ static int make(const struct canp_table_opts *opts, struct canp_table_reader **o
     t->fields = taken.fields ? taken.fields & RECORD_ARRAYS : RECORD_ARRAYS;
     t->rows_max = taken.rows_max ? taken.rows_max : UINT64_MAX;
     t->bytes_max = taken.bytes_max ? taken.bytes_max : UINT64_MAX;
+    t->kinds = taken.frames_only ? (1U << CANP_KIND_GAP) - 1 : UINT32_MAX;
+    t->from_ns = INT64_MIN;
+    t->to_ns = INT64_MAX;
     *out = t;
     return 0;
 }
@@ -43,12 +46,10 @@ static int make(const struct canp_table_opts *opts, struct canp_table_reader **o
  * cursor. */
 static void take_what(struct canp_table_reader *t, const struct canp_cursor_opts *o)
 {
-    t->kinds = UINT32_MAX;
-    t->from_ns = INT64_MIN;
-    t->to_ns = INT64_MAX;
     if (!o)
         return;
-    t->kinds = (o->kinds ? o->kinds : UINT32_MAX) & (o->frames_only ? (1U << CANP_KIND_GAP) - 1 : UINT32_MAX);
+    t->kinds &=
+        (o->kinds ? o->kinds : UINT32_MAX) & (o->frames_only ? (1U << CANP_KIND_GAP) - 1 : UINT32_MAX);
     t->from_ns = o->from_ns ? o->from_ns : INT64_MIN;
     t->to_ns = o->to_ns ? o->to_ns : INT64_MAX;
     t->ask = o->filter || o->dirs || o->channels[0] || o->channels[1] || o->channels[2] || o->channels[3];
@@ -255,6 +256,8 @@ static int take_log(struct canp_table_reader *t, struct canp_table *table)
         int r = canp_log_next(t->log, &record);
         if (r <= 0)
             return r;
+        if (!(t->kinds >> record.kind & 1))
+            continue;
         r = make_room(table);
         if (r < 0)
             return r;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The documents' examples in C (program.md) and Python (python.md) are taken out of them, built and run on a small recording,
-# and print its frames. Then a wrong example of each must be noticed. The commands of all pages are run by tests/lab/test_docs.sh.
+# The documents' examples in C (program.md) are taken out of them, built and run on a small recording, and print its frames. Then
+# a wrong example must be noticed. Those in Python are run by tests/python/test_package.py, the commands by tests/lab/test_docs.sh.
 # usage: test_examples.sh SOURCE_DIR BUILD_DIR; CC is the compiler
 set -euo pipefail
 source_dir=$(readlink -f "$1") build_dir=$(readlink -f "$2")
@@ -29,18 +29,8 @@ try_c() { # PAGE
     LD_LIBRARY_PATH=$build_dir ./main drive >out || return
     cmp out expected || fail "the example in C prints: $(cat out)"
 }
-try_python() { # PAGE
-    example python "$1" >main.py
-    [ -s main.py ] || fail "there is no example in Python" || return
-    CANP_LIBRARY=$build_dir/libcanp.so PYTHONPATH=$source_dir/tools/python /usr/bin/python3 -W ignore main.py >out || return
-    grep -q '7df' out || fail "the example in Python prints: $(cat out)" || return
-    [ "$(tail -n 1 out)" = "1700000000000000001 can0 0201" ] || fail "the example in Python prints: $(cat out)"
-}
 try_c "$source_dir/tools/docs/program.md"
-try_python "$source_dir/tools/docs/python.md"
 
 sed 's/canp_cursor_next(/canp_cursor_planted(/' "$source_dir/tools/docs/program.md" >planted.md
 must_fail "an example in C of a function that does not exist" canp_cursor_planted try_c planted.md
-awk '/^```python$/ { print; print "print(planted)"; next } 1' "$source_dir/tools/docs/python.md" >planted.md
-must_fail "an example in Python that fails" planted try_python planted.md
 echo "tools/docs: the examples build, run, and print what is in the recording"

@@ -107,6 +107,7 @@ static void table_opts(void)
     FIELD(canp_table_opts, fields);
     FIELD(canp_table_opts, rows_max);
     FIELD(canp_table_opts, bytes_max);
+    FIELD(canp_table_opts, frames_only);
 }
 
 static void table_values(void)
@@ -275,6 +276,14 @@ static void log_selection(void)
     FIELD(canp_log_selection, dirs);
 }
 
+static void log_copy_opts(void)
+{
+    STRUCT(canp_log_copy_opts);
+    FIELD(canp_log_copy_opts, size);
+    FIELD(canp_log_copy_opts, is_stopped);
+    FIELD(canp_log_copy_opts, user);
+}
+
 static void log_copy_result(void)
 {
     STRUCT(canp_log_copy_result);
@@ -383,6 +392,7 @@ int main(void)
     decoder_opts();
     log_write_opts();
     log_selection();
+    log_copy_opts();
     log_copy_result();
     log_write_stats();
     ArrowSchema();

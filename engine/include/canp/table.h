@@ -58,6 +58,7 @@ struct canp_table_opts {
     uint32_t fields;    /* CANP_TABLE_*; 0 = all that there are */
     uint64_t rows_max;  /* of one table; 0 = no bound */
     uint64_t bytes_max; /* a table ends when its data has so many bytes or more; 0 = no bound */
+    bool frames_only;   /* no events; a log lends those that name its channels even when it selects frames */
 };
 #define CANP_TABLE_OPTS_INIT CANP_OPTS_INIT_(canp_table_opts)
 

@@ -225,6 +225,18 @@ Test(table, of_a_log_is_the_same)
     cr_assert_eq(memcmp(a.starts, b.starts, (a.rows + 1) * sizeof(*a.starts)), 0);
     cr_assert_eq(memcmp(a.bytes, b.bytes, (size_t)a.starts[a.rows]), 0);
     canp_log_close(log);
+    struct canp_table_opts frames = CANP_TABLE_OPTS_INIT;
+    frames.frames_only = true;
+    cr_assert_eq(canp_log_open(dir, NULL, &log, &why), 0);
+    cr_assert_eq(canp_table_reader_open_log(log, &frames, &tables), 0);
+    canp_table_release(other);
+    cr_assert_eq(canp_table_reader_rest(tables, &other), 0);
+    canp_table_reader_close(tables);
+    canp_table_arrays(other, &b);
+    cr_assert(b.rows < a.rows);
+    for (size_t i = 0; i < b.rows; i++)
+        cr_assert(canp_kind_is_frame(b.kinds[i]));
+    canp_log_close(log);
     canp_table_release(whole);
     canp_table_release(other);
     canp_reader_close(reader);

@@ -83,7 +83,8 @@ class WriterOpts(Options):
 
 
 class TableOpts(Options):
-    _fields_ = [("size", c_size_t), ("fields", c_uint32), ("rows_max", c_uint64), ("bytes_max", c_uint64)]
+    _fields_ = [("size", c_size_t), ("fields", c_uint32), ("rows_max", c_uint64), ("bytes_max", c_uint64),
+                ("frames_only", c_bool)]
 
 
 class TableValues(Options):
@@ -154,6 +155,13 @@ class LogSelection(Options):
                 ("from_ns", c_int64), ("to_ns", c_int64), ("kinds", c_uint32), ("dirs", c_uint8)]
 
 
+STOPPED = CFUNCTYPE(c_bool, c_void_p)
+
+
+class LogCopyOpts(Options):
+    _fields_ = [("size", c_size_t), ("is_stopped", STOPPED), ("user", c_void_p)]
+
+
 class LogCopyResult(Structure):
     _fields_ = [("records", c_uint64), ("frames", c_uint64), ("is_write_error", c_bool), _ROOM]
 
@@ -185,7 +193,7 @@ STRUCTS = {"canp_why": Why, "canp_iface": Iface, "canp_info": Info, "canp_record
            "canp_column_arrays": ColumnArrays, "canp_column_opts": ColumnOpts, "canp_column_counts": ColumnCounts,
            "canp_dbc_signal": DbcSignal, "canp_dbc_message": DbcMessage, "canp_dbc_contents": DbcContents,
            "canp_value": Value, "canp_decoder_opts": DecoderOpts, "canp_log_write_opts": LogWriteOpts,
-           "canp_log_selection": LogSelection, "canp_log_copy_result": LogCopyResult,
+           "canp_log_selection": LogSelection, "canp_log_copy_opts": LogCopyOpts, "canp_log_copy_result": LogCopyResult,
            "canp_log_write_stats": LogWriteStats, "ArrowSchema": ArrowSchema, "ArrowArray": ArrowArray,
            "ArrowArrayStream": ArrowArrayStream, "canp_cursor_opts": CursorOpts, "canp_writer_opts": WriterOpts}
 
@@ -249,7 +257,10 @@ _FUNCTIONS = {
     "canp_log_close": (None, [_V]),
     "canp_log_select": (c_int, [_V, POINTER(LogSelection)]),
     "canp_log_writer_open": (c_int, [c_char_p, c_char_p, POINTER(LogWriteOpts), _PV, _W]),
-    "canp_log_copy": (c_int, [_V, _V, _V, POINTER(LogCopyResult), _W]),
+    "canp_log_iface": (POINTER(Iface), [_V, c_uint8]),
+    "canp_log_format_at": (c_void_p, [c_uint]),
+    "canp_log_reader_stats": (POINTER(c_uint64), [_V]),
+    "canp_log_copy": (c_int, [_V, _V, POINTER(LogCopyOpts), POINTER(LogCopyResult), _W]),
     "canp_log_merge_open": (c_int, [_PV, c_uint, _V, _PV, _W]),
     "canp_log_finish": (c_int, [_V, _W]),
     "canp_log_abandon": (None, [_V]),
@@ -342,6 +353,11 @@ class _Library:
         setattr(self, name, function)
         return function
 
+    def path(self) -> str:
+        """The file that was loaded."""
+        self.canp_strerror(0)
+        return str(self._library._name)
+
     @staticmethod
     def _prepare(library: Any, name: str) -> Any:
         try:
@@ -353,6 +369,13 @@ class _Library:
 
 
 _ALL: "dict[str, Any]" = dict(_FUNCTIONS)
+
+
+def live_functions(functions: "dict[str, Any]") -> None:
+    """What another module of this package declares of libcanp."""
+    _ALL.update(functions)
+
+
 lib: Any = _Library()
 
 
@@ -403,7 +426,7 @@ class Handle:
     def __init__(self, what: str, address: Any, close: Any, parent: "Optional[Handle]" = None) -> None:
         self.what, self._close, self._parent = what, close, parent
         self._address: Optional[int] = address.value if isinstance(address, c_void_p) else address
-        self.lock = parent.lock if parent is not None else threading.RLock()
+        self.lock: Any = parent.lock if parent is not None else threading.RLock()
         self._pid = os.getpid()
         self._children: "dict[Optional[int], Any]" = {}  # addresses, as the order in which garbage goes is not known
         if parent is not None:

@@ -244,17 +244,28 @@ class Selection:
 
     def _walk(self, walk: _Walk, filters: FilterList, follow: bool) -> Iterator[Record]:
         self.lost = 0
+        for columns in self._following(walk) if follow else self._batches(walk):
+            if columns is None:
+                time.sleep(0.02)
+            else:
+                yield from self._counted(columns, filters)
+
+    def follow(self, filters: Filters = None, *, rows: int = 1024) -> Iterator[Optional[Columns]]:
+        """All records as canp.Columns as the recording grows; None: there is nothing new now, pause and ask again. It ends
+        when the recording's writer has ended."""
+        return self._following(_Walk(self, 0, 0, rows, FilterList(filters)))
+
+    def _following(self, walk: _Walk) -> Iterator[Optional[Columns]]:
         try:
             while True:
-                live = follow and self.reader.may_grow  # before the last look, so that nothing is missed
-                while True:
+                live = self.reader.may_grow  # before the last look, so that nothing is missed
+                columns = walk.next()
+                while columns is not None:
+                    yield columns
                     columns = walk.next()
-                    if columns is None:
-                        break
-                    yield from self._counted(columns, filters)
                 if not live:
                     break
-                time.sleep(0.02)
+                yield None
                 self.reader.refresh()
             self.damaged = walk.damaged()
         finally:
@@ -307,21 +318,21 @@ class Selection:
 
     def ids(self, filters: Filters = None) -> List[IdStats]:
         """Each identifier of each interface, by interface and identifier: number of frames, first and last time."""
-        sums: Dict[Tuple[str, int, int], List[int]] = {}
+        sums: Dict[Tuple[int, int, int], List[Any]] = {}
         walk = _Walk(self, _FRAME_KINDS, TIME | INTERFACE | ID | KIND, BATCH_ROWS, FilterList(filters))
         for columns in self._batches(walk):
             names = columns.interfaces
             for stamp, channel, can_id, kind in zip(columns.time.tolist(), columns.channel.tobytes(), columns.id.tolist(),
                                                     columns.kind.tobytes()):
                 key = (channel, can_id & 0xBFFFFFFF if kind <= KIND_FD else can_id & 0x7FF, kind)
-                one = sums.get(key)  # type: ignore[call-overload]
+                one = sums.get(key)
                 if one is None:
-                    sums[key] = [names[channel], 1, stamp, stamp]  # type: ignore[index, list-item]
+                    sums[key] = [names[channel], 1, stamp, stamp]
                 else:
                     one[1] += 1
                     one[2] = min(one[2], stamp)
                     one[3] = max(one[3], stamp)
-        return sorted(IdStats(one[0], key[1], key[2], *one[1:]) for key, one in sums.items())  # type: ignore[arg-type]
+        return sorted(IdStats(one[0], key[1], key[2], *one[1:]) for key, one in sums.items())
 
     def signals(self, *names: str, dbc: Any, **how: Any) -> Any:
         """The signals whose names match ("EngineSpeed", "Wheel*", "Message.Signal"), decoded: a canp.Signals."""
@@ -409,7 +420,7 @@ class Reader(Selection):
     @staticmethod
     def _name(handle: Any, channel: int) -> str:
         iface = lib.canp_reader_iface(handle, channel)
-        return iface.contents.name.decode(errors="replace") if iface and iface.contents.name else f"if{channel}"
+        return str(iface.contents.name.decode(errors="replace")) if iface and iface.contents.name else f"if{channel}"
 
     @property
     def live(self) -> bool:

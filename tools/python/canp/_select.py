@@ -49,6 +49,11 @@ def _of_text(text: str, start: Callable[[], int]) -> int:
     return _of_datetime(moment) + int((part or "").ljust(9, "0"))
 
 
+def is_distance(when: Time) -> bool:
+    """Does it count from the first record?"""
+    return isinstance(when, timedelta) or (isinstance(when, str) and _DISTANCE.fullmatch(when.strip()) is not None)
+
+
 def time_of(when: Time, start: Callable[[], int]) -> int:
     """A time in ns since 1970; start() gives the one that distances count from."""
     if isinstance(when, bool):

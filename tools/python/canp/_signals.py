@@ -195,7 +195,7 @@ def values_of(selection: Any, database: Database, wanted: Sequence[_Known]) -> C
 
 def _of_table(selection: Any, database: Database, wanted: Sequence[_Known]) -> List[Signal]:
     columns = values_of(selection, database, wanted)
-    parts = [{"time": array.array("q"), "value": array.array("d"), "flags": array.array("B"), "channel": array.array("B")}
+    parts: List[Dict[str, Any]] = [{"time": array.array("q"), "value": array.array("d"), "flags": array.array("B"), "channel": array.array("B")}
              for _ in wanted]
     for row in zip(columns.signal, columns.time, columns.value, columns.flags, columns.channel):
         part = parts[row[0]]

@@ -37,7 +37,7 @@ def buffer_of(owner: Any, address: Optional[int], count: int, code: str) -> memo
     size = struct.calcsize(code)
     if not count or not address:
         return memoryview(bytes(size)).cast(code)[:0]
-    array = (ctypes.c_uint8 * (count * size)).from_address(address)
+    array: Any = (ctypes.c_uint8 * (count * size)).from_address(address)
     array._owner = owner
     return memoryview(array).cast("B").cast(code).toreadonly()
 
@@ -124,7 +124,7 @@ class Columns:
         if self.hw_time.tobytes() != struct.pack("=q", NO_TIME) * self._rows:
             stamps = [None if stamp == NO_TIME else stamp for stamp in self.hw_time.tolist()]
         names = [*self.interfaces, *(f"if{channel}" for channel in range(len(self.interfaces), 256))]
-        rows = map(_frame_of, zip(self.time.tolist(), map(names.__getitem__, self.channel.tobytes()), self.id.tolist(),
+        rows: Iterator[Any] = map(_frame_of, zip(self.time.tolist(), map(names.__getitem__, self.channel.tobytes()), self.id.tolist(),
                                   self.data_list(), self.length.tolist(), kinds, self.direction.tobytes(),
                                   self.flags.tobytes(), extras, stamps))
         return rows if not kinds or max(kinds) < KIND_GAP else map(_record_of, rows)

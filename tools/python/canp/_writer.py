@@ -96,7 +96,7 @@ class Writer:
         time_ns: nanoseconds since 1970. can_id: with ID_EFF for one of 29 bits. data: bytes, or what has the buffer
         protocol. length: of a remote frame, which has no data; else that of data.
         """
-        body = _body(time_ns, can_id, data, kind, flags, extra, length, direction)
+        body = body_of(time_ns, can_id, data, kind, flags, extra, length, direction)
         if hw_time_ns is not None:
             _whole(hw_time_ns, TIME_MIN, TIME_MAX, "hw_time_ns")
         with self._handle as handle:
@@ -188,7 +188,7 @@ def _length_of(length: Optional[int], data: bytes, can_id: int, kind: int) -> in
     return length
 
 
-def _body(time_ns: int, can_id: int, data: Any, kind: int, flags: int, extra: Any, length: Optional[int],
+def body_of(time_ns: int, can_id: int, data: Any, kind: int, flags: int, extra: Any, length: Optional[int],
           direction: int) -> bytes:
     """The frame as the kernel lays it out (canp/frame.h), or an error that says what cannot be."""
     if kind not in _LENGTH_MAX:

@@ -65,9 +65,13 @@ class CanpReader(MessageReader):
         if hasattr(file, "read"):
             self.file = file
             path = self._copy(file)
+        elif os.path.isfile(file):
+            self.file = open(file, "rb")  # as other readers have it; python-can asks whether it is closed
         try:
             self._reader = Reader(path)
         except OSError as error:
+            if self.file is not None and path is file:
+                self.file.close()
             raise ValueError(f"no canp recording: {error.strerror}") from error
 
     def _copy(self, file: Any) -> str:
@@ -254,7 +258,7 @@ def _claim() -> None:
         elif hasattr(owner, attribute):
             setattr(owner, attribute, _Table(getattr(owner, attribute), kind, what))
     # can.SizedRotatingLogger takes the formats of this set, and in 4.1 only writers of this class.
-    rotating = getattr(can, "SizedRotatingLogger", None)
+    rotating: Any = getattr(can, "SizedRotatingLogger", None)
     if isinstance(getattr(rotating, "_supported_formats", None), set):
         rotating._supported_formats.add(".canp")
     base: Any = getattr(generic, "SizedMessageWriter", generic.FileIOMessageWriter)
