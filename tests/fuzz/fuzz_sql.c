@@ -97,7 +97,7 @@ static void set_up(void)
 {
     char recording[64], file[64], argument[80], sql[128];
     const char *const arguments[] = {recording, argument};
-    struct sql_context *context;
+    struct sql_context *context = NULL;
     must(mkdtemp(dir) != NULL, "a directory");
     atexit(remove_all);
     snprintf(recording, sizeof(recording), "%s/rec", dir);
