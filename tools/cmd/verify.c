@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "lib/commands.h"
+#include "lib/jobs.h"
 #include "lib/opts.h"
 #include "lib/text.h"
 #include "logs/damage.h"
@@ -14,6 +15,7 @@
 
 struct verify {
     bool json;
+    uint64_t jobs;
     unsigned places;
     uint64_t frames; /* intact */
     uint64_t blocks;
@@ -35,6 +37,13 @@ static int read_all(struct canp_reader *reader, struct verify *v)
     struct canp_cursor_opts opts = CANP_CURSOR_OPTS_INIT;
     struct canp_cursor *cursor;
     struct canp_batch batch;
+    struct canp_check sums;
+    unsigned jobs = jobs_of(v->jobs);
+    if (jobs > 1 && canp_reader_check(reader, jobs, &sums) == 1) {
+        v->frames = sums.frames;
+        v->blocks = sums.blocks;
+        return 0;
+    }
     opts.on_damage = on_damage;
     opts.thorough = true;
     opts.user = v;
@@ -112,8 +121,11 @@ static int verify_log(const struct verify *v, const char *path)
 int canp_cmd_verify(int argc, char **argv)
 {
     struct verify v = {0};
-    const struct opt options[] = {{0, "json", OPT_FLAG, &v.json, NULL, "one JSON object instead of text"},
-                                  {0}};
+    const struct opt options[] = {
+        {'j', "jobs", OPT_COUNT, &v.jobs, "N", "check so many segments at a time (all processors)"},
+        {0, "json", OPT_FLAG, &v.json, NULL, "one JSON object instead of text"},
+        {0},
+    };
     const struct opt_spec spec = {
         "verify", "RECORDING",
         "Reads and checks all of a recording or log; names each damaged place. Status 1 if there is any.",

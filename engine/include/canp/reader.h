@@ -142,6 +142,20 @@ struct canp_damage {
     int64_t to_ns;   /* the first time behind it; INT64_MAX: none */
 };
 
+/* Of a recording that is whole. */
+struct canp_check {
+    uint64_t frames;
+    uint64_t blocks;
+};
+
+/*
+ * Checks all that a thorough cursor does (canp_cursor_opts), by `jobs` threads, the caller's included, that
+ * take a segment each; at most 64. 1 and *out: all is whole. 0: something is not, or could not be read, or
+ * there is but one segment: then a thorough cursor tells what. Ends soon after the first finding, or the
+ * reader's stop.
+ */
+CANP_API int canp_reader_check(struct canp_reader *reader, unsigned jobs, struct canp_check *out);
+
 /*
  * What a cursor reads. It skips blocks whose headers show that nothing in them matches, and of packed blocks
  * it decodes only lanes that match. Damage in what it skips may go unnoticed.
