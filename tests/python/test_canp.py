@@ -252,6 +252,18 @@ class PythonCan(Case):
                 self.assertIsInstance(reader, can_io.CanpReader)
                 self.assertEqual(list(map(key, reader)), self.theirs())
 
+    def test_messages_are_what_the_constructor_makes(self):
+        self.assertTrue(can_io._HAS_KNOWN_SLOTS)
+        for can_id in 0x123, 0x7FF, 5 | canp.ID_EFF, 5 | canp.ID_RTR, 5 | canp.ID_ERR, 0x1FFFFFFF | canp.ID_EFF:
+            for is_fd, is_rx, flags in (False, True, 0), (True, False, 5), (True, True, 6):
+                data = b"" if can_id & canp.ID_RTR else b"1234"
+                arguments = 1700000000123456789, "can0", can_id, data, 4, is_fd, is_rx, flags
+                fast, plain = can_io._fast_message(*arguments), can_io._message(*arguments)
+                for name in plain.__slots__:
+                    if name != "__weakref__":
+                        self.assertEqual((name, getattr(fast, name), type(getattr(fast, name))),
+                                         (name, getattr(plain, name), type(getattr(plain, name))))
+
     def test_what_is_no_recording(self):
         for name in "nothing", "nothing.canp":
             with self.subTest(name), self.assertRaisesRegex(ValueError, "no canp recording"):

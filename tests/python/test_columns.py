@@ -109,17 +109,23 @@ class Columns(Case):
             self.assertEqual(arrays["time"].dtype, numpy.int64)
             self.assertEqual(arrays["data"].shape, (7, 8))
             self.assertEqual(arrays["data"][1].tobytes(), bytes.fromhex("DEADBEEF00000000"))
-            table = reader.to_pandas()
+            table = reader.to_pandas(data="bytes")
             self.assertEqual(list(table["data"]), [f.data for f in frames])
             self.assertEqual(list(table["interface"]), [f.interface for f in frames])
             self.assertEqual(list(table["id"]), [f.can_id for f in frames])
             self.assertEqual(list(table["remote"]), [f.is_remote for f in frames])
             self.assertEqual(table["time"].astype("int64").tolist(), [f.time_ns for f in frames])
             self.assertEqual(list(table["kind"].astype(str)), ["can"] * 4 + ["fd"] * 2 + ["can"])
-            self.assertEqual(reader.to_pandas(data="columns")["b1"].tolist(), [0, 0xAD, 0x22, 0, 0xBB, 0, 0x11])
+            self.assertEqual(reader.to_pandas()["b1"].tolist(), [0, 0xAD, 0x22, 0, 0xBB, 0, 0x11])
             self.assertEqual(len(reader.to_pandas(0x7FE)), 0)
         with canp.Reader(self.many()) as reader:
-            self.assertEqual(list(reader.to_pandas()["data"]), [frame.data for frame in reader])
+            self.assertEqual(list(reader.to_pandas(data="bytes")["data"]), [frame.data for frame in reader])
+            table, frames = reader.to_pandas(), list(reader)
+            whole = table[[f"b{i}" for i in range(8)]].to_numpy()
+            self.assertEqual([row.tobytes() for row in whole], [frame.data.ljust(8, b"\0") for frame in frames])
+        with canp.Reader(golden("sealed")) as reader:  # CAN FD and XL among them
+            self.assertEqual(list(reader.to_pandas(data="bytes")["data"]), [frame.data for frame in reader])
+            self.assertEqual(reader.to_pandas().filter(regex="^b[0-9]").shape[1], max(len(frame.data) for frame in reader))
 
     def test_what_people_see(self):
         with canp.Reader(self.recording()) as reader:

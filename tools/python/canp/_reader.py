@@ -197,12 +197,19 @@ class Selection:
         finally:
             walk.close()
 
+    def record_batches(self, filters: Filters = None, *, rows: int = _ROWS_AT_ONCE) -> Iterator[Columns]:
+        """The same with gaps and other events as rows among the frames; filters are about frames."""
+        found = FilterList(filters)
+        if found.functions:
+            raise TypeError("a function cannot filter columns: select in them, or use frames()")
+        return self._batches(_Walk(self, 0, 0, rows, found))
+
     def to_numpy(self, filters: Filters = None, **how: Any) -> Dict[str, Any]:
         """columns(...).to_numpy(): a dict of numpy arrays."""
         return self.columns(filters, **how).to_numpy()
 
-    def to_pandas(self, filters: Filters = None, *, data: str = "bytes", **how: Any) -> Any:
-        """columns(...).to_pandas(): a pandas.DataFrame, one row per frame."""
+    def to_pandas(self, filters: Filters = None, *, data: str = "columns", **how: Any) -> Any:
+        """columns(...).to_pandas(data): a pandas.DataFrame, one row per frame. data: "columns", "bytes" or "none"."""
         wanted = ["time", "interface", "id", "kind", "direction", "length", "flags"] + (["data"] if data != "none" else [])
         return self.columns(filters, fields=wanted, **how).to_pandas(data)
 
