@@ -72,23 +72,49 @@ static int take_opts(const struct canp_log_write_opts *opts, struct canp_log_wri
     return r < 0 ? canp_fail(why, r, "log: options that this release of libcanp does not know") : 0;
 }
 
-int canp_log_writer_open_fd(int fd, const char *name, const char *format,
-                            const struct canp_log_write_opts *opts, struct canp_log_writer **out,
-                            struct canp_why *why)
+/* A writer whose bytes need no path. */
+static int open_pathless(const char *name, const char *format, const struct canp_log_write_opts *opts,
+                         struct canp_log_writer **out, struct canp_why *why)
 {
     struct canp_log_write_opts taken;
     int r = take_opts(opts, &taken, why);
     if (r < 0)
         return r;
-    struct canp_log_writer *writer = new_writer(NULL, &taken);
-    if (!writer)
+    *out = new_writer(NULL, &taken);
+    if (!*out)
         return canp_fail(why, -ENOMEM, "no memory to write %s", name);
-    r = choose_format(writer, NULL, format, why);
-    if (r == 0 && writer->format->creates_path)
+    r = choose_format(*out, NULL, format, why);
+    if (r == 0 && (*out)->format->creates_path)
         r = canp_fail(why, -ESPIPE, "%s cannot be written to %s: it needs a name of its own",
-                      writer->format->info.title, name);
+                      (*out)->format->info.title, name);
+    if (r < 0)
+        canp_log_abandon(*out);
+    return r;
+}
+
+int canp_log_writer_open_fd(int fd, const char *name, const char *format,
+                            const struct canp_log_write_opts *opts, struct canp_log_writer **out,
+                            struct canp_why *why)
+{
+    struct canp_log_writer *writer;
+    int r = open_pathless(name, format, opts, &writer, why);
+    if (r < 0)
+        return r;
+    r = canp_sink_open_fd(&writer->sink, fd);
     if (r == 0)
-        r = canp_sink_open_fd(&writer->sink, fd);
+        r = start_format(writer, why);
+    return hand_out(r, writer, out);
+}
+
+int canp_log_writer_open_to(canp_log_receiver *take, void *user, const char *name, const char *format,
+                            const struct canp_log_write_opts *opts, struct canp_log_writer **out,
+                            struct canp_why *why)
+{
+    struct canp_log_writer *writer;
+    int r = open_pathless(name, format, opts, &writer, why);
+    if (r < 0)
+        return r;
+    r = canp_sink_open_to(&writer->sink, take, user);
     if (r == 0)
         r = start_format(writer, why);
     return hand_out(r, writer, out);

@@ -23,7 +23,8 @@
     X(CANP_LAYER_SOCKET, "socket")                                                                           \
     X(CANP_LAYER_DEVICE, "device")                                                                           \
     X(CANP_LAYER_RECORDER, "recorder")                                                                       \
-    X(CANP_LAYER_STORE, "store")
+    X(CANP_LAYER_STORE, "store")                                                                             \
+    X(CANP_LAYER_STREAM, "stream")
 
 #define LINK_CODES(X)                                                                                        \
     X(CANP_LINK_UP, "up")                                                                                    \

@@ -35,6 +35,15 @@ int canp_sink_open_fd(struct canp_sink *sink, int fd)
     return set_up(sink, fd, false);
 }
 
+int canp_sink_open_to(struct canp_sink *sink, canp_log_receiver *take, void *user)
+{
+    *sink = (struct canp_sink){.fd = -1};
+    int r = set_up(sink, -1, false);
+    sink->take = take;
+    sink->user = user;
+    return r;
+}
+
 /* The directory of a path, to be freed. */
 static char *directory_of(const char *path)
 {
@@ -131,8 +140,9 @@ static int write_all(int fd, const uint8_t *bytes, size_t length)
 int canp_sink_flush(struct canp_sink *sink)
 {
     size_t length = (size_t)(sink->at - sink->buffer);
-    if (!sink->error)
-        sink->error = write_all(sink->fd, sink->buffer, length);
+    if (!sink->error && length)
+        sink->error = sink->take ? sink->take(sink->user, sink->buffer, length)
+                                 : write_all(sink->fd, sink->buffer, length);
     sink->flushed += length;
     sink->at = sink->buffer;
     return sink->error;

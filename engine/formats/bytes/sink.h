@@ -12,6 +12,7 @@
 #define CANP_FORMATS_SINK_H
 
 #include <canp/error.h>
+#include <canp/log.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,12 +29,16 @@ struct canp_sink {
     uint64_t flushed; /* bytes handed over before buffer[0] */
     int fd;
     bool owns_fd;
+    canp_log_receiver *take; /* instead of fd */
+    void *user;
     char *path;      /* the final name; NULL: none is given */
     char *temporary; /* NULL: the file has no name yet, or its own */
 };
 
 int canp_sink_open(struct canp_sink *sink, const char *path, struct canp_why *why);
 int canp_sink_open_fd(struct canp_sink *sink, int fd);
+/* All bytes go to a function: 0, or a negative errno, after which it is not called again. */
+int canp_sink_open_to(struct canp_sink *sink, canp_log_receiver *take, void *user);
 /* Completes: 0 or the first error; then nothing is left under the name. */
 int canp_sink_commit(struct canp_sink *sink, struct canp_why *why);
 void canp_sink_close(struct canp_sink *sink); /* without a commit nothing is left; a zeroed one is allowed */

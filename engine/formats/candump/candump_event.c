@@ -118,7 +118,7 @@ static void fill_gap(struct canp_candump_line *out, uint32_t layer, uint64_t los
 
 static uint32_t take_layer(struct canp_text *t)
 {
-    for (uint32_t layer = CANP_LAYER_SOCKET; layer <= CANP_LAYER_STORE; layer++) {
+    for (uint32_t layer = CANP_LAYER_SOCKET; layer <= CANP_LAYER_STREAM; layer++) {
         if (canp_take_text(t, canp_layer_name(layer)))
             return layer;
     }

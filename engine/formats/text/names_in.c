@@ -31,7 +31,7 @@ int canp_dir_named(const struct canp_text *word)
 
 uint32_t canp_layer_named(const struct canp_text *word)
 {
-    for (uint32_t layer = CANP_LAYER_SOCKET; layer <= CANP_LAYER_STORE; layer++) {
+    for (uint32_t layer = CANP_LAYER_SOCKET; layer <= CANP_LAYER_STREAM; layer++) {
         if (canp_text_is(word, canp_layer_name(layer)))
             return layer;
     }

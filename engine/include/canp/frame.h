@@ -106,6 +106,7 @@ enum canp_layer {
     CANP_LAYER_DEVICE = 2,   /* device or controller (rx_dropped, rx_over_errors) */
     CANP_LAYER_RECORDER = 3, /* no free slab, disk full, write error */
     CANP_LAYER_STORE = 4,    /* damage found later (repair) */
+    CANP_LAYER_STREAM = 5,   /* the reader of a stream did not take them; the recording may have them */
 };
 
 /* code = enum canp_layer. The loss happened between from_ns and to_ns (CLOCK_REALTIME, Unix epoch). */

@@ -238,6 +238,15 @@ CANP_API int canp_log_writer_open_fd(int fd, const char *name, const char *forma
                                      const struct canp_log_write_opts *opts, struct canp_log_writer **out,
                                      struct canp_why *why);
 
+/* Takes bytes of a log in their order, all of them: 0, or a negative errno, after which nothing more comes.
+ */
+typedef int canp_log_receiver(void *user, const void *bytes, size_t length);
+/* The same into a function, which is called when a buffer is full, by canp_log_flush() and by
+ * canp_log_finish(), in the thread that calls these. Not for recordings. */
+CANP_API int canp_log_writer_open_to(canp_log_receiver *take, void *user, const char *name,
+                                     const char *format, const struct canp_log_write_opts *opts,
+                                     struct canp_log_writer **out, struct canp_why *why);
+
 /*
  * Appends a record; one of CANP_KIND_IFACE defines its channel. Parts that the format cannot hold are left
  * out and counted; that is no error. 0; -EINVAL: its channel was not defined; or a negative error, after

@@ -16,7 +16,7 @@ CANP_API const char *canp_kind_name(uint8_t kind);
 /* enum canp_dir: "rx", "tx", "own". */
 CANP_API const char *canp_dir_name(uint8_t dir);
 
-/* enum canp_layer: "socket", "device", "recorder", "store". */
+/* enum canp_layer: "socket", "device", "recorder", "store", "stream". */
 CANP_API const char *canp_layer_name(uint32_t layer);
 
 /* enum canp_link_code: "up", "down", "gone", "back", "renamed", "state". */
