@@ -97,6 +97,9 @@ struct canp_recorder_opts {
     void (*notice)(void *user, const char *text);
     /* Called once by the capture thread as soon as it receives frames. May be NULL. */
     void (*ready)(void *user, const struct canp_recorder *rec);
+    /* Called by the flush thread each time that others can read more of the recording, and once more when it
+     * is complete. It must not wait. May be NULL. */
+    void (*stored)(void *user);
     void *user;
 };
 #define CANP_RECORDER_OPTS_INIT CANP_OPTS_INIT_(canp_recorder_opts)

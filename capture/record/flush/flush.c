@@ -135,6 +135,14 @@ static void flush_all(struct canp_recorder *rec)
     }
 }
 
+/* Others can read more: once for all slabs that were taken together. */
+static void tell_stored(struct canp_recorder *rec)
+{
+    if (rec->has_stored && rec->opts.stored)
+        rec->opts.stored(rec->opts.user);
+    rec->has_stored = false;
+}
+
 /* Ends the segment when the user asked for it or its time is over; not while the disk is full or fails. */
 static void rotate(struct canp_recorder *rec)
 {
@@ -186,6 +194,8 @@ static void finish(struct canp_recorder *rec)
         canp_fail(&rec->store_why, r, "%s: ending the recording: %s", rec->dir, canp_strerror(r));
     }
     canp_store_publish(rec);
+    rec->has_stored = true;
+    tell_stored(rec);
     speak(rec);
 }
 
@@ -203,6 +213,7 @@ static void *flush_main(void *arg)
         take_trigger(rec);
         store_remarks(rec);
         canp_up_orders_fulfil(rec);
+        tell_stored(rec);
         speak(rec);
         rotate(rec);
         if (r != -ETIMEDOUT)

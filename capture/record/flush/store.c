@@ -118,4 +118,5 @@ void canp_store(struct canp_recorder *rec, const struct canp_rowbuf *rows)
     canp_error_frames_note(rec->in.chans, rows);
     canp_notes_store(&rec->notes, rec->writer);
     canp_store_publish(rec);
+    rec->has_stored = true;
 }

@@ -55,6 +55,7 @@ struct canp_recorder {
     _Alignas(64) struct canp_writer *writer; /* owner's until the thread starts */
     int store_error;                         /* at the end; read by others after the join */
     struct canp_why store_why;
+    bool has_stored;   /* since opts.stored was called */
     int disk_error;    /* the disk is full or fails: nothing is stored until there is room; 0 = it is not */
     uint64_t retry_ns; /* disk_error: CLOCK_MONOTONIC of the next look */
     bool unsynced;
