@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <canp/log.h>
 
@@ -114,6 +115,22 @@ static int print_log(struct dump *d)
                                                                                 : CANP_EXIT_FINDING;
 }
 
+/* What formats have behind their last record: statistics, for one. Text has nothing there, but what failed to
+ * be read is not completed. */
+static int end_output(struct dump *d, int status)
+{
+    struct canp_why why;
+    struct canp_log_writer *writer = d->writer;
+    d->writer = NULL;
+    if (!writer || d->is_closed || status == CANP_EXIT_ENVIRONMENT) {
+        canp_log_abandon(writer);
+        return status;
+    }
+    if (canp_log_finish(writer, &why) < 0)
+        return opts_fail(d->command, CANP_EXIT_ENVIRONMENT, "%s", why.text);
+    return status;
+}
+
 static int open_and_print(struct dump *d, const char *format, const struct canp_log_write_opts *opts)
 {
     struct canp_why why;
@@ -134,7 +151,7 @@ static int open_and_print(struct dump *d, const char *format, const struct canp_
         r = print_log(d);
     dump_messages_close(&d->messages);
     dump_signals_close(&d->signals);
-    canp_log_abandon(d->writer); /* all was flushed */
+    r = end_output(d, r);
     canp_log_close(d->reader);
     return r;
 }
@@ -146,7 +163,8 @@ static const char *format_named(const char *name)
         return "candump";
     if (strcmp(name, "candump") == 0)
         return "screen";
-    return strcmp(name, "json") == 0 || strcmp(name, "csv") == 0 ? name : NULL;
+    const struct canp_log_format_info *info = canp_log_format_named(name);
+    return info && info->writes && strcmp(name, "canp") != 0 ? name : NULL;
 }
 
 /* Messages, or frames with signals: do the options go together? 0 or an exit status. */
@@ -164,9 +182,9 @@ static int choose_kind(struct dump *d, const char *format, const struct canp_log
     if (d->is_transport && ((!is_json && !is_log) || (opts->style & ~CANP_LOG_EVENTS)))
         return opts_fail(d->command, CANP_EXIT_USAGE,
                          "--transport goes with the formats log and json, without -x and --micros");
-    if (d->databases.count && strcmp(format, "csv") == 0)
+    if (d->databases.count && !is_json && !is_log && strcmp(format, "screen") != 0)
         return opts_fail(d->command, CANP_EXIT_USAGE,
-                         "--dbc goes with log, candump and json: `canp decode -f csv`");
+                         "--dbc goes with log, candump and json: `canp decode` knows more formats");
     if (isotp->count && !d->is_transport && !d->databases.count)
         return opts_fail(d->command, CANP_EXIT_USAGE, "--isotp goes with --transport or --dbc");
     if (d->signals.choice.j1939 && !d->databases.count)
@@ -191,7 +209,8 @@ int canp_cmd_dump(int argc, char **argv)
         {0, "from", OPT_TEXT, &d.selection.from, "T",
          "from this point in time on: @1700000000.5, RFC 3339 or +12.5s"},
         {0, "to", OPT_TEXT, &d.selection.to, "T", "up to this point in time"},
-        {'f', "format", OPT_TEXT, &format, "FORMAT", "log (default), candump, json or csv"},
+        {'f', "format", OPT_TEXT, &format, "FORMAT",
+         "log (default), candump, json, csv, or any other that canp convert writes: pcapng, asc ..."},
         {0, "follow", OPT_FLAG, &d.follow, NULL, "go on as the recording grows, until its recorder ends"},
         {'x', "direction", OPT_FLAG, &direction, NULL, "log, candump: show the direction, as candump -x"},
         {0, "micros", OPT_FLAG, &micros, NULL,
@@ -223,7 +242,13 @@ int canp_cmd_dump(int argc, char **argv)
         return opts_fail(d.command, CANP_EXIT_USAGE, "which RECORDING? `canp dump --help` says more");
     const char *chosen = format_named(format);
     if (!chosen)
-        return opts_fail(d.command, CANP_EXIT_USAGE, "no format '%s': log, candump, json or csv", format);
+        return opts_fail(
+            d.command, CANP_EXIT_USAGE,
+            "no format '%s': log, candump, json, csv, pcapng and so on, as canp convert writes them", format);
+    if (isatty(STDOUT_FILENO) && !(canp_log_format_named(chosen)->writes & CANP_LOG_TEXT))
+        return opts_fail(d.command, CANP_EXIT_USAGE,
+                         "%s is no text, and standard output a terminal: give it to a program or a file",
+                         format);
     for (int i = 2; i <= arguments; i++) {
         int r = select_add(&d.selection, d.command, argv[i]);
         if (r)

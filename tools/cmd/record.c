@@ -26,6 +26,8 @@
 #include "live/service.h"
 #include "live/speaker.h"
 #include "signals/signal_trigger.h"
+#include "tee/scratch.h"
+#include "tee/streams.h"
 
 #define NAMES_MAX 1000U /* directories of one second */
 
@@ -87,8 +89,9 @@ static void catch_signals(const sigset_t *caught)
 }
 
 struct face {
-    const char *dir;
-    bool windows; /* recording by triggers */
+    const char *dir; /* as it is shown */
+    FILE *out;       /* where the summary goes */
+    bool windows;    /* recording by triggers */
     struct signal_trigger *signals;
 };
 
@@ -126,86 +129,91 @@ static double rate(uint64_t frames, uint64_t duration_ns)
     return duration_ns ? (double)frames * 1e9 / (double)duration_ns : 0;
 }
 
-static void print_windows(const struct canp_recorder_stats *s)
+static void print_windows(FILE *out, const struct canp_recorder_stats *s)
 {
     char outside[TEXT_BYTES];
-    printf("%llu window%s; %s frames outside of them were let go\n", (unsigned long long)s->windows,
-           s->windows == 1 ? "" : "s", text_count(outside, s->outside));
+    fprintf(out, "%llu window%s; %s frames outside of them were let go\n", (unsigned long long)s->windows,
+            s->windows == 1 ? "" : "s", text_count(outside, s->outside));
 }
 
-static void print_undone(const struct canp_recorder_stats *s)
+static void print_undone(FILE *out, const struct canp_recorder_stats *s)
 {
     char count[TEXT_BYTES];
-    printf("%s of the lost frames were stored, and somebody cut or removed their segment:",
-           text_count(count, s->undone));
+    fprintf(out, "%s of the lost frames were stored, and somebody cut or removed their segment:",
+            text_count(count, s->undone));
     for (unsigned i = 0; i < s->iface_count; i++) {
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
         if (f->undone)
-            printf(" %s %llu", SAFE(f->name), (unsigned long long)f->undone);
+            fprintf(out, " %s %llu", SAFE(f->name), (unsigned long long)f->undone);
     }
-    putchar('\n');
+    fputc('\n', out);
 }
 
 static void print_summary(const struct canp_recorder_stats *s, const struct face *face)
 {
+    FILE *out = face->out;
     char frames[TEXT_BYTES], lost[TEXT_BYTES], bytes[TEXT_BYTES];
-    printf("%-16s %12s %10s %10s %10s %10s %12s\n", "interface", "frames", "errors", "lost:sock", "device",
-           "recorder", "frames/s");
+    fprintf(out, "%-16s %12s %10s %10s %10s %10s %12s\n", "interface", "frames", "errors", "lost:sock",
+            "device", "recorder", "frames/s");
     for (unsigned i = 0; i < s->iface_count; i++) {
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        printf("%-16s %12llu %10llu %10llu %10llu %10llu %12.1f\n", SAFE(f->name),
-               (unsigned long long)f->frames, (unsigned long long)f->error_frames,
-               (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
-               (unsigned long long)f->lost.recorder, rate(f->frames, s->duration_ns));
+        fprintf(out, "%-16s %12llu %10llu %10llu %10llu %10llu %12.1f\n", SAFE(f->name),
+                (unsigned long long)f->frames, (unsigned long long)f->error_frames,
+                (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
+                (unsigned long long)f->lost.recorder, rate(f->frames, s->duration_ns));
     }
-    printf("%s frames, %s lost in %.3f s; %s in %llu segment%s", text_count(frames, s->frames),
-           text_count(lost, s->lost), (double)s->duration_ns / 1e9, text_bytes(bytes, s->bytes),
-           (unsigned long long)s->segments, s->segments == 1 ? "" : "s");
+    fprintf(out, "%s frames, %s lost in %.3f s; %s in %llu segment%s", text_count(frames, s->frames),
+            text_count(lost, s->lost), (double)s->duration_ns / 1e9, text_bytes(bytes, s->bytes),
+            (unsigned long long)s->segments, s->segments == 1 ? "" : "s");
     if (s->removed)
-        printf(", %llu of them removed again,", (unsigned long long)s->removed);
-    printf(" of %s (%s)\n", SAFE(face->dir), s->io);
+        fprintf(out, ", %llu of them removed again,", (unsigned long long)s->removed);
+    fprintf(out, " of %s (%s)\n", SAFE(face->dir), s->io);
     if (s->undone)
-        print_undone(s);
+        print_undone(out, s);
     if (face->windows)
-        print_windows(s);
+        print_windows(out, s);
 }
 
 static void print_json(const struct canp_recorder_stats *s, const struct face *face)
 {
-    printf("{\"frames\":%llu,\"error_frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,"
-           "\"removed\":%llu,\"bytes\":"
-           "%llu,"
-           "\"directory\":",
-           (unsigned long long)s->frames, (unsigned long long)s->error_frames, (unsigned long long)s->lost,
-           (unsigned long long)s->duration_ns, (unsigned long long)s->segments,
-           (unsigned long long)s->removed, (unsigned long long)s->bytes);
-    text_json_string(stdout, face->dir);
+    FILE *out = face->out;
+    fprintf(out,
+            "{\"frames\":%llu,\"error_frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,"
+            "\"removed\":%llu,\"bytes\":"
+            "%llu,"
+            "\"directory\":",
+            (unsigned long long)s->frames, (unsigned long long)s->error_frames, (unsigned long long)s->lost,
+            (unsigned long long)s->duration_ns, (unsigned long long)s->segments,
+            (unsigned long long)s->removed, (unsigned long long)s->bytes);
+    text_json_string(out, face->dir);
     if (s->undone)
-        printf(",\"undone\":%llu", (unsigned long long)s->undone);
+        fprintf(out, ",\"undone\":%llu", (unsigned long long)s->undone);
     if (face->windows)
-        printf(",\"windows\":%llu,\"outside\":%llu", (unsigned long long)s->windows,
-               (unsigned long long)s->outside);
-    fputs(",\"interfaces\":[", stdout);
+        fprintf(out, ",\"windows\":%llu,\"outside\":%llu", (unsigned long long)s->windows,
+                (unsigned long long)s->outside);
+    fputs(",\"interfaces\":[", out);
     for (unsigned i = 0; i < s->iface_count; i++) {
         const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        fputs(i ? ",{\"name\":" : "{\"name\":", stdout);
-        text_json_string(stdout, f->name);
-        printf(",\"frames\":%llu,\"error_frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,"
-               "\"recorder\":%llu",
-               (unsigned long long)f->frames, (unsigned long long)f->error_frames,
-               (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
-               (unsigned long long)f->lost.recorder);
+        fputs(i ? ",{\"name\":" : "{\"name\":", out);
+        text_json_string(out, f->name);
+        fprintf(out,
+                ",\"frames\":%llu,\"error_frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,"
+                "\"recorder\":%llu",
+                (unsigned long long)f->frames, (unsigned long long)f->error_frames,
+                (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
+                (unsigned long long)f->lost.recorder);
         if (f->undone)
-            printf(",\"undone\":%llu", (unsigned long long)f->undone);
-        printf("},\"rate\":%.3f}", rate(f->frames, s->duration_ns));
+            fprintf(out, ",\"undone\":%llu", (unsigned long long)f->undone);
+        fprintf(out, "},\"rate\":%.3f}", rate(f->frames, s->duration_ns));
     }
-    printf("],\"io\":\"%s\",\"harvests\":%llu,\"blocks\":%llu,\"slabs\":%u,\"slabs_full_max\":%llu,"
-           "\"slab_stalls\":%llu,",
-           s->io, (unsigned long long)s->harvests, (unsigned long long)s->blocks, s->slab_count,
-           (unsigned long long)s->slabs_full_max, (unsigned long long)s->slab_stalls);
-    printf("\"quiet\":{\"harvests\":%llu,\"p50_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu}}\n",
-           (unsigned long long)s->quiet_harvests, (unsigned long long)s->quiet_p50_ns,
-           (unsigned long long)s->quiet_p99_ns, (unsigned long long)s->quiet_max_ns);
+    fprintf(out,
+            "],\"io\":\"%s\",\"harvests\":%llu,\"blocks\":%llu,\"slabs\":%u,\"slabs_full_max\":%llu,"
+            "\"slab_stalls\":%llu,",
+            s->io, (unsigned long long)s->harvests, (unsigned long long)s->blocks, s->slab_count,
+            (unsigned long long)s->slabs_full_max, (unsigned long long)s->slab_stalls);
+    fprintf(out, "\"quiet\":{\"harvests\":%llu,\"p50_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu}}\n",
+            (unsigned long long)s->quiet_harvests, (unsigned long long)s->quiet_p50_ns,
+            (unsigned long long)s->quiet_p99_ns, (unsigned long long)s->quiet_max_ns);
 }
 
 /* What is wrong with the request itself is usage, everything else the environment. */
@@ -219,8 +227,21 @@ struct beside {
     uint64_t stats_ns;
     const char *metrics; /* file, or NULL */
     bool json;
+    bool is_scratch;                    /* only the stream is wanted */
     struct canp_dbc_manager *databases; /* of the triggers, or NULL */
 };
+
+static bool ends_with_its_stream; /* -o -: without a reader there is nothing to record for */
+
+/* By a stream's thread. */
+static void say_gone(const char *path)
+{
+    if (ends_with_its_stream && strcmp(path, "-") == 0)
+        canp_recorder_stop(running);
+    else
+        speaker_say("canp record: %s: its reader has gone; the recording goes on",
+                    strcmp(path, "-") == 0 ? "standard output" : SAFE(path));
+}
 
 static void tell_others(const struct canp_recorder_opts *opts)
 {
@@ -261,32 +282,44 @@ static int record(struct canp_recorder_opts *opts, struct signal_trigger *signal
                   const struct beside *beside)
 {
     struct canp_why why = {""};
-    struct face face = {opts->dir, opts->pre_trigger_ns > 0, signals};
+    bool is_streaming = streams_use_standard_output();
+    struct face face = {beside->is_scratch ? "standard output" : opts->dir, is_streaming ? stderr : stdout,
+                        opts->pre_trigger_ns > 0, signals};
     opts->trigger = signals->count ? ask_signals : NULL;
     opts->notice = say_notice;
     opts->ready = say_ready;
+    opts->stored = streams_count() ? streams_wake : NULL;
     opts->user = &face;
     sigset_t caught;
     hold_signals(&caught);
     int r = speaker_start(); /* before the recorder's threads, which must not wait for stderr */
     r = r < 0 ? canp_fail(&why, r, "cannot start a thread: %s", canp_strerror(r))
               : canp_recorder_open(opts, &running, &why);
-    if (r < 0)
+    if (r < 0) {
         speaker_stop();
+        streams_stop();
+    }
     if (r < 0)
         /* NOLINTNEXTLINE(clang-analyzer-core.StackAddressEscape): the options are not used again */
         return opts_fail("record", status_of(r), "%s", why.text);
     catch_signals(&caught);
+    ends_with_its_stream = beside->is_scratch;
+    int streamed = streams_start(opts->dir, say_gone);
+    if (streamed)
+        canp_recorder_stop(running);
     start_beside(opts, beside);
     r = canp_recorder_run(running, &why);
     stop_beside();
+    int ended = streams_stop();
     struct canp_recorder_stats stats;
     canp_recorder_stats(running, &stats);
     if (beside->json)
         print_json(&stats, &face);
     else if (!manners.quiet)
         print_summary(&stats, &face);
-    int status = fflush(stdout) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
+    int status = fflush(face.out) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
+    if (streamed || ended)
+        status = CANP_EXIT_ENVIRONMENT;
     if (r < 0) {
         speaker_say("canp record: %s", why.text);
         status = CANP_EXIT_ENVIRONMENT;
@@ -402,17 +435,22 @@ static int check_keep(const struct canp_recorder_opts *o)
 /* What the command line and its file ask for. */
 static struct {
     struct canp_recorder_opts o;
-    struct opt_list notes, triggers, databases;
+    struct opt_list notes, triggers, databases, tees;
     struct signal_trigger signals; /* those triggers that are conditions on signals */
     uint64_t stats_ns, bitrate, dbitrate;
     const char *sync;
     const char *metrics;
+    const char *format; /* of standard output */
     const char *config; /* config_expand() takes it */
     bool json, check;
 } asked = {.o = CANP_RECORDER_OPTS_INIT, .sync = "1s"};
 
 static const struct opt options[] = {
-    {'o', "output", OPT_TEXT, &asked.o.dir, "DIR", "directory of the recording (canp-YYYYMMDD-HHMMSS)"},
+    {'o', "output", OPT_TEXT, &asked.o.dir, "DIR",
+     "directory of the recording (canp-YYYYMMDD-HHMMSS); `-`: none, only a stream on stdout"},
+    {'f', "format", OPT_TEXT, &asked.format, "FORMAT", "-o -: what is streamed: pcapng, candump, json ..."},
+    {0, "tee", OPT_LIST, &asked.tees, "FORMAT:FILE",
+     "stream to a file, a pipe or `-` (stdout), too, while it is recorded; may be repeated"},
     {'d', "duration", OPT_DURATION, &asked.o.duration_ns, "TIME", "end after this time"},
     {'n', "frames", OPT_COUNT, &asked.o.frames_max, "FRAMES", "end after so many frames"},
     {0, "segment-size", OPT_SIZE, &asked.o.segment_bytes, "SIZE", "size of a segment file (64M)"},
@@ -497,6 +535,47 @@ static int take_triggers(void)
     return open_signals();
 }
 
+/* --tee FORMAT:FILE: the parts of what was typed. */
+static int add_tee(const char *text)
+{
+    static char formats[STREAMS_MAX][16];
+    const char *colon = strchr(text, ':');
+    size_t bytes = colon ? (size_t)(colon - text) : 0;
+    char *format = formats[streams_count() % STREAMS_MAX];
+    if (!bytes || bytes >= sizeof(formats[0]) || !colon[1])
+        return opts_fail("record", CANP_EXIT_USAGE, "option --tee: '%s' is not FORMAT:FILE, as pcapng:fifo",
+                         text);
+    memcpy(format, text, bytes);
+    format[bytes] = '\0';
+    return streams_add("record", format, colon + 1);
+}
+
+/* Opens the streams. With `-o -` the recording itself is in a directory that goes with us. */
+static int open_streams(bool *is_scratch)
+{
+    struct canp_recorder_opts *o = &asked.o;
+    int status = 0;
+    *is_scratch = o->dir && strcmp(o->dir, "-") == 0;
+    if (*is_scratch != (asked.format != NULL))
+        return opts_fail("record", CANP_EXIT_USAGE,
+                         "-o - and -f FORMAT (pcapng, candump, json ...) go together");
+    if (*is_scratch)
+        status = streams_add("record", asked.format, "-");
+    for (unsigned i = 0; i < asked.tees.count && status == 0; i++)
+        status = add_tee(asked.tees.texts[i]);
+    if (status == 0 && streams_count() && !o->flush_ns)
+        o->flush_ns = STREAM_FLUSH_NS;
+    if (status || !*is_scratch)
+        return status;
+    o->no_sync = true;
+    if (!o->keep_bytes && !o->keep_segments)
+        o->keep_bytes = SCRATCH_KEEP_BYTES;
+    o->dir = scratch_make();
+    return o->dir ? 0
+                  : opts_fail("record", CANP_EXIT_ENVIRONMENT,
+                              "no directory can be made: %s; choose one by $TMPDIR", canp_strerror(-errno));
+}
+
 /* What the options say, beyond what each says for itself. 0 or an exit status, which was told. */
 static int take_asked(char **ifaces, int count)
 {
@@ -538,15 +617,18 @@ int canp_cmd_record(int argc, char **argv)
         return say_checked(&asked.o);
     if (status == 0 && asked.bitrate)
         status = bring_up(&asked.o, asked.bitrate, asked.dbitrate);
+    struct beside beside = {.stats_ns = asked.stats_ns, .metrics = asked.metrics, .json = asked.json};
+    if (status == 0)
+        status = open_streams(&beside.is_scratch);
     if (status)
         return status;
     bool ours = !asked.o.dir;
     if (ours)
         name_after_now(name, sizeof(name));
     asked.o.dir = ours ? name : asked.o.dir;
-    status =
-        record(&asked.o, &asked.signals,
-               &(struct beside){asked.stats_ns, asked.metrics, asked.json, asked.signals.choice.manager});
+    beside.databases = asked.signals.choice.manager;
+    status = record(&asked.o, &asked.signals, &beside);
+    scratch_remove();
     if (ours && status)
         rmdir(name); /* fails where it holds a recording */
     return status;

@@ -88,7 +88,7 @@ class Frame(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Frames lost here. layer: 1 socket, 2 device, 3 recorder, 4 store; from_ns, to_ns: between these times."""
+    """Frames lost here. layer: 1 socket, 2 device, 3 recorder, 4 store, 5 stream; from_ns, to_ns: between these times."""
 
     time_ns: int
     interface: str
