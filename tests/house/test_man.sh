@@ -37,6 +37,11 @@ done
 while read -r name; do
     grep -qx "\.B $name" "$build_dir/man/canp-bench.1" || { echo "canp-bench(1) does not have $name" && exit 1; }
 done < <("$build_dir/tools/canp-bench" --help | sed -n 's/^  \([a-z][a-z]*\)  *.*/\1/p')
+while read -r option; do
+    grep -qF -- "${option//-/\\-}" "$build_dir/man/canp-extcap.1" || { echo "canp-extcap(1) does not have $option" && exit 1; }
+done < <(for iface in canp:can0 canp-recording; do
+    "$build_dir/tools/canp-extcap" --extcap-interface "$iface" --extcap-config | grep -o 'call=--[a-z-]*' | cut -c6-
+done)
 has_pages() { # DIR: one of each command
     local name
     while read -r name; do
@@ -51,7 +56,7 @@ lints_well() { # PAGE
     [ -z "$said" ] || { echo "$1: $said" && return 1; }
     lexgrog "$1" >/dev/null || { echo "lexgrog(1) finds no name in $1" && return 1; }
 }
-for page in canp.1 canp-bench.1 canp.3 canp.conf.5 canp-recording.5 commands/canp-{info,convert,decode,sql,diff,report}.1; do
+for page in canp.1 canp-bench.1 canp-extcap.1 canp.3 canp.conf.5 canp-recording.5 commands/canp-{info,convert,decode,sql,diff,report}.1; do
     formats_well "$build_dir/man/$page"
     lints_well "$build_dir/man/$page"
 done
