@@ -69,6 +69,7 @@ if command -v tshark editcap capinfos >/dev/null; then
     editcap -F nsecpcap "$work/fast-packets.pcapng" "$work/one.pcap" 2>/dev/null
     check "also pcap with nanoseconds" is "$("$read_log" - "$work/one.pcap" | grep -c '^(')" \
         "$("$read_log" - "$work/fast-packets.pcapng" | grep -c '^(')"
+    check "tshark puts together the same ISO-TP messages" python3 "$source_dir/tests/tools/compare_isotp.py" "$canp" "$work" $((RANDOM))
 else
     echo "skip Wireshark's tools: not installed"
 fi

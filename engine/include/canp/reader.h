@@ -228,8 +228,8 @@ static inline int canp_cursor_next_inline(struct canp_cursor *cursor, struct can
 {
     struct canp_cursor_head *head = (struct canp_cursor_head *)(void *)cursor;
     size_t at = head->at;
-    const uint8_t *row = head->rows + at;
     if (__builtin_expect(at + 16 <= head->ready_bytes, 1)) {
+        const uint8_t *row = head->rows + at;
         uint32_t bytes = head->stride ? head->stride : canp_row_bytes(row);
         bool is_suspect = canp_load_u64(row) == 0 || canp_load_u64(row + 8) == 0;
         if (__builtin_expect(!is_suspect && at + bytes <= head->ready_bytes, 1)) {
