@@ -55,7 +55,8 @@ const char *__ubsan_default_options(void)
     return "halt_on_error=1:exitcode=99:print_stacktrace=1";
 }
 
-/* What is done with a recording; R stands for its directory, N for a new one, F for a new file. */
+/* What is done with a recording; R stands for its directory, N for a new one, F for a new file, D for a
+ * database of signals. */
 static const char *const commands[][8] = {
     {"info", "R"},
     {"info", "--quick", "R"},
@@ -80,9 +81,27 @@ static const char *const commands[][8] = {
     {"convert", "-f", "pcapng", "R", "F"},
     {"convert", "-f", "candump", "--events", "R", "F"},
     {"convert", "-f", "csv", "--events", "R", "F"},
+    {"convert", "-f", "mf4", "R", "F"},
+    {"convert", "-f", "db", "R", "F"},
+    {"dump", "--dbc", "D", "R"},
+    {"decode", "--dbc", "D", "--j1939", "R"},
+    {"decode", "--dbc", "D", "--wide", "-f", "csv", "R"},
+    {"diff", "R", "R"},
+    {"report", "--dbc", "D", "R", "-o", "F"},
+    {"sql", "R", "SELECT * FROM frames; SELECT * FROM gaps; SELECT * FROM events; SELECT * FROM ids"},
+    {"sql", "R", "SELECT count(*), max(time_ns) FROM frames WHERE id IN (291, 256) AND time_ns > 0"},
     {"top", "R"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* Messages of the golden recordings and others; signals of either order, multiplexed ones and floats. */
+static const char database_text[] =
+    "VERSION \"\"\nBU_: X\n"
+    "BO_ 291 A: 8 X\n SG_ Level : 0|16@1+ (0.1,-5) [0|0] \"V\" X\n SG_ Turn : 23|12@0- (1,0) [0|0] \"\" X\n"
+    "BO_ 256 B: 8 X\n SG_ Which M : 0|8@1+ (1,0) [0|0] \"\" X\n SG_ One m0 : 8|32@1+ (1,0) [0|0] \"\" X\n"
+    " SG_ Two m1 : 8|56@1- (1e9,0) [0|0] \"\" X\n"
+    "BO_ 2147484280 C: 64 X\n SG_ F : 0|32@1- (1,0) [0|0] \"\" X\n"
+    "SIG_VALTYPE_ 2147484280 F : 1;\n";
 
 struct input {
     uint8_t *data;
@@ -92,7 +111,7 @@ struct input {
 struct fuzz {
     struct input *inputs;
     unsigned input_count;
-    char dir[64], recording[80], output[80], said[80];
+    char dir[64], recording[80], output[80], said[80], database[80];
     const char *kept;
     unsigned long runs, failures, by_command[COMMANDS], by_status[4], slowest_run[COMMANDS];
     double slowest_s[COMMANDS]; /* of the processor's time */
@@ -283,6 +302,8 @@ static const char *word_of(const struct fuzz *f, const char *word)
 {
     if (strcmp(word, "R") == 0)
         return f->recording;
+    if (strcmp(word, "D") == 0)
+        return f->database;
     return strcmp(word, "N") == 0 || strcmp(word, "F") == 0 ? f->output : word;
 }
 
@@ -444,6 +465,8 @@ static void open_place(struct fuzz *f)
     snprintf(f->recording, sizeof(f->recording), "%s/r", f->dir);
     snprintf(f->output, sizeof(f->output), "%s/new", f->dir);
     snprintf(f->said, sizeof(f->said), "%s/said", f->dir);
+    snprintf(f->database, sizeof(f->database), "%s/signals.dbc", f->dir);
+    write_file(f->database, (const uint8_t *)database_text, sizeof(database_text) - 1);
     setenv("TERM", "xterm", 1);
 }
 

@@ -31,6 +31,7 @@
 #define NOISE_KIB   (24L << 10)
 
 static const char *program;
+static char database[256];
 static unsigned failures;
 
 static void must(bool holds, const char *what)
@@ -137,6 +138,15 @@ static void write_nested_headers(const char *dir, uint64_t bytes)
     unlink(path);
 }
 
+static void write_database(const char *dir)
+{
+    static const char text[] = "VERSION \"\"\nBU_: X\nBO_ 257 A: 8 X\n SG_ N : 0|32@1+ (1,0) [0|0] \"\" X\n";
+    snprintf(database, sizeof(database), "%s/signals.dbc", dir);
+    int fd = open(database, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    must(fd >= 0 && write(fd, text, sizeof(text) - 1) == (ssize_t)(sizeof(text) - 1), database);
+    close(fd);
+}
+
 static void write_small_blocks(const char *dir, uint64_t bytes)
 {
     write_recording(dir, bytes, 104, put_small_block);
@@ -163,7 +173,7 @@ static const struct {
              {"an ID a frame", write_new_ids},
              {"clock steps", write_clock_steps}};
 
-/* R: the recording; N: a new one. pack comes last: it changes the recording. */
+/* R: the recording; N: a new one; D: a database. pack comes last: it changes the recording. */
 static const char *const commands[][6] = {
     {"info", "R"},
     {"info", "--quick", "R"},
@@ -173,6 +183,13 @@ static const char *const commands[][6] = {
     {"repair", "R", "-o", "N"},
     {"merge", "R", "-o", "N"},
     {"convert", "-f", "asc", "R", "N"},
+    {"convert", "-f", "mf4", "R", "N"},
+    {"convert", "-f", "db", "R", "N"},
+    {"decode", "--dbc", "D", "R"},
+    {"diff", "R", "R"},
+    {"report", "R", "-o", "N"},
+    {"sql", "R", "SELECT count(*), max(len) FROM frames WHERE id = 257"},
+    {"sql", "R", "SELECT * FROM ids"},
     {"pack", "R"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -205,6 +222,7 @@ _Noreturn static void be_command(const char *const *words, const char *recording
     for (int i = 0; words[i]; i++) {
         const char *word = strcmp(words[i], "R") == 0   ? recording
                            : strcmp(words[i], "N") == 0 ? output
+                           : strcmp(words[i], "D") == 0 ? database
                                                         : words[i];
         argv[i + 1] = (char *)(uintptr_t)word;
     }
@@ -240,9 +258,9 @@ static void judge(const char *kind, const char *const *words, struct cost small,
     bool cheap = large.cpu_s <= 2 * TIMES * small.cpu_s + NOISE_S;
     bool lean = large.memory_kib <= small.memory_kib + 16 * more_kib + NOISE_KIB;
     bool ended = small.status <= 3 && large.status <= 3;
-    printf("%s %s %s of %s: %.3f s and %.3f s, %ld and %ld KiB, status %d and %d\n",
-           cheap && lean && ended ? "ok" : "not ok", words[0], words[1], kind, small.cpu_s, large.cpu_s,
-           small.memory_kib, large.memory_kib, small.status, large.status);
+    printf("%s %s %s %s of %s: %.3f s and %.3f s, %ld and %ld KiB, status %d and %d\n",
+           cheap && lean && ended ? "ok" : "not ok", words[0], words[1], words[2] ? words[2] : "", kind,
+           small.cpu_s, large.cpu_s, small.memory_kib, large.memory_kib, small.status, large.status);
     failures += !(cheap && lean && ended);
 }
 
@@ -252,6 +270,7 @@ int main(int argc, char **argv)
     program = argv[1];
     char dir[] = "/tmp/canp-linear-XXXXXX";
     must(mkdtemp(dir) != NULL, dir);
+    write_database(dir);
     for (size_t k = 0; k < sizeof(kinds) / sizeof(kinds[0]); k++) {
         char small[256], large[256], output[256];
         snprintf(small, sizeof(small), "%s/small", dir);
@@ -266,6 +285,7 @@ int main(int argc, char **argv)
         remove_all(small);
         remove_all(large);
     }
+    unlink(database);
     rmdir(dir);
     return failures > 0;
 }
