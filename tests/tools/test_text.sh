@@ -393,4 +393,17 @@ check "names: without it the text is a filter" is "$(status_of "$canp" dump "$wo
 check "names: @ alone is none" is "$(status_of "$canp" dump "$work/names.log" @)" 2
 check "names: nor is one that is too long" is "$(status_of "$canp" dump "$work/names.log" @0123456789abcdef)" 2
 
+# An interface that came back with other bit rates: its later definitions are kept, and shown.
+iface() { # SECOND MTU BITRATE DBITRATE INDEX
+    printf '{"time_ns":%d000000000,"iface":"can0","kind":"iface","mtu":%d,"bitrate":%d,"dbitrate":%d,"ifindex":%d,"ctrlmode":0}\n' "$@"
+}
+frame() { printf '{"time_ns":%d000000000,"iface":"can0","kind":"can","id":291,"len":1,"data":"01"}\n' "$1"; }
+{ iface 1 16 250000 0 3 && frame 2 && iface 3 16 250000 0 4 && frame 4 && iface 5 72 500000 2000000 4 && frame 6; } >"$work/replugged.json"
+"$canp" convert "$work/replugged.json" "$work/replugged" && cp -r "$work/replugged" "$work/replugged_packed" && "$canp" pack "$work/replugged_packed" >/dev/null
+for log in replugged.json replugged replugged_packed; do
+    "$canp" info "$work/$log" >"$work/out"
+    check "$log: info tells the first definition, and the one that differs" is "$(grep -c 'can0 .* 250000 bit/s' "$work/out") $(grep -c '^interface ' "$work/out") $(grep -c '^interface  *can0 from .*: MTU 72, 500000 bit/s (data 2000000 bit/s)$' "$work/out")" "1 1 1"
+    check "$log: and so in JSON" is "$(json '[[c["name"], c["bitrate"]] for c in o["iface_changes"]], [i["bitrate"] for i in o["interfaces"]]' < <("$canp" info --json "$work/$log"))" "([['can0', 500000]], [250000])"
+done
+
 exit "$bad"

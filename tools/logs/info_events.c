@@ -103,10 +103,34 @@ static void take_clock(struct info_events_scan *scan, const struct canp_clock *c
     scan->has_last = true;
 }
 
+/* A definition stands in each segment, mostly the same. What becomes known (it was 0) did not change. */
+static bool is_changed(const struct canp_iface *was, const struct canp_iface *now)
+{
+    return (was->mtu && was->mtu != now->mtu) || (was->bitrate && was->bitrate != now->bitrate) ||
+           (was->bitrate && (was->dbitrate != now->dbitrate || was->ctrlmode != now->ctrlmode)) ||
+           strncmp(was->name, now->name, sizeof(now->name)) != 0;
+}
+
+static void take_iface(struct info_events_scan *scan, const struct canp_record *record)
+{
+    struct info_events *out = scan->out;
+    struct canp_iface *last = &scan->ifaces[record->channel];
+    if (last->bytes && is_changed(last, record->iface)) {
+        if (out->change_count < INFO_CHANGES_MAX) {
+            out->changes[out->change_count].time_ns = record->time_ns;
+            out->changes[out->change_count].iface = *record->iface;
+        }
+        out->change_count++;
+    }
+    *last = *record->iface;
+}
+
 void info_events_take(struct info_events_scan *scan, const struct canp_record *record)
 {
     if (record->kind == CANP_KIND_CLOCK)
         take_clock(scan, record->clock);
+    else if (record->kind == CANP_KIND_IFACE)
+        take_iface(scan, record);
     else if (record->kind != CANP_KIND_MARK)
         return;
     else if (record->event->code == CANP_MARK_NOTE)
@@ -123,7 +147,7 @@ int info_events_read(struct canp_reader *reader, struct info_events *out)
     struct canp_cursor *cursor;
     struct canp_record r;
     struct info_events_scan scan = {.out = out};
-    opts.kinds = 1U << CANP_KIND_MARK | 1U << CANP_KIND_CLOCK;
+    opts.kinds = 1U << CANP_KIND_MARK | 1U << CANP_KIND_CLOCK | 1U << CANP_KIND_IFACE;
     int result = canp_cursor_open(reader, &opts, &cursor);
     if (result < 0)
         return result;
@@ -131,6 +155,14 @@ int info_events_read(struct canp_reader *reader, struct info_events *out)
         info_events_take(&scan, &r);
     canp_cursor_close(cursor);
     return result;
+}
+
+static void print_change_json(const char *comma, int64_t time_ns, const struct canp_iface *iface)
+{
+    printf("%s{\"time_ns\":%lld,\"name\":", comma, (long long)time_ns);
+    text_json_string(stdout, iface->name);
+    printf(",\"bitrate\":%u,\"dbitrate\":%u,\"mtu\":%u,\"ctrlmode\":%u}", iface->bitrate, iface->dbitrate,
+           iface->mtu, iface->ctrlmode);
 }
 
 void info_events_print_json(const struct info_events *events)
@@ -161,12 +193,33 @@ void info_events_print_json(const struct info_events *events)
     for (unsigned i = 0; i < events->suspend_count && i < INFO_STEPS_MAX; i++)
         printf("%s{\"time_ns\":%lld,\"suspended_ns\":%lld}", i ? "," : "",
                (long long)events->suspends[i].time_ns, (long long)events->suspends[i].suspended_ns);
+    fputs("],\"iface_changes\":[", stdout);
+    for (unsigned i = 0; i < events->change_count && i < INFO_CHANGES_MAX; i++)
+        print_change_json(i ? "," : "", events->changes[i].time_ns, &events->changes[i].iface);
     printf("],\"windows\":%u,\"outside\":%llu", events->windows, (unsigned long long)events->outside);
+}
+
+static void print_changes_text(const struct info_events *events)
+{
+    char time[TEXT_BYTES];
+    for (unsigned i = 0; i < events->change_count && i < INFO_CHANGES_MAX; i++) {
+        const struct canp_iface *iface = &events->changes[i].iface;
+        printf("interface    %s from %s: MTU %u", SAFE(iface->name),
+               text_time(time, events->changes[i].time_ns), iface->mtu);
+        if (iface->bitrate)
+            printf(", %u bit/s", iface->bitrate);
+        if (iface->dbitrate)
+            printf(" (data %u bit/s)", iface->dbitrate);
+        putchar('\n');
+    }
+    if (events->change_count > INFO_CHANGES_MAX)
+        printf("interface    and %u more changes\n", events->change_count - INFO_CHANGES_MAX);
 }
 
 void info_events_print_text(const struct info_events *events)
 {
     char time[TEXT_BYTES], outside[TEXT_BYTES];
+    print_changes_text(events);
     for (unsigned i = 0; i < events->step_count && i < INFO_STEPS_MAX; i++)
         printf("clock        set by %+.3f s at %s\n", (double)events->steps[i].step_ns / 1e9,
                text_time(time, events->steps[i].time_ns));

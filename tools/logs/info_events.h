@@ -1,4 +1,5 @@
-/* Collects what info shows of a recording's events: notes, clock steps, windows. Main thread. */
+/* Collects what info shows of a recording's events: notes, clock steps, windows, interfaces that changed.
+ * Main thread. */
 #ifndef CANP_TOOLS_INFO_EVENTS_H
 #define CANP_TOOLS_INFO_EVENTS_H
 
@@ -8,6 +9,8 @@
 #define INFO_STEPS_MAX   16
 #define INFO_NOTE_BYTES  1024
 #define INFO_REMARKS_MAX 64
+#define INFO_CHANGES_MAX 16
+#define INFO_CHANNELS    256
 
 struct info_events {
     char notes[INFO_NOTES_MAX][INFO_NOTE_BYTES]; /* KEY=VALUE, each key once, its last value */
@@ -27,8 +30,14 @@ struct info_events {
         int64_t suspended_ns;
     } suspends[INFO_STEPS_MAX];
     unsigned suspend_count; /* likewise */
-    unsigned windows;       /* begun by triggers */
-    uint64_t outside;       /* frames that lay in none */
+    struct {
+        int64_t time_ns;
+        struct canp_iface iface; /* from then on */
+    } changes[INFO_CHANGES_MAX]; /* of an interface's name, MTU, bit rates or modes, behind its first
+                                    definition */
+    unsigned change_count;       /* likewise */
+    unsigned windows;            /* begun by triggers */
+    uint64_t outside;            /* frames that lay in none */
 };
 
 /* Records taken one after the other; of all but `out` zero at first. What is no event is passed over. */
@@ -36,6 +45,7 @@ struct info_events_scan {
     struct info_events *out;
     struct canp_clock last;
     bool has_last;
+    struct canp_iface ifaces[INFO_CHANNELS]; /* as last defined; `bytes` 0: not yet */
 };
 void info_events_take(struct info_events_scan *scan, const struct canp_record *record);
 

@@ -88,6 +88,15 @@ static void note_frame(struct log_summary *s, const struct canp_record *r, int64
     s->ifaces[r->channel].error_frames += canp_is_error_frame(r) ? 1 : 0;
 }
 
+/* The first definition, which may be completed as long as there is no frame; info_events tells of later ones.
+ */
+static void note_iface(struct log_summary *s, const struct canp_record *r)
+{
+    struct canp_iface_info *i = &s->ifaces[r->channel];
+    if (!i->iface.bytes || !i->frames)
+        i->iface = *r->iface;
+}
+
 static int count_all(struct canp_log_reader *reader, struct log_summary *s, struct ids *ids)
 {
     struct canp_busclock clock = CANP_BUSCLOCK_INIT;
@@ -101,6 +110,8 @@ static int count_all(struct canp_log_reader *reader, struct log_summary *s, stru
             s->info.lost += record.gap->lost;
             s->ifaces[record.channel].lost += record.gap->lost;
         }
+        if (record.kind == CANP_KIND_IFACE)
+            note_iface(s, &record);
         if (!canp_kind_is_frame(record.kind)) {
             info_events_take(&events, &record);
             continue;
@@ -129,7 +140,7 @@ int log_summary_read(const char *path, struct log_summary *s, struct canp_why *w
     r = count_all(reader, s, &ids);
     s->iface_count = canp_log_iface_count(reader);
     for (unsigned c = 0; c < s->iface_count; c++) {
-        if (canp_log_iface(reader, (uint8_t)c))
+        if (!s->ifaces[c].iface.bytes && canp_log_iface(reader, (uint8_t)c))
             s->ifaces[c].iface = *canp_log_iface(reader, (uint8_t)c);
     }
     s->stats = *canp_log_reader_stats(reader);

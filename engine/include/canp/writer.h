@@ -76,8 +76,9 @@ CANP_API int canp_writer_open(const char *dir, const struct canp_writer_opts *op
 
 /*
  * Names a channel. Channels are numbered from 0 without holes; at most 255. The definition is written with
- * the stamp time_ns before the next block, and again at the start of each later segment.
- * -CANP_E_TOO_MANY, -EINVAL for a hole.
+ * the stamp time_ns before the next block, and again at the start of each later segment. Defining a channel
+ * again commits what canp_writer_put() has gathered, which belongs to the definition before.
+ * -CANP_E_TOO_MANY, -EINVAL for a hole, those of canp_writer_flush().
  */
 CANP_API int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct canp_iface *iface,
                                    int64_t time_ns);
