@@ -110,7 +110,8 @@ static int make_group(struct decode_mf4 *d, const struct decode_message *m, cons
 static int find_group(struct decode_mf4 *d, const struct decode_message *m, const char *codes,
                       const char *iface, struct decode_mf4_group **out)
 {
-    struct decode_mf4_group **at = &d->groups[m ? m - d->choice->messages : d->choice->message_count];
+    struct decode_mf4_group **at =
+        &d->groups[m ? (size_t)(m - d->choice->messages) : d->choice->message_count];
     while (*at && (strcmp((*at)->iface, iface) != 0 || (codes && strcmp((*at)->message, codes) != 0)))
         at = &(*at)->next;
     int r = *at ? 0 : make_group(d, m, codes, iface, at);
