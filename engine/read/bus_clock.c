@@ -22,6 +22,7 @@
 #define SLEW_DIVIDE 1000
 #define LOOK_ROWS   8192
 #define RETURNS_MAX 4 /* so many, and the record is odd */
+#define LEAPS_MAX   4
 
 static int64_t plus(int64_t a, int64_t b)
 {
@@ -223,21 +224,64 @@ static int64_t by_neighbours(struct canp_busclock *b, const struct look *l)
     return bus_ns;
 }
 
+/* ---- without a cursor -------------------------------------------------------------------------------- */
+
+/* Several in a row, of a record each, are one from which time may return. */
+static void leap(struct canp_busclock *b, int64_t from_ns, int64_t shift_ns)
+{
+    bool goes_on = b->leaps > 0 && b->leaps < LEAPS_MAX && from_ns == b->leap_to_ns;
+    if (!goes_on) {
+        b->leaps = b->leap_sets = 0;
+        b->leap_from_ns = from_ns;
+        b->leap_shift_ns = shift_ns;
+    }
+    b->leaps++;
+    b->leap_to_ns = b->line_ns;
+}
+
+/* Time has returned to where it was before the last leap: the leap was an odd stamp. */
+static bool returns(struct canp_busclock *b, int64_t time_ns)
+{
+    int64_t bus_ns = minus(time_ns, b->leap_shift_ns);
+    if (!b->leaps || !is_near(minus(bus_ns, b->leap_from_ns)) || minus(b->line_ns, b->leap_to_ns) >= NEAR_NS)
+        return false;
+    b->odd += b->leaps;
+    b->leaps = 0;
+    b->sets -= b->leap_sets;
+    b->shift_ns = b->leap_shift_ns;
+    b->line_ns = b->leap_from_ns;
+    move_line(b, bus_ns);
+    return true;
+}
+
+static int64_t without_cursor(struct canp_busclock *b, const struct look *l)
+{
+    int64_t from_ns = b->line_ns, shift_ns = b->shift_ns;
+    uint64_t sets = b->sets;
+    int64_t bus_ns = by_neighbours(b, l);
+    leap(b, from_ns, shift_ns);
+    b->leap_sets += (uint8_t)(b->sets - sets);
+    return bus_ns;
+}
+
+/* ---- all of it --------------------------------------------------------------------------------------- */
+
 static int64_t off_the_line(struct canp_busclock *b, struct canp_cursor *cursor, const struct canp_record *r)
 {
     int64_t bus_ns = minus(r->time_ns, b->shift_ns), old_ns = minus(r->time_ns, b->shift_old_ns);
-    struct look l = {.clock = b, .time_ns = r->time_ns, .reach_ns = r->time_ns};
+    struct look l = {.clock = b, .time_ns = r->time_ns, .reach_ns = r->time_ns, .follows = cursor ? 0 : 1};
+    l.back = minus(bus_ns, b->line_ns) < 0;
+    if (!cursor && returns(b, r->time_ns))
+        return minus(r->time_ns, b->shift_ns);
     if (minus(b->straggle_ns, b->line_ns) > 0 && is_near(minus(old_ns, b->line_ns)))
         return old_ns; /* recorded in turn with one that came after the clock was set */
+    if (!cursor)
+        return without_cursor(b, &l);
     if (b->odd_left > 0) {
         b->odd_left--;
         return odd(b);
     }
-    l.back = minus(bus_ns, b->line_ns) < 0;
-    if (cursor)
-        canp_look_ahead(cursor, r, look_at, &l);
-    else
-        l.follows = 1;
+    canp_look_ahead(cursor, r, look_at, &l);
     return l.clock_found ? by_clock(b, &l) : by_neighbours(b, &l);
 }
 

@@ -47,6 +47,7 @@ is "a silence" "36000.01 0 0" "$(info silence 'o["duration_ns"] / 1e9, o["clock_
 
 # One ID is stamped 6.2 s late, a frame now and then 9 s early.
 awk 'BEGIN { for (i = 0; i < 3000; i++) printf "(%.6f) can0 %03X#%04X\n", 1700000000 + i * 0.005 + (i % 3 == 1 ? 6.2 : i % 50 == 30 ? -9 : 0), 256 + i % 3, i }' | take odd
+is "odd stamps: of the log itself, the same" "14.995 True" "$(info odd.log 'round(o["duration_ns"] / 1e9, 3), 1000 <= o["odd_stamps"] <= 1120' | tr -d '(),')"
 is "odd stamps: the span" "14.995" "$(info odd 'round(o["duration_ns"] / 1e9, 3)')"
 is "they are counted" "True" "$(info odd '1000 <= o["odd_stamps"] <= 1060')"
 "$canp" merge "$work/odd" -o "$work/merged" >/dev/null

@@ -72,7 +72,8 @@ static int note_id(struct ids *ids, const struct canp_record *r)
     return 0;
 }
 
-static void note_frame(struct log_summary *s, const struct canp_record *r, int64_t bus_ns)
+/* `line_ns`: the clock's bus time, which an odd stamp moves until the next record. */
+static void note_frame(struct log_summary *s, const struct canp_record *r, int64_t bus_ns, int64_t line_ns)
 {
     struct canp_info *i = &s->info;
     bool is_first = i->frames++ == 0;
@@ -82,8 +83,7 @@ static void note_frame(struct log_summary *s, const struct canp_record *r, int64
         i->last_ns = r->time_ns;
     if (is_first || bus_ns < s->span.first_ns)
         s->span.first_ns = bus_ns;
-    if (is_first || bus_ns > s->span.last_ns)
-        s->span.last_ns = bus_ns;
+    s->span.last_ns = line_ns;
     s->ifaces[r->channel].frames++;
     s->ifaces[r->channel].error_frames += canp_is_error_frame(r) ? 1 : 0;
 }
@@ -116,7 +116,7 @@ static int count_all(struct canp_log_reader *reader, struct log_summary *s, stru
             info_events_take(&events, &record);
             continue;
         }
-        note_frame(s, &record, bus_ns);
+        note_frame(s, &record, bus_ns, clock.line_ns);
         r = note_id(ids, &record);
         if (r < 0 || ((s->info.frames & 0xFFF) == 0 && stop_is_requested()))
             return r < 0 ? r : -EINTR;

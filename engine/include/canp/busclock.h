@@ -45,14 +45,19 @@ struct canp_busclock {
     int64_t monotonic_ns;  /* likewise */
     int64_t anchor_bus_ns; /* its bus time */
     uint8_t boot_id[16];
-    uint32_t odd_left; /* this many further records are odd if they are not near */
+    int64_t leap_from_ns;  /* without a cursor: bus time before the last leap, */
+    int64_t leap_to_ns;    /* behind it, */
+    int64_t leap_shift_ns; /* and how far stamps were ahead before */
+    uint32_t odd_left;     /* this many further records are odd if they are not near */
     bool begun;
     bool anchored;
+    uint8_t leaps;     /* since then, of a record each */
+    uint8_t leap_sets; /* counted in `sets` meanwhile */
 };
 
 #define CANP_BUSCLOCK_INIT                                                                                   \
     {                                                                                                        \
-        0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, false, false                                                      \
+        0, 0, 0, 0, 0, 0, 0, 0, 0, {0}, 0, 0, 0, 0, false, false, 0, 0                                       \
     }
 
 /* Private: canp_busclock_time() for a record that is no frame or not near the previous one. */
@@ -63,7 +68,9 @@ CANP_API int64_t canp_busclock_far(struct canp_busclock *clock, struct canp_curs
  * The bus time of this record in ns. Call it for all records that the cursor lends, in their order and clock
  * records included; without clock records the rule above applies. `cursor` must have just lent the record,
  * alone or in a batch. When a stamp is far off, the records behind it are read, without moving the cursor.
- * With NULL as the cursor, every stamp that runs back counts as a clock that was set.
+ * With NULL as the cursor nothing can be read ahead: a stamp that runs back counts as a clock that was set,
+ * one far ahead as a silence, until one of the next records returns to the time before; then it was odd, and
+ * `sets`, `odd` and the time of what follows are put right.
  */
 static inline int64_t canp_busclock_time(struct canp_busclock *clock, struct canp_cursor *cursor,
                                          const struct canp_record *record)

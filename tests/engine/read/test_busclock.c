@@ -311,17 +311,47 @@ Test(busclock, any_times_at_all)
 }
 
 /* Without a cursor nothing is known of what comes. */
-Test(busclock, as_it_comes)
+static struct canp_busclock as_they_come(const struct step *steps, size_t count)
 {
     struct canp_busclock clock = CANP_BUSCLOCK_INIT;
-    static const struct step steps[] = {FRAME(0, 0), FRAME(HOUR, HOUR), FRAME(HOUR + YEAR, HOUR),
-                                        FRAME(5 * MS, HOUR), FRAME(6 * MS, HOUR + MS)};
-    for (unsigned i = 0; i < COUNT(steps); i++) {
+    for (size_t i = 0; i < count; i++) {
         union canp_frame_store f = {.frame = {.id = 1}};
         struct canp_record r = {.time_ns = START_NS + steps[i].at_ns, .frame = &f.frame};
         cr_assert_eq(canp_busclock_time(&clock, NULL, &r) - START_NS, steps[i].bus_ns);
     }
+    return clock;
+}
+
+Test(busclock, as_it_comes)
+{
+    static const struct step steps[] = {FRAME(0, 0),
+                                        FRAME(HOUR, HOUR),
+                                        FRAME(HOUR + MS, HOUR + MS),
+                                        FRAME(HOUR + YEAR, HOUR + MS),
+                                        FRAME(HOUR + YEAR + 2000 * MS, HOUR + 2001 * MS),
+                                        FRAME(5 * MS, HOUR + 2001 * MS),
+                                        FRAME(6 * MS, HOUR + 2002 * MS)};
+    struct canp_busclock clock = as_they_come(steps, COUNT(steps));
     cr_assert_eq(clock.sets, 2);
+    cr_assert_eq(clock.odd, 0);
+}
+
+/* What leapt alone, and from which the next record returns, was odd. */
+Test(busclock, as_it_comes_with_odd_stamps)
+{
+    static const struct step steps[] = {FRAME(0, 0),
+                                        FRAME(6200 * MS, 6200 * MS),
+                                        FRAME(10 * MS, 10 * MS),
+                                        FRAME(-9000 * MS, 10 * MS),
+                                        FRAME(20 * MS, 20 * MS),
+                                        FRAME(6210 * MS, 6210 * MS),
+                                        FRAME(-9000 * MS, 6210 * MS),
+                                        FRAME(YEAR, 6210 * MS),
+                                        FRAME(30 * MS, 30 * MS),
+                                        FRAME(1000 * MS, 1000 * MS)};
+    struct canp_busclock clock = as_they_come(steps, COUNT(steps));
+    cr_assert_eq(clock.sets, 0);
+    cr_assert_eq(clock.odd, 5);
 }
 
 /* ---- the span ----------------------------------------------------------------------------------------- */
