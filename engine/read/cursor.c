@@ -86,9 +86,9 @@ static inline bool is_suspect(const uint8_t *row, uint32_t row_bytes, size_t lef
 static uint32_t row_bytes_here(const struct canp_cursor *c)
 {
     size_t left = c->rows_bytes - c->head.at;
-    const uint8_t *row = c->head.rows + c->head.at;
     if (left < 16)
         return 0;
+    const uint8_t *row = c->head.rows + c->head.at;
     uint32_t bytes = canp_row_bytes(row);
     return bytes > left || (is_suspect(row, bytes, left) && cursor_is_lost(c)) ? 0 : bytes;
 }
@@ -122,9 +122,9 @@ __attribute__((noinline)) static int next_if_unwanted(struct canp_cursor *c, str
 int(canp_cursor_next)(struct canp_cursor *c, struct canp_record *out)
 {
     size_t at = c->head.at, left = c->rows_bytes - at;
-    const uint8_t *row = c->head.rows + at;
     if (left < 16)
         return next_in_general(c, out);
+    const uint8_t *row = c->head.rows + at;
     uint32_t bytes = c->head.stride ? c->head.stride : canp_row_bytes(row);
     int64_t time_ns = canp_row_time_ns(c->head.base_ns, row);
     if (is_suspect(row, bytes, left) || time_ns < c->query.from_ns || time_ns > c->query.to_ns)
