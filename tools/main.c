@@ -9,6 +9,7 @@
 #include "lib/commands.h"
 #include "lib/nearest.h"
 #include "lib/program.h"
+#include "lib/remote.h"
 #include "lib/text.h"
 
 const char program_prefix[] = "canp ";
@@ -32,11 +33,21 @@ static void print_help(FILE *to)
           to);
 }
 
+/* Recordings on a server are fetched first. */
+static int run_with_remotes(int (*command)(int argc, char **argv), int argc, char **argv)
+{
+    int status = remote_begin(argc, argv);
+    if (status == CANP_EXIT_DONE)
+        status = command(argc, argv);
+    remote_end();
+    return status;
+}
+
 static int run_command(int argc, char **argv)
 {
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
         if (strcmp(commands[i].name, argv[0]) == 0)
-            return commands[i].run(argc, argv);
+            return run_with_remotes(commands[i].run, argc, argv);
     }
     struct nearest nearest;
     nearest_begin(&nearest, argv[0], strlen(argv[0]));

@@ -60,6 +60,19 @@ check "the fleet's table" table
 readable() { status_is 0 "$canp" fleet "$url" && grep -q '^car ' "$work/out"; }
 check "for people" readable
 
+# ---- read from afar --------------------------------------------------------------------------------------------------
+remote=$url/car/$(basename "$(stored car)")
+far() { cmp <("$canp" dump "$remote") <("$canp" dump "$work/drive"); }
+check "a recording on the server is read" far
+check "one that is not there" status_is 3 "$canp" info "$url/car/00000000000000000000000000000000"
+check "is named so" complains "no such recording"
+listed() { status_is 0 "$canp" fleet "$url" --recordings && grep -q "^car/$(basename "$remote") " "$work/out"; }
+check "it is listed" listed
+nothing_left() { [ -z "$(find "$work/tmp" -mindepth 1)" ]; }
+mkdir "$work/tmp"
+check "what was fetched" env TMPDIR="$work/tmp" "$canp" info "$remote"
+check "goes" nothing_left
+
 # ---- what is sent twice, in any order, or is no message ------------------------------------------------------------
 check "all messages once more" raw again car
 check "anything that is no message" raw hostile evil
@@ -81,7 +94,9 @@ live_is_same() { same "$work/live" "$(stored live)" 2>/dev/null; }
 grower=$!
 wait_for test -d "$work/got/live"
 stop_server && start_server
+live_lines() { "$canp" dump --follow "$url/live/$(basename "$(stored live)")" | head -n 1500 | diff - <("$canp" dump "$work/live" | head -n 1500); }
 wait $grower
+check "it is followed from afar" live_lines
 check "a server is killed while a recording grows" wait_for live_is_same
 kill $shipper $collector && wait $shipper $collector >/dev/null
 check "both end cleanly" [ $? -eq 0 ]

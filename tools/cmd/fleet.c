@@ -74,14 +74,34 @@ static int print_table(struct canp_stream *stream, bool json)
     return r < 0 ? opts_fail("fleet", link_status(r), "%s", why.text) : CANP_EXIT_DONE;
 }
 
+static void each_recording(void *user, const char *vehicle, const char *recording, uint64_t messages)
+{
+    const struct table *t = user;
+    if (t->json)
+        printf("{\"vehicle\":\"%s\",\"recording\":\"%s\",\"messages\":%llu}\n", vehicle, recording,
+               (unsigned long long)messages); /* trusted: letters and digits, as the library made sure */
+    else
+        printf("%s/%s %llu\n", vehicle, recording, (unsigned long long)messages); /* trusted likewise */
+}
+
+static int print_recordings(struct canp_stream *stream, bool json)
+{
+    struct table t = {.json = json};
+    struct canp_why why;
+    int r = canp_stream_recordings(stream, each_recording, &t, &why);
+    return r < 0 ? opts_fail("fleet", link_status(r), "%s", why.text) : CANP_EXIT_DONE;
+}
+
 int canp_cmd_fleet(int argc, char **argv)
 {
     struct canp_stream_opts link = CANP_STREAM_OPTS_INIT;
     struct canp_stream_create_opts opts = CANP_STREAM_CREATE_OPTS_INIT;
     uint64_t replicas = 0;
-    bool create = false, json = false;
+    bool create = false, recordings = false, json = false;
     const struct opt options[] = {
         {0, "create", OPT_FLAG, &create, NULL, "make the stream and the table, where they are missing"},
+        {0, "recordings", OPT_FLAG, &recordings, NULL,
+         "instead: VEHICLE/RECORDING of all in the stream, and how many messages"},
         {0, "replicas", OPT_COUNT, &replicas, "N",
          "with --create: servers that hold each message (default 1)"},
         {0, "max-bytes", OPT_SIZE, &opts.bytes_max, "SIZE", "with --create: the stream's size at most"},
@@ -109,9 +129,10 @@ int canp_cmd_fleet(int argc, char **argv)
     if (status)
         return status;
     int r = create ? canp_stream_create(stream, &opts, &why) : 0;
-    status = r < 0    ? opts_fail("fleet", link_status(r), "%s", why.text)
-             : create ? CANP_EXIT_DONE
-                      : print_table(stream, json);
+    if (r < 0)
+        status = opts_fail("fleet", link_status(r), "%s", why.text);
+    else if (!create)
+        status = recordings ? print_recordings(stream, json) : print_table(stream, json);
     canp_stream_close(stream);
     return status;
 }

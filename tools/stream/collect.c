@@ -13,15 +13,18 @@
 
 #include <errno.h>
 #include <fnmatch.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BATCH       256
 #define PENDING_MAX 8192 /* delivered and not acknowledged */
 #define ACK_WAIT_NS INT64_C(120000000000)
 #define WAITING_NS  UINT64_C(30000000000) /* what waits so long with nothing coming waits for ever */
 #define INFO_NS     UINT64_C(1000000000)
+#define FORGET_NS   INT64_C(60000000000) /* a temporary consumer that nobody asks any more goes */
 
 /* Delivered, not acknowledged yet: acknowledging one acknowledges all in front of it. */
 struct unacked {
@@ -43,6 +46,7 @@ struct canp_collect {
     uint64_t idle_since_ns; /* 0: messages come */
     uint64_t info_ns;       /* when the server was asked last */
     bool is_level;
+    bool temporary;
 };
 
 /* ---- the consumer ---------------------------------------------------------------------------------- */
@@ -78,6 +82,7 @@ static natsStatus make_consumer(struct canp_collect *c, uint64_t from, jsErrCode
     cfg.MaxAckPending = PENDING_MAX;
     cfg.DeliverPolicy = from ? js_DeliverByStartSequence : js_DeliverAll;
     cfg.OptStartSeq = from;
+    cfg.InactiveThreshold = c->temporary ? FORGET_NS : 0;
     return js_AddConsumer(NULL, c->stream->js, c->stream->name, &cfg, NULL, code);
 }
 
@@ -303,6 +308,10 @@ static int set_names(struct canp_collect *c, const struct canp_collect_opts *opt
 {
     const char *name = opts->name ? opts->name : "collect";
     bool one = opts->vehicles && canp_block_vehicle_is_valid(opts->vehicles);
+    uint8_t recording[16];
+    uint64_t random = 0;
+    if (opts->recording && (!one || !canp_stream_unhex(opts->recording, recording)))
+        return canp_fail(why, -EINVAL, "a recording has the name of its vehicle and 32 hexadecimal digits");
     if (!canp_block_vehicle_is_valid(name))
         return canp_fail(why, -EINVAL, "a collector's name has 1 to 64 letters, digits, - and _");
     if (opts->shares > 1 && opts->share >= opts->shares)
@@ -315,7 +324,11 @@ static int set_names(struct canp_collect *c, const struct canp_collect_opts *opt
         snprintf(c->durable, sizeof(c->durable), "%s-%u-%u", name, c->share, c->shares);
     else
         snprintf(c->durable, sizeof(c->durable), "%s", name);
-    snprintf(c->filter, sizeof(c->filter), "can.%s.*.blocks", one ? opts->vehicles : "*");
+    c->temporary = opts->temporary;
+    if (c->temporary && getentropy(&random, sizeof(random)) == 0)
+        snprintf(c->durable, sizeof(c->durable), "read-%016" PRIx64, random);
+    snprintf(c->filter, sizeof(c->filter), "can.%s.%s.blocks", one ? opts->vehicles : "*",
+             opts->recording ? opts->recording : "*");
     return 0;
 }
 
@@ -351,6 +364,8 @@ void canp_collect_close(struct canp_collect *c)
         return;
     forget_unacked(c);
     natsSubscription_Destroy(c->sub);
+    if (c->temporary)
+        js_DeleteConsumer(c->stream->js, c->stream->name, c->durable, NULL, NULL);
     canp_block_store_close(c->store);
     free(c->vehicles);
     free(c);

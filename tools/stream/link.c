@@ -21,6 +21,9 @@ int link_open(const char *command, const char *url, struct canp_stream_opts *opt
     opts->url = url;
     opts->user = getenv("CANP_NATS_USER");
     opts->password = getenv("CANP_NATS_PASSWORD");
+    opts->credentials = opts->credentials ? opts->credentials : getenv("CANP_NATS_CREDS");
+    opts->nkey = opts->nkey ? opts->nkey : getenv("CANP_NATS_NKEY");
+    opts->ca = opts->ca ? opts->ca : getenv("CANP_NATS_CA");
     for (;;) {
         int r = canp_stream_open(opts, out, &why);
         if (r == 0)

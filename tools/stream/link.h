@@ -20,7 +20,8 @@
     }
 
 #define LINK_EPILOGUE                                                                                        \
-    "User and password are read from CANP_NATS_USER and CANP_NATS_PASSWORD in the environment.\n"
+    "User and password are read from CANP_NATS_USER and CANP_NATS_PASSWORD in the environment; the\n"        \
+    "files of --creds, --nkey and --ca may be named by CANP_NATS_CREDS, CANP_NATS_NKEY and CANP_NATS_CA.\n"
 
 /* Connects; an exit status, 0 when *out is owned. With `wait`, until somebody answers. */
 int link_open(const char *command, const char *url, struct canp_stream_opts *opts, bool wait,

@@ -6,6 +6,8 @@
 #include "lib/opts.h"
 #include "lib/program.h"
 
+#include "fetch.h"
+
 const char program_prefix[] = "canp ";
 
 static int run(int argc, char **argv)
@@ -16,6 +18,8 @@ static int run(int argc, char **argv)
         return canp_cmd_collect(argc - 1, argv + 1);
     if (argc >= 2 && strcmp(argv[1], "fleet") == 0)
         return canp_cmd_fleet(argc - 1, argv + 1);
+    if (argc >= 2 && strcmp(argv[1], "fetch") == 0)
+        return fetch_run(argc - 1, argv + 1);
     return opts_fail("stream", CANP_EXIT_USAGE, "is called by canp ship, canp collect and canp fleet");
 }
 

@@ -26,8 +26,9 @@
 #define SILENCE_NS        UINT64_C(15000000000) /* without an answer it is sent again */
 #define RETRY_MIN_NS      UINT64_C(500000000)
 #define RETRY_MAX_NS      UINT64_C(30000000000)
-#define ASK_MIN_MS        2000 /* an answer is waited for; twice as long each time that none comes, for slow links \
-                                */
+#define ASK_MIN_MS                                                                                           \
+    2000 /* an answer is waited for; twice as long each time that none comes, for slow links                 \
+          */
 #define ASK_MAX_MS    32000
 #define HEADERS_BYTES 512U /* of a message, at most */
 #define SAFE_HEADER   "Canp-Safe"

@@ -121,12 +121,14 @@ CANP_API int canp_stream_tell(struct canp_stream *stream, const char *vehicle, c
 /* ---- collecting ------------------------------------------------------------------------------------ */
 
 struct canp_collect_opts {
-    size_t size;          /* canp/export.h */
-    const char *dir;      /* recordings go to DIR/VEHICLE/RECORDING */
-    const char *name;     /* of this collector, the same each time it runs; NULL: "collect" */
-    const char *vehicles; /* a glob; NULL: all */
-    uint32_t share;       /* of several collectors, which (from 0), */
-    uint32_t shares;      /* and how many; 0 = it is the only one */
+    size_t size;           /* canp/export.h */
+    const char *dir;       /* recordings go to DIR/VEHICLE/RECORDING */
+    const char *name;      /* of this collector, the same each time it runs; NULL: "collect" */
+    const char *vehicles;  /* a glob; NULL: all */
+    const char *recording; /* of one vehicle, this alone: 32 hexadecimal digits; NULL: all */
+    bool temporary;        /* reads all there is, and the server remembers nothing */
+    uint32_t share;        /* of several collectors, which (from 0), */
+    uint32_t shares;       /* and how many; 0 = it is the only one */
     uint64_t vehicle_bytes;
     uint32_t vehicle_recordings; /* as in struct canp_block_store_opts */
 };
@@ -153,6 +155,13 @@ CANP_API int canp_collect_settle(struct canp_collect *collect, struct canp_why *
 CANP_API void canp_collect_stats(const struct canp_collect *collect, struct canp_block_store_stats *out);
 
 /* ---- the fleet ------------------------------------------------------------------------------------- */
+
+/* Calls `each` for each recording that the stream has messages of, with their number. Returns how many
+ * recordings there are, or a negative error; -ENOENT: there is no such stream. */
+CANP_API int canp_stream_recordings(struct canp_stream *stream,
+                                    void (*each)(void *user, const char *vehicle, const char *recording,
+                                                 uint64_t messages),
+                                    void *user, struct canp_why *why);
 
 /* Calls `each` for each vehicle, with what it said and when (Unix epoch). The texts are others' words.
  * Returns their number or a negative error; -ENOENT: there is no table. */
