@@ -154,9 +154,10 @@ check "no server" status_is 3 "$canp" collect --from nats://127.0.0.1:1 -o "$wor
 # ---- who may do what -----------------------------------------------------------------------------------------------
 check "no secret in an argument" status_is 2 "$canp" ship "$work/drive" --to nats://a:b@127.0.0.1 --vehicle car
 as() { # USER COMMAND...: with the password of the documented configuration
-    local password=("change me" "change me, too" "change me as well")
-    case $1 in car) password=${password[0]} ;; collector) password=${password[1]} ;; *) password=${password[2]} ;; esac
-    env CANP_NATS_USER="$1" CANP_NATS_PASSWORD="$password" "${@:2}"
+    local user=$1 password="change me as well"
+    shift
+    case $user in car) password="change me" ;; collector) password="change me, too" ;; esac
+    env CANP_NATS_USER="$user" CANP_NATS_PASSWORD="$password" "$@"
 }
 stop_server
 rm -rf "$work/js" "$work/got"

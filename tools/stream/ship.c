@@ -412,7 +412,7 @@ static int open_source(struct canp_ship *s, const char *path, struct canp_why *w
     struct canp_block_source_opts opts = CANP_BLOCK_SOURCE_OPTS_INIT;
     int64_t payload = natsConnection_GetMaxPayload(s->stream->nc);
     opts.message_bytes_max = CANP_BLOCK_MESSAGE_BYTES_MAX - HEADERS_BYTES;
-    if (payload < (int64_t)(opts.message_bytes_max + HEADERS_BYTES))
+    if (payload < (int64_t)opts.message_bytes_max + HEADERS_BYTES)
         opts.message_bytes_max = payload > (int64_t)HEADERS_BYTES ? (uint32_t)payload - HEADERS_BYTES : 1;
     return canp_block_source_open(path, &opts, &s->source, why);
 }

@@ -37,10 +37,11 @@ static int add(struct shipments *all, const char *path)
         if (strcmp((*at)->path, path) == 0)
             return 0;
     }
-    struct shipment *s = calloc(1, sizeof(*s) + strlen(path) + 1);
+    size_t bytes = strlen(path) + 1;
+    struct shipment *s = calloc(1, sizeof(*s) + bytes);
     if (!s)
         return -ENOMEM;
-    strcpy(s->path, path);
+    memcpy(s->path, path, bytes);
     *at = s; /* in the order found */
     return 0;
 }
