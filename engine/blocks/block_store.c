@@ -54,6 +54,7 @@ struct canp_block_store {
     uint64_t held_bytes;
     struct assembly_shared shared;
     struct canp_block_store_stats stats;
+    uint8_t *aligned;       /* a message that lies elsewhere: rows are 8-aligned */
     struct recording *open; /* with open files */
     unsigned open_count;
     struct vehicle *vehicles[BUCKETS];
@@ -333,6 +334,8 @@ int canp_block_store_put(struct canp_block_store *store, const char *vehicle, co
         return canp_fail(why, -EINVAL, "a message of a vehicle whose name is none is refused");
     }
     int result = canp_block_message_read(bytes, size, &message); /* before it makes a directory */
+    if (result == 0 && (uintptr_t)bytes % 8 != 0)
+        bytes = memcpy(store->aligned, bytes, size);
     if (result == 0)
         result = find_vehicle(store, vehicle, &v);
     if (result == 0)
@@ -413,8 +416,9 @@ static int open_store(struct canp_block_store *store, const char *dir, struct ca
     int r = canp_file_lock_take(store->dir_fd);
     if (r == -EBUSY)
         return canp_fail(why, r, "another process stores in %s: end it, or take another directory", dir);
+    store->aligned = aligned_alloc(64, CANP_BLOCK_MESSAGE_BYTES_MAX);
     if (r == 0)
-        r = canp_grown_scratch_init(&store->shared.scratch);
+        r = store->aligned ? canp_grown_scratch_init(&store->shared.scratch) : -ENOMEM;
     return r < 0 ? canp_fail(why, r, "%s: %s", dir, canp_strerror(r)) : 0;
 }
 
@@ -461,6 +465,7 @@ void canp_block_store_close(struct canp_block_store *store)
     for (unsigned i = 0; i < BUCKETS; i++)
         free_bucket(store, i);
     canp_grown_scratch_release(&store->shared.scratch);
+    free(store->aligned);
     if (store->dir_fd >= 0)
         close(store->dir_fd);
     free(store);

@@ -109,7 +109,7 @@ static void check_stored(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct canp_block_store_stats stats;
-    strcpy(dir, access("/dev/shm", W_OK) == 0 ? "/dev/shm/canp-fuzz-XXXXXX" : "/tmp/canp-fuzz-XXXXXX");
+    snprintf(dir, sizeof(dir), "%s/canp-fuzz-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
     must(mkdtemp(dir) != NULL, "no directory");
     struct canp_block_store *store = open_store();
     put_all(store, data, size);
