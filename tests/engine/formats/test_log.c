@@ -293,7 +293,7 @@ Test(log, zstd_is_undone)
     fclose(f);
     shell("zstd -q a && zstd -q -19 b && cat a.zst b.zst >both.zst && zstd -q long && head -c -9 long.zst "
           ">cut.zst");
-    undo("both.zst", "cut.zst", "built without zstd");
+    undo("both.zst", "cut.zst", "built without libzstd");
 }
 
 /* A frame may ask for a window of 2 GiB: more than is given to any file. */
