@@ -122,6 +122,11 @@ int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_
     return 0;
 }
 
+void canp_pages_keep_small(const struct canp_pages *pages)
+{
+    madvise(pages->base, pages->map_bytes, MADV_NOHUGEPAGE); /* an error: this kernel has none */
+}
+
 /* mlock2(), which musl has no function for. */
 static int lock_as_touched(void *from, size_t bytes)
 {

@@ -35,6 +35,9 @@ size_t canp_pages_round_up(size_t bytes);
 int canp_pages_map(size_t bytes, size_t ready_bytes, bool huge_pages, bool lock_memory,
                    struct canp_pages *out);
 
+/* Nothing is touched but what is asked for: no huge page is made of it, which would be mostly unused. */
+void canp_pages_keep_small(const struct canp_pages *pages);
+
 /* Locks pages as they are touched, those that are now included. Where so much is not permitted, the first
  * ready_bytes are locked, and *pages says that it is not all. */
 void canp_pages_lock_as_touched(struct canp_pages *pages, size_t ready_bytes);

@@ -9,6 +9,7 @@
 
 #include <canp/pools/memstats.h>
 #include <canp/private/signals.h>
+#include <canp/private/threads.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -53,20 +54,22 @@ static uint32_t pop(struct slab_memory *m, _Atomic uint64_t *stack)
 static void push_ready(struct slab_memory *m, uint32_t number)
 {
     push(m, &m->ready, number);
-    atomic_fetch_add_explicit(&m->ready_count, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->ready_count, 1, memory_order_seq_cst);
 }
 
 static uint32_t pop_ready(struct slab_memory *m)
 {
     uint32_t number = pop(m, &m->ready);
     if (number)
-        atomic_fetch_sub_explicit(&m->ready_count, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&m->ready_count, 1, memory_order_seq_cst);
     return number;
 }
 
+/* seq_cst, as where it changes: whoever changes it and then finds the keeper awake is seen by the keeper,
+ * which looks here once more after it said that it sleeps. */
 static uint32_t ready_count(const struct slab_memory *m)
 {
-    int32_t count = (int32_t)atomic_load_explicit(&m->ready_count, memory_order_relaxed);
+    int32_t count = (int32_t)atomic_load_explicit(&m->ready_count, memory_order_seq_cst);
     return count < 0 ? 0 : (uint32_t)count; /* a piece may be taken before it is counted */
 }
 
@@ -97,10 +100,21 @@ static bool take_spare(struct slab_memory *m)
     return false;
 }
 
+/* 0 when there is none, or no room for one more. */
+static uint32_t pop_cold(struct slab_memory *m)
+{
+    if (!take_spare(m))
+        return 0;
+    uint32_t number = pop(m, &m->cold);
+    if (number == 0)
+        atomic_fetch_add_explicit(&m->spare, 1, memory_order_relaxed);
+    return number;
+}
+
 /* False when there is no more, or no room for it. */
 static bool make_one_ready(struct slab_memory *m)
 {
-    uint32_t number = take_spare(m) ? pop(m, &m->cold) : 0;
+    uint32_t number = pop_cold(m);
     if (number == 0)
         return false;
     if (canp_pages_fault_in(&m->pages, (number - 1) * m->piece_bytes, m->piece_bytes) < 0) {
@@ -170,16 +184,24 @@ static void wake_keeper(struct slab_memory *m)
 
 /* ------------------------------------------------------------------ both sides */
 
+/* Better page faults here than frames lost. As pop_cold(). */
+static uint32_t take_cold(struct slab_memory *m)
+{
+    uint32_t number = pop_cold(m);
+    if (number) {
+        atomic_fetch_add_explicit(&m->lent_cold, 1, memory_order_relaxed);
+        note_resident(m, 1);
+    }
+    return number;
+}
+
 uint8_t *canp_slab_memory_take(struct slab_memory *m)
 {
     uint32_t number = pop_ready(m);
-    if (number == 0 && take_spare(m)) {
-        number = pop(m, &m->cold);
-        if (number) { /* better page faults here than frames lost */
-            atomic_fetch_add_explicit(&m->lent_cold, 1, memory_order_relaxed);
-            note_resident(m, 1);
-        }
-    }
+    if (number == 0)
+        number = take_cold(m);
+    if (number == 0) /* between the two looks the keeper may have made the last cold one ready */
+        number = pop_ready(m);
     if (m->has_keeper && ready_count(m) < m->ready_goal / 2)
         wake_keeper(m);
     return number ? (uint8_t *)m->pages.base + (number - 1) * m->piece_bytes : NULL;
@@ -200,7 +222,7 @@ static int start_keeper(struct slab_memory *m)
     sigset_t before;
     look_for_room(m);
     canp_signals_block(&before);
-    int r = -pthread_create(&m->keeper, NULL, keeper_main, m);
+    int r = canp_thread_start(&m->keeper, keeper_main, m);
     canp_signals_restore(&before);
     m->has_keeper = r == 0;
     return r;
@@ -228,12 +250,16 @@ int canp_slab_memory_open(struct slab_memory *m, size_t piece_bytes, uint32_t pi
     m->next = calloc(piece_count, sizeof(*m->next));
     size_t bytes = piece_count * piece_bytes;
     bool all = m->ready_goal == piece_count;
-    int r = m->next ? canp_pages_map(bytes, m->ready_goal * piece_bytes, huge_pages, lock && all, &m->pages)
-                    : -ENOMEM;
+    size_t ready_bytes = m->ready_goal * piece_bytes;
+    int r = m->next ? canp_pages_map(bytes, all ? bytes : 0, huge_pages, lock && all, &m->pages) : -ENOMEM;
+    if (r == 0 && !all) {
+        canp_pages_keep_small(&m->pages);
+        r = canp_pages_fault_in(&m->pages, 0, ready_bytes);
+    }
     if (r < 0)
         return r;
     if (lock && !all)
-        canp_pages_lock_as_touched(&m->pages, m->ready_goal * piece_bytes);
+        canp_pages_lock_as_touched(&m->pages, ready_bytes);
     m->is_locked = m->pages.locked;
     fill_stacks(m);
     return all || start_keeper(m) == 0 ? 0 : -ENOMEM;

@@ -5,6 +5,7 @@
 
 #include <canp/pools/clock.h>
 #include <canp/private/disk_full.h>
+#include <canp/private/threads.h>
 
 #include <errno.h>
 #include <string.h>
@@ -280,7 +281,7 @@ int canp_housekeeper_start(struct housekeeper *k)
     k->sync_due_ns = INT64_MAX;
     int r = make_segment_pool(k);
     if (r == 0)
-        r = -pthread_create(&k->thread, NULL, housekeeper_main, k);
+        r = canp_thread_start(&k->thread, housekeeper_main, k);
     if (r < 0)
         canp_objpool_close(k->identity.pool);
     return r;

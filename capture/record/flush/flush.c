@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include <canp/private/threads.h>
+
 #include "store.h"
 #include "up_orders.h"
 
@@ -229,11 +231,11 @@ static void *flush_main(void *arg)
 
 int canp_flush_start(struct canp_recorder *rec)
 {
-    int r = pthread_create(&rec->flush_thread, NULL, flush_main, rec);
+    int r = canp_thread_start(&rec->flush_thread, flush_main, rec);
     rec->flush_running = r == 0;
     if (r == 0)
         pthread_setname_np(rec->flush_thread, "canp-flush");
-    return -r;
+    return r;
 }
 
 void canp_flush_join(struct canp_recorder *rec)
