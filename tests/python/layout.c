@@ -5,6 +5,12 @@
 #include <canp/reader.h>
 #include <canp/table.h>
 #include <canp/writer.h>
+#if __has_include(<canp/recorder.h>)
+#include <canp/listener.h>
+#include <canp/recorder.h>
+#include <canp/replay.h>
+#define LIVE
+#endif
 #include <stddef.h>
 #include <stdio.h>
 
@@ -370,6 +376,125 @@ static void writer_opts(void)
     FIELD(canp_writer_opts, append);
 }
 
+#ifdef LIVE
+static void recorder_opts(void)
+{
+    STRUCT(canp_recorder_opts);
+    FIELD(canp_recorder_opts, size);
+    FIELD(canp_recorder_opts, ifaces);
+    FIELD(canp_recorder_opts, iface_count);
+    FIELD(canp_recorder_opts, dir);
+    FIELD(canp_recorder_opts, duration_ns);
+    FIELD(canp_recorder_opts, frames_max);
+    FIELD(canp_recorder_opts, segment_bytes);
+    FIELD(canp_recorder_opts, segment_ns);
+    FIELD(canp_recorder_opts, keep_segments);
+    FIELD(canp_recorder_opts, keep_bytes);
+    FIELD(canp_recorder_opts, sync_ns);
+    FIELD(canp_recorder_opts, sync_at_segments);
+    FIELD(canp_recorder_opts, no_sync);
+    FIELD(canp_recorder_opts, pack);
+    FIELD(canp_recorder_opts, flush_ns);
+    FIELD(canp_recorder_opts, latency_ns);
+    FIELD(canp_recorder_opts, rcvbuf_bytes);
+    FIELD(canp_recorder_opts, no_error_frames);
+    FIELD(canp_recorder_opts, hw_timestamps);
+    FIELD(canp_recorder_opts, notes);
+    FIELD(canp_recorder_opts, note_count);
+    FIELD(canp_recorder_opts, triggers);
+    FIELD(canp_recorder_opts, trigger_count);
+    FIELD(canp_recorder_opts, pre_trigger_ns);
+    FIELD(canp_recorder_opts, post_trigger_ns);
+    FIELD(canp_recorder_opts, trigger_memory_bytes);
+    FIELD(canp_recorder_opts, trigger);
+    FIELD(canp_recorder_opts, slab_bytes);
+    FIELD(canp_recorder_opts, slab_count);
+    FIELD(canp_recorder_opts, stall_ns);
+    FIELD(canp_recorder_opts, prealloc);
+    FIELD(canp_recorder_opts, io);
+    FIELD(canp_recorder_opts, wait_absent);
+    FIELD(canp_recorder_opts, no_wait);
+    FIELD(canp_recorder_opts, bitrate);
+    FIELD(canp_recorder_opts, dbitrate);
+    FIELD(canp_recorder_opts, notice);
+    FIELD(canp_recorder_opts, ready);
+    FIELD(canp_recorder_opts, stored);
+    FIELD(canp_recorder_opts, user);
+}
+
+static void recorder_stats(void)
+{
+    STRUCT(canp_recorder_stats);
+    FIELD(canp_recorder_stats, frames);
+    FIELD(canp_recorder_stats, error_frames);
+    FIELD(canp_recorder_stats, lost);
+    FIELD(canp_recorder_stats, undone);
+    FIELD(canp_recorder_stats, outside);
+    FIELD(canp_recorder_stats, windows);
+    FIELD(canp_recorder_stats, duration_ns);
+    FIELD(canp_recorder_stats, segments);
+    FIELD(canp_recorder_stats, removed);
+    FIELD(canp_recorder_stats, bytes);
+}
+
+static void listener_opts(void)
+{
+    STRUCT(canp_listener_opts);
+    FIELD(canp_listener_opts, size);
+    FIELD(canp_listener_opts, ifaces);
+    FIELD(canp_listener_opts, iface_count);
+    FIELD(canp_listener_opts, wait_absent);
+    FIELD(canp_listener_opts, no_wait);
+}
+
+static void stop(void)
+{
+    STRUCT(canp_stop);
+}
+
+static void replay_sink(void)
+{
+    STRUCT(canp_replay_sink);
+    FIELD(canp_replay_sink, self);
+    FIELD(canp_replay_sink, want);
+    FIELD(canp_replay_sink, put);
+    FIELD(canp_replay_sink, put_at);
+    FIELD(canp_replay_sink, flush);
+    FIELD(canp_replay_sink, idle);
+}
+
+static void replay_opts(void)
+{
+    STRUCT(canp_replay_opts);
+    FIELD(canp_replay_opts, size);
+    FIELD(canp_replay_opts, speed);
+    FIELD(canp_replay_opts, full_speed);
+    FIELD(canp_replay_opts, loops);
+    FIELD(canp_replay_opts, from_ns);
+    FIELD(canp_replay_opts, to_ns);
+    FIELD(canp_replay_opts, max_gap_ns);
+    FIELD(canp_replay_opts, spin_ns);
+    FIELD(canp_replay_opts, filters);
+    FIELD(canp_replay_opts, stop);
+    FIELD(canp_replay_opts, ahead_ns);
+    FIELD(canp_replay_opts, bus_window);
+}
+
+static void replay_stats(void)
+{
+    STRUCT(canp_replay_stats);
+    FIELD(canp_replay_stats, frames);
+    FIELD(canp_replay_stats, loops);
+    FIELD(canp_replay_stats, lost);
+    FIELD(canp_replay_stats, damaged);
+    FIELD(canp_replay_stats, scheduled_ns);
+    FIELD(canp_replay_stats, elapsed_ns);
+    FIELD(canp_replay_stats, drift_ns);
+    FIELD(canp_replay_stats, stopped);
+}
+
+#endif
+
 int main(void)
 {
     why();
@@ -400,5 +525,14 @@ int main(void)
     ArrowArrayStream();
     cursor_opts();
     writer_opts();
+#ifdef LIVE
+    recorder_opts();
+    recorder_stats();
+    listener_opts();
+    stop();
+    replay_sink();
+    replay_opts();
+    replay_stats();
+#endif
     return 0;
 }

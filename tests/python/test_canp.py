@@ -15,9 +15,9 @@ from common import BUILD, CANP, LOG, PACKAGE, SOURCE, Case, golden, run  # the p
 
 import can
 import canp
-from canp import _lib, can_io
+from canp import _lib, _live, can_io
 
-STRUCTS = _lib.STRUCTS
+STRUCTS = {**_lib.STRUCTS, **_live.STRUCTS}
 GOLDEN = ("sealed", "packed", "indexed", "torn", "damaged")
 
 
