@@ -20,7 +20,9 @@ from canp import can_io
 
 
 def files_below(folder):
-    return sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names)
+    """But for what Python compiles of the modules, in other tests at the same time."""
+    cache = os.path.join(folder, "canp", "__pycache__")
+    return sorted(os.path.join(where, name) for where, _, names in os.walk(folder) for name in names if where != cache)
 
 
 class Package(Case):
