@@ -93,21 +93,39 @@ static uint32_t row_bytes_here(const struct canp_cursor *c)
     return bytes > left || (is_suspect(row, bytes, left) && cursor_is_lost(c)) ? 0 : bytes;
 }
 
+/* Over rows from before the time that is asked for: after a seek that is most of a block. */
+static void skip_early_rows(struct canp_cursor *c)
+{
+    const uint8_t *rows = c->head.rows;
+    size_t at = c->head.at, end = c->rows_bytes;
+    uint32_t stride = c->head.stride;
+    while (end - at >= 16) {
+        uint32_t bytes = stride ? stride : canp_row_bytes(rows + at);
+        if (canp_row_time_ns(c->head.base_ns, rows + at) >= c->query.from_ns ||
+            is_suspect(rows + at, bytes, end - at))
+            break;
+        at += bytes;
+    }
+    c->head.at = at;
+}
+
 __attribute__((noinline)) static int next_in_general(struct canp_cursor *c, struct canp_record *out)
 {
     for (;;) {
-        while (c->head.at < c->rows_bytes) {
-            uint32_t bytes = row_bytes_here(c);
-            if (bytes == 0)
-                return canp_cursor_lose_segment(c);
-            canp_row_read_sized(c->head.rows + c->head.at, bytes, c->head.base_ns, out);
-            c->head.at += bytes;
-            if (query_record(&c->query, out))
-                return 1;
+        skip_early_rows(c);
+        if (c->head.at >= c->rows_bytes) {
+            int r = canp_cursor_next_block(c);
+            if (r <= 0)
+                return r;
+            continue;
         }
-        int r = canp_cursor_next_block(c);
-        if (r <= 0)
-            return r;
+        uint32_t bytes = row_bytes_here(c);
+        if (bytes == 0)
+            return canp_cursor_lose_segment(c);
+        canp_row_read_sized(c->head.rows + c->head.at, bytes, c->head.base_ns, out);
+        c->head.at += bytes;
+        if (query_record(&c->query, out))
+            return 1;
     }
 }
 
