@@ -18,7 +18,7 @@ send_and_compare() { # NAME RECORDING
 start_record -o "$work/uring" vcan0 || not_ok "record starts" "$(cat "$work/err")"
 send_and_compare "io_uring" "$work/uring" io_uring
 
-CANP_IO=mmsg start_record -o "$work/mmsg" vcan0 || not_ok "record starts" "$(cat "$work/err")"
+start_record -o "$work/mmsg" --io mmsg vcan0 || not_ok "record starts" "$(cat "$work/err")"
 send_and_compare "recvmmsg" "$work/mmsg" recvmmsg
 
 # canp under a seccomp filter that refuses io_uring_setup (425), as containers have it.

@@ -27,6 +27,7 @@ conf 'interface = can0' '' 'flsh = 50ms'
 says 2 "$work/conf, line 3: no option 'flsh'" --config "$work/conf" --check
 conf 'flush = soon'
 says 2 "option --flush: 'soon' is no TIME" --config "$work/conf" --check can0
+says 2 "option --io: 'ring' is neither auto, uring nor mmsg" --io ring --check can0
 conf 'config = other.conf'
 says 2 "line 1: no option 'config'" --config "$work/conf" --check can0
 conf 'keep = 3'

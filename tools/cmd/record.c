@@ -376,13 +376,18 @@ static void name_after_now(char *name, size_t size)
         snprintf(name + used, size - used, "-%u", n);
 }
 
-/* For tests and for comparison: CANP_IO=mmsg or uring in the environment. */
-static enum canp_recorder_io io_of_environment(void)
+/* --io, or what CANP_IO says in the environment. */
+static int read_io(const char *text, enum canp_recorder_io *io)
 {
-    const char *text = getenv("CANP_IO");
-    if (text && strcmp(text, "mmsg") == 0)
-        return CANP_RECORDER_IO_MMSG;
-    return text && strcmp(text, "uring") == 0 ? CANP_RECORDER_IO_URING : CANP_RECORDER_IO_AUTO;
+    if (!text || strcmp(text, "auto") == 0)
+        *io = CANP_RECORDER_IO_AUTO;
+    else if (strcmp(text, "uring") == 0)
+        *io = CANP_RECORDER_IO_URING;
+    else if (strcmp(text, "mmsg") == 0)
+        *io = CANP_RECORDER_IO_MMSG;
+    else
+        return -EINVAL;
+    return 0;
 }
 
 static int read_sync(const char *text, struct canp_recorder_opts *o)
@@ -438,7 +443,7 @@ static struct {
     struct opt_list notes, triggers, databases, tees;
     struct signal_trigger signals; /* those triggers that are conditions on signals */
     uint64_t stats_ns, bitrate, dbitrate;
-    const char *sync;
+    const char *sync, *io;
     const char *metrics;
     const char *format; /* of standard output */
     const char *config; /* config_expand() takes it */
@@ -468,6 +473,8 @@ static const struct opt options[] = {
     {0, "prealloc", OPT_FLAG, &asked.o.prealloc, NULL,
      "take this memory at the start, not once the disk stalls"},
     {0, "rcvbuf", OPT_SIZE, &asked.o.rcvbuf_bytes, "SIZE", "receive buffer asked for per interface (16M)"},
+    {0, "io", OPT_TEXT, &asked.io, "auto|uring|mmsg",
+     "how frames are received: io_uring, recvmmsg, or whichever this kernel has (auto)"},
     {0, "bitrate", OPT_COUNT, &asked.bitrate, "N",
      "bring the interfaces up with this bit rate, again when they come back"},
     {0, "dbitrate", OPT_COUNT, &asked.dbitrate, "N", "and, for CAN FD, this one of the data phase"},
@@ -583,6 +590,9 @@ static int take_asked(char **ifaces, int count)
     if (read_sync(asked.sync, o) < 0)
         return opts_fail("record", CANP_EXIT_USAGE, "option --sync: '%s' is neither none, segment nor a TIME",
                          asked.sync);
+    const char *io = asked.io ? asked.io : getenv("CANP_IO");
+    if (read_io(io, &o->io) < 0)
+        return opts_fail("record", CANP_EXIT_USAGE, "option --io: '%s' is neither auto, uring nor mmsg", io);
     if (count == 0)
         return opts_fail("record", CANP_EXIT_USAGE,
                          "name an interface, or `any`; `canp record --help` says more");
@@ -590,7 +600,6 @@ static int take_asked(char **ifaces, int count)
     o->iface_count = (unsigned)count;
     o->notes = asked.notes.texts;
     o->note_count = asked.notes.count;
-    o->io = io_of_environment();
     int status = check_keep(o);
     if (status == 0)
         status = take_triggers();
