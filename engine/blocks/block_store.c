@@ -326,7 +326,7 @@ int canp_block_store_put(struct canp_block_store *store, const char *vehicle, co
                          uint64_t number, const void *bytes, size_t size, struct canp_why *why)
 {
     struct canp_block_message message;
-    struct vehicle *v;
+    struct vehicle *v = NULL;
     struct recording *r;
     store->stats.messages++;
     if (!canp_block_vehicle_is_valid(vehicle)) {

@@ -218,7 +218,8 @@ int canp_writer_add_iface(struct canp_writer *w, uint8_t channel, const struct c
         return -CANP_E_TOO_MANY;
     if (channel > w->iface_count)
         return -EINVAL;
-    int r = channel < w->iface_count ? canp_writer_flush(w) : 0; /* what is gathered has the definition before */
+    int r =
+        channel < w->iface_count ? canp_writer_flush(w) : 0; /* what is gathered has the definition before */
     if (r < 0)
         return r;
     if (channel == w->iface_count)

@@ -20,9 +20,9 @@ int speaker_start(void);
  * thread. */
 void speaker_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* The same of what is no cause for worry; nothing with --quiet. Where stderr is systemd's journal (systemd.exec(5),
- * $JOURNAL_STREAM), lines have a priority in front: <6>, informational, by this one, <4>, warning, by
- * speaker_say(). */
+/* The same of what is no cause for worry; nothing with --quiet. Where stderr is systemd's journal
+ * (systemd.exec(5), $JOURNAL_STREAM), lines have a priority in front: <6>, informational, by this one, <4>,
+ * warning, by speaker_say(). */
 void speaker_inform(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Writes what is queued, but waits a second at most; lines said later are written at once. Main thread. */

@@ -14,11 +14,8 @@
 #include "transport_report.h"
 
 static const char *const protocols[] = {
-    [CANP_TRANSPORT_BAM] = "BAM",
-    [CANP_TRANSPORT_RTS] = "RTS",
-    [CANP_TRANSPORT_FAST] = "FAST",
-    [CANP_TRANSPORT_ISOTP] = "ISOTP",
-    [CANP_TRANSPORT_ETP] = "ETP",
+    [CANP_TRANSPORT_BAM] = "BAM",     [CANP_TRANSPORT_RTS] = "RTS", [CANP_TRANSPORT_FAST] = "FAST",
+    [CANP_TRANSPORT_ISOTP] = "ISOTP", [CANP_TRANSPORT_ETP] = "ETP",
 };
 
 int dump_messages_open(struct dump_messages *d)
