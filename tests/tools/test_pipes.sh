@@ -27,7 +27,7 @@ stops() {
     shift
     "$@" >out 2>err &
     local pid=$!
-    for ((i = 0; i < 200; i++)); do # until it heeds signals: bit 2 of those caught is SIGINT
+    for ((i = 0; i < 3000; i++)); do # until it heeds signals: bit 2 of those caught is SIGINT
         (((0x$(awk '/^SigCgt/ { print substr($2, 9) }' "/proc/$pid/status" 2>/dev/null || echo 0) & 2) != 0)) && break
         sleep 0.02
     done
