@@ -268,8 +268,9 @@ static int open_next(struct canp_block_source *s)
     return AGAIN;
 }
 
-/* The first block behind the damage, or the end. */
-static int pass_damage(struct canp_block_source *s, struct canp_block_message *out)
+/* The first block behind the damage, or the end. Without a seal, what is no block and has none behind it is a
+ * block or the index that is being written, or a torn end: nothing is lost there, unless the file was cut. */
+static int pass_damage(struct canp_block_source *s, int error, struct canp_block_message *out)
 {
     struct segment_block b;
     if (s->gather.records)
@@ -277,9 +278,12 @@ static int pass_damage(struct canp_block_source *s, struct canp_block_message *o
     int r = canp_segment_reader_block_after(&s->segment, s->offset, 0, &b);
     if (r < 0)
         return r;
-    if (r == 0 && !s->segment.sealed && !s->ended) {
+    if (r == 0 && !s->segment.sealed && (!s->ended || error == -CANP_E_DAMAGED)) {
         s->looked = false;
-        return 0; /* a block that is being written, or torn */
+        if (!s->ended)
+            return 0;
+        s->offset = s->segment.file_bytes;
+        return AGAIN;
     }
     s->offset = r == 1 ? b.offset : s->segment.file_bytes;
     return return_loss(s, r == 1 ? b.header.first_ns : s->last_ns, out);
@@ -326,8 +330,8 @@ static int step(struct canp_block_source *s, bool flush, struct canp_block_messa
     if (r == 1)
         return take_block(s, &b, out);
     if (r == -CANP_E_LOST || (r == -CANP_E_DAMAGED && !s->looked && !s->segment.sealed))
-        return s->looked ? pass_damage(s, out) : look_on(s);
-    return r == 0 ? end_segment(s, flush, out) : r == -CANP_E_DAMAGED ? pass_damage(s, out) : r;
+        return s->looked ? pass_damage(s, r, out) : look_on(s);
+    return r == 0 ? end_segment(s, flush, out) : r == -CANP_E_DAMAGED ? pass_damage(s, r, out) : r;
 }
 
 /* ---- for users ------------------------------------------------------------------------------------- */

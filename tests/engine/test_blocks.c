@@ -8,11 +8,13 @@
 #include <canp/writer.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "seed.h"
+#include "segment/format.h"
 #include "temp_dir.h"
 
 static char source_dir[64], store_dir[64];
@@ -178,7 +180,10 @@ static void expect_same(const struct kept *k)
     struct digest a = digest_of(source_dir), b = digest_of(stored_path(k->recording));
     cr_expect_eq(a.records, b.records, "%llu records, %llu were recorded", (unsigned long long)b.records,
                  (unsigned long long)a.records);
-    cr_expect(a.hash == b.hash && a.gaps == b.gaps && b.damaged == 0);
+    cr_expect_eq(a.hash, b.hash, "what is stored differs");
+    cr_expect_eq(a.gaps, b.gaps, "%llu gaps, %llu were recorded", (unsigned long long)b.gaps,
+                 (unsigned long long)a.gaps);
+    cr_expect_eq(b.damaged, 0U, "%u damaged places", b.damaged);
 }
 
 Test(blocks, stored_is_recorded)
@@ -266,6 +271,25 @@ Test(blocks, follows_a_recorder)
     canp_block_store_close(store);
     expect_same(k);
     canp_block_source_close(source);
+    kept_free(k);
+}
+
+/* The index is written when the next segment is there already, and before the seal: a source that looks in
+ * that moment meets bytes that are no block, behind the last one. */
+Test(blocks, an_index_without_a_seal_is_no_loss)
+{
+    static const struct seg_seal none;
+    struct canp_writer *w = begin(256 << 10);
+    char first[96];
+    put(w, 0, 30000);
+    finish(w);
+    snprintf(first, sizeof(first), "%s/00000001.canp", source_dir);
+    int fd = open(first, O_WRONLY);
+    cr_assert_eq(pwrite(fd, &none, sizeof(none), SEG_SEAL_OFFSET), (ssize_t)sizeof(none));
+    close(fd);
+    struct kept *k = cut_all(0);
+    for (unsigned i = 0; i < k->count; i++)
+        cr_expect_neq(k->m[i].kind, CANP_BLOCK_LOSS, "message %u tells of a loss", i);
     kept_free(k);
 }
 
