@@ -3,7 +3,7 @@
 
 packages_build=(build-essential cmake ninja-build pkg-config liburing-dev liblz4-dev zlib1g-dev libzstd-dev libdeflate-dev libsocketcan-dev libncurses-dev libsqlite3-dev libjs-dygraphs libnats-dev)
 packages_test=(libcriterion-dev clang libclang-rt-dev clang-format clang-tidy shellcheck valgrind can-utils
-               tshark wireshark-dev python3-can python3-canmatrix python3-pandas python3-hypothesis python3-mypy groff-base mandoc man-db codespell zsh fish abigail-tools lz4 xz-utils dmsetup e2fsprogs xfsprogs tmux sqlite3 zstd python3-prometheus-client nats-server)
+               tshark wireshark-dev python3-can python3-canmatrix python3-pandas python3-hypothesis python3-mypy python3-pip groff-base mandoc man-db codespell zsh fish abigail-tools lz4 xz-utils dmsetup e2fsprogs xfsprogs tmux sqlite3 zstd python3-prometheus-client nats-server)
 packages_package=(debhelper dh-python lintian mmdebstrap fakeroot python3)
 
 as_root() {
