@@ -5,7 +5,7 @@
  * Invariant: each segment is checked as by that cursor, and a segment that is missing, or cannot be read, is
  * not whole. Any thread; the threads made here end before canp_reader_check() returns.
  */
-#include <canp/private/signals.h>
+#include <canp/private/threads.h>
 
 #include "cursor_priv.h"
 
@@ -80,14 +80,11 @@ int canp_reader_check(struct canp_reader *reader, unsigned jobs, struct canp_che
     struct check check = {.reader = reader, .lock = PTHREAD_MUTEX_INITIALIZER, .is_whole = true};
     pthread_t others[JOBS_MAX];
     unsigned hired = 0;
-    sigset_t before;
     uint64_t first = canp_reader_next_segment(reader, 0);
     if (!first || !canp_reader_next_segment(reader, first))
         return 0; /* one segment: a cursor is as fast */
-    canp_signals_block(&before);
-    while (hired + 1 < jobs && hired < JOBS_MAX && pthread_create(&others[hired], NULL, work, &check) == 0)
+    while (hired + 1 < jobs && hired < JOBS_MAX && canp_thread_start_quiet(&others[hired], work, &check) == 0)
         hired++;
-    canp_signals_restore(&before);
     work(&check);
     while (hired-- > 0)
         pthread_join(others[hired], NULL);

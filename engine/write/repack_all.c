@@ -17,7 +17,7 @@
 
 #include <canp/private/cleanup.h>
 #include <canp/private/opts.h>
-#include <canp/private/signals.h>
+#include <canp/private/threads.h>
 
 #include "read/reader_priv.h"
 #include "repack.h"
@@ -110,7 +110,7 @@ static bool hire(struct crew *crew, const struct canp_repack_opts *opts, struct 
     w->crew = crew;
     w->repack = malloc(sizeof(*w->repack));
     if (w->repack && canp_repack_open(w->repack, opts) == 0) {
-        if (pthread_create(&w->thread, NULL, work, w) == 0)
+        if (canp_thread_start_quiet(&w->thread, work, w) == 0)
             return true;
         canp_repack_close(w->repack);
     }
@@ -123,11 +123,8 @@ static void work_together(struct crew *crew, struct repack *r)
 {
     struct worker others[JOBS_MAX], self = {.crew = crew, .repack = r};
     unsigned jobs = r->opts.jobs < JOBS_MAX ? r->opts.jobs : JOBS_MAX, hired = 0;
-    sigset_t before;
-    canp_signals_block(&before);
     while (hired + 1 < jobs && hire(crew, &r->opts, &others[hired]))
         hired++;
-    canp_signals_restore(&before);
     work(&self);
     while (hired-- > 0) {
         struct repack *other = others[hired].repack;

@@ -18,7 +18,7 @@
 #include <canp/pools/clock.h>
 #include <canp/pools/slabring.h>
 #include <canp/private/cleanup.h>
-#include <canp/private/signals.h>
+#include <canp/private/threads.h>
 
 #include "control.h"
 #include "live.h"
@@ -184,14 +184,11 @@ static void *run(void *arg)
 
 static int start_thread(void)
 {
-    sigset_t before;
-    canp_signals_block(&before);
-    int r = pthread_create(&self.thread, NULL, run, NULL);
-    canp_signals_restore(&before);
+    int r = canp_thread_start_quiet(&self.thread, run, NULL);
     self.runs = r == 0;
     if (self.runs)
         pthread_setname_np(self.thread, "canp-live");
-    return -r;
+    return r;
 }
 
 int record_live_start(struct canp_recorder *rec, const struct canp_recorder_opts *opts)

@@ -1,27 +1,23 @@
 /* A thread beside the capture thread (side_thread.h). Times are of CLOCK_MONOTONIC. */
 #include "live/side_thread.h"
 
-#include <signal.h>
 #include <time.h>
 
 #include <canp/pools/clock.h>
-#include <canp/private/signals.h>
+#include <canp/private/threads.h>
 
 int side_thread_start(struct side_thread *t, const char *name, void *(*run)(void *))
 {
     pthread_condattr_t attributes;
-    sigset_t before;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&t->end, &attributes);
     pthread_condattr_destroy(&attributes);
-    canp_signals_block(&before);
-    int r = pthread_create(&t->thread, NULL, run, NULL);
-    canp_signals_restore(&before);
+    int r = canp_thread_start_quiet(&t->thread, run, NULL);
     t->runs = r == 0;
     if (t->runs)
         pthread_setname_np(t->thread, name);
-    return -r;
+    return r;
 }
 
 bool side_thread_ends_within(struct side_thread *t, uint64_t ns)

@@ -7,7 +7,7 @@
 #include "speaker.h"
 
 #include <canp/pools/clock.h>
-#include <canp/private/signals.h>
+#include <canp/private/threads.h>
 #include <canp/safe_text.h>
 #include <errno.h>
 #include <pthread.h>
@@ -104,22 +104,19 @@ static bool stderr_is_journal(void)
 int speaker_start(void)
 {
     pthread_condattr_t attributes;
-    sigset_t before;
     self.is_journal = stderr_is_journal();
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&self.come, NULL);
     pthread_cond_init(&self.gone, &attributes);
     pthread_condattr_destroy(&attributes);
-    canp_signals_block(&before);
-    int r = pthread_create(&self.thread, NULL, run, NULL);
-    canp_signals_restore(&before);
+    int r = canp_thread_start_quiet(&self.thread, run, NULL);
     if (r == 0)
         pthread_setname_np(self.thread, "canp-speaker");
     pthread_mutex_lock(&self.lock);
     self.runs = r == 0;
     pthread_mutex_unlock(&self.lock);
-    return -r;
+    return r;
 }
 
 static void queue(const char *line, size_t bytes)

@@ -21,7 +21,7 @@
 
 #include <canp/log.h>
 #include <canp/pools/clock.h>
-#include <canp/private/signals.h>
+#include <canp/private/threads.h>
 
 #include "lib/commands.h"
 #include "lib/opts.h"
@@ -336,18 +336,15 @@ unsigned streams_count(void)
 static int start(struct stream *s, const char *dir, struct canp_why *why)
 {
     struct canp_log_read_opts opts = CANP_LOG_READ_OPTS_INIT;
-    sigset_t before;
     opts.damage_as_gaps = true;
     int r = canp_log_open(dir, &opts, &s->reader, why);
     if (r < 0)
         return r;
-    canp_signals_block(&before); /* they are the capture thread's, whose sleep they end */
-    r = pthread_create(&s->thread, NULL, run, s);
-    canp_signals_restore(&before);
+    r = canp_thread_start_quiet(&s->thread, run, s); /* signals end the capture thread's sleep */
     s->runs = r == 0;
     if (s->runs)
         pthread_setname_np(s->thread, "canp-stream");
-    return r ? canp_fail(why, -r, "no stream: %s", canp_strerror(-r)) : 0;
+    return r < 0 ? canp_fail(why, r, "no stream: %s", canp_strerror(r)) : 0;
 }
 
 int streams_start(const char *dir, void (*gone)(const char *path))
