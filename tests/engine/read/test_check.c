@@ -8,32 +8,11 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "drive.h"
+#include "drive_record.h"
 #include "seed.h"
 #include "temp_dir.h"
 
 #define FRAMES 20000U /* some eight segments */
-
-static void record(bool seal)
-{
-    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
-    struct canp_writer *w;
-    struct canp_record r;
-    struct drive d;
-    opts.segment_bytes = 64 << 10;
-    opts.no_sync = true;
-    cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
-    for (drive_start(&d, 1); d.next < FRAMES;) {
-        drive_next(&d, &r);
-        cr_assert_eq(canp_writer_put(w, &r), 0);
-        if (d.next % 300 == 0)
-            cr_assert_eq(canp_writer_flush(w), 0);
-    }
-    if (seal)
-        cr_assert_eq(canp_writer_finish(w), 0);
-    canp_writer_close(w);
-    drive_end(&d);
-}
 
 TestSuite(check, .init = temp_dir_make, .fini = temp_dir_remove);
 
@@ -81,7 +60,7 @@ static const char *segment(unsigned number)
 Test(check, a_whole_recording)
 {
     struct canp_repack_stats stats;
-    record(true);
+    drive_record(dir, FRAMES, true);
     cr_assert_eq(check(), 1);
     cr_assert_eq(canp_repack(dir, NULL, &stats, NULL), 0);
     cr_assert_gt(stats.changed, 3);
@@ -90,13 +69,13 @@ Test(check, a_whole_recording)
 
 Test(check, one_whose_writer_was_killed)
 {
-    record(false);
+    drive_record(dir, FRAMES, false);
     cr_assert_eq(check(), 1);
 }
 
 Test(check, segments_that_are_missing)
 {
-    record(true);
+    drive_record(dir, FRAMES, true);
     cr_assert_eq(unlink(segment(1)), 0);
     cr_assert_eq(check(), 1, "the oldest may go");
     cr_assert_eq(unlink(segment(3)), 0);
@@ -106,7 +85,7 @@ Test(check, segments_that_are_missing)
 Test(check, any_byte_that_is_another)
 {
     struct test_random random = test_random_start("check");
-    record(true);
+    drive_record(dir, FRAMES, true);
     for (uint64_t i = 0; i < test_steps(30); i++) {
         int fd = open(segment(1 + (unsigned)test_random_below(&random, 5)), O_RDWR);
         off_t at = (off_t)test_random_below(&random, 60000);
@@ -125,7 +104,7 @@ Test(check, one_segment_is_for_a_cursor)
 {
     struct canp_reader *reader;
     struct canp_check sums;
-    record(true);
+    drive_record(dir, FRAMES, true);
     cr_assert_eq(canp_reader_open(segment(1), &reader, NULL), 0);
     cr_assert_eq(canp_reader_check(reader, 2, &sums), 0);
     canp_reader_close(reader);

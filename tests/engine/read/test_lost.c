@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "drive.h"
+#include "drive_record.h"
 #include "temp_dir.h"
 
 #define FRAMES 12000U /* some five segments */
@@ -16,27 +16,6 @@
 static struct canp_reader *reader;
 static struct canp_cursor *cursor;
 static struct drive drive;
-
-static void make_recording(bool seal)
-{
-    struct canp_writer_opts opts = CANP_WRITER_OPTS_INIT;
-    struct canp_writer *w;
-    struct canp_record r;
-    struct drive d;
-    opts.segment_bytes = 64 << 10;
-    opts.no_sync = true;
-    cr_assert_eq(canp_writer_open(dir, &opts, &w, NULL), 0);
-    for (drive_start(&d, 1); d.next < FRAMES;) {
-        drive_next(&d, &r);
-        cr_assert_eq(canp_writer_put(w, &r), 0);
-        if (d.next % 300 == 0)
-            cr_assert_eq(canp_writer_flush(w), 0);
-    }
-    if (seal)
-        cr_assert_eq(canp_writer_finish(w), 0);
-    canp_writer_close(w);
-    drive_end(&d);
-}
 
 static void setup(void)
 {
@@ -46,7 +25,7 @@ static void setup(void)
 
 static void begin(bool seal)
 {
-    make_recording(seal);
+    drive_record(dir, FRAMES, seal);
     cr_assert_eq(canp_reader_open(dir, &reader, NULL), 0);
     cr_assert_eq(canp_cursor_open(reader, NULL, &cursor), 0);
     drive_start(&drive, 1);
