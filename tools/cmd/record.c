@@ -23,6 +23,7 @@
 #include "live/record_live.h"
 #include "live/record_metrics.h"
 #include "live/record_stats.h"
+#include "live/record_summary.h"
 #include "live/service.h"
 #include "live/speaker.h"
 #include "signals/signal_trigger.h"
@@ -89,9 +90,7 @@ static void catch_signals(const sigset_t *caught)
 }
 
 struct face {
-    const char *dir; /* as it is shown */
-    FILE *out;       /* where the summary goes */
-    bool windows;    /* recording by triggers */
+    struct record_summary summary;
     struct signal_trigger *signals;
 };
 
@@ -116,104 +115,12 @@ static void say_ready(void *user, const struct canp_recorder *rec)
     size_t used = 0;
     for (unsigned i = 0; i < stats.iface_count; i++)
         used += (size_t)snprintf(names + used, sizeof(names) - used, " %s", stats.ifaces[i].name);
-    speaker_inform("canp record: recording%s -> %s", names, face->dir);
+    speaker_inform("canp record: recording%s -> %s", names, face->summary.dir);
     if (manners.verbose)
         speaker_inform("canp record: by %s, %u slabs of memory before the disk", stats.io, stats.slab_count);
     char status[sizeof(names) + TEXT_BYTES];
     snprintf(status, sizeof(status), "recording%s", names);
     service_ready(status);
-}
-
-static double rate(uint64_t frames, uint64_t duration_ns)
-{
-    return duration_ns ? (double)frames * 1e9 / (double)duration_ns : 0;
-}
-
-static void print_windows(FILE *out, const struct canp_recorder_stats *s)
-{
-    char outside[TEXT_BYTES];
-    fprintf(out, "%llu window%s; %s frames outside of them were let go\n", (unsigned long long)s->windows,
-            s->windows == 1 ? "" : "s", text_count(outside, s->outside));
-}
-
-static void print_undone(FILE *out, const struct canp_recorder_stats *s)
-{
-    char count[TEXT_BYTES];
-    fprintf(out, "%s of the lost frames were stored, and somebody cut or removed their segment:",
-            text_count(count, s->undone));
-    for (unsigned i = 0; i < s->iface_count; i++) {
-        const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        if (f->undone)
-            fprintf(out, " %s %llu", SAFE(f->name), (unsigned long long)f->undone);
-    }
-    fputc('\n', out);
-}
-
-static void print_summary(const struct canp_recorder_stats *s, const struct face *face)
-{
-    FILE *out = face->out;
-    char frames[TEXT_BYTES], lost[TEXT_BYTES], bytes[TEXT_BYTES];
-    fprintf(out, "%-16s %12s %10s %10s %10s %10s %12s\n", "interface", "frames", "errors", "lost:sock",
-            "device", "recorder", "frames/s");
-    for (unsigned i = 0; i < s->iface_count; i++) {
-        const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        fprintf(out, "%-16s %12llu %10llu %10llu %10llu %10llu %12.1f\n", SAFE(f->name),
-                (unsigned long long)f->frames, (unsigned long long)f->error_frames,
-                (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
-                (unsigned long long)f->lost.recorder, rate(f->frames, s->duration_ns));
-    }
-    fprintf(out, "%s frames, %s lost in %.3f s; %s in %llu segment%s", text_count(frames, s->frames),
-            text_count(lost, s->lost), (double)s->duration_ns / 1e9, text_bytes(bytes, s->bytes),
-            (unsigned long long)s->segments, s->segments == 1 ? "" : "s");
-    if (s->removed)
-        fprintf(out, ", %llu of them removed again,", (unsigned long long)s->removed);
-    fprintf(out, " of %s (%s)\n", SAFE(face->dir), s->io);
-    if (s->undone)
-        print_undone(out, s);
-    if (face->windows)
-        print_windows(out, s);
-}
-
-static void print_json(const struct canp_recorder_stats *s, const struct face *face)
-{
-    FILE *out = face->out;
-    fprintf(out,
-            "{\"frames\":%llu,\"error_frames\":%llu,\"lost\":%llu,\"duration_ns\":%llu,\"segments\":%llu,"
-            "\"removed\":%llu,\"bytes\":"
-            "%llu,"
-            "\"directory\":",
-            (unsigned long long)s->frames, (unsigned long long)s->error_frames, (unsigned long long)s->lost,
-            (unsigned long long)s->duration_ns, (unsigned long long)s->segments,
-            (unsigned long long)s->removed, (unsigned long long)s->bytes);
-    text_json_string(out, face->dir);
-    if (s->undone)
-        fprintf(out, ",\"undone\":%llu", (unsigned long long)s->undone);
-    if (face->windows)
-        fprintf(out, ",\"windows\":%llu,\"outside\":%llu", (unsigned long long)s->windows,
-                (unsigned long long)s->outside);
-    fputs(",\"interfaces\":[", out);
-    for (unsigned i = 0; i < s->iface_count; i++) {
-        const struct canp_recorder_iface_stats *f = &s->ifaces[i];
-        fputs(i ? ",{\"name\":" : "{\"name\":", out);
-        text_json_string(out, f->name);
-        fprintf(out,
-                ",\"frames\":%llu,\"error_frames\":%llu,\"lost\":{\"socket\":%llu,\"device\":%llu,"
-                "\"recorder\":%llu",
-                (unsigned long long)f->frames, (unsigned long long)f->error_frames,
-                (unsigned long long)f->lost.socket, (unsigned long long)f->lost.device,
-                (unsigned long long)f->lost.recorder);
-        if (f->undone)
-            fprintf(out, ",\"undone\":%llu", (unsigned long long)f->undone);
-        fprintf(out, "},\"rate\":%.3f}", rate(f->frames, s->duration_ns));
-    }
-    fprintf(out,
-            "],\"io\":\"%s\",\"harvests\":%llu,\"blocks\":%llu,\"slabs\":%u,\"slabs_full_max\":%llu,"
-            "\"slab_stalls\":%llu,",
-            s->io, (unsigned long long)s->harvests, (unsigned long long)s->blocks, s->slab_count,
-            (unsigned long long)s->slabs_full_max, (unsigned long long)s->slab_stalls);
-    fprintf(out, "\"quiet\":{\"harvests\":%llu,\"p50_ns\":%llu,\"p99_ns\":%llu,\"max_ns\":%llu}}\n",
-            (unsigned long long)s->quiet_harvests, (unsigned long long)s->quiet_p50_ns,
-            (unsigned long long)s->quiet_p99_ns, (unsigned long long)s->quiet_max_ns);
 }
 
 /* What is wrong with the request itself is usage, everything else the environment. */
@@ -283,8 +190,9 @@ static int record(struct canp_recorder_opts *opts, struct signal_trigger *signal
 {
     struct canp_why why = {""};
     bool is_streaming = streams_use_standard_output();
-    struct face face = {beside->is_scratch ? "standard output" : opts->dir, is_streaming ? stderr : stdout,
-                        opts->pre_trigger_ns > 0, signals};
+    struct face face = {{beside->is_scratch ? "standard output" : opts->dir, is_streaming ? stderr : stdout,
+                         opts->pre_trigger_ns > 0},
+                        signals};
     opts->trigger = signals->count ? ask_signals : NULL;
     opts->notice = say_notice;
     opts->ready = say_ready;
@@ -314,10 +222,10 @@ static int record(struct canp_recorder_opts *opts, struct signal_trigger *signal
     struct canp_recorder_stats stats;
     canp_recorder_stats(running, &stats);
     if (beside->json)
-        print_json(&stats, &face);
+        record_summary_print_json(&face.summary, &stats);
     else if (!manners.quiet)
-        print_summary(&stats, &face);
-    int status = fflush(face.out) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
+        record_summary_print(&face.summary, &stats);
+    int status = fflush(face.summary.out) == 0 ? CANP_EXIT_DONE : CANP_EXIT_ENVIRONMENT;
     if (streamed || ended)
         status = CANP_EXIT_ENVIRONMENT;
     if (r < 0) {
